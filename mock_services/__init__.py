@@ -1,0 +1,1 @@
+"""The services behind the gateway, to run it against: stateful, seeded, with latency and faults."""
