@@ -1,0 +1,87 @@
+"""What a three-call stage costs without I/O, against bare asyncio, interleaved in one run.
+
+    .venv/bin/python benchmarks/engine.py
+
+Every leaf suspends once. Figures are microseconds per stage: the median over the rounds, their spread from
+the 10th to the 90th percentile, and the ratio to `asyncio.TaskGroup`, taken round by round.
+"""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+import uvloop
+
+from gateway.railway import FAIL_FAST, SETTLE, Aggregate, Call, NotFound, Ok, Policy, Run, railway
+
+ROUNDS = 60
+STAGES = 1000
+BASELINE = "asyncio.TaskGroup"
+
+
+async def leaf() -> Ok[int]:
+    await asyncio.sleep(0)
+    return Ok(1)
+
+
+CALL: Call[int, NotFound] = Call("bench.leaf", leaf)
+
+
+async def gathered() -> None:
+    for _ in range(STAGES):
+        await asyncio.gather(leaf(), leaf(), leaf())
+
+
+async def grouped() -> None:
+    for _ in range(STAGES):
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(leaf()) for _ in range(3)]
+        for task in tasks:
+            task.result()
+
+
+@railway
+async def stages(run: Run[NotFound | Aggregate], policy: Policy) -> None:
+    for _ in range(STAGES):
+        await run.stage("bench", CALL, CALL, CALL, policy=policy)
+
+
+async def settled() -> None:
+    await stages(SETTLE)
+
+
+async def failing_fast() -> None:
+    await stages(FAIL_FAST)
+
+
+CONTENDERS: Mapping[str, Callable[[], Awaitable[None]]] = {
+    "asyncio.gather": gathered,
+    BASELINE: grouped,
+    "run.stage (settle)": settled,
+    "run.stage (fail fast)": failing_fast,
+}
+
+
+async def measured() -> Mapping[str, list[float]]:
+    figures: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    for _ in range(ROUNDS):
+        for name, contender in CONTENDERS.items():
+            start = time.perf_counter()
+            await contender()
+            figures[name].append((time.perf_counter() - start) / STAGES * 1e6)
+    return figures
+
+
+def report(loop: str, figures: Mapping[str, list[float]]) -> None:
+    print(loop)
+    for name, each in figures.items():
+        low, *_, high = statistics.quantiles(each, n=10)
+        ratio = statistics.median(one / base for one, base in zip(each, figures[BASELINE], strict=True))
+        middle = statistics.median(each)
+        print(f"  {name:24} {middle:6.1f} us  ({low:.1f} to {high:.1f})  {ratio:.2f} x {BASELINE}")
+
+
+if __name__ == "__main__":
+    report("asyncio", asyncio.run(measured()))
+    report("uvloop", uvloop.run(measured()))

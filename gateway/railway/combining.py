@@ -1,0 +1,91 @@
+"""Several results as one: what `gateway.railway.errors.combined` is for failures."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar, overload
+
+from gateway.railway.errors import Aggregate, Failure, combined
+from gateway.railway.result import Err, Ok, Result
+
+__all__ = ("combine", "traverse", "traverse_all")
+
+T = TypeVar("T")
+U = TypeVar("U")
+E = TypeVar("E", bound=Failure)
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+G = TypeVar("G")
+H = TypeVar("H")
+J = TypeVar("J")
+K = TypeVar("K")
+M = TypeVar("M")
+E1 = TypeVar("E1", bound=Failure)
+E2 = TypeVar("E2", bound=Failure)
+E3 = TypeVar("E3", bound=Failure)
+E4 = TypeVar("E4", bound=Failure)
+E5 = TypeVar("E5", bound=Failure)
+E6 = TypeVar("E6", bound=Failure)
+E7 = TypeVar("E7", bound=Failure)
+E8 = TypeVar("E8", bound=Failure)
+E9 = TypeVar("E9", bound=Failure)
+
+
+# One overload a line: the table is read downwards.
+# fmt: off
+@overload
+def combine(a: Result[A, E1], /) -> Result[tuple[A], E1]: ...
+@overload
+def combine(a: Result[A, E1], b: Result[B, E2], /) -> Result[tuple[A, B], E1 | E2 | Aggregate]: ...
+@overload
+def combine(a: Result[A, E1], b: Result[B, E2], c: Result[C, E3], /) -> Result[tuple[A, B, C], E1 | E2 | E3 | Aggregate]: ...
+@overload
+def combine(a: Result[A, E1], b: Result[B, E2], c: Result[C, E3], d: Result[D, E4], /) -> Result[tuple[A, B, C, D], E1 | E2 | E3 | E4 | Aggregate]: ...
+@overload
+def combine(a: Result[A, E1], b: Result[B, E2], c: Result[C, E3], d: Result[D, E4], g: Result[G, E5], /) -> Result[tuple[A, B, C, D, G], E1 | E2 | E3 | E4 | E5 | Aggregate]: ...
+@overload
+def combine(a: Result[A, E1], b: Result[B, E2], c: Result[C, E3], d: Result[D, E4], g: Result[G, E5], h: Result[H, E6], /) -> Result[tuple[A, B, C, D, G, H], E1 | E2 | E3 | E4 | E5 | E6 | Aggregate]: ...
+@overload
+def combine(a: Result[A, E1], b: Result[B, E2], c: Result[C, E3], d: Result[D, E4], g: Result[G, E5], h: Result[H, E6], j: Result[J, E7], /) -> Result[tuple[A, B, C, D, G, H, J], E1 | E2 | E3 | E4 | E5 | E6 | E7 | Aggregate]: ...
+@overload
+def combine(a: Result[A, E1], b: Result[B, E2], c: Result[C, E3], d: Result[D, E4], g: Result[G, E5], h: Result[H, E6], j: Result[J, E7], k: Result[K, E8], /) -> Result[tuple[A, B, C, D, G, H, J, K], E1 | E2 | E3 | E4 | E5 | E6 | E7 | E8 | Aggregate]: ...
+@overload
+def combine(a: Result[A, E1], b: Result[B, E2], c: Result[C, E3], d: Result[D, E4], g: Result[G, E5], h: Result[H, E6], j: Result[J, E7], k: Result[K, E8], m: Result[M, E9], /) -> Result[tuple[A, B, C, D, G, H, J, K, M], E1 | E2 | E3 | E4 | E5 | E6 | E7 | E8 | E9 | Aggregate]: ...
+# fmt: on
+def combine(*results: Result[Any, Any]) -> Result[tuple[Any, ...], Any]:
+    """Give the values of all *results*, or everything that went wrong, combined in argument order."""
+    return _gathered(results)
+
+
+def traverse(items: Iterable[T], function: Callable[[T], Result[U, E]]) -> Result[tuple[U, ...], E]:
+    """Apply *function* to one item after the other, up to the first failure."""
+    values: list[U] = []
+    lacks: tuple[str, ...] = ()
+    for item in items:
+        match function(item):
+            case Ok(value, lacks=more):
+                values.append(value)
+                lacks += more
+            case Err() as failed:
+                return failed
+    return Ok(tuple(values), lacks=lacks)
+
+
+def traverse_all(
+    items: Iterable[T], function: Callable[[T], Result[U, E]]
+) -> Result[tuple[U, ...], E | Aggregate]:
+    """Apply *function* to every item; give all values, or all failures, combined."""
+    return _gathered([function(item) for item in items])
+
+
+def _gathered(results: Sequence[Result[T, E]]) -> Result[tuple[T, ...], E | Aggregate]:
+    values: list[T] = []
+    errors: list[E] = []
+    lacks: tuple[str, ...] = ()
+    for result in results:
+        if isinstance(result, Err):
+            errors.append(result.error)
+        else:
+            values.append(result.value)
+            lacks += result.lacks
+    return Err(combined(errors)) if errors else Ok(tuple(values), lacks=lacks)

@@ -1,0 +1,75 @@
+"""What belongs to the request rather than to the pipeline, and travels beside it."""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Protocol, TypeAlias, final
+
+from gateway.railway.errors import Failure
+from gateway.railway.result import Result
+
+__all__ = ("SURROUNDINGS", "CallSpan", "Observer", "Outcome", "StageSpan", "Surroundings")
+
+Outcome: TypeAlias = Result[object, Failure] | BaseException
+"""How a call ended: a result, `asyncio.CancelledError` if it was cancelled, else a bug."""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class StageSpan:
+    """One stage being run: its name and those of its calls, in argument order."""
+
+    name: str
+    calls: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class CallSpan:
+    """One call being made; *stage* is None for a call that is awaited outside any stage."""
+
+    name: str
+    stage: StageSpan | None
+
+
+class Observer(Protocol):
+    """Hears what a run does, as it does it, on the run's own thread.
+
+    The span that starts and the one that ends are the same object, so that two calls of one name can be
+    told apart. Only the calls to services are told, once each, however they are shaped. An observer that
+    raises breaks the run.
+    """
+
+    def stage_started(self, stage: StageSpan, /) -> None:
+        """Hear that the calls of *stage* are about to start."""
+
+    def stage_ended(self, stage: StageSpan, /) -> None:
+        """Hear that every call of *stage* has ended."""
+
+    def call_started(self, call: CallSpan, /) -> None:
+        """Hear that *call* is about to be made."""
+
+    def call_ended(self, call: CallSpan, outcome: Outcome, /) -> None:
+        """Hear how *call* ended."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run is given from outside; by default nothing, as in a test or a script.
+
+    *deadline* is an instant on the running loop's clock (`loop.time()`, in seconds) to which whoever makes
+    a call clips its time; *optional_budget* is how many seconds an optional call has in all; *baggage* is
+    what every call passes on with its request, by header name. *stage* is set by the stage itself.
+    """
+
+    deadline: float | None = None
+    optional_budget: float | None = None
+    observer: Observer | None = None
+    baggage: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    stage: StageSpan | None = None
+
+
+SURROUNDINGS: Final = ContextVar("SURROUNDINGS", default=Surroundings())  # noqa: B039 - it is frozen
+"""The surroundings of the run that is going on: the only thing the railway reads from outside."""
