@@ -1,0 +1,1 @@
+"""What a request did, and how it is shown."""
