@@ -2,14 +2,16 @@
 
     .venv/bin/python benchmarks/engine.py
 
-Every leaf suspends once. Figures are microseconds per stage: the median over the rounds, their spread from
-the 10th to the 90th percentile, and the ratio to `asyncio.TaskGroup`, taken round by round.
+Twice: with calls that answer at once, and with calls that suspend once, as every call with I/O does. Figures
+are microseconds per stage: the median over the rounds, their spread from the 10th to the 90th percentile, and
+the ratio to `asyncio.TaskGroup`, taken round by round.
 """
 
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
 
 import uvloop
 
@@ -20,20 +22,24 @@ STAGES = 1000
 BASELINE = "asyncio.TaskGroup"
 
 
-async def leaf() -> Ok[int]:
+Leaf = Callable[[], Coroutine[Any, Any, Ok[int]]]
+
+
+async def at_once() -> Ok[int]:
+    return Ok(1)
+
+
+async def suspending() -> Ok[int]:
     await asyncio.sleep(0)
     return Ok(1)
 
 
-CALL: Call[int, NotFound] = Call("bench.leaf", leaf)
-
-
-async def gathered() -> None:
+async def gathered(leaf: Leaf) -> None:
     for _ in range(STAGES):
         await asyncio.gather(leaf(), leaf(), leaf())
 
 
-async def grouped() -> None:
+async def grouped(leaf: Leaf) -> None:
     for _ in range(STAGES):
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(leaf()) for _ in range(3)]
@@ -42,20 +48,21 @@ async def grouped() -> None:
 
 
 @railway
-async def stages(run: Run[NotFound | Aggregate], policy: Policy) -> None:
+async def stages(run: Run[NotFound | Aggregate], leaf: Leaf, policy: Policy) -> None:
+    call: Call[int, NotFound] = Call("bench.leaf", leaf)
     for _ in range(STAGES):
-        await run.stage("bench", CALL, CALL, CALL, policy=policy)
+        await run.stage("bench", call, call, call, policy=policy)
 
 
-async def settled() -> None:
-    await stages(SETTLE)
+async def settled(leaf: Leaf) -> None:
+    await stages(leaf, SETTLE)
 
 
-async def failing_fast() -> None:
-    await stages(FAIL_FAST)
+async def failing_fast(leaf: Leaf) -> None:
+    await stages(leaf, FAIL_FAST)
 
 
-CONTENDERS: Mapping[str, Callable[[], Awaitable[None]]] = {
+CONTENDERS: Mapping[str, Callable[[Leaf], Awaitable[None]]] = {
     "asyncio.gather": gathered,
     BASELINE: grouped,
     "run.stage (settle)": settled,
@@ -63,12 +70,12 @@ CONTENDERS: Mapping[str, Callable[[], Awaitable[None]]] = {
 }
 
 
-async def measured() -> Mapping[str, list[float]]:
+async def measured(leaf: Leaf) -> Mapping[str, list[float]]:
     figures: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     for _ in range(ROUNDS):
         for name, contender in CONTENDERS.items():
             start = time.perf_counter()
-            await contender()
+            await contender(leaf)
             figures[name].append((time.perf_counter() - start) / STAGES * 1e6)
     return figures
 
@@ -83,5 +90,6 @@ def report(loop: str, figures: Mapping[str, list[float]]) -> None:
 
 
 if __name__ == "__main__":
-    report("asyncio", asyncio.run(measured()))
-    report("uvloop", uvloop.run(measured()))
+    for leaf in (at_once, suspending):
+        report(f"asyncio, {leaf.__name__}", asyncio.run(measured(leaf)))
+        report(f"uvloop, {leaf.__name__}", uvloop.run(measured(leaf)))

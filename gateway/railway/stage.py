@@ -65,17 +65,18 @@ class _Fanout(Generic[T, E]):
     __slots__ = ("_calls", "_cancelled", "_end", "_fails_fast", "_going", "_is_broken", "_loop", "_tasks")
 
     def __init__(self, calls: Sequence[Call[T, E]], policy: Policy) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self._calls = calls
         self._fails_fast = policy is FAIL_FAST
         self._going = len(calls)
         self._is_broken = False
         self._cancelled: set[asyncio.Task[Result[T, E]]] = set()
-        self._end: asyncio.Future[None] = self._loop.create_future()
+        self._end: asyncio.Future[None] = loop.create_future()
         # Unnamed: uvloop names a task at the price of a Python call.
-        self._tasks = [self._loop.create_task(call.make()) for call in calls]
+        self._tasks = [loop.create_task(call.make()) for call in calls]
+        on_done = self._on_done
         for task in self._tasks:
-            task.add_done_callback(self._on_done)
+            task.add_done_callback(on_done)
 
     async def ended(self) -> Result[tuple[T, ...], E | Aggregate]:
         """Wait until every call has ended; say what they came to."""

@@ -1,0 +1,114 @@
+"""The `gateway` command."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Final
+
+import uvloop
+from pydantic import ValidationError
+
+from gateway.app import create_server
+from gateway.server import CannotListenError, Server, listening
+from gateway.settings import PREFIX, Settings, unknown_variables
+from gateway.showcase import MocksFailedError, mock_services, worked_checkout
+
+__all__ = ("main",)
+
+_log: Final = logging.getLogger("gateway")
+_USAGE_ERROR: Final = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; give its exit code: 0, 1 for a failure, 2 for wrong arguments or settings."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        settings = _settings(options)
+    except ValidationError as error:
+        for line in _complaints(error):
+            print(f"gateway: {line}", file=sys.stderr)
+        return _USAGE_ERROR
+    return _serve(settings, with_mocks=options.with_mocks)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gateway", description="One request in, parallel service calls out, in stages."
+    )
+    parser.add_argument("--version", action="version", version=version("fanout-gateway"))
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    serve = commands.add_parser(
+        "serve",
+        help="serve the gateway",
+        description="Serve the gateway until SIGINT or SIGTERM.",
+        epilog="environment:\n" + _environment(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    serve.add_argument("--host", help=f"address to listen on ({PREFIX}HOST)")
+    serve.add_argument("--port", help=f"port to listen on, 0 for a free one ({PREFIX}PORT)")
+    serve.add_argument("--waterfall", action="store_true", help=f"draw each request ({PREFIX}WATERFALL)")
+    serve.add_argument(
+        "--with-mocks", action="store_true", help="run the mock services as well, and show one checkout"
+    )
+    serve.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    return parser
+
+
+def _environment() -> str:
+    rows = [
+        f"  {PREFIX + name.upper():30} {field.description or ''} [{_shown(field.default)}]"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(rows)
+
+
+def _shown(default: object) -> str:
+    return "unset" if default in {None, ()} else str(default)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    given: Mapping[str, object] = {"host": options.host, "port": options.port, "waterfall": options.waterfall}
+    return Settings.model_validate({name: value for name, value in given.items() if value})
+
+
+def _complaints(error: ValidationError) -> Sequence[str]:
+    return [
+        f"{PREFIX}{'.'.join(map(str, one['loc'])).upper()}: {one['msg']} (it is {one['input']!r})"
+        for one in error.errors()
+    ]
+
+
+def _serve(settings: Settings, *, with_mocks: bool) -> int:
+    for variable, resembled in unknown_variables(os.environ):
+        _log.warning("%s is no setting%s", variable, f"; {resembled} is" if resembled else "")
+    try:
+        bound = listening(settings.host, settings.port)
+    except CannotListenError as error:
+        print(f"gateway: {error}; choose another with --port or {PREFIX}PORT", file=sys.stderr)
+        return 1
+    server = create_server(settings, bound)
+    try:
+        uvloop.run(_with_mocks(server, settings) if with_mocks else _alone(server))
+    except KeyboardInterrupt:  # before the server listened to signals
+        return 0
+    except MocksFailedError:
+        print("gateway: the mock services did not start", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _alone(server: Server) -> None:
+    async with server.running():
+        print(f"gateway: {server.url} (documentation: {server.url}/docs)", flush=True)
+
+
+async def _with_mocks(server: Server, settings: Settings) -> None:
+    async with mock_services(settings.urls), server.running():
+        print(await worked_checkout(server.url))
+        print(f"documentation: {server.url}/docs (Ctrl-C ends it)", flush=True)

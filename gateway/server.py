@@ -1,0 +1,121 @@
+"""The server process: the application under uvicorn, ended by a signal with exit code 0."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Generator
+from types import FrameType
+from typing import Final, final
+
+import uvicorn
+from fastapi import FastAPI
+from typing_extensions import override
+
+__all__ = ("CannotListenError", "Server", "listening")
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_KEEP_ALIVE: Final = 75
+"""Seconds that an idle connection is kept: longer than the proxies before us keep theirs."""
+
+
+class CannotListenError(Exception):
+    """Nothing can listen on this address; the message says why."""
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Bind *host* and *port* (0 for a free one), or raise `CannotListenError`."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        msg = f"{host} is no address to listen on: {error.strerror}"
+        raise CannotListenError(msg) from error
+    family, kind, protocol, _, address = found[0]
+    bound = socket.socket(family, kind, protocol)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind(address)
+    except OSError as error:
+        bound.close()
+        msg = f"port {port} on {host} cannot be had: {error.strerror}"
+        raise CannotListenError(msg) from error
+    return bound
+
+
+@final
+class Server(uvicorn.Server):
+    """Serves *app* on the socket *bound* until SIGINT or SIGTERM, and leaves the exit code alone.
+
+    uvicorn itself raises the signal again after a graceful stop, so that the process would end with 143.
+    The first signal calls *on_stop*; then, for *drain* seconds, the server goes on accepting, so that whoever
+    asks for readiness sees it fail first. Requests under way have *grace* seconds to end. A second signal
+    ends the drain at once.
+    """
+
+    def __init__(
+        self, app: FastAPI, bound: socket.socket, *, on_stop: Callable[[], None], drain: float, grace: float
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                access_log=False,
+                http="httptools",
+                lifespan="on",
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=max(round(grace), 1),
+                timeout_keep_alive=_KEEP_ALIVE,
+            )
+        )
+        self._bound = bound
+        self._on_stop = on_stop
+        self._drain = drain
+        self._is_stopping = False
+        self._begun = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        """Where the server is reached from this machine."""
+        host, port, *_ = self._bound.getsockname()
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Enter once the server accepts requests; leave once it has stopped."""
+        serving = asyncio.create_task(self.serve(sockets=[self._bound]))
+        serving.add_done_callback(lambda _: self._begun.set())
+        try:
+            await self._begun.wait()
+            if self.started:
+                yield
+        except BaseException:
+            self.should_exit = True
+            raise
+        finally:
+            await serving
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._begun.set()
+
+    @override
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._on_stop()
+        if self._is_stopping or not self._drain:
+            super().handle_exit(sig, frame)
+        else:
+            asyncio.get_running_loop().call_later(self._drain, super().handle_exit, sig, frame)
+        self._is_stopping = True

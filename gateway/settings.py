@@ -1,0 +1,79 @@
+"""The gateway's settings: every `GATEWAY_*` variable, validated at start."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Final, TypeAlias
+
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, PositiveInt, TypeAdapter
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+__all__ = ("PREFIX", "SERVICES", "Settings", "unknown_variables")
+
+PREFIX: Final = "GATEWAY_"
+SERVICES: Final = ("user", "inventory", "payment", "fraud", "shipping", "pricing")
+"""The services behind the gateway, in the order of their default ports, from 8101 on."""
+
+
+def _service_url(value: str) -> str:
+    url = TypeAdapter(AnyHttpUrl).validate_python(value)
+    if url.query is not None or url.fragment is not None or url.username is not None:
+        msg = "a service's URL has no query, fragment or credentials"
+        raise ValueError(msg)
+    return str(url).rstrip("/")
+
+
+def _split(value: object) -> object:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+ServiceUrl: TypeAlias = Annotated[str, AfterValidator(_service_url)]
+Origins: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(BaseSettings):
+    """What can be set; times are in milliseconds."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    deadline_ms: PositiveInt = Field(default=5000, description="a request has in all")
+    call_timeout_ms: PositiveInt = Field(default=1000, description="one attempt of a call has")
+    optional_timeout_ms: PositiveInt = Field(default=500, description="an optional call has in all")
+    drain_ms: int = Field(default=0, ge=0, description="between failing readiness and stopping to accept")
+    cors_origins: Origins = Field(default=(), description="origins that browsers may call from")
+    waterfall: bool = Field(default=False, description="draw each request on stderr, one a second at most")
+
+    user_url: ServiceUrl = "http://127.0.0.1:8101"
+    inventory_url: ServiceUrl = "http://127.0.0.1:8102"
+    payment_url: ServiceUrl = "http://127.0.0.1:8103"
+    fraud_url: ServiceUrl = "http://127.0.0.1:8104"
+    shipping_url: ServiceUrl = "http://127.0.0.1:8105"
+    pricing_url: ServiceUrl = "http://127.0.0.1:8106"
+
+    user_timeout_ms: PositiveInt | None = None
+    inventory_timeout_ms: PositiveInt | None = None
+    payment_timeout_ms: PositiveInt | None = None
+    fraud_timeout_ms: PositiveInt | None = None
+    shipping_timeout_ms: PositiveInt | None = None
+    pricing_timeout_ms: PositiveInt | None = None
+
+    @property
+    def urls(self) -> Mapping[str, str]:
+        """Give the base URL of each of `SERVICES`."""
+        return {service: getattr(self, f"{service}_url") for service in SERVICES}
+
+    def timeout_of(self, service: str) -> float:
+        """Give the seconds that one attempt of a call to one of `SERVICES` has."""
+        milliseconds: int | None = getattr(self, f"{service}_timeout_ms")
+        return (milliseconds or self.call_timeout_ms) / 1000
+
+
+def unknown_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
+    """Give each variable that looks like a setting and is none, with the one that it resembles."""
+    known = [name.upper() for name in Settings.model_fields]
+    for variable in environment:
+        prefix, is_ours, name = variable.partition(PREFIX)
+        if is_ours and not prefix and name not in known:
+            resembled = difflib.get_close_matches(name, known, n=1)
+            yield variable, PREFIX + resembled[0] if resembled else None

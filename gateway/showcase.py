@@ -1,0 +1,85 @@
+"""The gateway with mock services behind it, and one checkout to show that it works."""
+
+import asyncio
+import json
+import shlex
+import sys
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import httpx
+
+__all__ = ("EXAMPLE_ORDER", "MocksFailedError", "curl", "mock_services", "worked_checkout")
+
+EXAMPLE_ORDER: Final[Mapping[str, str]] = {
+    "user_id": "user-123",
+    "product_id": "prod-456",
+    "payment_id": "pm-789",
+    "address": "123 Main St",
+}
+_PATIENCE: Final = 5.0
+"""Seconds that the mock services have to end once they have been told to."""
+
+
+class MocksFailedError(Exception):
+    """The mock services ended before they answered; they have said why on stderr."""
+
+
+@asynccontextmanager
+async def mock_services(urls: Iterable[str]) -> AsyncIterator[None]:
+    """Run all mock services beside this process, from the moment on that *urls* accept connections.
+
+    They end with this process, even if it is killed: their standard input closes then.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "mock_services", "all", "--exit-with-stdin", stdin=asyncio.subprocess.PIPE
+    )
+    try:
+        await _accepting(urls, process)
+        yield
+    finally:
+        await _ended(process)
+
+
+async def worked_checkout(url: str) -> str:
+    """Make one checkout at the gateway at *url*; tell it as a command and its answer."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        answer = await client.post("/checkout", json=EXAMPLE_ORDER)
+    body = json.dumps(answer.json(), indent=2)
+    return f"{curl(url)}\n{answer.status_code} {answer.reason_phrase}\n{body}"
+
+
+def curl(url: str) -> str:
+    """Give the command that makes the example's checkout at the gateway at *url*."""
+    data = shlex.quote(json.dumps(EXAMPLE_ORDER))
+    return f"curl -i {url}/checkout -H 'Content-Type: application/json' -d {data}"
+
+
+async def _accepting(urls: Iterable[str], process: asyncio.subprocess.Process) -> None:
+    for url in urls:
+        parsed = httpx.URL(url)
+        while not await _accepts(parsed.host, parsed.port or 80):
+            if process.returncode is not None:
+                raise MocksFailedError
+            await asyncio.sleep(0.05)
+
+
+async def _accepts(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            await process.wait()
+            return
+    process.kill()
+    await process.wait()
