@@ -1,0 +1,34 @@
+"""What a caller sends."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+from mock_services.answers import Header
+from mock_services.fields import Strict
+
+__all__ = ["Request"]
+
+S = TypeVar("S", bound=Strict)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, read to its end."""
+
+    method: str
+    path: str
+    query_string: bytes
+    headers: Sequence[Header]
+    params: Mapping[str, str]
+    body: bytes
+
+    def query(self, model: type[S]) -> S:
+        """Read the query string, or raise pydantic's ValidationError."""
+        pairs = parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True)
+        return model.model_validate_strings(dict(pairs))
+
+    def header(self, name: bytes) -> str | None:
+        """Find a header by its name in lower case."""
+        return next((value.decode("latin-1") for key, value in self.headers if key == name), None)
