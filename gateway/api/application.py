@@ -1,0 +1,104 @@
+"""The HTTP floor without its routes: what answers for everything that no route answers."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from importlib.metadata import version
+from typing import Any, Final, TypeAlias
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api import docs, openapi
+from gateway.api.exceptions import answered
+from gateway.api.middleware import Faults, Methods, RequestId
+from gateway.api.route import Serving
+
+__all__ = ("application",)
+
+Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+_DESCRIPTION: Final = """\
+One request in, many service calls out. A **pipeline** is made of **stages**: the calls of a stage run in
+parallel, a stage starts when the one before it has succeeded, and the first that fails ends the request.
+
+Every way in which a call can fail has a status of its own. What went wrong is said as
+`application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)); where several calls failed,
+`errors` lists them all.
+"""
+_TAGS: Final = [
+    {"name": "pipelines", "description": "Requests that fan out to many services."},
+    {"name": "operations", "description": "What those need who run the gateway, and what problems mean."},
+]
+_EXPOSED: Final = (
+    "X-Request-Id",
+    "Server-Timing",
+    "Gateway-Completed",
+    "Retry-After",
+    "Location",
+    "Idempotent-Replayed",
+)
+_ACCEPTED: Final = (
+    "Authorization",
+    "Idempotency-Key",
+    "X-Request-Id",
+    "X-Request-Timeout-Ms",
+    "traceparent",
+    "tracestate",
+)
+
+
+def application(
+    serving: Serving, *, cors_origins: Sequence[str] = (), lifespan: Lifespan | None = None
+) -> FastAPI:
+    """Make an app to which routers are added: problems, request ids, HEAD, OPTIONS and docs are there.
+
+    Pages of *cors_origins* may read its answers in a browser: `*` stands for all, and nobody may by default.
+    """
+    app = FastAPI(
+        title="fanout-gateway",
+        summary="One request becomes staged, parallel service calls; every failure an exact answer.",
+        description=_DESCRIPTION,
+        version=version("fanout-gateway"),
+        openapi_tags=_TAGS,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_name,
+        lifespan=lifespan,
+    )
+    app.state.serving = serving
+    setattr(app, "openapi", partial(_document, app.openapi))  # noqa: B010 - both checkers call it a method
+    for kind in (HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _handled)
+    # The last one added is the first to see a request.
+    app.add_middleware(Methods)
+    app.add_middleware(Faults)
+    if cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=cors_origins,
+            allow_methods=("GET", "HEAD", "POST", "OPTIONS"),
+            allow_headers=_ACCEPTED,
+            expose_headers=_EXPOSED,
+        )
+    app.add_middleware(RequestId)
+    docs.add(app)
+    return app
+
+
+async def _handled(request: Request, error: Exception) -> Response:
+    return answered(error, request.scope)
+
+
+def _name(route: APIRoute) -> str:
+    return route.name
+
+
+def _document(made: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    return openapi.completed(made())

@@ -1,0 +1,184 @@
+"""What stands in the OpenAPI document: every answer of a route, with examples made as real answers are."""
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, Final, TypeAlias, cast
+
+from pydantic import TypeAdapter
+
+from gateway.api import problems
+from gateway.api.catalogue import CATALOGUE
+from gateway.api.examples import EXAMPLES
+from gateway.api.problems import AggregateProblem, Problem, plain, problem
+from gateway.railway import Aggregate, Failure, Invalid, Pipeline, Unexpected
+
+__all__ = ("PARAMETERS", "completed", "responses")
+
+_Object: TypeAlias = dict[str, Any]
+_Said: TypeAlias = Problem | AggregateProblem
+
+_WHERE: Final = {"instance": "/checkout", "request_id": "5f0c6f0e2b7d4a1f8c3e9d7a6b5c4d3e"}
+
+_REFUSALS: Final[Mapping[str, str]] = {
+    "malformed": "The body is not JSON: expected value at line 1 column 1",
+    "invalid-header": "X-Request-Timeout-Ms must be a whole number of milliseconds, from 1",
+    "too-large": "The body has more than 64 KiB",
+    "unsupported-media-type": "The body must be JSON in UTF-8, with Content-Type: application/json",
+}
+_INVALID_REQUEST: Final = problem(
+    Invalid(
+        "The request is not valid: 2 fields to mend",
+        violations=(("quantity", ("must be at least 1",)), ("adress", ("is not a known field",))),
+    ),
+    **_WHERE,
+)
+
+_HEADERS: Final[Mapping[str, _Object]] = {
+    "X-Request-Id": {
+        "description": "The request's id: the caller's, if it sent one, else a new one. The log has it too.",
+        "schema": {"type": "string", "examples": ["5f0c6f0e2b7d4a1f8c3e9d7a6b5c4d3e"]},
+    },
+    "Server-Timing": {
+        "description": "Milliseconds that each call took, and the gateway itself besides.",
+        "schema": {"type": "string", "examples": ["users.fetch;dur=50.3, gateway;dur=1.2"]},
+    },
+    "Gateway-Completed": {
+        "description": "`true` only when the answer is a success and nothing is missing from it.",
+        "schema": {"type": "string", "enum": ["true", "false"]},
+    },
+    "Retry-After": {
+        "description": "How many seconds to wait before trying again; sent when it is known.",
+        "schema": {"type": "integer", "minimum": 0, "examples": [2]},
+    },
+    "WWW-Authenticate": {
+        "description": "The scheme by which to say who is asking.",
+        "schema": {"type": "string", "examples": ["Bearer"]},
+    },
+}
+_ALWAYS: Final = ("X-Request-Id", "Server-Timing", "Gateway-Completed")
+_SOMETIMES: Final[Mapping[int, str]] = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
+
+_PARAMETERS: Final[Mapping[str, _Object]] = {
+    "X-Request-Timeout-Ms": {
+        "description": "Milliseconds that the caller will wait; can only shorten the gateway's deadline.",
+        "schema": {"type": "integer", "minimum": 1, "examples": [2000]},
+    },
+    "X-Request-Id": {
+        "description": "A name for this request, for the answer, the log and every call; or one is made.",
+        "schema": {"type": "string", "examples": ["order-4711-try-1"]},
+    },
+    "traceparent": {
+        "description": "The trace that this request is part of, passed on to every call (W3C Trace Context).",
+        "schema": {"type": "string", "examples": ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]},
+    },
+    "tracestate": {
+        "description": "What tracing systems add to `traceparent`; passed on with it.",
+        "schema": {"type": "string", "examples": ["vendor=value"]},
+    },
+}
+PARAMETERS: Final = tuple({"$ref": f"#/components/parameters/{name}"} for name in _PARAMETERS)
+"""The header parameters that every pipeline's route has, as an operation refers to them."""
+
+
+def responses(
+    pipeline: Pipeline[..., object, Failure], *, status: int = HTTPStatus.OK, example: object = None
+) -> dict[int | str, _Object]:
+    """Declare what the route of *pipeline* can answer: what its run promises, and what the route adds.
+
+    A success has *status* and, for its body, *example*. Where the run promises `Aggregate`, it is declared as
+    207 and beside every 5xx that the run promises.
+    """
+    said: dict[int, dict[str, _Said]] = {}
+    for name, one in (*_own(), *_promised(pipeline)):
+        said.setdefault(one["status"], {})[name] = one
+    return {
+        int(status): _success(example),
+        **{code: _failed(code, examples) for code, examples in sorted(said.items())},
+    }
+
+
+def completed(document: _Object) -> _Object:
+    """Add to FastAPI's *document* what operations refer to, and put our 422 in the place of FastAPI's own.
+
+    Doing so twice changes nothing more.
+    """
+    parts = document.setdefault("components", {})
+    schemas = parts.setdefault("schemas", {})
+    schemas.update(_schemas())
+    parts["headers"] = {**_HEADERS}
+    parts["parameters"] = {
+        name: {"name": name, "in": "header", **parameter} for name, parameter in _PARAMETERS.items()
+    }
+    for path in document["paths"].values():
+        for operation in path.values():
+            _replace_fastapis_own(operation["responses"])
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    return document
+
+
+def _replace_fastapis_own(declared: _Object) -> None:
+    if "HTTPValidationError" in str(declared.get("422")):
+        declared["422"] = _failed(422, {"invalid": _INVALID_REQUEST})
+
+
+def _own() -> Iterator[tuple[str, _Said]]:
+    """Give what every pipeline's route can answer by itself."""
+    for code, detail in _REFUSALS.items():
+        yield code, plain(code, detail, status=CATALOGUE[code].status, **_WHERE)
+    yield "invalid-request", _INVALID_REQUEST
+    yield "unexpected", problem(EXAMPLES[Unexpected], **_WHERE)
+
+
+def _promised(pipeline: Pipeline[..., object, Failure]) -> Iterator[tuple[str, _Said]]:
+    """Give what the run of *pipeline* promises: each kind alone, then several of them together."""
+    faults = [EXAMPLES[kind] for kind in pipeline.promised if kind is not Aggregate]
+    for fault in faults:
+        yield fault.code, problem(fault, **_WHERE)
+    if Aggregate in pipeline.promised:
+        clients = [fault for fault in faults if problems.status(fault) < HTTPStatus.INTERNAL_SERVER_ERROR]
+        servers = [fault for fault in faults if fault not in clients]
+        # One kind alone makes an aggregate as well: two calls that failed in the same way.
+        together = [clients[:3] if len(clients) > 1 else clients * 2] if clients else []
+        together += [[*(clients or servers)[:1], fault] for fault in servers]
+        for several in together:
+            yield "aggregate", problem(Aggregate(tuple(several)), **_WHERE)
+
+
+def _success(example: object) -> _Object:
+    declared: _Object = {"description": "What the pipeline came to.", "headers": _headers(HTTPStatus.OK)}
+    if example is not None:
+        declared["content"] = {"application/json": {"example": example}}
+    return declared
+
+
+def _failed(status: int, examples: Mapping[str, _Said]) -> _Object:
+    codes = dict.fromkeys(example["code"] for example in examples.values())
+    schemas = dict.fromkeys("AggregateProblem" if "errors" in one else "Problem" for one in examples.values())
+    return {
+        "description": "\n\n".join(f"`{code}`: {CATALOGUE[code].explanation}" for code in codes),
+        "headers": _headers(status),
+        "content": {
+            "application/problem+json": {
+                "schema": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in schemas]},
+                "examples": {name: {"value": example} for name, example in examples.items()},
+            }
+        },
+    }
+
+
+def _headers(status: int) -> _Object:
+    names = (*_ALWAYS, _SOMETIMES[status]) if status in _SOMETIMES else _ALWAYS
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _schemas() -> _Object:
+    written: Final = "serialization"
+    _, schema = TypeAdapter.json_schemas(
+        [
+            ("one", written, TypeAdapter[Any](Problem)),
+            ("several", written, TypeAdapter[Any](AggregateProblem)),
+        ],
+        ref_template="#/components/schemas/{model}",
+    )
+    return cast("_Object", schema["$defs"])
