@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from types import FrameType
 from typing import Final, final
 
@@ -80,7 +80,7 @@ class Server(uvicorn.Server):
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncGenerator[None]:
         """Enter once the server accepts requests; leave once it has stopped."""
         serving = asyncio.create_task(self.serve(sockets=[self._bound]))
         serving.add_done_callback(lambda _: self._begun.set())

@@ -4,7 +4,7 @@ import asyncio
 import json
 import shlex
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -27,7 +27,7 @@ class MocksFailedError(Exception):
 
 
 @asynccontextmanager
-async def mock_services(urls: Iterable[str]) -> AsyncIterator[None]:
+async def mock_services(urls: Iterable[str]) -> AsyncGenerator[None]:
     """Run all mock services beside this process, from the moment on that *urls* accept connections.
 
     They end with this process, even if it is killed: their standard input closes then.

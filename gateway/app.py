@@ -1,0 +1,79 @@
+"""The composition root: the one place where things are wired."""
+
+import socket
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import FastAPI
+
+from gateway.api import checkout, ops
+from gateway.api.application import application
+from gateway.api.health import Readiness
+from gateway.api.route import Serving
+from gateway.server import Server
+from gateway.settings import SERVICES, Settings
+from gateway.telemetry.waterfall import Waterfall
+from gateway.upstreams import Fraud, Inventory, Payments, Pricing, ServiceClient, Shipping, Upstreams, Users
+from gateway.upstreams.transport import create_transport
+
+__all__ = ("create_app", "create_server")
+
+
+def create_app(
+    settings: Settings | None = None, transport: httpx.AsyncBaseTransport | None = None
+) -> FastAPI:
+    """Make the gateway; by default with the environment's settings, and a transport to the real network.
+
+    The transport is closed with the app. Routers of your own are added with `include_router`.
+    """
+    return _wired(settings or Settings(), transport or create_transport())[0]
+
+
+def create_server(settings: Settings, bound: socket.socket) -> Server:
+    """Make the server of the gateway on the socket *bound*."""
+    app, readiness = _wired(settings, create_transport())
+    return Server(
+        app,
+        bound,
+        on_stop=readiness.stop,
+        drain=settings.drain_ms / 1000,
+        grace=settings.deadline_ms / 1000 + 1,
+    )
+
+
+def _wired(settings: Settings, transport: httpx.AsyncBaseTransport) -> tuple[FastAPI, Readiness]:
+    clients = {
+        service: ServiceClient(
+            service, settings.urls[service], transport, timeout=settings.timeout_of(service)
+        )
+        for service in SERVICES
+    }
+    up = Upstreams(
+        users=Users(clients["user"]),
+        inventory=Inventory(clients["inventory"]),
+        payments=Payments(clients["payment"]),
+        fraud=Fraud(clients["fraud"]),
+        shipping=Shipping(clients["shipping"]),
+        pricing=Pricing(clients["pricing"]),
+    )
+    readiness = Readiness({service: client.ping for service, client in clients.items()})
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        async with transport:
+            yield
+
+    app = application(
+        Serving(
+            deadline=settings.deadline_ms / 1000,
+            optional_budget=settings.optional_timeout_ms / 1000,
+            on_trace=Waterfall(sys.stderr) if settings.waterfall else None,
+        ),
+        cors_origins=settings.cors_origins,
+        lifespan=lifespan,
+    )
+    app.include_router(checkout.router(up))
+    app.include_router(ops.router(readiness))
+    return app, readiness
