@@ -1,7 +1,7 @@
 """The HTTP floor without its routes: what answers for everything that no route answers."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Final, TypeAlias
@@ -17,7 +17,7 @@ from starlette.responses import Response
 from gateway.api import docs, openapi
 from gateway.api.exceptions import answered
 from gateway.api.middleware import Faults, Methods, RequestId
-from gateway.api.route import Serving
+from gateway.api.route import Serving, refuse_dependencies
 
 __all__ = ("application",)
 
@@ -70,7 +70,7 @@ def application(
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=_name,
-        lifespan=lifespan,
+        lifespan=_checked(lifespan or _nothing),
     )
     app.state.serving = serving
     setattr(app, "openapi", partial(_document, app.openapi))  # noqa: B010 - both checkers call it a method
@@ -90,6 +90,21 @@ def application(
     app.add_middleware(RequestId)
     docs.add(app)
     return app
+
+
+def _checked(lifespan: Lifespan) -> Lifespan:
+    @asynccontextmanager
+    async def checked(app: FastAPI) -> AsyncGenerator[None, None]:
+        refuse_dependencies(app.routes)
+        async with lifespan(app):
+            yield
+
+    return checked
+
+
+@asynccontextmanager
+async def _nothing(_: FastAPI) -> AsyncGenerator[None, None]:
+    yield
 
 
 async def _handled(request: Request, error: Exception) -> Response:

@@ -2,17 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final, cast, final
 from urllib.parse import quote
 
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import TypeAdapter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from typing_extensions import override
 
 from gateway.api import problems
@@ -25,7 +26,7 @@ from gateway.api.openapi import PARAMETERS
 from gateway.railway import Err, Failure, Ok, Result, Surroundings
 from gateway.telemetry.trace import Trace
 
-__all__ = ("PipelineRequest", "PipelineRoute", "Serving")
+__all__ = ("PipelineRequest", "PipelineRoute", "Serving", "refuse_dependencies")
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -96,6 +97,17 @@ class PipelineRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Make what answers a request (FastAPI, "Custom Request and APIRoute class")."""
         return _Handler(self).handle
+
+
+def refuse_dependencies(routes: Sequence[BaseRoute]) -> None:
+    """Raise `TypeError` if a pipeline's route was included with dependencies: it would not keep them.
+
+    Those that stand on the route or its router are refused when it is made.
+    """
+    for route in iter_route_contexts(routes):
+        if isinstance(route.original_route, PipelineRoute) and route.dependencies:
+            msg = f"{route.path}: a pipeline's route keeps no dependencies"
+            raise TypeError(msg)
 
 
 @final
