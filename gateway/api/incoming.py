@@ -1,7 +1,7 @@
 """What the headers of a request say to the gateway itself."""
 
 import re
-import uuid
+import secrets
 from collections.abc import Mapping
 from typing import Final, TypeAlias, cast
 
@@ -27,15 +27,15 @@ _NOTHING: Final = b""
 def fields(scope: Scope) -> Fields:
     """Give the headers of the request with this ASGI *scope* (RFC 9110, 5.3)."""
     found: dict[bytes, bytes] = {}
-    for name, value in cast("list[tuple[bytes, bytes]]", scope["headers"]):
+    for name, value in _headers(scope):
         found[name] = found[name] + b", " + value if name in found else value
     return found
 
 
 def identify(scope: Scope) -> str:
     """Name the request after its `X-Request-Id` if that is an id, else anew; `request_id` gives it again."""
-    asked = fields(scope).get(b"x-request-id", _NOTHING)
-    name = asked.decode("ascii") if _ID.fullmatch(asked) else uuid.uuid4().hex
+    asked = b", ".join(value for name, value in _headers(scope) if name == b"x-request-id")
+    name = asked.decode("ascii") if _ID.fullmatch(asked) else secrets.token_hex(16)
     scope.setdefault("state", {})["request_id"] = name
     return name
 
@@ -72,3 +72,7 @@ def baggage(sent: Fields, name: str) -> Mapping[str, str]:
         if _VISIBLE.fullmatch(state):
             carried["tracestate"] = state.decode("ascii")
     return carried
+
+
+def _headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    return cast("list[tuple[bytes, bytes]]", scope["headers"])

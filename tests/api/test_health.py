@@ -117,9 +117,7 @@ def readiness() -> Readiness:
 
 @pytest.fixture
 async def prober(readiness: Readiness) -> AsyncIterator[httpx.AsyncClient]:
-    app = application(Serving())
-    app.include_router(ops.router(readiness))
-    async with client_of(app) as client:
+    async with client_of(application(Serving(), ops.router(readiness))) as client:
         yield client
 
 

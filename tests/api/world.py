@@ -159,10 +159,8 @@ def router(world: World) -> APIRouter:
 
 def gateway(world: World, serving: Serving | None = None, *, cors_origins: Sequence[str] = ()) -> FastAPI:
     """Wire the app as a composition root would."""
-    app = application(serving or Serving(), cors_origins=cors_origins)
-    app.include_router(router(world))
-    app.include_router(ops.router(Readiness({})))
-    return app
+    routers = router(world), ops.router(Readiness({}))
+    return application(serving or Serving(), *routers, cors_origins=cors_origins)
 
 
 @asynccontextmanager
