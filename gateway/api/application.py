@@ -63,7 +63,7 @@ def application(
     """Make an app of *routers*, with problems for answers, request ids, HEAD, OPTIONS and a page at /docs.
 
     Pages of *cors_origins* may read its answers in a browser: `*` stands for all, and nobody may by default.
-    `include_router` works on it too, at the price of 9 microseconds a request, and of 3 for what is behind it.
+    `include_router` works on it too, at the price of 9 microseconds a request, and 3 for what is behind it.
     """
     app = FastAPI(
         routes=[_named(route) for router in routers for route in router.routes],
@@ -71,6 +71,7 @@ def application(
         summary="One request becomes staged, parallel service calls; every failure an exact answer.",
         description=_DESCRIPTION,
         version=version("fanout-gateway"),
+        license_info={"name": "MIT", "identifier": "MIT"},
         openapi_tags=_TAGS,
         docs_url=None,
         redoc_url=None,

@@ -4,12 +4,13 @@ import re
 import secrets
 from collections.abc import Mapping
 from typing import Final, TypeAlias, cast
+from urllib.parse import quote
 
 from starlette.types import Scope
 
 from gateway.api.refusal import Refusal
 
-__all__ = ("Fields", "baggage", "fields", "identify", "patience", "request_id")
+__all__ = ("Fields", "baggage", "fields", "identify", "path", "patience", "request_id")
 
 Fields: TypeAlias = Mapping[bytes, bytes]
 """A request's headers by lower-case name; one that was sent several times has its values joined by `, `."""
@@ -22,6 +23,7 @@ _TRACEPARENT: Final = re.compile(
 )
 _VISIBLE: Final = re.compile(rb"[ -~]+")
 _NOTHING: Final = b""
+_UNQUOTED: Final = "/!$&'()*+,;=:@"
 
 
 def fields(scope: Scope) -> Fields:
@@ -43,6 +45,11 @@ def identify(scope: Scope) -> str:
 def request_id(scope: Scope) -> str:
     """Give the name that `identify` gave to the request."""
     return cast("str", scope["state"]["request_id"])
+
+
+def path(scope: Scope) -> str:
+    """Give the path that was asked for, percent-encoded (RFC 3986, 3.3), without the query."""
+    return quote(scope["path"], safe=_UNQUOTED)
 
 
 def patience(sent: Fields) -> float:

@@ -27,7 +27,7 @@ _REFUSALS: Final[Mapping[str, str]] = {
 }
 _INVALID_REQUEST: Final = problem(
     Invalid(
-        "The request is not valid: 2 fields to mend",
+        "The request is not valid",
         violations=(("quantity", ("must be at least 1",)), ("adress", ("is not a known field",))),
     ),
     **_WHERE,

@@ -17,7 +17,7 @@ from gateway.railway import NotFound
 __all__ = ("ProblemKind", "router")
 
 
-class HealthResponse(JSONResponse):
+class _HealthResponse(JSONResponse):
     """Health, as the draft wants it sent."""
 
     media_type = "application/health+json"
@@ -66,7 +66,7 @@ def router(readiness: Readiness) -> APIRouter:
     @routes.get(
         "/health/live",
         summary="Is the process alive?",
-        response_class=HealthResponse,
+        response_class=_HealthResponse,
         response_model=Health,
         responses={200: _health("The process is alive.", {"status": "pass"})},
     )
@@ -77,7 +77,7 @@ def router(readiness: Readiness) -> APIRouter:
     @routes.get(
         "/health/ready",
         summary="Can the gateway serve?",
-        response_class=HealthResponse,
+        response_class=_HealthResponse,
         response_model=Health,
         responses={
             200: _health("It can serve; `warn` if an upstream is in trouble.", _WARNING),
@@ -106,9 +106,9 @@ def router(readiness: Readiness) -> APIRouter:
     return routes
 
 
-def _sent(health: Health) -> HealthResponse:
+def _sent(health: Health) -> _HealthResponse:
     status = HTTPStatus.SERVICE_UNAVAILABLE if health["status"] == "fail" else HTTPStatus.OK
-    return HealthResponse(health, status, {"Cache-Control": "no-store"})
+    return _HealthResponse(health, status, {"Cache-Control": "no-store"})
 
 
 def _health(description: str, example: Health) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final, cast, final
-from urllib.parse import quote
 
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import TypeAdapter
@@ -21,7 +20,7 @@ from gateway.api.arguments import Arguments
 from gateway.api.body import read, refuse_other_than_json
 from gateway.api.disconnect import NoAnswer, while_connected
 from gateway.api.exceptions import answered
-from gateway.api.incoming import baggage, fields, patience, request_id
+from gateway.api.incoming import baggage, fields, path, patience, request_id
 from gateway.api.openapi import PARAMETERS
 from gateway.railway import Err, Failure, Ok, Result, Surroundings
 from gateway.telemetry.trace import Trace
@@ -131,7 +130,7 @@ class _Handler:
         response.headers.setdefault("Gateway-Completed", "false")
         response.headers["Server-Timing"] = trace.server_timing()
         if serving.on_trace is not None:
-            title = f"{request.method} {quote(request.scope['path'])} {response.status_code}"
+            title = f"{request.method} {path(request.scope)} {response.status_code}"
             serving.on_trace(title, trace)
         return response
 

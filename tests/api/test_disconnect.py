@@ -112,6 +112,13 @@ async def test_an_answer_is_sent_while_the_client_is_there(connection: Connectio
     assert body["body"]
 
 
+async def test_nobody_listens_for_the_client_any_more_once_it_has_its_answer(connection: Connection) -> None:
+    await gateway(World())({**SCOPE}, connection.receive, connection.send)
+    await asyncio.sleep(0)
+
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_work_that_does_not_let_itself_be_cancelled_gives_its_result(connection: Connection) -> None:
     connection = Connection()
     has_started = asyncio.Event()

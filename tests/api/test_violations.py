@@ -134,5 +134,5 @@ def test_thousands_of_violations_are_counted_and_a_hundred_are_listed() -> None:
         TypeAdapter(list[int]).validate_json("[" + ",".join(['"x"'] * 5000) + "]")
 
     failure = invalid(refused.value.errors())
-    assert failure.detail == "The request is not valid: 5000 fields to mend"
+    assert failure.detail == "The request is not valid in 5000 fields, of which the first 100 are listed"
     assert len(failure.violations) == MOST == 100

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, TypeAlias
 
 import httpx
-from fastapi import APIRouter, FastAPI, Path
+from fastapi import APIRouter, Body, FastAPI, Path
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -59,7 +59,7 @@ class Item(BaseModel):
 class Basket(BaseModel):
     """Who buys what."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [BASKET]})
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     user_id: str = Field(min_length=1, max_length=10)
     items: list[Item] = Field(min_length=1)
@@ -145,7 +145,10 @@ def router(world: World) -> APIRouter:
     routes = APIRouter(route_class=PipelineRoute, tags=["pipelines"])
 
     @routes.post("/baskets", responses=responses(buy, example=RECEIPT), response_model=Receipt)
-    async def post_basket(basket: Basket, request: PipelineRequest) -> Response:
+    async def post_basket(
+        basket: Annotated[Basket, Body(openapi_examples={"socks": {"value": BASKET}})],
+        request: PipelineRequest,
+    ) -> Response:
         """Buy what is in the basket."""
         return request.answer(await buy.on(request.surroundings)(basket, world))
 
