@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -13,7 +12,7 @@ from starlette.types import Scope
 
 from gateway.api.allow import allowed
 from gateway.api.catalogue import CATALOGUE
-from gateway.api.incoming import request_id
+from gateway.api.incoming import path, request_id
 from gateway.api.problems import ProblemResponse, answer, plain
 from gateway.api.refusal import Refusal
 from gateway.api.violations import invalid
@@ -60,7 +59,7 @@ def _refused(error: HTTPException, code: str | None, scope: Scope) -> ProblemRes
         code or status.phrase.lower().replace(" ", "-"),
         error.detail,
         status=status,
-        instance=quote(scope["path"]),
+        instance=path(scope),
         request_id=request_id(scope),
     )
     if code is None:

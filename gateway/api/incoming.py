@@ -1,15 +1,16 @@
 """What the headers of a request say to the gateway itself."""
 
 import re
-import uuid
+import secrets
 from collections.abc import Mapping
 from typing import Final, TypeAlias, cast
+from urllib.parse import quote
 
 from starlette.types import Scope
 
 from gateway.api.refusal import Refusal
 
-__all__ = ("Fields", "baggage", "fields", "identify", "patience", "request_id")
+__all__ = ("Fields", "baggage", "fields", "identify", "path", "patience", "request_id")
 
 Fields: TypeAlias = Mapping[bytes, bytes]
 """A request's headers by lower-case name; one that was sent several times has its values joined by `, `."""
@@ -22,20 +23,21 @@ _TRACEPARENT: Final = re.compile(
 )
 _VISIBLE: Final = re.compile(rb"[ -~]+")
 _NOTHING: Final = b""
+_UNQUOTED: Final = "/!$&'()*+,;=:@"
 
 
 def fields(scope: Scope) -> Fields:
     """Give the headers of the request with this ASGI *scope* (RFC 9110, 5.3)."""
     found: dict[bytes, bytes] = {}
-    for name, value in cast("list[tuple[bytes, bytes]]", scope["headers"]):
+    for name, value in _headers(scope):
         found[name] = found[name] + b", " + value if name in found else value
     return found
 
 
 def identify(scope: Scope) -> str:
     """Name the request after its `X-Request-Id` if that is an id, else anew; `request_id` gives it again."""
-    asked = fields(scope).get(b"x-request-id", _NOTHING)
-    name = asked.decode("ascii") if _ID.fullmatch(asked) else uuid.uuid4().hex
+    asked = b", ".join(value for name, value in _headers(scope) if name == b"x-request-id")
+    name = asked.decode("ascii") if _ID.fullmatch(asked) else secrets.token_hex(16)
     scope.setdefault("state", {})["request_id"] = name
     return name
 
@@ -43,6 +45,11 @@ def identify(scope: Scope) -> str:
 def request_id(scope: Scope) -> str:
     """Give the name that `identify` gave to the request."""
     return cast("str", scope["state"]["request_id"])
+
+
+def path(scope: Scope) -> str:
+    """Give the path that was asked for, percent-encoded (RFC 3986, 3.3), without the query."""
+    return quote(scope["path"], safe=_UNQUOTED)
 
 
 def patience(sent: Fields) -> float:
@@ -72,3 +79,7 @@ def baggage(sent: Fields, name: str) -> Mapping[str, str]:
         if _VISIBLE.fullmatch(state):
             carried["tracestate"] = state.decode("ascii")
     return carried
+
+
+def _headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    return cast("list[tuple[bytes, bytes]]", scope["headers"])

@@ -22,17 +22,8 @@ class RequestId:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and its answer with `X-Request-Id`."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        header = (b"x-request-id", identify(scope).encode("ascii"))
-
-        async def send_named(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), header]
-            await send(message)
-
-        await self._app(scope, receive, send_named)
+        is_http = scope["type"] == "http"
+        await self._app(scope, receive, _named(send, identify(scope)) if is_http else send)
 
 
 @final
@@ -77,6 +68,17 @@ class Methods:
                 await send({"type": "http.response.body", "body": _EMPTY})
             case _:
                 await self._app(scope, receive, send)
+
+
+def _named(send: Send, name: str) -> Send:
+    header = (b"x-request-id", name.encode("ascii"))
+
+    async def send_named(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), header]
+        await send(message)
+
+    return send_named
 
 
 def _without_body(send: Send) -> Send:

@@ -12,7 +12,7 @@ from gateway.api.examples import EXAMPLES
 from gateway.api.problems import AggregateProblem, Problem, plain, problem
 from gateway.railway import Aggregate, Failure, Invalid, Pipeline, Unexpected
 
-__all__ = ("PARAMETERS", "completed", "responses")
+__all__ = ("PARAMETERS", "completed", "failures", "responses")
 
 _Object: TypeAlias = dict[str, Any]
 _Said: TypeAlias = Problem | AggregateProblem
@@ -27,7 +27,7 @@ _REFUSALS: Final[Mapping[str, str]] = {
 }
 _INVALID_REQUEST: Final = problem(
     Invalid(
-        "The request is not valid: 2 fields to mend",
+        "The request is not valid",
         violations=(("quantity", ("must be at least 1",)), ("adress", ("is not a known field",))),
     ),
     **_WHERE,
@@ -55,8 +55,12 @@ _HEADERS: Final[Mapping[str, _Object]] = {
         "schema": {"type": "string", "examples": ["Bearer"]},
     },
 }
-_ALWAYS: Final = ("X-Request-Id", "Server-Timing", "Gateway-Completed")
-_SOMETIMES: Final[Mapping[int, str]] = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
+_ALWAYS: Final = ("Server-Timing", "Gateway-Completed")
+_SOMETIMES: Final[Mapping[int, tuple[str, ...]]] = {
+    HTTPStatus.UNAUTHORIZED: ("WWW-Authenticate",),
+    HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After",),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",),
+}
 
 _PARAMETERS: Final[Mapping[str, _Object]] = {
     "X-Request-Timeout-Ms": {
@@ -93,8 +97,14 @@ def responses(
         said.setdefault(one["status"], {})[name] = one
     return {
         int(status): _success(example),
-        **{code: _failed(code, examples) for code, examples in sorted(said.items())},
+        **{code: _failed(code, examples, _ALWAYS) for code, examples in sorted(said.items())},
     }
+
+
+def failures(*declared: Failure) -> dict[int | str, _Object]:
+    """Declare *declared*, each with a status of its own, for a route that is no pipeline's."""
+    said = [problem(failure, **_WHERE) for failure in declared]
+    return {one["status"]: _failed(one["status"], {one["code"]: one}) for one in said}
 
 
 def completed(document: _Object) -> _Object:
@@ -112,6 +122,8 @@ def completed(document: _Object) -> _Object:
     for path in document["paths"].values():
         for operation in path.values():
             _replace_fastapis_own(operation["responses"])
+            for declared in operation["responses"].values():
+                declared.setdefault("headers", {}).update(_headers("X-Request-Id"))
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     return document
@@ -146,18 +158,18 @@ def _promised(pipeline: Pipeline[..., object, Failure]) -> Iterator[tuple[str, _
 
 
 def _success(example: object) -> _Object:
-    declared: _Object = {"description": "What the pipeline came to.", "headers": _headers(HTTPStatus.OK)}
+    declared: _Object = {"description": "What the pipeline came to.", "headers": _headers(*_ALWAYS)}
     if example is not None:
         declared["content"] = {"application/json": {"example": example}}
     return declared
 
 
-def _failed(status: int, examples: Mapping[str, _Said]) -> _Object:
+def _failed(status: int, examples: Mapping[str, _Said], headers: tuple[str, ...] = ()) -> _Object:
     codes = dict.fromkeys(example["code"] for example in examples.values())
     schemas = dict.fromkeys("AggregateProblem" if "errors" in one else "Problem" for one in examples.values())
     return {
         "description": "\n\n".join(f"`{code}`: {CATALOGUE[code].explanation}" for code in codes),
-        "headers": _headers(status),
+        "headers": _headers(*headers, *_SOMETIMES.get(status, ())),
         "content": {
             "application/problem+json": {
                 "schema": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in schemas]},
@@ -167,8 +179,7 @@ def _failed(status: int, examples: Mapping[str, _Said]) -> _Object:
     }
 
 
-def _headers(status: int) -> _Object:
-    names = (*_ALWAYS, _SOMETIMES[status]) if status in _SOMETIMES else _ALWAYS
+def _headers(*names: str) -> _Object:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final, Literal, NotRequired, assert_never, final
-from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.types import Scope
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
-from gateway.api.incoming import request_id
+from gateway.api.incoming import path, request_id
 from gateway.railway import (
     Aggregate,
     BadAnswer,
@@ -188,7 +187,7 @@ def headers(failure: Failure) -> Mapping[str, str]:
 
 def answer(failure: Failure, scope: Scope) -> ProblemResponse:
     """Make the answer to the request with this ASGI *scope*, which came to *failure*."""
-    body = problem(failure, instance=quote(scope["path"]), request_id=request_id(scope))
+    body = problem(failure, instance=path(scope), request_id=request_id(scope))
     return ProblemResponse(body, headers(failure))
 
 

@@ -2,17 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final, cast, final
-from urllib.parse import quote
 
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import TypeAdapter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from typing_extensions import override
 
 from gateway.api import problems
@@ -20,12 +20,12 @@ from gateway.api.arguments import Arguments
 from gateway.api.body import read, refuse_other_than_json
 from gateway.api.disconnect import NoAnswer, while_connected
 from gateway.api.exceptions import answered
-from gateway.api.incoming import baggage, fields, patience, request_id
+from gateway.api.incoming import baggage, fields, path, patience, request_id
 from gateway.api.openapi import PARAMETERS
 from gateway.railway import Err, Failure, Ok, Result, Surroundings
 from gateway.telemetry.trace import Trace
 
-__all__ = ("PipelineRequest", "PipelineRoute", "Serving")
+__all__ = ("PipelineRequest", "PipelineRoute", "Serving", "refuse_dependencies")
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -98,6 +98,17 @@ class PipelineRoute(APIRoute):
         return _Handler(self).handle
 
 
+def refuse_dependencies(routes: Sequence[BaseRoute]) -> None:
+    """Raise `TypeError` if a pipeline's route was included with dependencies: it would not keep them.
+
+    Those that stand on the route or its router are refused when it is made.
+    """
+    for route in iter_route_contexts(routes):
+        if isinstance(route.original_route, PipelineRoute) and route.dependencies:
+            msg = f"{route.path}: a pipeline's route keeps no dependencies"
+            raise TypeError(msg)
+
+
 @final
 class _Handler:
     def __init__(self, route: APIRoute) -> None:
@@ -119,7 +130,7 @@ class _Handler:
         response.headers.setdefault("Gateway-Completed", "false")
         response.headers["Server-Timing"] = trace.server_timing()
         if serving.on_trace is not None:
-            title = f"{request.method} {quote(request.scope['path'])} {response.status_code}"
+            title = f"{request.method} {path(request.scope)} {response.status_code}"
             serving.on_trace(title, trace)
         return response
 

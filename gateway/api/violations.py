@@ -78,7 +78,9 @@ def invalid(errors: Sequence[Mapping[str, Any]], *, skip: int = 0) -> Invalid:
     for error in errors:
         field = ".".join(map(str, error["loc"][skip:]))
         found.setdefault(field, {})[_sentence(error)] = None
-    detail = f"The request is not valid: {_count(len(found), 'field')} to mend"
+    detail = "The request is not valid"
+    if len(found) > MOST:
+        detail += f" in {len(found)} fields, of which the first {MOST} are listed"
     violations = tuple((field, tuple(messages)) for field, messages in found.items())
     return Invalid(detail, violations=violations[:MOST])
 
