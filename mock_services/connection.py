@@ -44,7 +44,7 @@ class Connection:
         """Wait until a time of the loop's clock (None: forever); False as soon as the caller leaves."""
         try:
             async with asyncio.timeout_at(deadline):
-                await self._end()
+                await self._receive()  # after a whole request only the end can come
         except TimeoutError:
             return True
         return False
@@ -75,11 +75,7 @@ class Connection:
         if close is None:
             raise ConnectionDroppedError
         close()
-        await self._end()
-
-    async def _end(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        await self._receive()
 
     async def _start(self, answer: Answer) -> None:
         headers = [*answer.headers]

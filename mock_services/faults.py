@@ -37,15 +37,11 @@ class Fault(Strict):
 
     def seconds(self, otherwise: float) -> float | None:
         """How long the call waits before anything is answered; None is forever."""
-        match self.kind, self.latency_ms:
-            case "hang", _:
-                return None
-            case "latency", None:
-                return 1.0
-            case _, None:
-                return otherwise
-            case _, milliseconds:
-                return milliseconds / 1000
+        if self.kind == "hang":
+            return None
+        if self.latency_ms is None:
+            return 1.0 if self.kind == "latency" else otherwise
+        return self.latency_ms / 1000
 
     def answer(self) -> Answer:
         """Make what is sent in the place of the real answer."""

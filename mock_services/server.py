@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Listener:
             return cls(name, app, socket.create_server((host, port), family=family, backlog=_BACKLOG))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                message = f"port {port} ({name}) is taken: {error.strerror}"
+                message = f"port {port} ({name}) is taken: {os.strerror(errno.EADDRINUSE)}"
             else:
                 message = f"cannot listen on {host} port {port} ({name}): {error.strerror}"
             raise CannotListenError(message) from error

@@ -84,15 +84,14 @@ class _Exchange:
         )
 
     async def _caller_stays(self, seconds: float | None) -> bool:
-        if seconds == 0:
-            return True
         deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
-        stays = False
         try:
-            stays = await self.connection.stays_until(deadline)
-        finally:  # a caller in this process leaves by cancelling
-            if not stays:
-                self._go_on_alone(deadline)
+            stays = seconds == 0 or await self.connection.stays_until(deadline)
+        except asyncio.CancelledError:  # so leaves a caller in this process
+            self._go_on_alone(deadline)
+            raise
+        if not stays:
+            self._go_on_alone(deadline)
         return stays
 
     def _go_on_alone(self, deadline: float | None) -> None:

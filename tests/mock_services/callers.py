@@ -1,0 +1,60 @@
+"""Those who call a service in this process."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import httpx
+from pydantic import TypeAdapter
+from starlette.types import Message, Scope
+
+from mock_services.calls import Call
+from mock_services.catalogue import create_service
+from mock_services.connection import CLOSE
+from mock_services.service import Service
+
+_CALLS = TypeAdapter(list[Call])
+
+
+def client_of(service: Service | str) -> httpx.AsyncClient:
+    """Call a service, or one of the catalogue's without latency."""
+    app = create_service(service, latency_scale=0) if isinstance(service, str) else service
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://mock")
+
+
+async def put_faults(client: httpx.AsyncClient, *faults: Mapping[str, object]) -> None:
+    (await client.put("/_mock/faults", json=faults)).raise_for_status()
+
+
+async def calls_of(client: httpx.AsyncClient) -> Sequence[Call]:
+    return _CALLS.validate_json((await client.get("/_mock/calls")).content)
+
+
+class Line:
+    """The far end of an ASGI connection: can hang up, and sees it when the service does."""
+
+    def __init__(self, method: str, path: str, *, body_breaks_off: bool = False) -> None:
+        self.sent: list[Message] = []
+        self.closed = asyncio.Event()
+        self._requests: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}]
+        if not body_breaks_off:
+            self._requests.append({"type": "http.request", "body": b"}"})
+        self.scope: Scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "query_string": b"",
+            "headers": [],
+            "state": {CLOSE: self.closed.set},
+        }
+
+    async def receive(self) -> Message:
+        if self._requests:
+            return self._requests.pop(0)
+        await self.closed.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    async def call(self, service: Service) -> None:
+        await service(self.scope, self.receive, self.send)
