@@ -11,7 +11,7 @@ from aiohttp.http import HttpProcessingError
 from httpx_aiohttp import AiohttpTransport
 from typing_extensions import override
 
-__all__ = ("create_transport",)
+__all__ = ("create_transport", "translated")
 
 _CONNECTIONS: Final = 512
 _KEEP_ALIVE: Final = 4.0
@@ -76,7 +76,7 @@ class _Transport(httpx.AsyncBaseTransport):
         try:
             response = await self._inner.handle_async_request(request)
         except _RAISED as error:
-            raise _translated(error) from error
+            raise translated(error) from error
         # Sound: an async transport answers with an async stream.
         response.stream = _Stream(cast("httpx.AsyncByteStream", response.stream))
         return response
@@ -109,14 +109,14 @@ class _Stream(httpx.AsyncByteStream):
             async for chunk in self._stream:
                 yield chunk
         except _RAISED as error:
-            raise _translated(error) from error
+            raise translated(error) from error
 
     @override
     async def aclose(self) -> None:
         await self._stream.aclose()
 
 
-def _translated(error: Exception) -> Exception:
+def translated(error: Exception) -> Exception:
     """Give what *error* is in httpx; where httpx-aiohttp has said that already, it is judged again."""
     ancestors = type(error.__cause__ or error).__mro__
     kind = next((_MEANING[ancestor] for ancestor in ancestors if ancestor in _MEANING), type(error))
