@@ -26,7 +26,7 @@ def create_app(
 ) -> FastAPI:
     """Make the gateway; by default with the environment's settings, and a transport to the real network.
 
-    The transport is closed with the app. Routers of your own are added with `include_router`.
+    The transport is closed with the app. A router of your own is added with `include_router`.
     """
     return _wired(settings or Settings(), transport or create_transport())[0]
 
@@ -71,9 +71,9 @@ def _wired(settings: Settings, transport: httpx.AsyncBaseTransport) -> tuple[Fas
             optional_budget=settings.optional_timeout_ms / 1000,
             on_trace=Waterfall(sys.stderr) if settings.waterfall else None,
         ),
+        checkout.router(up),
+        ops.router(readiness),
         cors_origins=settings.cors_origins,
         lifespan=lifespan,
     )
-    app.include_router(checkout.router(up))
-    app.include_router(ops.router(readiness))
     return app, readiness

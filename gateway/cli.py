@@ -25,9 +25,7 @@ _USAGE_ERROR: Final = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; give its exit code: 0, 1 for a failure, 2 for wrong arguments or settings."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(
-        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    _log_from(options.log_level.upper())
     try:
         settings = _settings(options)
     except ValidationError as error:
@@ -35,6 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"gateway: {line}", file=sys.stderr)
         return _USAGE_ERROR
     return _serve(settings, with_mocks=options.with_mocks)
+
+
+def _log_from(level: str) -> None:
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if level == "INFO":  # what starts, what stops and each request of our own are no news
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -109,6 +114,6 @@ async def _alone(server: Server) -> None:
 
 
 async def _with_mocks(server: Server, settings: Settings) -> None:
-    async with mock_services(settings.urls), server.running():
+    async with mock_services(settings.urls.values()), server.running():
         print(await worked_checkout(server.url))
         print(f"documentation: {server.url}/docs (Ctrl-C ends it)", flush=True)

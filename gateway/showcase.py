@@ -18,12 +18,12 @@ EXAMPLE_ORDER: Final[Mapping[str, str]] = {
     "payment_id": "pm-789",
     "address": "123 Main St",
 }
-_PATIENCE: Final = 5.0
-"""Seconds that the mock services have to end once they have been told to."""
+_PATIENCE: Final = 15.0
+"""Seconds that the mock services have to start, and to end once they have been told to."""
 
 
 class MocksFailedError(Exception):
-    """The mock services ended before they answered; they have said why on stderr."""
+    """The mock services ended before they accepted connections, and have said why; or never accepted any."""
 
 
 @asynccontextmanager
@@ -36,8 +36,11 @@ async def mock_services(urls: Iterable[str]) -> AsyncGenerator[None]:
         sys.executable, "-m", "mock_services", "all", "--exit-with-stdin", stdin=asyncio.subprocess.PIPE
     )
     try:
-        await _accepting(urls, process)
+        async with asyncio.timeout(_PATIENCE):
+            await _accepting(urls, process)
         yield
+    except TimeoutError as error:
+        raise MocksFailedError from error
     finally:
         await _ended(process)
 
@@ -58,16 +61,15 @@ def curl(url: str) -> str:
 
 async def _accepting(urls: Iterable[str], process: asyncio.subprocess.Process) -> None:
     for url in urls:
-        parsed = httpx.URL(url)
-        while not await _accepts(parsed.host, parsed.port or 80):
+        while not await _accepts(httpx.URL(url)):
             if process.returncode is not None:
                 raise MocksFailedError
             await asyncio.sleep(0.05)
 
 
-async def _accepts(host: str, port: int) -> bool:
+async def _accepts(url: httpx.URL) -> bool:
     try:
-        _, writer = await asyncio.open_connection(host, port)
+        _, writer = await asyncio.open_connection(url.host, url.port or 80)
     except OSError:
         return False
     writer.close()

@@ -27,5 +27,5 @@ def test_a_port_that_is_taken_is_named() -> None:
 
 
 def test_a_host_that_does_not_exist_is_named() -> None:
-    with pytest.raises(CannotListenError, match="nowhere.invalid is no address to listen on"):
+    with pytest.raises(CannotListenError, match=r"nowhere\.invalid is no address to listen on"):
         listening("nowhere.invalid", 0)

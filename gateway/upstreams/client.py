@@ -1,0 +1,264 @@
+"""The calls to one service: the only file that catches what a transport raises."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
+from importlib.metadata import version
+from types import MappingProxyType
+from typing import Final, Generic, Never, TypeAlias, TypeVar, final, overload
+
+import httpx
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import to_json
+
+from gateway.railway import (
+    SURROUNDINGS,
+    BadAnswer,
+    Call,
+    Err,
+    Fault,
+    Ok,
+    Result,
+    TimedOut,
+    Unavailable,
+    UpstreamFault,
+)
+from gateway.resilience.deadline import clipped
+from gateway.upstreams.address import Address, Query
+from gateway.upstreams.answer import detail_of, refusal, value_of
+from gateway.upstreams.retry_after import seconds_from
+from gateway.upstreams.sentence import one_line
+
+__all__ = ("ServiceClient",)
+
+_log: Final = logging.getLogger("gateway.upstreams")
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Fault)
+F = TypeVar("F", bound=UpstreamFault)
+
+_PING_BUDGET: Final = 0.5
+_REASON_LIMIT: Final = 500
+_NOTHING: Final[Mapping[int, Never]] = MappingProxyType({})
+
+_Raised: TypeAlias = httpx.HTTPError | httpx.InvalidURL | httpx.CookieConflict | httpx.StreamError | OSError
+
+_RAISED: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, OSError)
+"""The roots of everything that a transport raises for want of an answer; anything else is a bug."""
+
+_MEANING: Final[Mapping[type[BaseException], type[UpstreamFault]]] = MappingProxyType(
+    {
+        OSError: Unavailable,
+        httpx.HTTPError: BadAnswer,
+        httpx.TransportError: Unavailable,
+        httpx.TimeoutException: TimedOut,
+        httpx.ConnectTimeout: Unavailable,
+        httpx.PoolTimeout: Unavailable,
+        httpx.InvalidURL: Unavailable,
+        httpx.CookieConflict: BadAnswer,
+        httpx.StreamError: BadAnswer,
+    }
+)
+"""What an exception means; one that is not named means what its nearest ancestor does.
+
+`httpx.RemoteProtocolError` is Unavailable like its ancestors: it is what httpcore raises when a server
+hangs up. `gateway.upstreams.transport` tells malformed HTTP apart, as `httpx.DecodingError`.
+"""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Question(Generic[T, E]):
+    """What a call asks, and what it takes for an answer."""
+
+    name: str
+    method: str
+    path: Sequence[str]
+    query: Query
+    body: BaseModel | None
+    answer: TypeAdapter[T]
+    declared: Mapping[int, type[E]]
+
+
+@final
+class ServiceClient:
+    """Makes the calls to one service, and turns whatever comes of them into a `Result`.
+
+    *service* is what sentences call it ("users"); *base_url* may have a path; *timeout* is how many seconds
+    one attempt has in all, connecting and reading included, unless the run's deadline leaves less. Connecting
+    has half of that: a host that cannot be reached is `Unavailable`, and only one that hangs is `TimedOut`.
+
+    It hands its requests to the transport itself. `httpx.AsyncClient` in between would cost several times
+    the CPU, keep cookies, follow the environment's proxies and log a line for each request.
+    """
+
+    def __init__(
+        self, service: str, base_url: str, transport: httpx.AsyncBaseTransport, *, timeout: float
+    ) -> None:
+        self._transport = transport
+        self._timeout = timeout
+        self._address = Address(base_url)
+        self._headers = (
+            (b"host", self._address.host),
+            (b"accept", b"application/json, application/problem+json"),
+            (b"accept-encoding", b"identity"),
+            (b"user-agent", b"fanout-gateway/" + version("fanout-gateway").encode()),
+        )
+        self._unusable = f"The {service} service gave an answer that cannot be used"
+        self._unavailable = f"The {service} service is unavailable"
+        self._late = f"The {service} service did not answer in time"
+
+    @overload
+    def get(
+        self, name: str, path: Sequence[str], *, query: Query = (), answer: TypeAdapter[T]
+    ) -> Call[T, UpstreamFault]: ...
+    @overload
+    def get(
+        self,
+        name: str,
+        path: Sequence[str],
+        *,
+        query: Query = (),
+        answer: TypeAdapter[T],
+        declared: Mapping[int, type[E]],
+    ) -> Call[T, E | UpstreamFault]: ...
+    def get(
+        self,
+        name: str,
+        path: Sequence[str],
+        *,
+        query: Query = (),
+        answer: TypeAdapter[T],
+        declared: Mapping[int, type[E]] = _NOTHING,
+    ) -> Call[T, E | UpstreamFault]:
+        """Describe a GET of the segments of *path*; *declared* names the error that a status stands for.
+
+        An empty segment, `.` or `..` is a `ValueError` when the call is made.
+        """
+        question = _Question(name, "GET", path, query, None, answer, declared)
+        return Call(name, partial(self._attempt, question))
+
+    @overload
+    def post(
+        self, name: str, path: Sequence[str], body: BaseModel, *, answer: TypeAdapter[T]
+    ) -> Call[T, UpstreamFault]: ...
+    @overload
+    def post(
+        self,
+        name: str,
+        path: Sequence[str],
+        body: BaseModel,
+        *,
+        answer: TypeAdapter[T],
+        declared: Mapping[int, type[E]],
+    ) -> Call[T, E | UpstreamFault]: ...
+    def post(
+        self,
+        name: str,
+        path: Sequence[str],
+        body: BaseModel,
+        *,
+        answer: TypeAdapter[T],
+        declared: Mapping[int, type[E]] = _NOTHING,
+    ) -> Call[T, E | UpstreamFault]:
+        """Describe a POST of *body* that changes nothing; otherwise as `get`."""
+        question = _Question(name, "POST", path, (), body, answer, declared)
+        return Call(name, partial(self._attempt, question))
+
+    async def ping(self) -> bool:
+        """Say whether anything below 500 comes from the service's `/health` within half a second."""
+        try:
+            async with asyncio.timeout(_PING_BUDGET):
+                request = httpx.Request("GET", self._address.url(("health",)), headers=self._headers)
+                response = await self._transport.handle_async_request(request)
+                await response.aclose()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the service has not answered
+            _log.debug("%s %s", type(error).__name__, one_line(str(error), _REASON_LIMIT))
+            return False
+        return response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+
+    async def _attempt(self, question: _Question[T, E]) -> Result[T, E | UpstreamFault]:
+        budget = clipped(self._timeout)
+        if budget <= 0:
+            return Err(TimedOut(self._late, source=question.name, budget=0.0))
+        try:
+            async with asyncio.timeout(budget):
+                return await self._exchange(question, budget)
+        except TimeoutError:
+            late = TimedOut(self._late, source=question.name, budget=budget)
+            return _failed(late, f"nothing within {budget:.3f} s")
+
+    async def _exchange(self, question: _Question[T, E], budget: float) -> Result[T, E | UpstreamFault]:
+        try:
+            request = self._request(question, budget)
+            response = await self._transport.handle_async_request(request)
+            try:
+                return await self._meant(question, response)
+            finally:
+                await response.aclose()
+        except _RAISED as error:
+            return self._raised(question.name, error, budget)
+
+    def _request(self, question: _Question[T, E], budget: float) -> httpx.Request:
+        headers = [*self._headers, (b"x-envoy-expected-rq-timeout-ms", b"%d" % max(1, budget * 1000))]
+        for name, value in SURROUNDINGS.get().baggage.items():
+            headers.append((name.encode("ascii"), value.encode("latin-1")))
+        body = b""
+        if question.body is not None:
+            body = to_json(question.body)
+            headers.append((b"content-type", b"application/json"))
+            headers.append((b"content-length", b"%d" % len(body)))
+        # A request made from a stream gets no headers but these, which saves most of the time it takes.
+        request = httpx.Request(
+            question.method,
+            self._address.url(question.path, question.query),
+            headers=headers,
+            stream=httpx.ByteStream(body),
+            extensions={"timeout": {"connect": budget / 2, "pool": budget / 2}},
+        )
+        request.read()
+        return request
+
+    async def _meant(
+        self, question: _Question[T, E], response: httpx.Response
+    ) -> Result[T, E | UpstreamFault]:
+        name, status = question.name, response.status_code
+        if (kind := question.declared.get(status)) is not None:
+            return Err(refusal(kind, await detail_of(response), response, name))
+        if response.is_success:
+            return await self._value(question, response)
+        reason = f"status {status}"
+        match status:
+            case HTTPStatus.REQUEST_TIMEOUT | HTTPStatus.GATEWAY_TIMEOUT:
+                return _failed(TimedOut(self._late, source=name), reason)
+            case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
+                after = seconds_from(response.headers.get("retry-after"), datetime.now(UTC))
+                return _failed(Unavailable(self._unavailable, source=name, retry_after=after), reason)
+            case _:
+                return _failed(BadAnswer(self._unusable, source=name), reason)
+
+    async def _value(self, question: _Question[T, E], response: httpx.Response) -> Result[T, BadAnswer]:
+        match await value_of(response, question.answer):
+            case Ok() as ok:
+                return ok
+            case Err(reason):
+                return _failed(BadAnswer(self._unusable, source=question.name), reason)
+
+    def _raised(self, name: str, error: _Raised, budget: float) -> Err[UpstreamFault]:
+        reason = f"{type(error).__name__}: {error}"
+        kind = next(_MEANING[ancestor] for ancestor in type(error).__mro__ if ancestor in _MEANING)
+        if kind is TimedOut:
+            return _failed(TimedOut(self._late, source=name, budget=budget), reason)
+        if kind is Unavailable:
+            return _failed(Unavailable(self._unavailable, source=name), reason)
+        return _failed(BadAnswer(self._unusable, source=name), reason)
+
+
+def _failed(fault: F, reason: str) -> Err[F]:
+    """Keep *reason* from the caller, who must not see it, and leave it to the operator."""
+    _log.warning("%s: %s: %s", fault.source, fault.code, one_line(reason, _REASON_LIMIT))
+    return Err(fault)

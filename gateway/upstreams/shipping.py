@@ -1,0 +1,48 @@
+"""The shipping service."""
+
+from typing import Final, final
+
+from pydantic import TypeAdapter
+
+from gateway.railway import Call, Invalid, UpstreamFault
+from gateway.upstreams.client import ServiceClient
+from gateway.upstreams.inventory import Stock
+from gateway.upstreams.money import Money
+from gateway.upstreams.shapes import Answer, Body
+
+__all__ = ("Quote", "Shipping")
+
+
+@final
+class Quote(Answer):
+    """Who would carry it, and for how much."""
+
+    carrier: str
+    rate: Money
+
+
+_QUOTE: Final = TypeAdapter(Quote)
+
+
+@final
+class _Parcel(Body):
+    address: str
+    stock_level: int
+
+
+@final
+class Shipping:
+    """How it gets there."""
+
+    def __init__(self, client: ServiceClient) -> None:
+        self._client = client
+
+    def quote(self, address: str, stock: Stock) -> Call[Quote, Invalid | UpstreamFault]:
+        """Say what it costs to send *stock* to *address*; `Invalid` if nobody can find that."""
+        return self._client.post(
+            "shipping.quote",
+            ("quotes",),
+            _Parcel(address=address, stock_level=stock.stock_level),
+            answer=_QUOTE,
+            declared={422: Invalid},
+        )

@@ -1,0 +1,123 @@
+"""The network, as production uses it: aiohttp behind httpx's interface."""
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
+from typing import Final, cast, final
+
+import aiohttp
+import httpx
+from aiohttp.http import HttpProcessingError
+from httpx_aiohttp import AiohttpTransport
+from typing_extensions import override
+
+__all__ = ("create_transport", "translated")
+
+_CONNECTIONS: Final = 512
+_KEEP_ALIVE: Final = 4.0
+_DNS_TTL: Final = 10
+
+_MEANING: Final[Mapping[type[BaseException], type[httpx.RequestError]]] = MappingProxyType(
+    {
+        aiohttp.ClientError: httpx.NetworkError,
+        HttpProcessingError: httpx.DecodingError,
+        aiohttp.ClientResponseError: httpx.DecodingError,
+        aiohttp.TooManyRedirects: httpx.TooManyRedirects,
+        aiohttp.RedirectClientError: httpx.TooManyRedirects,
+        aiohttp.ClientConnectionError: httpx.ReadError,
+        aiohttp.ClientPayloadError: httpx.ReadError,
+        aiohttp.UploadAbortedError: httpx.WriteError,
+        aiohttp.ClientConnectionResetError: httpx.WriteError,
+        aiohttp.ClientConnectorError: httpx.ConnectError,
+        aiohttp.ServerFingerprintMismatch: httpx.ConnectError,
+        aiohttp.ClientProxyConnectionError: httpx.ProxyError,
+        aiohttp.ClientHttpProxyError: httpx.ProxyError,
+        aiohttp.ServerTimeoutError: httpx.ReadTimeout,
+        aiohttp.ConnectionTimeoutError: httpx.ConnectTimeout,
+        aiohttp.InvalidURL: httpx.UnsupportedProtocol,
+        aiohttp.NonHttpUrlClientError: httpx.UnsupportedProtocol,
+    }
+)
+"""What aiohttp's exceptions are in httpx; one that is not named is what its nearest ancestor is.
+
+What is no HTTP at all becomes `httpx.DecodingError`, so that it is not taken for a server that hung up.
+"""
+
+
+_RAISED: Final = (aiohttp.ClientError, HttpProcessingError, httpx.TransportError)
+
+
+def create_transport() -> httpx.AsyncBaseTransport:
+    """Make the transport that every upstream shares; it opens nothing before its first request.
+
+    At most 512 connections go to one origin, and the next request waits for one until its pool timeout. That
+    is a fuse against running out of file descriptors; how many calls a service can take is not decided here.
+    There is no limit over all origins: a service that hangs would use up the connections of the others.
+    Idle ones are closed after 4 s, before the 5 s after which uvicorn does, so that a request hardly ever
+    meets a connection that is being closed. Names are looked up again after 10 s.
+    """
+    return _Transport()
+
+
+@final
+class _Transport(httpx.AsyncBaseTransport):
+    """`httpx_aiohttp.AiohttpTransport` with a session of our own, and every exception of aiohttp mapped.
+
+    By itself it lets malformed HTTP pass as aiohttp's exception and takes a lost connection for a connect
+    timeout; its session keeps cookies, and at most 100 connections in all, for 15 s.
+    """
+
+    def __init__(self) -> None:
+        self._tls = ssl.create_default_context()
+        self._inner = AiohttpTransport(verify=self._tls, trust_env=False, client=self._session)
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            response = await self._inner.handle_async_request(request)
+        except _RAISED as error:
+            raise translated(error) from error
+        # Sound: an async transport answers with an async stream.
+        response.stream = _Stream(cast("httpx.AsyncByteStream", response.stream))
+        return response
+
+    @override
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    def _session(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            ssl=self._tls,
+            limit=0,
+            limit_per_host=_CONNECTIONS,
+            keepalive_timeout=_KEEP_ALIVE,
+            ttl_dns_cache=_DNS_TTL,
+        )
+        return aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
+        )
+
+
+@final
+class _Stream(httpx.AsyncByteStream):
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+        self._stream = stream
+
+    @override
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._stream:
+                yield chunk
+        except _RAISED as error:
+            raise translated(error) from error
+
+    @override
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def translated(error: Exception) -> Exception:
+    """Give what *error* is in httpx; where httpx-aiohttp has said that already, it is judged again."""
+    ancestors = type(error.__cause__ or error).__mro__
+    kind = next((_MEANING[ancestor] for ancestor in ancestors if ancestor in _MEANING), type(error))
+    return kind(str(error))

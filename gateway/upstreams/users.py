@@ -1,0 +1,35 @@
+"""The user service."""
+
+from typing import Final, final
+
+from pydantic import TypeAdapter
+
+from gateway.railway import Call, NotFound, UpstreamFault
+from gateway.upstreams.client import ServiceClient
+from gateway.upstreams.shapes import Answer
+
+__all__ = ("User", "Users")
+
+
+@final
+class User(Answer):
+    """Somebody who can ask for things."""
+
+    user_id: str
+    email: str
+    is_active: bool
+
+
+_USER: Final = TypeAdapter(User)
+
+
+@final
+class Users:
+    """Who is asking."""
+
+    def __init__(self, client: ServiceClient) -> None:
+        self._client = client
+
+    def fetch(self, user_id: str) -> Call[User, NotFound | UpstreamFault]:
+        """Say who *user_id* is; `NotFound` if nobody is."""
+        return self._client.get("users.fetch", ("users", user_id), answer=_USER, declared={404: NotFound})

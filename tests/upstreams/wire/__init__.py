@@ -1,0 +1,1 @@
+"""The real transport, over real sockets on loopback, in real time."""
