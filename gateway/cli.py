@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 from gateway.app import create_server
 from gateway.server import CannotListenError, Server, listening
 from gateway.settings import PREFIX, Settings, unknown_variables
-from gateway.showcase import MocksFailedError, mock_services, worked_checkout
+from gateway.showcase import MOCKS_PORT, MocksFailedError, mock_services, worked_checkout
 
 __all__ = ("main",)
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in _complaints(error):
             print(f"gateway: {line}", file=sys.stderr)
         return _USAGE_ERROR
-    return _serve(settings, with_mocks=options.with_mocks)
+    return _serve(settings, options.with_mocks)
 
 
 def _log_from(level: str) -> None:
@@ -59,7 +60,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", help=f"port to listen on, 0 for a free one ({PREFIX}PORT)")
     serve.add_argument("--waterfall", action="store_true", help=f"draw each request ({PREFIX}WATERFALL)")
     serve.add_argument(
-        "--with-mocks", action="store_true", help="run the mock services as well, and show one checkout"
+        "--with-mocks",
+        nargs="?",
+        type=int,
+        const=MOCKS_PORT,
+        metavar="PORT",
+        help=f"run the mock services as well, from PORT on ({MOCKS_PORT}), and show one checkout",
     )
     serve.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     return parser
@@ -89,7 +95,7 @@ def _complaints(error: ValidationError) -> Sequence[str]:
     ]
 
 
-def _serve(settings: Settings, *, with_mocks: bool) -> int:
+def _serve(settings: Settings, mocks_port: int | None) -> int:
     for variable, resembled in unknown_variables(os.environ):
         _log.warning("%s is no setting%s", variable, f"; {resembled} is" if resembled else "")
     try:
@@ -97,13 +103,15 @@ def _serve(settings: Settings, *, with_mocks: bool) -> int:
     except CannotListenError as error:
         print(f"gateway: {error}; choose another with --port or {PREFIX}PORT", file=sys.stderr)
         return 1
-    server = create_server(settings, bound)
     try:
-        uvloop.run(_with_mocks(server, settings) if with_mocks else _alone(server))
+        if mocks_port is None:
+            uvloop.run(_alone(create_server(settings, bound)))
+        else:
+            uvloop.run(_with_mocks(settings.on_this_machine(mocks_port), bound, mocks_port))
     except KeyboardInterrupt:  # before the server listened to signals
         return 0
     except MocksFailedError:
-        print("gateway: the mock services did not start", file=sys.stderr)
+        print("gateway: the mock services did not start; --with-mocks PORT moves them", file=sys.stderr)
         return 1
     return 0
 
@@ -113,7 +121,8 @@ async def _alone(server: Server) -> None:
         print(f"gateway: {server.url} (documentation: {server.url}/docs)", flush=True)
 
 
-async def _with_mocks(server: Server, settings: Settings) -> None:
-    async with mock_services(settings.urls.values()), server.running():
+async def _with_mocks(settings: Settings, bound: socket.socket, port: int) -> None:
+    server = create_server(settings, bound)
+    async with mock_services(port, settings.urls.values()), server.running():
         print(await worked_checkout(server.url))
         print(f"documentation: {server.url}/docs (Ctrl-C ends it)", flush=True)

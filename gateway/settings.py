@@ -63,6 +63,11 @@ class Settings(BaseSettings):
         """Give the base URL of each of `SERVICES`."""
         return {service: getattr(self, f"{service}_url") for service in SERVICES}
 
+    def on_this_machine(self, port: int) -> "Settings":
+        """Look for the services on this machine: the first on *port*, the others on those that follow."""
+        urls = {f"{name}_url": f"http://127.0.0.1:{port + n}" for n, name in enumerate(SERVICES)}
+        return self.model_copy(update=urls)
+
     def timeout_of(self, service: str) -> float:
         """Give the seconds that one attempt of a call to one of `SERVICES` has."""
         milliseconds: int | None = getattr(self, f"{service}_timeout_ms")

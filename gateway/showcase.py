@@ -10,9 +10,12 @@ from typing import Final
 
 import httpx
 
-__all__ = ("EXAMPLE_ORDER", "MocksFailedError", "curl", "mock_services", "worked_checkout")
+__all__ = ("MOCKS_PORT", "MocksFailedError", "mock_services", "worked_checkout")
 
-EXAMPLE_ORDER: Final[Mapping[str, str]] = {
+MOCKS_PORT: Final = 8101
+"""Where the mock services are by default: the first here, the others on the ports that follow."""
+
+_ORDER: Final[Mapping[str, str]] = {
     "user_id": "user-123",
     "product_id": "prod-456",
     "payment_id": "pm-789",
@@ -27,14 +30,13 @@ class MocksFailedError(Exception):
 
 
 @asynccontextmanager
-async def mock_services(urls: Iterable[str]) -> AsyncGenerator[None]:
-    """Run all mock services beside this process, from the moment on that *urls* accept connections.
+async def mock_services(port: int, urls: Iterable[str]) -> AsyncGenerator[None]:
+    """Run all mock services beside this process, on *port* and those that follow; enter once *urls* accept.
 
     They end with this process, even if it is killed: their standard input closes then.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mock_services", "all", "--exit-with-stdin", stdin=asyncio.subprocess.PIPE
-    )
+    program = (sys.executable, "-m", "mock_services", "all", "--base-port", str(port), "--exit-with-stdin")
+    process = await asyncio.create_subprocess_exec(*program, stdin=asyncio.subprocess.PIPE)
     try:
         async with asyncio.timeout(_PATIENCE):
             await _accepting(urls, process)
@@ -48,14 +50,14 @@ async def mock_services(urls: Iterable[str]) -> AsyncGenerator[None]:
 async def worked_checkout(url: str) -> str:
     """Make one checkout at the gateway at *url*; tell it as a command and its answer."""
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-        answer = await client.post("/checkout", json=EXAMPLE_ORDER)
+        answer = await client.post("/checkout", json=_ORDER)
     body = json.dumps(answer.json(), indent=2)
-    return f"{curl(url)}\n{answer.status_code} {answer.reason_phrase}\n{body}"
+    return f"{_curl(url)}\n{answer.status_code} {answer.reason_phrase}\n{body}"
 
 
-def curl(url: str) -> str:
+def _curl(url: str) -> str:
     """Give the command that makes the example's checkout at the gateway at *url*."""
-    data = shlex.quote(json.dumps(EXAMPLE_ORDER))
+    data = shlex.quote(json.dumps(_ORDER))
     return f"curl -i {url}/checkout -H 'Content-Type: application/json' -d {data}"
 
 

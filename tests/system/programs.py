@@ -1,5 +1,6 @@
 """Starts the project's programs as real processes, and ends them."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ from typing import Self
 
 import httpx
 
-__all__ = ["Ended", "Program", "answers", "free_port", "until"]
+__all__ = ["Ended", "Program", "answers", "free_port", "free_ports", "until"]
 
 _PATIENCE_SECONDS = 20.0
 _POLL_SECONDS = 0.01
@@ -24,6 +25,16 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
         port: int = found.getsockname()[1]
     return port
+
+
+def free_ports(count: int) -> int:
+    """Find the first of *count* ports in a row on which nobody listens just now."""
+    while True:
+        first = free_port()
+        with contextlib.suppress(OSError, OverflowError), contextlib.ExitStack() as found:
+            for port in range(first, first + count):
+                found.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
 
 
 def until(condition: Callable[[], bool]) -> None:

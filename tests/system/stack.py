@@ -1,0 +1,79 @@
+"""The gateway and the mock services as real processes, on free ports."""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import httpx
+
+from tests.system.programs import Program
+
+__all__ = ("ORDER", "Json", "Stack", "gateway", "mocks", "running")
+
+Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
+
+SERVICES: Final = ("user", "inventory", "payment", "fraud", "shipping", "pricing")
+ORDER: Final[Mapping[str, Json]] = {
+    "user_id": "user-123",
+    "product_id": "prod-456",
+    "payment_id": "pm-789",
+    "address": "123 Main St",
+}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A gateway, and the services behind it by name."""
+
+    client: httpx.Client
+    services: Mapping[str, str]
+
+    def checkout(self, **changes: Json) -> httpx.Response:
+        return self.client.post("/checkout", json={**ORDER, **changes})
+
+    def break_down(self, service: str, kind: str, **how: Json) -> None:
+        fault = {"path_prefix": "/", "kind": kind, **how}
+        httpx.put(f"{self.services[service]}/_mock/faults", json=[fault]).raise_for_status()
+
+    def calls_of(self, service: str) -> Sequence[str]:
+        """Give the operations that were asked of *service* since it was last reset."""
+        return [call["operation"] for call in httpx.get(f"{self.services[service]}/_mock/calls").json()]
+
+    def outcomes_of(self, service: str) -> Sequence[str]:
+        return [call["outcome"] for call in httpx.get(f"{self.services[service]}/_mock/calls").json()]
+
+    def reset(self) -> None:
+        for name in SERVICES:
+            httpx.delete(f"{self.services[name]}/_mock").raise_for_status()
+
+
+@contextmanager
+def mocks(*arguments: str, **environment: str) -> Generator[Mapping[str, str]]:
+    """Run mock services; give their URLs by name."""
+    with Program("mock_services", *arguments, environment=environment) as program:
+        _, *words, _ = program.read_line().split()
+        yield dict(zip(words[::2], words[1::2], strict=True))
+        program.end()
+
+
+@contextmanager
+def gateway(services: Mapping[str, str], **environment: str) -> Generator[Stack]:
+    """Run a gateway in front of *services*."""
+    urls = {f"GATEWAY_{name.upper()}_URL": services[name] for name in SERVICES}
+    settings = {"GATEWAY_PORT": "0", **urls, **environment}
+    with Program("gateway", "serve", environment=settings) as program:
+        url = program.read_line().split()[1]
+        with httpx.Client(base_url=url, timeout=20) as client:
+            yield Stack(client, services)
+        program.end()
+
+
+@contextmanager
+def running(latency_scale: float, **environment: str) -> Generator[Stack]:
+    """Run all mock services, and a gateway in front of them."""
+    with (
+        mocks("all", "--base-port", "0", MOCK_LATENCY_SCALE=str(latency_scale)) as services,
+        gateway(services, **environment) as stack,
+    ):
+        yield stack

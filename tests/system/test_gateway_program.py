@@ -1,0 +1,164 @@
+"""The command `gateway`, as a real process."""
+
+import signal
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+
+import httpx
+import pytest
+
+from tests.system.programs import Program, answers, free_ports, until
+from tests.system.stack import ORDER, mocks
+
+FREE = {"GATEWAY_PORT": "0"}
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Mapping[str, str]]:
+    with mocks("all", "--base-port", "0", MOCK_LATENCY_SCALE="0") as services:
+        yield services
+
+
+def url_of(program: Program) -> str:
+    return program.read_line().split()[1]
+
+
+def test_it_says_where_it_is_and_where_its_documentation_is() -> None:
+    with Program("gateway", "serve", environment=FREE) as program:
+        said = program.read_line()
+        url = said.split()[1]
+
+        assert said == f"gateway: {url} (documentation: {url}/docs)\n"
+        assert httpx.get(f"{url}/docs").status_code == 200
+        assert httpx.get(f"{url}/health/live").json() == {"status": "pass"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_code_0_and_not_a_word(number: signal.Signals) -> None:
+    with Program("gateway", "serve", environment=FREE) as program:
+        program.wait_until_answers(f"{url_of(program)}/health/live")
+        ended = program.end(number)
+
+    assert (ended.code, ended.err) == (0, "")
+
+
+def test_a_request_under_way_is_answered_before_the_end(services: Mapping[str, str]) -> None:
+    slow = [{"path_prefix": "/", "kind": "latency", "latency_ms": 500}]
+    httpx.put(f"{services['user']}/_mock/faults", json=slow).raise_for_status()
+    urls = {f"GATEWAY_{name.upper()}_URL": url for name, url in services.items()}
+    answers: list[int] = []
+    with Program("gateway", "serve", environment={**FREE, **urls}) as program:
+        url = url_of(program)
+        asking = threading.Thread(
+            target=lambda: answers.append(httpx.post(f"{url}/checkout", json=ORDER).status_code)
+        )
+        asking.start()
+        until(lambda: bool(httpx.get(f"{services['inventory']}/_mock/calls").json()))
+        ended = program.end()
+        asking.join()
+
+    assert (answers, ended.code) == ([200], 0)
+
+
+def test_while_it_drains_readiness_fails_and_requests_are_served() -> None:
+    with Program("gateway", "serve", environment={**FREE, "GATEWAY_DRAIN_MS": "60000"}) as program:
+        url = url_of(program)
+        program.process.send_signal(signal.SIGTERM)
+        until(lambda: httpx.get(f"{url}/health/ready").status_code == 503)
+
+        assert httpx.get(f"{url}/health/ready").json()["status"] == "fail"
+        assert httpx.get(f"{url}/health/live").status_code == 200
+        assert program.end().code == 0  # a second signal ends the drain
+
+
+def test_a_port_that_is_taken_is_one_clear_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with Program("gateway", "serve", "--port", port) as program:
+            ended = program.wait()
+
+    assert ended.code == 1
+    assert ended.err.startswith(f"gateway: port {port}")
+    assert ended.err.count("\n") == 1
+
+
+def test_settings_that_make_no_sense_are_named_one_line_each() -> None:
+    wrong = {"GATEWAY_DEADLINE_MS": "soon", "GATEWAY_USER_URL": "ftp://users"}
+    with Program("gateway", "serve", environment=wrong) as program:
+        ended = program.wait()
+
+    assert ended.code == 2
+    assert [line.split(":")[:2] for line in ended.err.splitlines()] == [
+        ["gateway", " GATEWAY_DEADLINE_MS"],
+        ["gateway", " GATEWAY_USER_URL"],
+    ]
+
+
+def test_a_variable_that_is_no_setting_is_pointed_out() -> None:
+    with Program("gateway", "serve", environment={**FREE, "GATEWAY_DEADLNE_MS": "1"}) as program:
+        url_of(program)
+        ended = program.end()
+
+    assert "GATEWAY_DEADLNE_MS is no setting; GATEWAY_DEADLINE_MS is" in ended.err
+
+
+def test_a_misspelt_option_is_a_usage_error() -> None:
+    with Program("gateway", "serve", "--prot", "1") as program:
+        assert program.wait().code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--help"], "COMMAND"), (["serve", "--help"], "GATEWAY_CALL_TIMEOUT_MS"), (["--version"], "0.")],
+)
+def test_it_tells_about_itself(arguments: list[str], said: str) -> None:
+    with Program("gateway", *arguments) as program:
+        ended = program.wait()
+
+    assert ended.code == 0
+    assert said in ended.out
+
+
+def test_with_mocks_it_shows_one_checkout_and_ends_them_with_itself() -> None:
+    port = free_ports(12)
+    with Program("gateway", "serve", "--waterfall", "--with-mocks", str(port), environment=FREE) as program:
+        said = said_until_ready(program)
+        assert answers(f"http://127.0.0.1:{port}/health")
+        ended = program.end(signal.SIGINT)
+
+    assert "200 OK\n" in said
+    assert '  "total": "67.10"\n' in said
+    assert "    users.fetch " in ended.err
+    assert ended.code == 0
+    assert not answers(f"http://127.0.0.1:{port}/health")
+
+
+def test_mocks_end_even_if_the_gateway_is_killed() -> None:
+    port = free_ports(12)
+    with Program("gateway", "serve", "--with-mocks", str(port), environment=FREE) as program:
+        said_until_ready(program)
+        program.process.kill()
+
+        until(lambda: not answers(f"http://127.0.0.1:{port}/health"))
+
+
+def test_a_port_that_the_mocks_need_and_somebody_has_is_named() -> None:
+    port = free_ports(12)
+    with (
+        socket.create_server(("127.0.0.1", port + 2)),
+        Program("gateway", "serve", "--with-mocks", str(port), environment=FREE) as program,
+    ):
+        ended = program.wait()
+
+    assert ended.code == 1
+    assert f"port {port + 2} (payment) is taken" in ended.err
+    assert "gateway: the mock services did not start; --with-mocks PORT moves them" in ended.err
+
+
+def said_until_ready(program: Program) -> Sequence[str]:
+    said: list[str] = []
+    while not (said and said[-1].startswith("documentation: ")):
+        said.append(program.read_line())
+        assert said[-1], "it ended"
+    return said
