@@ -13,7 +13,8 @@ Query: TypeAlias = Sequence[tuple[str, str | int]]
 """Names and values in the order in which they are sent; a name may be repeated."""
 
 _DOTS: Final = frozenset({"", ".", ".."})
-_REMEMBERED: Final = 512
+_REMEMBERED: Final = 256
+_LONG: Final = 256
 
 
 @final
@@ -34,7 +35,7 @@ class Address:
             msg = "a service's address has no user, query or fragment"
             raise ValueError(msg)
         self._base = str(url).rstrip("/")
-        # Parsing is a large part of a call's CPU, and most paths are asked for again.
+        # Parsing is a large part of a call's CPU, and most paths are asked for again; long ones are seldom.
         self._parsed = lru_cache(_REMEMBERED)(httpx.URL)
         self.host: bytes = url.netloc
 
@@ -44,7 +45,8 @@ class Address:
         One that would (empty, `.` or `..`) is a `ValueError`.
         """
         path = "/".join([self._base, *map(_encoded, segments)])
-        return self._parsed(f"{path}?{urlencode(query, quote_via=quote, safe='')}" if query else path)
+        text = f"{path}?{urlencode(query, quote_via=quote, safe='')}" if query else path
+        return self._parsed(text) if len(text) < _LONG else httpx.URL(text)
 
 
 def _encoded(segment: str) -> str:

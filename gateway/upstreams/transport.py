@@ -94,7 +94,7 @@ class _Transport(httpx.AsyncBaseTransport):
             ttl_dns_cache=_DNS_TTL,
         )
         return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
         )
 
 

@@ -133,5 +133,9 @@ def test_an_address_may_have_a_port_and_a_path(base_url: str, url: str, host: by
     assert address.host == host
 
 
-def test_an_address_is_parsed_once() -> None:
+def test_a_url_is_parsed_once_unless_it_is_long() -> None:
+    long = "a" * 999
+
     assert ADDRESS.url(("a",)) is ADDRESS.url(("a",))
+    assert ADDRESS.url((long,)) == ADDRESS.url((long,))
+    assert ADDRESS.url((long,)) is not ADDRESS.url((long,))
