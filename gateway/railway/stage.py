@@ -99,10 +99,10 @@ class _Fanout(Generic[T, E]):
 
     def _on_done(self, task: asyncio.Task[Result[T, E]]) -> None:
         self._going -= 1
-        if task.cancelled() or task.exception() is not None:
+        if self._bug_of(task) is not None:
             self._is_broken = True
             self._cancel_from(0)
-        elif self._fails_fast and isinstance(task.result(), Err):
+        elif self._fails_fast and not task.cancelled() and isinstance(task.result(), Err):
             self._cancel_from(self._tasks.index(task) + 1)
         if not self._going and not self._end.done():
             self._end.set_result(None)
