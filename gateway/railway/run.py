@@ -24,7 +24,7 @@ from typing import (
 from gateway.railway.call import Call
 from gateway.railway.errors import Aggregate, Failure
 from gateway.railway.result import Err, Ok, Result
-from gateway.railway.stage import SETTLE, Policy, together
+from gateway.railway.stage import SETTLE, Leaving, Policy, together
 from gateway.railway.surroundings import SURROUNDINGS, Surroundings
 
 __all__ = ("Pipeline", "Run", "RunMisused", "railway")
@@ -50,8 +50,8 @@ class RunMisused(RuntimeError):  # noqa: N818 - it says what happened
     """A bug in a pipeline: its run was used after its end, twice at once, or kept from being left."""
 
 
-class _Leaving(BaseException):
-    """Carries a failure out of its own run, past every `except Exception`."""
+class _Leaving(Leaving):
+    """Carries a failure out of its own run."""
 
     def __init__(self, trip: "_Trip", error: Failure) -> None:
         super().__init__(error)
