@@ -155,7 +155,7 @@ def call(
 def _described(
     function: Callable[P, Coroutine[Any, Any, Result[T, E]]], name: str | None
 ) -> Callable[P, Call[T, E]]:
-    *_, owner, operation = f"{function.__module__}.{function.__qualname__}".split(".")
+    *_, owner, operation = f"{function.__module__}.{function.__qualname__}".replace(".<locals>", "").split(".")
     known_as = name or f"{owner.lower()}.{operation}"
 
     @functools.wraps(function)
@@ -271,7 +271,8 @@ async def _limited(of: Call[T, E], seconds: float) -> Result[T, E | TimedOut]:
     """Make the call within *seconds*; it sees them as its deadline, and is cancelled if it does not care."""
     around = SURROUNDINGS.get()
     end = asyncio.get_running_loop().time() + seconds
-    before = SURROUNDINGS.set(replace(around, deadline=min(end, around.deadline or end)))
+    deadline = end if around.deadline is None else min(end, around.deadline)
+    before = SURROUNDINGS.set(replace(around, deadline=deadline))
     limit = asyncio.timeout_at(end)
     try:
         async with limit:
