@@ -284,9 +284,12 @@ async def _limited(of: Call[T, E], seconds: float) -> Result[T, E | TimedOut]:
     try:
         async with limit:
             return await of.make()
-    except TimeoutError:
+    except TimeoutError as late:
         if not limit.expired():  # somebody else's: a bug, not an answer
             raise
+        cut_off = late.__cause__
+        if isinstance(cut_off, asyncio.CancelledError) and (bug := cut_off.__cause__):  # see `together`
+            raise bug from bug.__cause__
         detail = f"{of.name} took longer than {seconds:g} s"
         return Err(TimedOut(detail, source=of.name, budget=seconds))
     finally:
