@@ -41,7 +41,8 @@ class Call(Generic[T_co, E_co]):
     """A read that has not been made yet: its name (`service.operation`) and how to attempt it.
 
     Inert and reusable. Awaiting it makes the call, once each time, and gives a `Result`; dropping it is fine.
-    The functions given to its methods may be sync or async. *is_shaped* says that it is made of another call.
+    The functions given to its methods may be sync or async, all but *otherwise* and *when*. *is_shaped* says
+    that it is made of another call.
     """
 
     name: str
@@ -85,7 +86,7 @@ class Call(Generic[T_co, E_co]):
         """Show the failure to *look*; nothing changes."""
         return self._shaped(_error_tapped(self, look))
 
-    def map_error(self, change: Callable[[E_co], F]) -> "Call[T_co, F]":
+    def map_error(self, change: Callable[[E_co], F | Awaitable[F]]) -> "Call[T_co, F]":
         """Change the failure."""
         return self._shaped(_error_mapped(self, change))
 
@@ -155,7 +156,9 @@ def call(
 def _described(
     function: Callable[P, Coroutine[Any, Any, Result[T, E]]], name: str | None
 ) -> Callable[P, Call[T, E]]:
-    *_, owner, operation = f"{function.__module__}.{function.__qualname__}".split(".")
+    *_, owner, operation = f"{function.__module__}.{function.__qualname__}".replace(".<locals>", "").split(
+        "."
+    )
     known_as = name or f"{owner.lower()}.{operation}"
 
     @functools.wraps(function)
@@ -220,9 +223,13 @@ def _error_tapped(of: Call[T, E], look: Callable[[E], object]) -> Attempt[T, E]:
     return tapped
 
 
-def _error_mapped(of: Call[T, E], change: Callable[[E], F]) -> Attempt[T, F]:
+def _error_mapped(of: Call[T, E], change: Callable[[E], F | Awaitable[F]]) -> Attempt[T, F]:
     async def mapped() -> Result[T, F]:
-        return (await of.make()).map_error(change)
+        match await of.make():
+            case Ok() as ok:
+                return ok
+            case Err(error):
+                return Err(await settled(change(error)))
 
     return mapped
 
@@ -271,14 +278,18 @@ async def _limited(of: Call[T, E], seconds: float) -> Result[T, E | TimedOut]:
     """Make the call within *seconds*; it sees them as its deadline, and is cancelled if it does not care."""
     around = SURROUNDINGS.get()
     end = asyncio.get_running_loop().time() + seconds
-    before = SURROUNDINGS.set(replace(around, deadline=min(end, around.deadline or end)))
+    deadline = end if around.deadline is None else min(end, around.deadline)
+    before = SURROUNDINGS.set(replace(around, deadline=deadline))
     limit = asyncio.timeout_at(end)
     try:
         async with limit:
             return await of.make()
-    except TimeoutError:
+    except TimeoutError as late:
         if not limit.expired():  # somebody else's: a bug, not an answer
             raise
+        cut_off = late.__cause__
+        if isinstance(cut_off, asyncio.CancelledError) and (bug := cut_off.__cause__):  # see `together`
+            raise bug from bug.__cause__
         detail = f"{of.name} took longer than {seconds:g} s"
         return Err(TimedOut(detail, source=of.name, budget=seconds))
     finally:

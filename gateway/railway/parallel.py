@@ -40,8 +40,8 @@ E9 = TypeVar("E9", bound=Failure)
 class Parallel(Generic[E_co, *Ts]):
     """Calls to be made at once; a function given to it takes one value from each, and may be sync or async.
 
-    *whole* is the same as one call of a tuple. Nest chains to keep earlier values in reach:
-    `parallel(a, b).bind(lambda x, y: parallel(c(x), d(y)).map(...))`.
+    Only *otherwise* must be sync. *whole* is the same as one call of a tuple. Nest chains to keep earlier
+    values in reach: `parallel(a, b).bind(lambda x, y: parallel(c(x), d(y)).map(...))`.
     """
 
     whole: Call[tuple[*Ts], E_co]
@@ -80,7 +80,7 @@ class Parallel(Generic[E_co, *Ts]):
         """Show the failure to *look*; nothing changes."""
         return Parallel(self.whole.tap_error(look))
 
-    def map_error(self, change: Callable[[E_co], F]) -> "Parallel[F, *Ts]":
+    def map_error(self, change: Callable[[E_co], F | Awaitable[F]]) -> "Parallel[F, *Ts]":
         """Change the failure."""
         return Parallel(self.whole.map_error(change))
 

@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from inspect import get_annotations
+from inspect import get_annotations, signature
 from types import SimpleNamespace, UnionType
 from typing import (
     Any,
     Concatenate,
     Generic,
+    Never,
     NoReturn,
     ParamSpec,
     TypeVar,
@@ -24,7 +25,7 @@ from typing import (
 from gateway.railway.call import Call
 from gateway.railway.errors import Aggregate, Failure
 from gateway.railway.result import Err, Ok, Result
-from gateway.railway.stage import SETTLE, Policy, together
+from gateway.railway.stage import SETTLE, Leaving, Policy, together
 from gateway.railway.surroundings import SURROUNDINGS, Surroundings
 
 __all__ = ("Pipeline", "Run", "RunMisused", "railway")
@@ -50,8 +51,8 @@ class RunMisused(RuntimeError):  # noqa: N818 - it says what happened
     """A bug in a pipeline: its run was used after its end, twice at once, or kept from being left."""
 
 
-class _Leaving(BaseException):
-    """Carries a failure out of its own run, past every `except Exception`."""
+class _Leaving(Leaving):
+    """Carries a failure out of its own run."""
 
     def __init__(self, trip: "_Trip", error: Failure) -> None:
         super().__init__(error)
@@ -172,11 +173,20 @@ class Pipeline(Generic[P, T_co, E_co]):
 
     @property
     def promised(self) -> tuple[type[Failure], ...]:
-        """Give every class of failure that the annotation of the run names, in its order."""
+        """Give every class of failure that the annotation of the run names, in its order.
+
+        Raises `TypeError` where the first argument is not annotated with `Run[...]`.
+        """
         # That annotation alone: the others may name what only a type checker imports.
-        name, hint = next(iter(get_annotations(self.function).items()))
-        alone = SimpleNamespace(__annotations__={name: hint})
-        (errors,) = get_args(get_type_hints(alone, vars(sys.modules[self.function.__module__]))[name])
+        name = next(iter(signature(self.function).parameters), "")
+        alone = SimpleNamespace(__annotations__={name: get_annotations(self.function).get(name)})
+        hint = get_type_hints(alone, vars(sys.modules[self.function.__module__]))[name]
+        if get_origin(hint) is not Run:
+            msg = f"{self.name} does not say what its run promises: annotate its first argument with Run[...]"
+            raise TypeError(msg)
+        (errors,) = get_args(hint)
+        if errors is Never:
+            return ()
         is_union = get_origin(errors) in {Union, UnionType}
         return cast("tuple[type[Failure], ...]", get_args(errors) if is_union else (errors,))
 

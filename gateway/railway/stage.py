@@ -12,7 +12,7 @@ from gateway.railway.errors import Aggregate, Failure, combined
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.surroundings import SURROUNDINGS, StageSpan
 
-__all__ = ("FAIL_FAST", "SETTLE", "Policy", "together")
+__all__ = ("FAIL_FAST", "SETTLE", "Leaving", "Policy", "together")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Failure)
@@ -33,6 +33,10 @@ class Policy(Enum):
 
 SETTLE: Final = Policy.SETTLE
 FAIL_FAST: Final = Policy.FAIL_FAST
+
+
+class Leaving(BaseException):
+    """The way out of a run, past every `except Exception`: not a bug, so that bugs beat it."""
 
 
 async def together(
@@ -100,10 +104,10 @@ class _Fanout(Generic[T, E]):
 
     def _on_done(self, task: asyncio.Task[Result[T, E]]) -> None:
         self._going -= 1
-        if task.cancelled() or task.exception() is not None:
+        if self._bug_of(task) is not None:
             self._is_broken = True
             self._cancel_from(0)
-        elif self._fails_fast and isinstance(task.result(), Err):
+        elif self._fails_fast and not task.cancelled() and isinstance(task.result(), Err):
             self._cancel_from(self._tasks.index(task) + 1)
         if not self._going and not self._end.done():
             self._end.set_result(None)
@@ -129,13 +133,14 @@ class _Fanout(Generic[T, E]):
                 errors.append(result.error)
         return Err(combined(errors)) if errors else Ok(tuple(values), lacks=lacks)
 
-    def _bug(self) -> BaseException | None:
-        """Give the earliest exception; one that is no `Exception` (a run is left) only for want of others."""
+    def _bug(self) -> BaseException:
+        """Give the exception of the earliest argument; the leaving of a run only for want of others."""
         found = [bug for bug in map(self._bug_of, self._tasks) if bug is not None]
-        bugs = [bug for bug in found if isinstance(bug, Exception)]
-        for other in bugs[1:]:
-            bugs[0].add_note("also in this stage: " + "".join(traceback.format_exception(other)))
-        return next(iter(bugs or found), None)
+        first, *others = [bug for bug in found if not isinstance(bug, Leaving)] or found
+        for other in others:
+            if other is not first and not isinstance(other, Leaving):
+                first.add_note("also in this stage: " + "".join(traceback.format_exception(other)))
+        return first
 
     def _bug_of(self, task: asyncio.Task[Result[T, E]]) -> BaseException | None:
         if not task.cancelled():

@@ -1,0 +1,89 @@
+"""What the railway shows, and what it needs."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from gateway import railway
+
+PATHS = [*Path(railway.__path__[0]).glob("*.py")]
+MODULES = [
+    import_module(f"gateway.railway.{path.stem}" if path.stem != "__init__" else "gateway.railway")
+    for path in PATHS
+]
+INTERNAL = {"Leaving", "settled", "together"}
+"""What the modules of the railway share among themselves."""
+
+every_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+def defined(module: ModuleType) -> set[str]:
+    """Name what the module itself makes and does not hide: not imports, not type variables."""
+    source = Path(f"{module.__file__}").read_text(encoding="utf-8")
+    names: set[str] = set()
+    for node in ast.parse(source).body:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                names.add(name)
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+            case _:
+                pass
+    return {name for name in names if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_the_railway_imports_nothing_outside_the_standard_library(path: Path) -> None:
+    foreign = {
+        name
+        for name in imported(ast.parse(path.read_text(encoding="utf-8")))
+        if name.split(".")[0] not in sys.stdlib_module_names and not name.startswith("gateway.railway")
+    }
+
+    assert foreign == set()
+
+
+@every_module
+def test_every_module_names_all_it_shows(module: ModuleType) -> None:
+    assert defined(module) - INTERNAL <= {*module.__all__}
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+@every_module
+def test_what_a_module_shows_is_sorted_as_ruff_sorts_it(module: ModuleType) -> None:
+    def place(name: str) -> tuple[int, str]:
+        kind = 0 if name.isupper() else 1 if name[0].isupper() else 2
+        return kind, name
+
+    assert [*module.__all__] == sorted({*module.__all__}, key=place)
+
+
+@every_module
+def test_the_railway_shows_all_that_its_modules_show(module: ModuleType) -> None:
+    assert {*module.__all__} - INTERNAL <= {*railway.__all__}
+
+
+def test_the_railway_shows_nothing_else() -> None:
+    shown = {name for module in MODULES if module is not railway for name in module.__all__}
+
+    assert {*railway.__all__} == shown - INTERNAL
+
+
+@every_module
+def test_every_module_says_in_a_sentence_what_it_is(module: ModuleType) -> None:
+    first_line = f"{module.__doc__}".splitlines()[0]
+
+    assert first_line.endswith((".", ":"))
