@@ -49,7 +49,7 @@ class Server(uvicorn.Server):
     uvicorn itself raises the signal again after a graceful stop, so that the process would end with 143.
     The first signal calls *on_stop*; then, for *drain* seconds, the server goes on accepting, so that whoever
     asks for readiness sees it fail first. Requests under way have *grace* seconds to end. A second signal
-    ends the drain at once.
+    ends the drain at once. *url* is where it is reached from this machine.
     """
 
     def __init__(
@@ -67,17 +67,13 @@ class Server(uvicorn.Server):
                 timeout_keep_alive=_KEEP_ALIVE,
             )
         )
+        host, port, *_ = bound.getsockname()
+        self.url: Final = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self._bound = bound
         self._on_stop = on_stop
         self._drain = drain
         self._is_stopping = False
         self._begun = asyncio.Event()
-
-    @property
-    def url(self) -> str:
-        """Where the server is reached from this machine."""
-        host, port, *_ = self._bound.getsockname()
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -86,8 +82,7 @@ class Server(uvicorn.Server):
         serving.add_done_callback(lambda _: self._begun.set())
         try:
             await self._begun.wait()
-            if self.started:
-                yield
+            yield
         except BaseException:
             self.should_exit = True
             raise

@@ -122,7 +122,8 @@ def test_it_tells_about_itself(arguments: list[str], said: str) -> None:
 
 def test_with_mocks_it_shows_one_checkout_and_ends_them_with_itself() -> None:
     port = free_ports(12)
-    with Program("gateway", "serve", "--waterfall", "--with-mocks", str(port), environment=FREE) as program:
+    options = ("--waterfall", "--log-level", "debug", "--with-mocks", str(port))
+    with Program("gateway", "serve", *options, environment=FREE) as program:
         said = said_until_ready(program)
         assert answers(f"http://127.0.0.1:{port}/health")
         ended = program.end(signal.SIGINT)
@@ -132,6 +133,16 @@ def test_with_mocks_it_shows_one_checkout_and_ends_them_with_itself() -> None:
     assert "    users.fetch " in ended.err
     assert ended.code == 0
     assert not answers(f"http://127.0.0.1:{port}/health")
+
+
+def test_ctrl_c_before_it_serves_ends_it_without_a_traceback() -> None:
+    port = free_ports(12)
+    with Program("gateway", "serve", "--with-mocks", str(port), environment=FREE) as program:
+        until(lambda: answers(f"http://127.0.0.1:{port}/health"))
+        ended = program.end(signal.SIGINT)
+
+    assert "Traceback" not in ended.err
+    until(lambda: not answers(f"http://127.0.0.1:{port}/health"))
 
 
 def test_mocks_end_even_if_the_gateway_is_killed() -> None:
