@@ -29,9 +29,10 @@ Attempt: TypeAlias = Callable[[], Coroutine[Any, Any, Result[T, E]]]
 @final
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Stands where the value of the optional call *name* would be, and says why it does not."""
+    """Stands where the value of the optional call *source* would be, and says why it does not."""
 
-    name: str
+    # Not `name`: values have one, and the type checkers would let a `Missing` pass for them.
+    source: str
     error: Failure
 
 
