@@ -92,6 +92,8 @@ class Call(Generic[T_co, E_co]):
         return self._shaped(_error_mapped(self, change))
 
     @overload
+    def recover(self, rescue: Callable[[E_co], Ok[U] | Awaitable[Ok[U]]]) -> "Call[T_co | U, Never]": ...
+    @overload
     def recover(
         self, rescue: Callable[[E_co], Result[U, F] | Awaitable[Result[U, F]]]
     ) -> "Call[T_co | U, F]": ...
