@@ -29,9 +29,10 @@ Attempt: TypeAlias = Callable[[], Coroutine[Any, Any, Result[T, E]]]
 @final
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Stands where the value of the optional call *name* would be, and says why it does not."""
+    """Stands where the value of the optional call *source* would be, and says why it does not."""
 
-    name: str
+    # Not `name`: values have one, and the type checkers would let a `Missing` pass for them.
+    source: str
     error: Failure
 
 
@@ -90,6 +91,8 @@ class Call(Generic[T_co, E_co]):
         """Change the failure."""
         return self._shaped(_error_mapped(self, change))
 
+    @overload
+    def recover(self, rescue: Callable[[E_co], Ok[U] | Awaitable[Ok[U]]]) -> "Call[T_co | U, Never]": ...
     @overload
     def recover(
         self, rescue: Callable[[E_co], Result[U, F] | Awaitable[Result[U, F]]]
