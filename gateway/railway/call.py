@@ -290,13 +290,18 @@ async def _limited(of: Call[T, E], seconds: float) -> Result[T, E | TimedOut]:
     except TimeoutError as late:
         if not limit.expired():  # somebody else's: a bug, not an answer
             raise
-        cut_off = late.__cause__
-        if isinstance(cut_off, asyncio.CancelledError) and (bug := cut_off.__cause__):  # see `together`
+        if (bug := _bug_behind(late)) is not None:
             raise bug from bug.__cause__
         detail = f"{of.name} took longer than {seconds:g} s"
         return Err(TimedOut(detail, source=of.name, budget=seconds))
     finally:
         SURROUNDINGS.reset(before)
+
+
+def _bug_behind(late: TimeoutError) -> BaseException | None:
+    """Give the bug in a stage that was cut off; see `together`."""
+    cut_off = late.__cause__
+    return cut_off.__cause__ if isinstance(cut_off, asyncio.CancelledError) else None
 
 
 async def settled(value: T | Awaitable[T]) -> T:

@@ -96,10 +96,13 @@ class _Fanout(Generic[T, E]):
                 self._cancel_from(0)
                 raise
         bug = self._bug() if self._is_broken else None
-        if cancellation is not None:
-            raise cancellation from bug
-        if bug is not None:
-            raise bug
+        try:
+            if cancellation is not None:
+                raise cancellation from bug
+            if bug is not None:
+                raise bug
+        finally:
+            del cancellation, bug  # their tracebacks refer to this frame: no cycles
         return self._result()
 
     def _on_done(self, task: asyncio.Task[Result[T, E]]) -> None:

@@ -1,0 +1,56 @@
+"""What a stage leaves behind: nothing, so that memory is flat without the cycle collector."""
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+
+from gateway.railway import FAIL_FAST, parallel
+from tests.railway.world import MISSING, World, trio
+
+
+@pytest.fixture
+def _no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def succeeding(world: World) -> None:
+    await trio(world.call("a"), world.call("b"), world.call("c"))
+
+
+async def failing(world: World) -> None:
+    await trio(world.call("a", MISSING), world.call("b"), world.call("c"))
+
+
+async def failing_fast(world: World) -> None:
+    await trio(world.call("a", MISSING), world.hung("b"), world.hung("c"), policy=FAIL_FAST)
+
+
+async def timed_out(world: World) -> None:
+    await parallel(world.hung("a").within(1), world.hung("b")).within(2)
+
+
+async def cancelled(world: World) -> None:
+    request = asyncio.ensure_future(trio(world.hung("a"), world.hung("b"), world.hung("c")))
+    await asyncio.sleep(1)
+    request.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await request
+
+
+@pytest.mark.usefixtures("_no_collector")
+@pytest.mark.parametrize("way", [succeeding, failing, failing_fast, timed_out, cancelled])
+async def test_however_a_stage_ends_it_leaves_no_cycle(
+    world: World, way: Callable[[World], Awaitable[None]]
+) -> None:
+    await way(world)
+    gc.collect()
+
+    await way(world)
+
+    assert gc.collect() == 0
