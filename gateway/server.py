@@ -15,6 +15,7 @@ from typing_extensions import override
 __all__ = ("CannotListenError", "Server", "listening")
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_NEAR: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
 _KEEP_ALIVE: Final = 75
 """Seconds that an idle connection is kept: longer than the proxies before us keep theirs."""
 
@@ -68,7 +69,8 @@ class Server(uvicorn.Server):
             )
         )
         host, port, *_ = bound.getsockname()
-        self.url: Final = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        near = _NEAR.get(host, host)
+        self.url: Final = f"http://{f'[{near}]' if ':' in near else near}:{port}"
         self._bound = bound
         self._on_stop = on_stop
         self._drain = drain

@@ -284,24 +284,23 @@ async def _limited(of: Call[T, E], seconds: float) -> Result[T, E | TimedOut]:
     deadline = end if around.deadline is None else min(end, around.deadline)
     before = SURROUNDINGS.set(replace(around, deadline=deadline))
     limit = asyncio.timeout_at(end)
+    bug: BaseException | None = None
     try:
         async with limit:
-            return await of.make()
-    except TimeoutError as late:
+            try:
+                return await of.make()
+            except asyncio.CancelledError as cut_off:
+                bug = cut_off.__cause__  # in a stage that was cut off; see `together`
+                raise
+    except TimeoutError:
         if not limit.expired():  # somebody else's: a bug, not an answer
             raise
-        if (bug := _bug_behind(late)) is not None:
+        if bug is not None:
             raise bug from bug.__cause__
         detail = f"{of.name} took longer than {seconds:g} s"
         return Err(TimedOut(detail, source=of.name, budget=seconds))
     finally:
         SURROUNDINGS.reset(before)
-
-
-def _bug_behind(late: TimeoutError) -> BaseException | None:
-    """Give the bug in a stage that was cut off; see `together`."""
-    cut_off = late.__cause__
-    return cut_off.__cause__ if isinstance(cut_off, asyncio.CancelledError) else None
 
 
 async def settled(value: T | Awaitable[T]) -> T:
