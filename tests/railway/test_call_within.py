@@ -105,6 +105,18 @@ async def test_a_foreign_timeout_at_the_very_end_is_ours() -> None:
     )
 
 
+async def test_what_a_foreign_timeout_at_the_very_end_came_of_is_no_bug() -> None:
+    async def stubborn() -> Result[int, Failure]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            broken = ConnectionError("closed")
+            broken.__cause__ = OSError("by peer")
+            raise TimeoutError from broken
+
+    assert isinstance(await Call("a", stubborn).within(1), Err)
+
+
 async def test_a_call_within_no_time_at_all_is_started_and_cut_off(world: World) -> None:
     result = await world.hung("a").within(0)
 
