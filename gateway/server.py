@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from typing_extensions import override
 
-__all__ = ("CannotListenError", "Server", "listening")
+__all__ = ("CannotListenError", "Server", "listening", "url_of")
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _NEAR: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
@@ -43,6 +43,14 @@ def listening(host: str, port: int) -> socket.socket:
     return bound
 
 
+def url_of(bound: socket.socket) -> str:
+    """Give the URL at which what *bound* serves can be opened on this machine."""
+    host: str
+    host, port, *_ = bound.getsockname()
+    near = _NEAR.get(host, host)
+    return f"http://{f'[{near}]' if ':' in near else near}:{port}"
+
+
 @final
 class Server(uvicorn.Server):
     """Serves *app* on the socket *bound* until SIGINT or SIGTERM, and leaves the exit code alone.
@@ -68,9 +76,7 @@ class Server(uvicorn.Server):
                 timeout_keep_alive=_KEEP_ALIVE,
             )
         )
-        host, port, *_ = bound.getsockname()
-        near = _NEAR.get(host, host)
-        self.url: Final = f"http://{f'[{near}]' if ':' in near else near}:{port}"
+        self.url: Final = url_of(bound)
         self._bound = bound
         self._on_stop = on_stop
         self._drain = drain

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from gateway.server import CannotListenError, listening
+from gateway.server import CannotListenError, listening, url_of
 
 
 def test_a_free_port_can_be_had() -> None:
@@ -29,3 +29,12 @@ def test_a_port_that_is_taken_is_named() -> None:
 def test_a_host_that_does_not_exist_is_named() -> None:
     with pytest.raises(CannotListenError, match=r"nowhere\.invalid is no address to listen on"):
         listening("nowhere.invalid", 0)
+
+
+@pytest.mark.parametrize(
+    ("host", "near"),
+    [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")],  # noqa: S104
+)
+def test_its_url_is_one_that_can_be_opened_on_this_machine(host: str, near: str) -> None:
+    with listening(host, 0) as bound:
+        assert url_of(bound) == f"http://{near}:{bound.getsockname()[1]}"

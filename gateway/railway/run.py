@@ -223,6 +223,9 @@ class Pipeline(Generic[P, T_co, E_co]):
         if trip.is_left:
             msg = "a failure was caught on its way out of this run"
             raise RunMisused(msg)
+        if trip.stage is not None:
+            msg = f"the run ended while its stage {trip.stage!r} was open"
+            raise RunMisused(msg)
         return Ok(value, lacks=trip.lacks)
 
 
