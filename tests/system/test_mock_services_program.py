@@ -183,11 +183,11 @@ def test_a_service_listens_on_ipv6_as_well() -> None:
 def test_a_port_that_is_taken_is_named_before_anything_is_served() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
-        with Program("mock_services", "all", "--base-port", str(port - 2)) as program:
+        with Program("mock_services", "all", "--base-port", str(port)) as program:
             ended = program.wait()
 
     assert (ended.code, ended.out) == (1, "")
-    assert ended.err == f"mock_services: port {port} (payment) is taken: {os.strerror(errno.EADDRINUSE)}\n"
+    assert ended.err == f"mock_services: port {port} (user) is taken: {os.strerror(errno.EADDRINUSE)}\n"
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
