@@ -30,5 +30,6 @@ class Request:
         return model.model_validate_strings(dict(pairs))
 
     def header(self, name: bytes) -> str | None:
-        """Find a header by its name in lower case."""
-        return next((value.decode("latin-1") for key, value in self.headers if key == name), None)
+        """Find a header by its name in lower case; repeated, it is a list with commas (RFC 9110, 5.3)."""
+        values = [value.decode("latin-1") for key, value in self.headers if key == name]
+        return ", ".join(values) if values else None
