@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from mock_services.account import Accounts
 from mock_services.endpoints import Domain
 from mock_services.fraud import Fraud
 from mock_services.inventory import Inventory
@@ -27,7 +28,7 @@ SERVICES: Final[Mapping[str, Callable[[], Domain]]] = MappingProxyType(
         "shipping": Shipping,
         "pricing": Pricing,
         "social": Domain,
-        "account": Domain,
+        "account": Accounts,
         "auth": Domain,
         "order": Domain,
         "notification": Domain,
