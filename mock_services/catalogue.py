@@ -4,13 +4,19 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from mock_services.account import Accounts
+from mock_services.analytics import Analytics
+from mock_services.auth import Auth
 from mock_services.endpoints import Domain
 from mock_services.fraud import Fraud
 from mock_services.inventory import Inventory
+from mock_services.notification import Notifications
+from mock_services.order import Orders
 from mock_services.payment import Payments
 from mock_services.pricing import Pricing
 from mock_services.service import Service
 from mock_services.shipping import Shipping
+from mock_services.social import Social
 from mock_services.user import Users
 
 __all__ = ["BASE_PORT", "SERVICES", "create_service", "port_of"]
@@ -26,12 +32,12 @@ SERVICES: Final[Mapping[str, Callable[[], Domain]]] = MappingProxyType(
         "fraud": Fraud,
         "shipping": Shipping,
         "pricing": Pricing,
-        "social": Domain,
-        "account": Domain,
-        "auth": Domain,
-        "order": Domain,
-        "notification": Domain,
-        "analytics": Domain,
+        "social": Social,
+        "account": Accounts,
+        "auth": Auth,
+        "order": Orders,
+        "notification": Notifications,
+        "analytics": Analytics,
     }
 )
 """What makes the domain of each service, in the order of the ports."""

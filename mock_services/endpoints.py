@@ -1,6 +1,7 @@
 """Which handler answers a request, and how long that takes."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,12 +59,12 @@ class Endpoint:
         return body.answer() if isinstance(body, Problem) else Answer.of(self.status, body)
 
 
-class Domain:
+class Domain(ABC):
     """What one service knows and does; a new one has the seeds of the contract."""
 
+    @abstractmethod
     def endpoints(self) -> Sequence[Endpoint]:
         """List what can be asked."""
-        return ()
 
     def state(self) -> Mapping[str, object]:
         """Show what has been written."""

@@ -26,9 +26,19 @@ class Request:
 
     def query(self, model: type[S]) -> S:
         """Read the query string, or raise pydantic's ValidationError."""
-        pairs = parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True)
-        return model.model_validate_strings(dict(pairs))
+        return model.model_validate_strings(dict(self._pairs()))
+
+    def query_lists(self, model: type[S]) -> S:
+        """Read the query string, each parameter as a list, or raise pydantic's ValidationError."""
+        lists: dict[str, list[str]] = {}
+        for name, value in self._pairs():
+            lists.setdefault(name, []).append(value)
+        return model.model_validate(lists)
 
     def header(self, name: bytes) -> str | None:
-        """Find a header by its name in lower case."""
-        return next((value.decode("latin-1") for key, value in self.headers if key == name), None)
+        """Find a header by its name in lower case; repeated, it is a list with commas (RFC 9110, 5.3)."""
+        values = [value.decode("latin-1") for key, value in self.headers if key == name]
+        return ", ".join(values) if values else None
+
+    def _pairs(self) -> Sequence[tuple[str, str]]:
+        return parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True)

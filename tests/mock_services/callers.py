@@ -13,6 +13,7 @@ from mock_services.connection import CLOSE
 from mock_services.service import Service
 
 _CALLS = TypeAdapter(list[Call])
+_STATE = TypeAdapter(dict[str, object])
 
 
 def client_of(service: Service | str) -> httpx.AsyncClient:
@@ -23,6 +24,15 @@ def client_of(service: Service | str) -> httpx.AsyncClient:
 
 async def put_faults(client: httpx.AsyncClient, *faults: Mapping[str, object]) -> None:
     (await client.put("/_mock/faults", json=faults)).raise_for_status()
+
+
+async def write(client: httpx.AsyncClient, path: str, key: str, body: object) -> httpx.Response:
+    return await client.post(path, json=body, headers={"Idempotency-Key": key})
+
+
+async def state_of(client: httpx.AsyncClient) -> dict[str, object]:
+    """Read what a service has written; compare it whole, it is typed no further."""
+    return _STATE.validate_json((await client.get("/_mock/state")).content)
 
 
 async def calls_of(client: httpx.AsyncClient) -> Sequence[Call]:

@@ -2,7 +2,8 @@ import errno
 import os
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -20,15 +21,15 @@ def urls_of(program: Program) -> Mapping[str, str]:
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
-class Users:
-    """The user service in a process of its own."""
+class Running:
+    """One service in a process of its own."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, name: str) -> None:
         self.program = program
-        self.client = httpx.Client(base_url=urls_of(program)["user"])
+        self.client = httpx.Client(base_url=urls_of(program)[name])
 
-    def fault(self, kind: str, latency_ms: int | None = None) -> None:
-        faults = [{"path_prefix": "/users", "kind": kind, "latency_ms": latency_ms}]
+    def fault(self, kind: str, latency_ms: int | None = None, times: int | None = None) -> None:
+        faults = [{"path_prefix": "/", "kind": kind, "latency_ms": latency_ms, "times": times}]
         self.client.put("/_mock/faults", json=faults).raise_for_status()
 
     def outcomes(self) -> Sequence[tuple[int | None, str]]:
@@ -42,12 +43,34 @@ class Users:
         return connection
 
 
+@contextmanager
+def running(name: str) -> Generator[Running, None, None]:
+    with Program("mock_services", name, "--port", "0") as program:
+        service = Running(program, name)
+        with service.client:
+            yield service
+
+
 @pytest.fixture
-def users() -> Iterator[Users]:
-    with Program("mock_services", "user", "--port", "0") as program:
-        users = Users(program)
-        with users.client:
-            yield users
+def users() -> Iterator[Running]:
+    with running("user") as users:
+        yield users
+
+
+@pytest.fixture
+def inventory() -> Iterator[Running]:
+    with running("inventory") as inventory:
+        yield inventory
+
+
+def reserve_two(inventory: Running, timeout: float = 5) -> httpx.Response:
+    reservation, key = {"product_id": "prod-456", "quantity": 2}, {"Idempotency-Key": "key-1"}
+    return inventory.client.post("/reservations", json=reservation, headers=key, timeout=timeout)
+
+
+def stock_of(inventory: Running) -> int:
+    level: int = inventory.client.get("/_mock/state").json()["stock"]["prod-456"]
+    return level
 
 
 def assert_clean(ended: Ended) -> None:
@@ -60,14 +83,14 @@ def read_to_the_end(connection: socket.socket) -> bytes:
         return b"".join(iter(lambda: connection.recv(4096), b""))
 
 
-def test_a_service_answers_where_it_says_that_it_is_ready(users: Users) -> None:
+def test_a_service_answers_where_it_says_that_it_is_ready(users: Running) -> None:
     answer = users.client.get("/users/user-123")
 
     assert answer.json()["email"] == "user@example.com"
     assert_clean(users.program.end())
 
 
-def test_a_dropped_call_gets_not_one_byte_and_no_complaint(users: Users) -> None:
+def test_a_dropped_call_gets_not_one_byte_and_no_complaint(users: Running) -> None:
     users.fault("drop")
 
     received = read_to_the_end(users.connect())
@@ -77,16 +100,39 @@ def test_a_dropped_call_gets_not_one_byte_and_no_complaint(users: Users) -> None
     assert_clean(users.program.end())
 
 
-def test_after_a_write_a_call_can_be_dropped_as_well(users: Users) -> None:
-    users.fault("drop_after_write")
+def test_a_write_whose_answer_is_dropped_has_happened_and_can_be_repeated(inventory: Running) -> None:
+    inventory.fault("drop_after_write", times=1)
 
     with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
-        users.client.get("/users/user-123")
+        reserve_two(inventory)
 
-    assert_clean(users.program.end())
+    assert stock_of(inventory) == 98
+    assert reserve_two(inventory).status_code == 201
+    assert stock_of(inventory) == 98
+    assert_clean(inventory.program.end())
 
 
-def test_a_truncated_answer_promises_more_than_it_sends(users: Users) -> None:
+def test_a_write_happens_after_its_caller_has_left(inventory: Running) -> None:
+    inventory.fault("latency", latency_ms=300)
+
+    with pytest.raises(httpx.ReadTimeout):
+        reserve_two(inventory, timeout=0.1)
+
+    until(lambda: stock_of(inventory) == 98)
+    assert inventory.outcomes() == [(None, "disconnected")]
+    assert_clean(inventory.program.end())
+
+
+def test_a_write_that_waits_does_not_keep_the_program_from_ending(inventory: Running) -> None:
+    inventory.fault("latency", latency_ms=60_000)
+
+    with pytest.raises(httpx.ReadTimeout):
+        reserve_two(inventory, timeout=0.1)
+
+    assert_clean(inventory.program.end())
+
+
+def test_a_truncated_answer_promises_more_than_it_sends(users: Running) -> None:
     users.fault("truncate")
 
     head, _, body = read_to_the_end(users.connect()).partition(b"\r\n\r\n")
@@ -97,7 +143,7 @@ def test_a_truncated_answer_promises_more_than_it_sends(users: Users) -> None:
     assert_clean(users.program.end())
 
 
-def test_a_call_that_hangs_is_logged_when_its_caller_has_left(users: Users) -> None:
+def test_a_call_that_hangs_is_logged_when_its_caller_has_left(users: Running) -> None:
     users.fault("hang")
 
     with users.connect():
@@ -107,7 +153,7 @@ def test_a_call_that_hangs_is_logged_when_its_caller_has_left(users: Users) -> N
     assert_clean(users.program.end())
 
 
-def test_a_caller_who_leaves_before_the_answer_is_logged(users: Users) -> None:
+def test_a_caller_who_leaves_before_the_answer_is_logged(users: Running) -> None:
     users.fault("latency", latency_ms=60_000)
 
     with pytest.raises(httpx.ReadTimeout):
@@ -117,14 +163,14 @@ def test_a_caller_who_leaves_before_the_answer_is_logged(users: Users) -> None:
     assert_clean(users.program.end())
 
 
-def test_a_request_that_breaks_off_is_logged(users: Users) -> None:
+def test_a_request_that_breaks_off_is_logged(users: Running) -> None:
     users.connect(rest=b"Content-Length: 9\r\n\r\nhalf").close()
 
     until(lambda: users.outcomes() == [(None, "disconnected")])
     assert_clean(users.program.end())
 
 
-def test_connections_are_kept_between_calls(users: Users) -> None:
+def test_connections_are_kept_between_calls(users: Running) -> None:
     with users.connect() as connection, connection.makefile("rb") as received:
         assert received.readline() == b"HTTP/1.1 200 OK\r\n"
         connection.sendall(b"GET /nowhere HTTP/1.1\r\nHost: mock\r\n\r\n")
@@ -134,7 +180,7 @@ def test_connections_are_kept_between_calls(users: Users) -> None:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_ends_the_program_promptly_and_cleanly_while_calls_hang(
-    users: Users, number: signal.Signals
+    users: Running, number: signal.Signals
 ) -> None:
     users.fault("hang")
 
@@ -183,11 +229,11 @@ def test_a_service_listens_on_ipv6_as_well() -> None:
 def test_a_port_that_is_taken_is_named_before_anything_is_served() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
-        with Program("mock_services", "all", "--base-port", str(port - 2)) as program:
+        with Program("mock_services", "all", "--base-port", str(port)) as program:
             ended = program.wait()
 
     assert (ended.code, ended.out) == (1, "")
-    assert ended.err == f"mock_services: port {port} (payment) is taken: {os.strerror(errno.EADDRINUSE)}\n"
+    assert ended.err == f"mock_services: port {port} (user) is taken: {os.strerror(errno.EADDRINUSE)}\n"
 
 
 def test_an_address_of_another_machine_is_refused() -> None:

@@ -1,0 +1,227 @@
+"""Whatever callers send, and in whatever order it arrives, nothing is lost and nothing comes from nowhere."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Generic, TypeVar
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from mock_services.account import SEEDS, Accounts
+from mock_services.answers import Answer
+from mock_services.endpoints import Domain, Routes
+from mock_services.fields import Strict
+from mock_services.inventory import STOCK, Inventory, ReservationRequest
+from mock_services.order import OrderRequest, Orders
+from mock_services.payment import Payments
+from mock_services.requests import Request
+from mock_services.transfers import TransferOrder
+
+S = TypeVar("S", bound=Strict)
+
+BOUNDED = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+OPENING = {account_id: seed.balance for account_id, seed in SEEDS.items()}
+AMOUNTS = [Decimal(amount) for amount in ("0.01", "100.00", "333.33", "700", "1000.00")]
+
+
+def transfer_of(accounts: Sequence[str], amount: Decimal, currency: str) -> TransferOrder:
+    source, destination = accounts
+    terms = {"from_account": source, "to_account": destination, "amount": str(amount), "currency": currency}
+    return TransferOrder.model_validate(terms)
+
+
+keys = st.sampled_from([f"key-{number}" for number in range(8)])
+products = st.sampled_from([*STOCK, "prod-none"])
+reservations = st.builds(ReservationRequest, product_id=products, quantity=st.integers(1, 60))
+transfers = st.builds(
+    transfer_of,
+    accounts=st.lists(st.sampled_from([*OPENING, "acc-none"]), min_size=2, max_size=2, unique=True),
+    amount=st.sampled_from(AMOUNTS),
+    currency=st.sampled_from(["USD", "USD", "USD", "EUR"]),
+)
+orders = st.builds(OrderRequest, user_id=st.just("user-123"), product_id=products, quantity=st.integers(1, 2))
+
+
+class Reserved(BaseModel):
+    key: str
+    product_id: str
+    quantity: int
+
+
+class Recorded(BaseModel):
+    key: str
+    status: str
+
+
+class Balance(BaseModel):
+    account_id: str
+    balance: Decimal
+
+
+class Receipt(BaseModel):
+    from_account: Balance
+
+
+class State(BaseModel):
+    """What /_mock/state shows, as far as it is looked at here."""
+
+    stock: dict[str, int] = {}
+    reservations: list[Reserved] = []
+    balances: dict[str, Decimal] = {}
+    postings: list[Recorded] = []
+    transfers: list[Recorded] = []
+    orders: list[Recorded] = []
+
+
+class Callers(RuleBasedStateMachine, Generic[S]):
+    """Callers who share a few keys, write, repeat, change their minds and undo, before and after."""
+
+    def __init__(self, domain: Domain, path: str) -> None:
+        super().__init__()
+        self._domain = domain
+        self._routes = Routes(domain.endpoints())
+        self._path = path
+        self._first: dict[str, tuple[S, Answer]] = {}
+        self._undone: set[str] = set()
+
+    def write(self, key: str, body: S) -> Answer:
+        answer = self._call("POST", self._path, key, to_json(dict(body)))
+        if key in self._undone:
+            assert answer.status == 409
+            return answer
+        first_body, first_answer = self._first.setdefault(key, (body, answer))
+        if body == first_body:
+            assert answer == first_answer
+        else:
+            assert answer.status == 422
+        return answer
+
+    @rule(key=keys)
+    def undo(self, key: str) -> None:
+        assert self._call("DELETE", f"{self._path}/{key}", None).status == 204
+        self._undone.add(key)
+
+    @property
+    def state(self) -> State:
+        return State.model_validate_json(to_json(self._domain.state()))
+
+    @property
+    def in_effect(self) -> dict[str, S]:
+        return {key: body for key, body in self.succeeded.items() if key not in self._undone}
+
+    @property
+    def taken_back(self) -> dict[str, S]:
+        return {key: body for key, body in self.succeeded.items() if key in self._undone}
+
+    @property
+    def succeeded(self) -> dict[str, S]:
+        return {key: body for key, (body, answer) in self._first.items() if answer.status == 201}
+
+    def assert_recorded(self, records: Sequence[Recorded], in_effect: str, taken_back: str) -> None:
+        """Each key that succeeded is there once, with a status that says whether it still counts."""
+        expected = {key: in_effect if key in self.in_effect else taken_back for key in self.succeeded}
+        assert sorted((one.key, one.status) for one in records) == sorted(expected.items())
+
+    def _call(self, method: str, path: str, key: str | None, body: bytes = b"") -> Answer:
+        endpoint, params = self._routes.find(method, path)
+        headers = [(b"idempotency-key", key.encode())] if key else []
+        return endpoint.answer(Request(method, path, b"", headers, params, body))
+
+
+class Reserving(Callers[ReservationRequest]):
+    def __init__(self) -> None:
+        super().__init__(Inventory(), "/reservations")
+
+    @rule(key=keys, body=reservations)
+    def reserve(self, key: str, body: ReservationRequest) -> None:
+        self.write(key, body)
+
+    @invariant()
+    def stock_is_conserved(self) -> None:
+        state = self.state
+        for product_id, before in STOCK.items():
+            reserved = sum(one.quantity for one in state.reservations if one.product_id == product_id)
+            assert 0 <= state.stock[product_id] == before - reserved
+
+    @invariant()
+    def each_key_is_in_effect_once_at_most(self) -> None:
+        shown = [(one.key, one.product_id, one.quantity) for one in self.state.reservations]
+        expected = [(key, body.product_id, body.quantity) for key, body in self.in_effect.items()]
+        assert sorted(shown) == sorted(expected)
+
+
+class Posting(Callers[TransferOrder]):
+    def __init__(self) -> None:
+        super().__init__(Accounts(), "/postings")
+
+    @rule(key=keys, body=transfers)
+    def post(self, key: str, body: TransferOrder) -> None:
+        answer = self.write(key, body)
+        if answer.status == 201:
+            assert Receipt.model_validate_json(answer.body).from_account.balance >= 0
+
+    @invariant()
+    def money_is_conserved(self) -> None:
+        balances = self.state.balances
+        expected = dict(OPENING)
+        for body in self.in_effect.values():
+            expected[body.from_account] -= body.amount
+            expected[body.to_account] += body.amount
+        assert balances == expected
+        assert sum(balances.values()) == sum(OPENING.values())
+
+    @invariant()
+    def an_account_is_overdrawn_by_no_more_than_what_was_taken_back_from_it(self) -> None:
+        for account_id, balance in self.state.balances.items():
+            taken = [one.amount for one in self.taken_back.values() if one.to_account == account_id]
+            assert balance >= -sum(taken)
+
+    @invariant()
+    def each_key_is_in_effect_once_at_most(self) -> None:
+        self.assert_recorded(self.state.postings, "posted", "reversed")
+
+
+class Transferring(Callers[TransferOrder]):
+    def __init__(self) -> None:
+        super().__init__(Payments(), "/transfers")
+
+    @rule(key=keys, body=transfers)
+    def transfer(self, key: str, body: TransferOrder) -> None:
+        self.write(key, body)
+
+    @invariant()
+    def each_key_is_in_effect_once_at_most(self) -> None:
+        self.assert_recorded(self.state.transfers, "executed", "reversed")
+
+
+class Ordering(Callers[OrderRequest]):
+    def __init__(self) -> None:
+        super().__init__(Orders(), "/orders")
+
+    @rule(key=keys, body=orders)
+    def order(self, key: str, body: OrderRequest) -> None:
+        self.write(key, body)
+
+    @invariant()
+    def each_key_is_in_effect_once_at_most(self) -> None:
+        self.assert_recorded(self.state.orders, "created", "cancelled")
+
+
+def test_whatever_callers_do_stock_is_conserved() -> None:
+    run_state_machine_as_test(Reserving, settings=BOUNDED)
+
+
+def test_whatever_callers_do_money_is_conserved() -> None:
+    run_state_machine_as_test(Posting, settings=BOUNDED)
+
+
+def test_whatever_callers_do_a_transfer_is_executed_once_and_not_after_its_undo() -> None:
+    run_state_machine_as_test(Transferring, settings=BOUNDED)
+
+
+def test_whatever_callers_do_an_order_is_created_once_and_not_after_its_undo() -> None:
+    run_state_machine_as_test(Ordering, settings=BOUNDED)
