@@ -11,6 +11,12 @@ A pipeline is an async function that is given a `Run` and makes stages of calls:
     match await checkout(order, up):
         case Ok(summary): ...
         case Err(error): ...
+
+The same as a chain:
+
+    result = await parallel(up.users.fetch(order.user), up.stock.check(order.item)).bind(
+        lambda user, stock: up.fraud.assess(user, stock).map(lambda risk: Summary(user, stock, risk))
+    )
 """
 
 from gateway.railway.call import Attempt, Call, Missing, call
