@@ -1,0 +1,42 @@
+# The image of the gateway and the mock services; docker-compose.yml says which of them a container runs.
+# "docker build --target load" makes the image of locust instead.
+FROM python:3.13-slim AS build
+WORKDIR /build
+RUN python3 -m venv /opt/gateway
+# The packages first: they change less often than the code.
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+RUN mkdir gateway mock_services \
+    && touch gateway/__init__.py mock_services/__init__.py \
+    && /opt/gateway/bin/pip install --no-cache-dir --constraint constraints.txt .
+COPY gateway gateway
+COPY mock_services mock_services
+RUN /opt/gateway/bin/pip install --no-cache-dir --no-deps --force-reinstall . \
+    && /opt/gateway/bin/pip uninstall --yes --quiet pip
+
+FROM python:3.13-slim AS build-load
+WORKDIR /build
+RUN python3 -m venv /opt/locust
+COPY pyproject.toml constraints.txt ./
+RUN /opt/locust/bin/pip install --no-cache-dir --constraint constraints.txt locust \
+    && /opt/locust/bin/pip uninstall --yes --quiet pip
+
+FROM python:3.13-slim AS load
+COPY --from=build-load /opt/locust /opt/locust
+COPY locustfile.py /load/locustfile.py
+WORKDIR /load
+USER 65532:65532
+EXPOSE 8089
+ENTRYPOINT ["/opt/locust/bin/locust"]
+
+FROM python:3.13-slim
+LABEL org.opencontainers.image.title="fanout-gateway" org.opencontainers.image.licenses="MIT"
+COPY --from=build /opt/gateway /opt/gateway
+ENV PATH=/opt/gateway/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    GATEWAY_HOST=0.0.0.0
+USER 65532:65532
+EXPOSE 8000
+# For the gateway; a mock service has its own in docker-compose.yml.
+HEALTHCHECK --interval=5s --timeout=3s --start-period=20s \
+    CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health/live', timeout=2)"]
+CMD ["gateway", "serve"]

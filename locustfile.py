@@ -1,0 +1,84 @@
+"""Load for the gateway: checkouts that go well and checkouts that fail, each held to its exact answer.
+
+    scripts/load --headless --users 50 --spawn-rate 25 --run-time 30s
+
+An expected 4xx is a success; any other status or body is a failure of the gateway.
+"""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from locust import FastHttpUser, between, task
+
+ORDER: Final[Mapping[str, object]] = {
+    "user_id": "user-123",
+    "product_id": "prod-456",
+    "payment_id": "pm-789",
+    "address": "123 Main St",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of order, and what must come of it: a status, and what the body says."""
+
+    name: str
+    status: int
+    body: Mapping[str, object]
+    changes: Mapping[str, object] = field(default_factory=dict)
+    weight: int = 1
+
+
+FINE: Final = (
+    Case("one piece", 200, {"total": "67.10"}, weight=8),
+    Case(
+        "three pieces with a discount", 200, {"total": "160.33"}, {"quantity": 3, "discount_code": "SAVE10"}
+    ),
+)
+FAILING: Final = (
+    Case("unknown user", 404, {"source": "users.fetch"}, {"user_id": "nonexistent-user"}),
+    Case("out of stock", 409, {"source": "inventory.check"}, {"product_id": "prod-out-of-stock"}),
+    Case("payment expired", 422, {"source": "payments.validate"}, {"payment_id": "pm-expired"}),
+    Case("high-risk user", 403, {"source": "fraud.assess"}, {"user_id": "user-high-risk"}),
+    Case(
+        "three failures at once",
+        207,
+        {"code": "aggregate", "detail": "3 calls failed"},
+        {"user_id": "nonexistent-user", "product_id": "prod-out-of-stock", "payment_id": "pm-expired"},
+    ),
+    Case("blank address", 422, {"code": "invalid"}, {"address": " "}),
+)
+
+
+class Shopper(FastHttpUser):
+    """Somebody who checks out, mostly with success."""
+
+    host = "http://127.0.0.1:8000"
+    wait_time = between(0.1, 0.5)
+
+    @task(9)
+    def check_out(self) -> None:
+        """Order something that can be had."""
+        self._order(FINE)
+
+    @task(1)
+    def check_out_in_vain(self) -> None:
+        """Order something that cannot be had, and be told so."""
+        self._order(FAILING)
+
+    def _order(self, cases: tuple[Case, ...]) -> None:
+        (case,) = random.choices(cases, weights=[case.weight for case in cases])  # noqa: S311 - no secret
+        name = f"/checkout: {case.name} ({case.status})"
+        order = {**ORDER, **case.changes}
+        with self.client.post("/checkout", json=order, name=name, catch_response=True) as answer:
+            if answer.status_code != case.status:
+                answer.failure(f"status {answer.status_code} instead of {case.status}")
+                return
+            body = answer.json()
+            wrong = {key: body.get(key) for key, wanted in case.body.items() if body.get(key) != wanted}
+            if wrong:
+                answer.failure(f"{wrong} instead of {case.body}")
+            else:
+                answer.success()
