@@ -68,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PORT",
         help=f"run the mock services as well, from PORT on ({MOCKS_PORT}), and show one checkout",
     )
-    serve.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    levels = ("debug", "info", "warning", "error")
+    serve.add_argument("--log-level", default="info", choices=levels, help="what is logged on stderr (info)")
     return parser
 
 

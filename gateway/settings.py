@@ -37,26 +37,28 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
-    deadline_ms: PositiveInt = Field(default=5000, description="a request has in all")
-    call_timeout_ms: PositiveInt = Field(default=1000, description="one attempt of a call has")
-    optional_timeout_ms: PositiveInt = Field(default=500, description="an optional call has in all")
-    drain_ms: int = Field(default=0, ge=0, description="between failing readiness and stopping to accept")
-    cors_origins: Origins = Field(default=(), description="origins that browsers may call from")
-    waterfall: bool = Field(default=False, description="draw each request on stderr, one a second at most")
+    deadline_ms: PositiveInt = Field(default=5000, description="milliseconds a request has in all")
+    call_timeout_ms: PositiveInt = Field(default=1000, description="milliseconds a call has")
+    optional_timeout_ms: PositiveInt = Field(default=500, description="milliseconds an optional call has")
+    drain_ms: int = Field(default=0, ge=0, description="milliseconds from failing readiness to refusing")
+    cors_origins: Origins = Field(default=(), description="origins browsers may call from, by commas")
+    waterfall: bool = Field(default=False, description="draw requests on stderr, one a second")
 
-    user_url: ServiceUrl = "http://127.0.0.1:8101"
-    inventory_url: ServiceUrl = "http://127.0.0.1:8102"
-    payment_url: ServiceUrl = "http://127.0.0.1:8103"
-    fraud_url: ServiceUrl = "http://127.0.0.1:8104"
-    shipping_url: ServiceUrl = "http://127.0.0.1:8105"
-    pricing_url: ServiceUrl = "http://127.0.0.1:8106"
+    user_url: ServiceUrl = Field(default="http://127.0.0.1:8101", description="where that service is")
+    inventory_url: ServiceUrl = Field(default="http://127.0.0.1:8102", description="where that service is")
+    payment_url: ServiceUrl = Field(default="http://127.0.0.1:8103", description="where that service is")
+    fraud_url: ServiceUrl = Field(default="http://127.0.0.1:8104", description="where that service is")
+    shipping_url: ServiceUrl = Field(default="http://127.0.0.1:8105", description="where that service is")
+    pricing_url: ServiceUrl = Field(default="http://127.0.0.1:8106", description="where that service is")
 
-    user_timeout_ms: PositiveInt | None = None
-    inventory_timeout_ms: PositiveInt | None = None
-    payment_timeout_ms: PositiveInt | None = None
-    fraud_timeout_ms: PositiveInt | None = None
-    shipping_timeout_ms: PositiveInt | None = None
-    pricing_timeout_ms: PositiveInt | None = None
+    user_timeout_ms: PositiveInt | None = Field(default=None, description="milliseconds for that service")
+    inventory_timeout_ms: PositiveInt | None = Field(
+        default=None, description="milliseconds for that service"
+    )
+    payment_timeout_ms: PositiveInt | None = Field(default=None, description="milliseconds for that service")
+    fraud_timeout_ms: PositiveInt | None = Field(default=None, description="milliseconds for that service")
+    shipping_timeout_ms: PositiveInt | None = Field(default=None, description="milliseconds for that service")
+    pricing_timeout_ms: PositiveInt | None = Field(default=None, description="milliseconds for that service")
 
     @property
     def urls(self) -> Mapping[str, str]:
