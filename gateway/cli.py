@@ -15,13 +15,14 @@ from pydantic import ValidationError
 
 from gateway.app import create_server
 from gateway.server import CannotListenError, Server, listening
-from gateway.settings import PREFIX, SERVICES, Settings, unknown_variables
+from gateway.settings import PREFIX, Settings, unknown_variables
 from gateway.showcase import MOCKS_PORT, MocksFailedError, mock_services, worked_checkout
 
 __all__ = ("main",)
 
 _log: Final = logging.getLogger("gateway")
 _USAGE_ERROR: Final = 2
+_LARGEST_BASE_PORT: Final = 65535 - 12
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _log_from(level: str) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    if level == "INFO":  # what starts, what stops and each request of our own are no news
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    if level == "INFO":  # what starts, what stops, what clients offer and requests of our own are no news
+        logging.getLogger("uvicorn").setLevel(logging.ERROR)
         logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--with-mocks",
         nargs="?",
-        type=int,
+        type=_base_port,
         const=MOCKS_PORT,
         metavar="PORT",
         help=f"run the mock services as well, from PORT on ({MOCKS_PORT}), and show one checkout",
@@ -71,6 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     levels = ("debug", "info", "warning", "error")
     serve.add_argument("--log-level", default="info", choices=levels, help="what is logged on stderr (info)")
     return parser
+
+
+def _base_port(text: str) -> int:
+    if text.isdecimal() and 0 < int(text) <= _LARGEST_BASE_PORT:
+        return int(text)
+    msg = f"not a port that twelve others can follow: {text!r}"
+    raise argparse.ArgumentTypeError(msg)
 
 
 def _environment() -> str:
@@ -103,7 +111,10 @@ def _serve(settings: Settings, mocks_port: int | None) -> int:
     try:
         bound = listening(settings.host, settings.port)
     except CannotListenError as error:
-        print(f"gateway: {error}; choose another with --port or {PREFIX}PORT", file=sys.stderr)
+        print(
+            f"gateway: {error}; --host and --port, or {PREFIX}HOST and {PREFIX}PORT, say where",
+            file=sys.stderr,
+        )
         return 1
     # Until the server listens to it, Ctrl-C ends the process without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -125,6 +136,6 @@ async def _alone(server: Server) -> None:
 
 async def _with_mocks(settings: Settings, bound: socket.socket, port: int) -> None:
     server = create_server(settings, bound)
-    async with mock_services(port, len(SERVICES)), server.running():
+    async with mock_services(port), server.running():
         print(await worked_checkout(server.url))
         print(f"documentation: {server.url}/docs (Ctrl-C ends it)", flush=True)

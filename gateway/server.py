@@ -16,6 +16,7 @@ __all__ = ("CannotListenError", "Server", "listening", "url_of")
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _NEAR: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
+_BACKLOG: Final = 2048
 _KEEP_ALIVE: Final = 75
 """Seconds that an idle connection is kept: longer than the proxies before us keep theirs."""
 
@@ -25,17 +26,21 @@ class CannotListenError(Exception):
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """Bind *host* and *port* (0 for a free one), or raise `CannotListenError`."""
+    """Listen on *host* and *port* (0 for a free one), or raise `CannotListenError`.
+
+    Connections are accepted from then on, and answered once a `Server` serves the socket.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        msg = f"{host} is no address to listen on: {error.strerror}"
+    except (OSError, UnicodeError) as error:
+        msg = f"{host} is no address to listen on: {getattr(error, 'strerror', error)}"
         raise CannotListenError(msg) from error
     family, kind, protocol, _, address = found[0]
     bound = socket.socket(family, kind, protocol)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind(address)
+        bound.listen(_BACKLOG)
     except OSError as error:
         bound.close()
         msg = f"port {port} on {host} cannot be had: {error.strerror}"
@@ -68,12 +73,14 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 access_log=False,
-                http="httptools",
+                # httptools loses the body of a request that offers an upgrade, as Java's client always does.
+                http="h11",
                 lifespan="on",
                 log_config=None,
                 server_header=False,
                 timeout_graceful_shutdown=max(round(grace), 1),
                 timeout_keep_alive=_KEEP_ALIVE,
+                ws="none",
             )
         )
         self.url: Final = url_of(bound)
@@ -120,5 +127,8 @@ class Server(uvicorn.Server):
         if self._is_stopping or not self._drain:
             super().handle_exit(sig, frame)
         else:
-            asyncio.get_running_loop().call_later(self._drain, super().handle_exit, sig, frame)
+            asyncio.get_running_loop().call_later(self._drain, self._stop_accepting)
         self._is_stopping = True
+
+    def _stop_accepting(self) -> None:
+        self.should_exit = True

@@ -16,7 +16,12 @@ SERVICES: Final = ("user", "inventory", "payment", "fraud", "shipping", "pricing
 
 def _service_url(value: str) -> str:
     url = TypeAdapter(AnyHttpUrl).validate_python(value)
-    if url.query is not None or url.fragment is not None or url.username is not None:
+    if (
+        url.query is not None
+        or url.fragment is not None
+        or url.username is not None
+        or url.password is not None
+    ):
         msg = "a service's URL has no query, fragment or credentials"
         raise ValueError(msg)
     return str(url).rstrip("/")

@@ -25,22 +25,21 @@ _ORDER: Final[Mapping[str, str]] = {
 
 
 class MocksFailedError(Exception):
-    """The mock services ended before they accepted connections; they have said why."""
+    """The mock services ended before they were ready; they have said why."""
 
 
 @asynccontextmanager
-async def mock_services(port: int, count: int) -> AsyncGenerator[None]:
-    """Run all mock services beside this process, on *port* and those after it; enter once *count* accept.
+async def mock_services(port: int) -> AsyncGenerator[None]:
+    """Run all mock services beside this process, on *port* and those after it; enter once they say so.
 
     They end with this process, even if it is killed: their standard input closes then.
     """
     process = _started(port)
     try:
-        for each in range(port, port + count):
-            await _accepting(each, process)
+        print(await _ready(process), end="", flush=True)
         yield
     finally:
-        cast("IO[bytes]", process.stdin).close()
+        cast("IO[str]", process.stdin).close()
         await asyncio.to_thread(process.wait)
 
 
@@ -61,24 +60,14 @@ def _curl(url: str) -> str:
     return f"curl -i {url}/checkout -H 'Content-Type: application/json' -d {data}"
 
 
-def _started(port: int) -> subprocess.Popen[bytes]:
+def _started(port: int) -> subprocess.Popen[str]:
     program = (sys.executable, "-m", "mock_services", "all", "--base-port", str(port), "--exit-with-stdin")
-    return subprocess.Popen(program, stdin=subprocess.PIPE)  # noqa: S603 - a program of our own, and no shell
+    pipe = subprocess.PIPE
+    return subprocess.Popen(program, stdin=pipe, stdout=pipe, text=True)  # noqa: S603 - a program of our own, and no shell
 
 
-async def _accepting(port: int, process: subprocess.Popen[bytes]) -> None:
-    while not await _accepts(port):
-        if (
-            process.poll() is not None
-        ):  # pragma: no cover - tested, but coverage loses its place here in uvloop
-            raise MocksFailedError
-        await asyncio.sleep(0.05)
-
-
-async def _accepts(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
+async def _ready(process: subprocess.Popen[str]) -> str:
+    said = await asyncio.to_thread(cast("IO[str]", process.stdout).readline)
+    if not said:  # pragma: no cover - tested, but coverage loses its place here in uvloop
+        raise MocksFailedError
+    return said

@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--exit-with-stdin",
         action="store_true",
-        help="end when standard input ends, so as not to outlive a parent",
+        help="end when standard input ends, so as not to outlive a parent, and not on Ctrl-C",
     )
     return parser
 
@@ -115,8 +115,9 @@ def _listen(options: _Options, latency_scale: float) -> Sequence[Listener]:
 
 async def _serve(listeners: Sequence[Listener], *, exit_with_stdin: bool) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    # Ctrl-C goes to the parent as well, which may still need the services for what it has to finish.
+    loop.add_signal_handler(signal.SIGINT, (lambda: None) if exit_with_stdin else stop.set)
     if exit_with_stdin:
         _when_stdin_ends(lambda: loop.call_soon_threadsafe(stop.set))
     await serve(listeners, stop, lambda: _announce(listeners))

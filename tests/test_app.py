@@ -40,6 +40,21 @@ class InProcess(httpx.AsyncBaseTransport):
         self.is_closed = True
 
 
+class Absurd(InProcess):
+    """Gives one absurd answer among those that are fine."""
+
+    def __init__(self, port: int, path: str, answer: dict[str, object]) -> None:
+        super().__init__()
+        self._where = (port, path)
+        self._answer = answer
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if (request.url.port, request.url.path) == self._where:
+            return httpx.Response(200, json=self._answer)
+        return await super().handle_async_request(request)
+
+
 @pytest_asyncio.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(Settings(), InProcess())
@@ -128,5 +143,37 @@ async def test_every_operation_of_the_documentation_is_there(client: httpx.Async
 
     assert sorted(document["paths"]) == ["/checkout", "/health/live", "/health/ready", "/problems/{code}"]
     assert sorted(document["paths"]["/checkout"]["post"]["responses"]) == [
-        "200", "207", "400", "403", "404", "409", "413", "415", "422", "500", "502", "503", "504",
+        "200", "207", "400", "403", "404", "408", "409", "413", "415", "422", "500", "502", "503", "504",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("port", "path", "answer"),
+    [
+        (8106, "/discounts", {"code": None, "amount": "5000.00"}),
+        (8106, "/tax", {"rate": "0.0825", "amount": "999999999999999.00"}),
+        (8105, "/quotes", {"carrier": "USPS", "rate": "999999999999999.00"}),
+        (8102, "/inventory/prod-456", {
+            "product_id": "prod-456", "stock_level": 1, "available": True, "unit_price": "999999999999999.00",
+        }),
+    ],
+)  # fmt: skip
+async def test_amounts_that_cannot_be_reckoned_with_are_a_bad_answer(
+    port: int, path: str, answer: dict[str, object]
+) -> None:
+    transport = Absurd(port, path, answer)
+    app = create_app(Settings(), transport)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        said = await client.post("/checkout", json={**ORDER, "quantity": 100})
+
+    assert (said.status_code, said.json()["code"]) == (502, "bad-answer")
+
+
+async def test_the_log_says_whose_call_it_was(caplog: pytest.LogCaptureFixture) -> None:
+    app = create_app(Settings(), Absurd(8106, "/tax", {"rate": "no"}))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        await client.post("/checkout", json=ORDER, headers={"X-Request-Id": "request-1"})
+
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "gateway.upstreams"]
+    assert line.startswith("pricing.tax: bad-answer: ")
+    assert line.endswith(" (request request-1)")

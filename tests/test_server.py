@@ -26,6 +26,16 @@ def test_a_port_that_is_taken_is_named() -> None:
             listening("127.0.0.1", port)
 
 
+def test_a_port_is_kept_from_others_before_it_is_served() -> None:
+    with listening("127.0.0.1", 0) as bound, pytest.raises(CannotListenError):
+        listening("127.0.0.1", bound.getsockname()[1])
+
+
+def test_a_host_that_cannot_be_a_name_is_named() -> None:
+    with pytest.raises(CannotListenError, match=r"bad\.\.host is no address to listen on"):
+        listening("bad..host", 0)
+
+
 def test_a_host_that_does_not_exist_is_named() -> None:
     with pytest.raises(CannotListenError, match=r"nowhere\.invalid is no address to listen on"):
         listening("nowhere.invalid", 0)

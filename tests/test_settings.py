@@ -41,6 +41,7 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
         ("USER_URL", "http://users/?key=1"),
         ("USER_URL", "http://users/#top"),
         ("USER_URL", "http://me@users/"),
+        ("USER_URL", "http://:secret@users/"),
         ("USER_TIMEOUT_MS", "0"),
     ],
 )

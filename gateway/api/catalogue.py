@@ -74,6 +74,11 @@ CATALOGUE: Final[Mapping[str, Kind]] = MappingProxyType(
             "The thing has changed since the caller saw it. Read it again, decide again, and send the"
             " request with what was read.",
         ),
+        "request-timeout": Kind(
+            HTTPStatus.REQUEST_TIMEOUT,
+            "The body of the request did not arrive within the time that a request has in all. Nothing was"
+            " done; the connection is closed.",
+        ),
         "too-large": Kind(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "The body of a request may have 64 KiB and this one has more. It was not read to its end, and"

@@ -60,7 +60,7 @@ def patience(sent: Fields) -> float:
     asked = sent.get(b"x-request-timeout-ms")
     if asked is None:
         return float("inf")
-    if not _FROM_ONE.fullmatch(asked):
+    if not _FROM_ONE.fullmatch(asked.strip(b" \t")):
         detail = "X-Request-Timeout-Ms must be a whole number of milliseconds, from 1"
         raise Refusal(code="invalid-header", detail=detail)
     return float(asked) / 1000

@@ -22,6 +22,7 @@ _WHERE: Final = {"instance": "/checkout", "request_id": "5f0c6f0e2b7d4a1f8c3e9d7
 _REFUSALS: Final[Mapping[str, str]] = {
     "malformed": "The body is not JSON: expected value at line 1 column 1",
     "invalid-header": "X-Request-Timeout-Ms must be a whole number of milliseconds, from 1",
+    "request-timeout": "The body did not arrive in time",
     "too-large": "The body has more than 64 KiB",
     "unsupported-media-type": "The body must be JSON in UTF-8, with Content-Type: application/json",
 }

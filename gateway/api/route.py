@@ -1,12 +1,13 @@
 """The route of a pipeline: parse the request, run the pipeline, answer."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any, Final, cast, final
+from typing import Any, Final, TypeVar, cast, final
 
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import TypeAdapter
@@ -22,11 +23,15 @@ from gateway.api.disconnect import NoAnswer, while_connected
 from gateway.api.exceptions import answered
 from gateway.api.incoming import baggage, fields, path, patience, request_id
 from gateway.api.openapi import PARAMETERS
+from gateway.api.refusal import Refusal
 from gateway.railway import Err, Failure, Ok, Result, Surroundings
 from gateway.telemetry.trace import Trace
 
 __all__ = ("PipelineRequest", "PipelineRoute", "Serving", "refuse_dependencies")
 
+T = TypeVar("T")
+
+_log: Final = logging.getLogger(__name__)
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -131,14 +136,14 @@ class _Handler:
         response.headers["Server-Timing"] = trace.server_timing()
         if serving.on_trace is not None:
             title = f"{request.method} {path(request.scope)} {response.status_code}"
-            serving.on_trace(title, trace)
+            _shown(serving.on_trace, title, trace)
         return response
 
     async def _answer(self, request: Request, arrival: float, serving: Serving, trace: Trace) -> Response:
         sent = fields(request.scope)
         if self._arguments.has_body:
             refuse_other_than_json(sent)
-        body = await read(sent, request.receive)
+        body = await _in_time(read(sent, request.receive), arrival + serving.deadline)
         deadline = arrival + min(serving.deadline, patience(sent))
         match self._arguments.read(request.path_params, body):
             case Ok(values):
@@ -148,3 +153,21 @@ class _Handler:
                 return await while_connected(request.receive, self._endpoint(**values))
             case Err(error):
                 return problems.answer(error, request.scope)
+
+
+async def _in_time(reading: Awaitable[T], deadline: float) -> T:
+    """Read until *deadline* on the loop's clock: whoever sends slowly must not keep a connection for it."""
+    limit = asyncio.timeout_at(deadline)
+    try:
+        async with limit:
+            return await reading
+    except TimeoutError:
+        detail = "The body did not arrive in time"
+        raise Refusal(code="request-timeout", detail=detail, headers={"Connection": "close"}) from None
+
+
+def _shown(on_trace: Callable[[str, Trace], None], title: str, trace: Trace) -> None:
+    try:
+        on_trace(title, trace)
+    except Exception:  # noqa: BLE001 - what is only shown must not cost anybody the answer
+        _log.exception("what %s did could not be shown", title)

@@ -175,11 +175,18 @@ def _mapped(of: Call[T, E], change: Callable[[T], U | Awaitable[U]]) -> Attempt[
     async def mapped() -> Result[U, E]:
         match await of.make():
             case Ok(value, lacks=lacks):
-                return Ok(await settled(change(value)), lacks=lacks)
+                return Ok(_value(await settled(change(value))), lacks=lacks)
             case Err() as failed:
                 return failed
 
     return mapped
+
+
+def _value(value: T) -> T:
+    if isinstance(value, Ok | Err):
+        msg = "map was given a function that makes a call or a result: that is what bind is for"
+        raise TypeError(msg)
+    return value
 
 
 def _bound(of: Call[T, E], then: Callable[[T], Result[U, F] | Awaitable[Result[U, F]]]) -> Attempt[U, E | F]:

@@ -260,5 +260,7 @@ class ServiceClient:
 
 def _failed(fault: F, reason: str) -> Err[F]:
     """Keep *reason* from the caller, who must not see it, and leave it to the operator."""
-    _log.warning("%s: %s: %s", fault.source, fault.code, one_line(reason, _REASON_LIMIT))
+    request = SURROUNDINGS.get().baggage.get("X-Request-Id")
+    whose = f" (request {request})" if request else ""
+    _log.warning("%s: %s: %s%s", fault.source, fault.code, one_line(reason, _REASON_LIMIT), whose)
     return Err(fault)

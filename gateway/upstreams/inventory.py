@@ -6,7 +6,7 @@ from pydantic import Field, TypeAdapter
 
 from gateway.railway import Call, Conflict, NotFound, UpstreamFault
 from gateway.upstreams.client import ServiceClient
-from gateway.upstreams.money import Money
+from gateway.upstreams.money import Price
 from gateway.upstreams.shapes import Answer
 
 __all__ = ("Inventory", "Stock")
@@ -19,7 +19,7 @@ class Stock(Answer):
     product_id: str
     stock_level: Annotated[int, Field(ge=0)]
     available: bool
-    unit_price: Money
+    unit_price: Price
 
 
 _STOCK: Final = TypeAdapter(Stock)

@@ -9,7 +9,7 @@ from typing import Annotated, Final, TypeAlias, final
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
-__all__ = ("Money", "Rate")
+__all__ = ("Money", "Price", "Rate")
 
 _EXACT: Final = Context(prec=28, traps=[Inexact, InvalidOperation])
 _CENT: Final = Decimal("0.01")
@@ -69,6 +69,9 @@ Money: TypeAlias = Annotated[Decimal, _Written(r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1
 No number is taken for one, in JSON or in Python. With its 15 digits before the point, a thousand times an
 amount times a `Rate` is exact in Python's arithmetic of 28 digits.
 """
+
+Price: TypeAlias = Annotated[Decimal, _Written(r"^(0|[1-9][0-9]{0,10})(\.[0-9]{1,2})?$", _money)]
+"""What a service may ask: of so few digits that a thousand times it, and more on top, is still `Money`."""
 
 Rate: TypeAlias = Annotated[Decimal, _Written(r"^(0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?$", _rate)]
 """A rate such as 0.0825, never negative: in JSON a string, written with the decimals that it has."""

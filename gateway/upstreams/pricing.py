@@ -5,9 +5,9 @@ from typing import Final, final
 
 from pydantic import TypeAdapter
 
-from gateway.railway import Call, Conflict, NotFound, UpstreamFault
+from gateway.railway import BadAnswer, Call, Conflict, NotFound, UpstreamFault
 from gateway.upstreams.client import ServiceClient
-from gateway.upstreams.money import Money, Rate
+from gateway.upstreams.money import Money, Price, Rate
 from gateway.upstreams.shapes import Answer, Body
 
 __all__ = ("Discount", "Pricing", "Tax")
@@ -18,7 +18,7 @@ class Tax(Answer):
     """What the state takes."""
 
     rate: Rate
-    amount: Money
+    amount: Price
 
 
 @final
@@ -26,7 +26,7 @@ class Discount(Answer):
     """What a code takes off; nothing without a code."""
 
     code: str | None
-    amount: Money
+    amount: Price
 
 
 _TAX: Final = TypeAdapter(Tax)
@@ -58,11 +58,19 @@ class Pricing:
     def discount(
         self, code: str | None, subtotal: Decimal
     ) -> Call[Discount, NotFound | Conflict | UpstreamFault]:
-        """Say what *code* takes off *subtotal*; `NotFound` if it is unknown, `Conflict` if it has expired."""
-        return self._client.post(
+        """Say what *code* takes off *subtotal*; `NotFound` if it is unknown, `Conflict` if it has expired.
+
+        An answer that takes off more than there is is a `BadAnswer`.
+        """
+        asked: Call[Discount, NotFound | Conflict | UpstreamFault] = self._client.post(
             "pricing.discount",
             ("discounts",),
             _Discounted(code=code, subtotal=subtotal),
             answer=_DISCOUNT,
             declared={404: NotFound, 409: Conflict},
         )
+        return asked.ensure(lambda discount: discount.amount <= subtotal, _too_much)
+
+
+def _too_much(_: Discount) -> BadAnswer:
+    return BadAnswer("The pricing service gave an answer that cannot be used", source="pricing.discount")

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from gateway.railway import Call, Invalid, UpstreamFault
 from gateway.upstreams.client import ServiceClient
 from gateway.upstreams.inventory import Stock
-from gateway.upstreams.money import Money
+from gateway.upstreams.money import Price
 from gateway.upstreams.shapes import Answer, Body
 
 __all__ = ("Quote", "Shipping")
@@ -18,7 +18,7 @@ class Quote(Answer):
     """Who would carry it, and for how much."""
 
     carrier: str
-    rate: Money
+    rate: Price
 
 
 _QUOTE: Final = TypeAdapter(Quote)

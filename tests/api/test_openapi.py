@@ -29,7 +29,7 @@ from gateway.railway import (
 )
 from tests.api.world import BASKET, BasketError, World, client_of, gateway, gives
 
-_OWN = {"400", "413", "415", "422", "500"}
+_OWN = {"400", "408", "413", "415", "422", "500"}
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_success_has_the_status_that_is_given() -> None:
     @railway
     async def one(run: Run[Gone]) -> None: ...
 
-    assert [*responses(one, status=201, example=1)] == [201, 400, 410, 413, 415, 422, 500]
+    assert [*responses(one, status=201, example=1)] == [201, 400, 408, 410, 413, 415, 422, 500]
 
 
 def test_a_pipeline_that_promises_only_faults_of_servers_never_answers_207() -> None:

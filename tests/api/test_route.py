@@ -323,6 +323,35 @@ async def test_time_to_read_the_body_counts(world: World, client: httpx.AsyncCli
     assert seen.deadline == arrival + 5
 
 
+async def test_a_body_that_does_not_arrive_in_time_is_not_waited_for(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    async def trickling() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(1)
+            yield b" "
+
+    answer = await client.post("/baskets", content=trickling(), headers=JSON)
+
+    assert asyncio.get_running_loop().time() == 5
+    assert (answer.status_code, answer.json()["code"]) == (408, "request-timeout")
+    assert answer.headers["connection"] == "close"
+    assert world.seen == []
+
+
+async def test_a_record_that_cannot_be_shown_costs_nobody_the_answer(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with client_of(gateway(world, Serving(on_trace=full))) as client:
+        answer = await client.post("/baskets", json=BASKET)
+
+    assert answer.headers["gateway-completed"] == "true"
+    assert "could not be shown" in caplog.text
+
+
 async def test_a_run_has_the_surroundings_of_its_request(world: World) -> None:
     async with client_of(gateway(world, Serving(optional_budget=0.25))) as client:
         await client.post("/baskets", json=BASKET, headers={"X-Request-Id": "request-1"})

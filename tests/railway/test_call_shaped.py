@@ -178,3 +178,11 @@ async def test_a_chain_of_async_functions_is_typed_and_made_in_order(fine: Call[
     )
 
     assert await chain == Ok("y", lacks=("extra",))
+
+
+@pytest.mark.parametrize("made", [Ok(1), MISSING])
+async def test_map_refuses_a_function_that_makes_a_result_since_its_failure_would_be_a_value(
+    fine: Call[int, Failure], made: Answer
+) -> None:
+    with pytest.raises(TypeError, match="that is what bind is for"):
+        await fine.map(lambda _: made)

@@ -9,7 +9,7 @@ import httpx
 
 from tests.system.programs import Program
 
-__all__ = ("ORDER", "Json", "Stack", "gateway", "mocks", "running")
+__all__ = ("ORDER", "SERVICES", "Json", "Stack", "gateway", "mocks", "running")
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
 

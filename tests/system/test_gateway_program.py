@@ -3,13 +3,14 @@
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 import httpx
 import pytest
 
 from tests.system.programs import Program, answers, free_ports, until
-from tests.system.stack import ORDER, mocks
+from tests.system.stack import ORDER, SERVICES, mocks
 
 FREE = {"GATEWAY_PORT": "0"}
 
@@ -46,7 +47,7 @@ def test_a_signal_ends_it_with_code_0_and_not_a_word(number: signal.Signals) -> 
 def test_a_request_under_way_is_answered_before_the_end(services: Mapping[str, str]) -> None:
     slow = [{"path_prefix": "/", "kind": "latency", "latency_ms": 500}]
     httpx.put(f"{services['user']}/_mock/faults", json=slow).raise_for_status()
-    urls = {f"GATEWAY_{name.upper()}_URL": url for name, url in services.items()}
+    urls = {f"GATEWAY_{name.upper()}_URL": services[name] for name in SERVICES}
     answers: list[int] = []
     with Program("gateway", "serve", environment={**FREE, **urls}) as program:
         url = url_of(program)
@@ -66,10 +67,31 @@ def test_while_it_drains_readiness_fails_and_requests_are_served() -> None:
         url = url_of(program)
         program.process.send_signal(signal.SIGTERM)
         until(lambda: httpx.get(f"{url}/health/ready").status_code == 503)
+        stopped = time.monotonic()
 
+        # Without a drain, uvicorn would refuse connections a tenth of a second later.
+        until(lambda: time.monotonic() > stopped + 1)
         assert httpx.get(f"{url}/health/ready").json()["status"] == "fail"
-        assert httpx.get(f"{url}/health/live").status_code == 200
         assert program.end().code == 0  # a second signal ends the drain
+
+
+def test_two_signals_leave_a_request_under_way_its_time(services: Mapping[str, str]) -> None:
+    slow = [{"path_prefix": "/", "kind": "latency", "latency_ms": 900}]
+    httpx.put(f"{services['shipping']}/_mock/faults", json=slow).raise_for_status()
+    urls = {f"GATEWAY_{name.upper()}_URL": services[name] for name in SERVICES}
+    answers: list[int] = []
+    with Program("gateway", "serve", environment={**FREE, **urls, "GATEWAY_DRAIN_MS": "300"}) as program:
+        url = url_of(program)
+        asking = threading.Thread(
+            target=lambda: answers.append(httpx.post(f"{url}/checkout", json=ORDER).status_code)
+        )
+        asking.start()
+        until(lambda: bool(httpx.get(f"{services['fraud']}/_mock/calls").json()))
+        program.process.send_signal(signal.SIGINT)
+        ended = program.end(signal.SIGINT)
+        asking.join()
+
+    assert (answers, ended.code, ended.err) == ([200], 0, "")
 
 
 def test_a_port_that_is_taken_is_one_clear_line() -> None:
@@ -103,9 +125,20 @@ def test_a_variable_that_is_no_setting_is_pointed_out() -> None:
     assert "GATEWAY_DEADLNE_MS is no setting; GATEWAY_DEADLINE_MS is" in ended.err
 
 
-def test_a_misspelt_option_is_a_usage_error() -> None:
-    with Program("gateway", "serve", "--prot", "1") as program:
+@pytest.mark.parametrize("wrong", [["--prot", "1"], ["--with-mocks", "0"], ["--with-mocks", "65530"]])
+def test_a_wrong_option_is_a_usage_error(wrong: list[str]) -> None:
+    with Program("gateway", "serve", *wrong) as program:
         assert program.wait().code == 2
+
+
+def test_a_client_that_offers_another_protocol_is_answered_in_this_one(services: Mapping[str, str]) -> None:
+    urls = {f"GATEWAY_{name.upper()}_URL": services[name] for name in SERVICES}
+    offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"}
+    with Program("gateway", "serve", environment={**FREE, **urls}) as program:
+        answer = httpx.post(f"{url_of(program)}/checkout", json=ORDER, headers=offer)
+        ended = program.end()
+
+    assert (answer.status_code, ended.err) == (200, "")
 
 
 @pytest.mark.parametrize(
@@ -165,6 +198,18 @@ def test_a_port_that_the_mocks_need_and_somebody_has_is_named() -> None:
     assert ended.code == 1
     assert f"port {port + 2} (payment) is taken" in ended.err
     assert "gateway: the mock services did not start; --with-mocks PORT moves them" in ended.err
+
+
+def test_mocks_of_somebody_else_are_not_taken_for_its_own() -> None:
+    port = free_ports(12)
+    with (
+        mocks("all", "--base-port", str(port)),
+        Program("gateway", "serve", "--with-mocks", str(port), environment=FREE) as program,
+    ):
+        ended = program.wait()
+
+    assert ended.code == 1
+    assert f"port {port} (user) is taken" in ended.err
 
 
 def said_until_ready(program: Program) -> Sequence[str]:

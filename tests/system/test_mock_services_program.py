@@ -193,6 +193,15 @@ def test_a_signal_ends_the_program_promptly_and_cleanly_while_calls_hang(
     assert_clean(ended)
 
 
+def test_ctrl_c_leaves_it_to_the_parent_that_holds_its_standard_input_to_end_it() -> None:
+    with Program("mock_services", "user", "--port", "0", "--exit-with-stdin") as program:
+        url = urls_of(program)["user"]
+        program.process.send_signal(signal.SIGINT)
+
+        assert answers(f"{url}/health")
+        assert_clean(program.wait())
+
+
 def test_all_services_run_in_one_process() -> None:
     with Program("mock_services", "all", "--base-port", "0") as program:
         urls = urls_of(program)

@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from gateway.pipelines import checkout
 from tests.system.programs import Program, free_port, free_ports
-from tests.system.stack import Stack, mocks, running
+from tests.system.stack import ORDER, Stack, mocks, running
 
 ROOT: Final = Path(__file__).parents[2]
 README: Final = (ROOT / "README.md").read_text()
@@ -72,7 +72,7 @@ def test_every_command_is_tried_by_a_test_unless_it_needs_a_docker_engine() -> N
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs the Debian package curl")
 @pytest.mark.parametrize(
     ("command", "status"),
-    list(zip((block for block in SHELL if block.startswith("curl")), (200, 207), strict=True)),
+    list(zip((block for block in SHELL if block.startswith("curl -i")), (200, 207), strict=True)),
 )
 def test_its_curl_commands_are_answered_as_it_says(stack: Stack, command: str, status: int) -> None:
     here = command.replace("http://127.0.0.1:8000", str(stack.client.base_url).rstrip("/"))
@@ -80,6 +80,15 @@ def test_its_curl_commands_are_answered_as_it_says(stack: Stack, command: str, s
     said = subprocess.run(["sh", "-c", here], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607
 
     assert said.startswith(f"HTTP/1.1 {status} ")
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs the Debian package curl")
+def test_its_fault_is_one(stack: Stack) -> None:
+    (command,) = (block for block in SHELL if block.startswith("curl -X PUT"))
+
+    subprocess.run(["sh", "-c", command.replace("http://127.0.0.1:8101", stack.services["user"])], check=True)  # noqa: S603, S607
+
+    assert stack.client.post("/checkout", json=ORDER).status_code == 504
 
 
 def test_its_example_is_a_gateway_with_a_service_and_a_pipeline_of_its_own(tmp_path: Path) -> None:
@@ -104,7 +113,7 @@ def test_its_example_is_a_gateway_with_a_service_and_a_pipeline_of_its_own(tmp_p
 @contextmanager
 def example(folder: Path, services: Mapping[str, str]) -> Generator[str]:
     port = str(free_port())
-    server = ("main:app", "--app-dir", str(folder), "--port", port, "--loop", "uvloop", "--http", "httptools")
+    server = ("main:app", "--app-dir", str(folder), "--port", port, "--loop", "uvloop", "--http", "h11")
     with Program("uvicorn", *server, environment={"GATEWAY_USER_URL": services["user"]}) as program:
         program.wait_until_answers(f"http://127.0.0.1:{port}/health/live")
         yield f"http://127.0.0.1:{port}"
