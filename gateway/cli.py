@@ -173,9 +173,12 @@ def _served(settings: Settings, mocks_port: int | None) -> int:
 def _demo(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.ERROR)  # that services fail is no news here
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing has to be put in order first
-    console = Console(highlight=False, markup=False, emoji=False)
+    return asyncio.run(_demonstrated(options.mocks_port))
+
+
+async def _demonstrated(mocks_port: int) -> int:
     try:
-        return asyncio.run(demo(console, options.mocks_port))
+        return await demo(Console(highlight=False, markup=False, emoji=False), mocks_port)
     except MocksFailedError:
         print("gateway: the mock services did not start; --mocks-port PORT moves them", file=sys.stderr)
         return 1

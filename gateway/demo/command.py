@@ -15,6 +15,10 @@ from gateway.upstreams.transport import create_transport
 
 __all__ = ("demo", "verdict")
 
+_HINT: Final = (
+    "these mock services may have faults or state of their own; with a free --mocks-port there are new ones"
+)
+
 
 async def demo(console: Console, mocks_port: int) -> int:
     """Play every scenario and print what came of it; give the exit code.
@@ -23,16 +27,13 @@ async def demo(console: Console, mocks_port: int) -> int:
     can be started.
     """
     async with mocks_from(mocks_port) as ran_before:
-        whose = "that run" if ran_before else "started for this"
-        console.print(f"mock services from http://127.0.0.1:{mocks_port} on, {whose}\n", soft_wrap=True)
+        since = "running already" if ran_before else "started for the demo"
+        console.print(f"mock services from http://127.0.0.1:{mocks_port} on, {since}\n")
         outcomes = await _played(mocks_port)
     code = verdict(console, outcomes)
     if code and ran_before:
         console.print(_HINT)
     return code
-
-
-_HINT: Final = "the mock services ran before; --mocks-port with a free port plays with fresh ones"
 
 
 def verdict(console: Console, outcomes: Sequence[Outcome]) -> int:

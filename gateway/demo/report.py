@@ -16,7 +16,7 @@ __all__ = ("report",)
 _TABLE_WIDTH: Final = 78
 """Columns of a terminal in which the table can be read."""
 
-_CALLS: Final = "calls made\ncancelled\nnever made"
+_CALLS: Final = "calls\nmade\ncancelled\nnever"
 _LEGEND: Final = f"a checkout makes {len(CALLS)} calls: {'; then '.join(map(', '.join, STAGES))}"
 
 
@@ -24,7 +24,6 @@ def report(console: Console, outcomes: Sequence[Outcome]) -> None:
     """Print *outcomes*, as a table where there is room for one."""
     console.print(_LEGEND, end="\n\n")
     console.print(_table(outcomes) if console.width >= _TABLE_WIDTH else _list(outcomes))
-    console.print()
     for outcome in outcomes:
         if outcome.answer.total is not None:
             console.print(_pace(outcome))
@@ -79,7 +78,7 @@ def _answer(outcome: Outcome) -> Sequence[tuple[str, str, str]]:
 
 def _pace(outcome: Outcome) -> str:
     return (
-        f"{outcome.scenario.name}: {_milliseconds(outcome.seconds)} ms; its calls one after the other: "
+        f"\n{outcome.scenario.name}: {_milliseconds(outcome.seconds)} ms; its calls one after the other: "
         f"{_milliseconds(outcome.sequential)} ms, {outcome.sequential / outcome.seconds:.1f} times as long"
     )
 
