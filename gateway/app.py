@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -14,6 +14,7 @@ from gateway.api.health import Readiness
 from gateway.api.route import Serving
 from gateway.server import Server
 from gateway.settings import SERVICES, Settings
+from gateway.telemetry.trace import Trace
 from gateway.telemetry.waterfall import Waterfall
 from gateway.upstreams import Fraud, Inventory, Payments, Pricing, ServiceClient, Shipping, Upstreams, Users
 from gateway.upstreams.transport import create_transport
@@ -22,18 +23,22 @@ __all__ = ("create_app", "create_server")
 
 
 def create_app(
-    settings: Settings | None = None, transport: httpx.AsyncBaseTransport | None = None
+    settings: Settings | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    on_trace: Callable[[str, Trace], None] | None = None,
 ) -> FastAPI:
     """Make the gateway; by default with the environment's settings, and a transport to the real network.
 
-    The transport is closed with the app. A router of your own is added with `include_router`.
+    The transport is closed with the app. *on_trace* hears what each request did, in place of the waterfall.
+    A router of your own is added with `include_router`.
     """
-    return _wired(settings or Settings(), transport or create_transport())[0]
+    settings = settings or Settings()
+    return _wired(settings, transport or create_transport(), on_trace or _waterfall(settings))[0]
 
 
 def create_server(settings: Settings, bound: socket.socket) -> Server:
     """Make the server of the gateway on the socket *bound*."""
-    app, readiness = _wired(settings, create_transport())
+    app, readiness = _wired(settings, create_transport(), _waterfall(settings))
     return Server(
         app,
         bound,
@@ -43,7 +48,15 @@ def create_server(settings: Settings, bound: socket.socket) -> Server:
     )
 
 
-def _wired(settings: Settings, transport: httpx.AsyncBaseTransport) -> tuple[FastAPI, Readiness]:
+def _waterfall(settings: Settings) -> Waterfall | None:
+    return Waterfall(sys.stderr) if settings.waterfall else None
+
+
+def _wired(
+    settings: Settings,
+    transport: httpx.AsyncBaseTransport,
+    on_trace: Callable[[str, Trace], None] | None,
+) -> tuple[FastAPI, Readiness]:
     clients = {
         service: ServiceClient(
             service, settings.urls[service], transport, timeout=settings.timeout_of(service)
@@ -69,7 +82,7 @@ def _wired(settings: Settings, transport: httpx.AsyncBaseTransport) -> tuple[Fas
         Serving(
             deadline=settings.deadline_ms / 1000,
             optional_budget=settings.optional_timeout_ms / 1000,
-            on_trace=Waterfall(sys.stderr) if settings.waterfall else None,
+            on_trace=on_trace,
         ),
         checkout.router(up),
         ops.router(readiness),

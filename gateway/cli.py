@@ -1,6 +1,7 @@
 """The `gateway` command."""
 
 import argparse
+import asyncio
 import logging
 import os
 import signal
@@ -12,8 +13,10 @@ from typing import Final
 
 import uvloop
 from pydantic import ValidationError
+from rich.console import Console
 
 from gateway.app import create_server
+from gateway.demo.command import demo
 from gateway.server import CannotListenError, Server, listening
 from gateway.settings import PREFIX, Settings, unknown_variables
 from gateway.showcase import MOCKS_PORT, MocksFailedError, mock_services, worked_checkout
@@ -22,20 +25,25 @@ __all__ = ("main",)
 
 _log: Final = logging.getLogger("gateway")
 _USAGE_ERROR: Final = 2
-_LARGEST_BASE_PORT: Final = 65535 - 12
+_LARGEST_PORT: Final = 65535
+_MOCKS: Final = 12
+_DEMO: Final = """\
+Play a checkout that succeeds and every way in which one can fail, over real HTTP, and check each answer, and
+the calls that were made for it, against what the contract says.
+
+Mock services that run are used, and keep their state and faults; if none do, the demo starts some, which
+end with it. Services that are dead, hang or talk garbage are its own. GATEWAY_* variables change nothing.
+
+Exit code: 0 if all came out as the contract says; 1 if something did not, which is then explained, or if
+the mock services cannot be started.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; give its exit code: 0, 1 for a failure, 2 for wrong arguments or settings."""
     options = _parser().parse_args(arguments)
-    _log_from(options.log_level.upper())
-    try:
-        settings = _settings(options)
-    except ValidationError as error:
-        for line in _complaints(error):
-            print(f"gateway: {line}", file=sys.stderr)
-        return _USAGE_ERROR
-    return _serve(settings, options.with_mocks)
+    code: int = options.command(options)
+    return code
 
 
 def _log_from(level: str) -> None:
@@ -51,34 +59,60 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=version("fanout-gateway"))
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    serve = commands.add_parser(
-        "serve",
-        help="serve the gateway",
-        description="Serve the gateway until SIGINT or SIGTERM.",
-        epilog="environment:\n" + _environment(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    _define_serve(
+        commands.add_parser(
+            "serve",
+            help="serve the gateway",
+            description="Serve the gateway until SIGINT or SIGTERM.",
+            epilog="environment:\n" + _environment(),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
     )
+    _define_demo(
+        commands.add_parser(
+            "demo",
+            help="play every way in which a checkout can end, and check it",
+            description=_DEMO,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    )
+    return parser
+
+
+def _define_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--host", help=f"address to listen on ({PREFIX}HOST)")
     serve.add_argument("--port", help=f"port to listen on, 0 for a free one ({PREFIX}PORT)")
     serve.add_argument("--waterfall", action="store_true", help=f"draw each request ({PREFIX}WATERFALL)")
     serve.add_argument(
         "--with-mocks",
         nargs="?",
-        type=_base_port,
+        type=_mocks_port,
         const=MOCKS_PORT,
         metavar="PORT",
         help=f"run the mock services as well, from PORT on ({MOCKS_PORT}), and show one checkout",
     )
     levels = ("debug", "info", "warning", "error")
     serve.add_argument("--log-level", default="info", choices=levels, help="what is logged on stderr (info)")
-    return parser
+    serve.set_defaults(command=_serve)
 
 
-def _base_port(text: str) -> int:
-    if text.isdecimal() and 0 < int(text) <= _LARGEST_BASE_PORT:
-        return int(text)
-    msg = f"not a port that twelve others can follow: {text!r}"
-    raise argparse.ArgumentTypeError(msg)
+def _define_demo(shown: argparse.ArgumentParser) -> None:
+    shown.add_argument(
+        "--mocks-port",
+        type=_mocks_port,
+        default=MOCKS_PORT,
+        metavar="PORT",
+        help="the first port of the mock services, running or to be started (default: %(default)s)",
+    )
+    shown.set_defaults(command=_demo)
+
+
+def _mocks_port(text: str) -> int:
+    """Read the first of the ports of the mock services; the others follow, and have to exist."""
+    if not text.isdecimal() or not 0 < int(text) <= _LARGEST_PORT - _MOCKS:
+        msg = f"no port from which mock services could follow: {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
 
 
 def _environment() -> str:
@@ -105,7 +139,18 @@ def _complaints(error: ValidationError) -> Sequence[str]:
     ]
 
 
-def _serve(settings: Settings, mocks_port: int | None) -> int:
+def _serve(options: argparse.Namespace) -> int:
+    _log_from(options.log_level.upper())
+    try:
+        settings = _settings(options)
+    except ValidationError as error:
+        for line in _complaints(error):
+            print(f"gateway: {line}", file=sys.stderr)
+        return _USAGE_ERROR
+    return _served(settings, options.with_mocks)
+
+
+def _served(settings: Settings, mocks_port: int | None) -> int:
     for variable, resembled in unknown_variables(os.environ):
         _log.warning("%s is no setting%s", variable, f"; {resembled} is" if resembled else "")
     try:
@@ -129,6 +174,20 @@ def _serve(settings: Settings, mocks_port: int | None) -> int:
     return 0
 
 
+def _demo(options: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.ERROR)  # that services fail is no news here
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing has to be put in order first
+    return asyncio.run(_demonstrated(options.mocks_port))
+
+
+async def _demonstrated(mocks_port: int) -> int:
+    try:
+        return await demo(Console(highlight=False, markup=False, emoji=False), mocks_port)
+    except MocksFailedError:
+        print("gateway: the mock services did not start; --mocks-port PORT moves them", file=sys.stderr)
+        return 1
+
+
 async def _alone(server: Server) -> None:
     async with server.running():
         print(f"gateway: {server.url} (documentation: {server.url}/docs)", flush=True)
@@ -136,6 +195,7 @@ async def _alone(server: Server) -> None:
 
 async def _with_mocks(settings: Settings, bound: socket.socket, port: int) -> None:
     server = create_server(settings, bound)
-    async with mock_services(port), server.running():
+    async with mock_services(port) as said, server.running():
+        print(said)
         print(await worked_checkout(server.url))
         print(f"documentation: {server.url}/docs (Ctrl-C ends it)", flush=True)

@@ -11,17 +11,18 @@ from typing import IO, Final, cast
 
 import httpx
 
-__all__ = ("MOCKS_PORT", "MocksFailedError", "mock_services", "worked_checkout")
+__all__ = ("MOCKS_PORT", "ORDER", "MocksFailedError", "mock_services", "worked_checkout")
 
 MOCKS_PORT: Final = 8101
 """Where the mock services are by default: the first here, the others on the ports that follow."""
 
-_ORDER: Final[Mapping[str, str]] = {
+ORDER: Final[Mapping[str, str]] = {
     "user_id": "user-123",
     "product_id": "prod-456",
     "payment_id": "pm-789",
     "address": "123 Main St",
 }
+"""A checkout that the mock services have everything for."""
 
 
 class MocksFailedError(Exception):
@@ -29,25 +30,24 @@ class MocksFailedError(Exception):
 
 
 @asynccontextmanager
-async def mock_services(port: int) -> AsyncGenerator[None]:
-    """Run all mock services beside this process, on *port* and those after it; enter once they say so.
+async def mock_services(port: int) -> AsyncGenerator[str]:
+    """Run all mock services beside this process, on *port* and those after it; enter once they answer.
 
-    They end with this process, even if it is killed: their standard input closes then.
+    Gives the line in which they say where they are; raises `MocksFailedError` if they end instead. They end
+    with this process, even if it is killed: their standard input closes then.
     """
-    process = _started(port)
-    try:
-        print(await _ready(process), end="", flush=True)
-        yield
-    finally:
-        cast("IO[str]", process.stdin).close()
-        await asyncio.to_thread(process.wait)
+    with _started(port) as process:
+        said = await asyncio.to_thread(cast("IO[str]", process.stdout).readline)
+        if not said:
+            raise MocksFailedError
+        yield said.rstrip()
 
 
 async def worked_checkout(url: str) -> str:
     """Make one checkout at the gateway at *url*; tell it as a command and its answer."""
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         try:
-            answer = await client.post("/checkout", json=_ORDER)
+            answer = await client.post("/checkout", json=ORDER)
         except httpx.TransportError:  # it was told to stop meanwhile
             return "the gateway stopped before it had answered"
     body = json.dumps(answer.json(), indent=2)
@@ -56,18 +56,10 @@ async def worked_checkout(url: str) -> str:
 
 def _curl(url: str) -> str:
     """Give the command that makes the example's checkout at the gateway at *url*."""
-    data = shlex.quote(json.dumps(_ORDER))
+    data = shlex.quote(json.dumps(ORDER))
     return f"curl -i {url}/checkout -H 'Content-Type: application/json' -d {data}"
 
 
 def _started(port: int) -> subprocess.Popen[str]:
     program = (sys.executable, "-m", "mock_services", "all", "--base-port", str(port), "--exit-with-stdin")
-    pipe = subprocess.PIPE
-    return subprocess.Popen(program, stdin=pipe, stdout=pipe, text=True)  # noqa: S603 - a program of our own, and no shell
-
-
-async def _ready(process: subprocess.Popen[str]) -> str:
-    said = await asyncio.to_thread(cast("IO[str]", process.stdout).readline)
-    if not said:  # pragma: no cover - tested, but coverage loses its place here in uvloop
-        raise MocksFailedError
-    return said
+    return subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - a program of our own, and no shell
