@@ -28,8 +28,8 @@ CATALOGUE: Final[Mapping[str, Kind]] = MappingProxyType(
         ),
         "invalid-header": Kind(
             HTTPStatus.BAD_REQUEST,
-            "A request header has a value that it cannot have, and the detail says which. X-Request-"
-            " Timeout-Ms is a whole number of milliseconds from 1, in decimal digits and sent once."
+            "A request header has a value that it cannot have, and the detail says which."
+            " X-Request-Timeout-Ms is a whole number of milliseconds from 1, in decimal digits and sent once."
             " Nothing was done.",
         ),
         "unauthorized": Kind(

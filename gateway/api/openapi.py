@@ -10,7 +10,7 @@ from gateway.api import problems
 from gateway.api.catalogue import CATALOGUE
 from gateway.api.examples import EXAMPLES
 from gateway.api.problems import AggregateProblem, Problem, plain, problem
-from gateway.railway import Aggregate, Failure, Invalid, Pipeline, Unexpected
+from gateway.railway import Aggregate, Failure, Fault, Forbidden, Invalid, Pipeline, Unexpected
 
 __all__ = ("PARAMETERS", "completed", "failures", "responses")
 
@@ -149,8 +149,11 @@ def _promised(pipeline: Pipeline[..., object, Failure]) -> Iterator[tuple[str, _
     for fault in faults:
         yield fault.code, problem(fault, **_WHERE)
     if Aggregate in pipeline.promised:
-        clients = [fault for fault in faults if problems.status(fault) < HTTPStatus.INTERNAL_SERVER_ERROR]
-        servers = [fault for fault in faults if fault not in clients]
+        servers = [fault for fault in faults if problems.status(fault) >= HTTPStatus.INTERNAL_SERVER_ERROR]
+        # Who may do a thing is asked in a stage of its own, more often than not: no part of an example.
+        clients: list[Fault] = [
+            fault for fault in faults if fault not in servers and not isinstance(fault, Forbidden)
+        ]
         # One kind alone makes an aggregate as well: two calls that failed in the same way.
         together = [clients[:3] if len(clients) > 1 else clients * 2] if clients else []
         together += [[*(clients or servers)[:1], fault] for fault in servers]

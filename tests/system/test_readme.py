@@ -61,6 +61,7 @@ def test_every_command_is_tried_by_a_test_unless_it_needs_a_docker_engine() -> N
 
     assert {shlex.split(command)[0] for command in commands} == {
         "scripts/run",
+        ".venv/bin/gateway",
         "scripts/load",
         "scripts/test",
         "scripts/check",
