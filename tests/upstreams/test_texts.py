@@ -3,6 +3,7 @@
 import unicodedata
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, unquote
+from weakref import ref
 
 import pytest
 from hypothesis import example, given
@@ -139,3 +140,10 @@ def test_a_url_is_parsed_once_unless_it_is_long() -> None:
     assert ADDRESS.url(("a",)) is ADDRESS.url(("a",))
     assert ADDRESS.url((long,)) == ADDRESS.url((long,))
     assert ADDRESS.url((long,)) is not ADDRESS.url((long,))
+
+
+def test_an_address_forgets_urls_when_there_are_many() -> None:
+    address = Address("http://things.test")
+    urls = [ref(address.url(("things", str(number)))) for number in range(5000)]
+
+    assert sum(url() is not None for url in urls) <= 256

@@ -39,7 +39,7 @@ async def serving(handler: Handler) -> AsyncGenerator[str]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, backlog=512)
     host, port = server.sockets[0].getsockname()
     try:
         yield f"http://{host}:{port}"
@@ -217,6 +217,64 @@ async def test_after_a_hundred_cancelled_calls_a_healthy_service_is_still_reache
             await left.acquire()
 
     assert all(call.cancelled() for call in calls)
+    assert isinstance(fetch, Ok)
+
+
+async def test_a_hundred_calls_that_hang_keep_none_to_another_service_waiting(
+    transport: httpx.AsyncBaseTransport,
+) -> None:
+    arrived = asyncio.Semaphore(0)
+
+    async def hanging(reader: StreamReader, writer: StreamWriter) -> None:
+        arrived.release()
+        await hang(reader, writer)
+
+    async with serving(hanging) as stuck, serving(answer_all) as healthy:
+        calls = [asyncio.create_task(fetched(transport, stuck)) for _ in range(101)]
+        for _ in calls[1:]:  # under a limit of a hundred in all, one never arrives
+            await arrived.acquire()
+        fetch = await fetched(transport, healthy, timeout=2.0)
+        for call in calls:
+            call.cancel()
+        await asyncio.wait(calls)
+
+    assert isinstance(fetch, Ok)
+    assert all(call.cancelled() for call in calls)
+
+
+async def test_more_than_a_hundred_calls_reach_one_service_at_once(
+    transport: httpx.AsyncBaseTransport,
+) -> None:
+    everyone = asyncio.Barrier(101)
+
+    async def together(reader: StreamReader, writer: StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await everyone.wait()
+        writer.write(ANSWER)
+
+    async with serving(together) as url:
+        results = await asyncio.gather(*(fetched(transport, url) for _ in range(101)))
+
+    assert all(isinstance(result, Ok) for result in results)
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])  # it takes four seconds of real time
+async def test_an_idle_connection_is_closed_before_its_service_would(
+    transport: httpx.AsyncBaseTransport,
+) -> None:
+    was_closed = asyncio.Event()
+
+    async def patient(reader: StreamReader, writer: StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(ANSWER)
+        await reader.read()
+        was_closed.set()
+
+    async with serving(patient) as url:
+        fetch = await fetched(transport, url)
+        async with asyncio.timeout(5):  # which is uvicorn's keep-alive
+            await was_closed.wait()
+
     assert isinstance(fetch, Ok)
 
 
