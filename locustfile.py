@@ -31,24 +31,79 @@ class Case:
     weight: int = 1
 
 
+WHOLE: Final[Mapping[str, object]] = {
+    "user": {"user_id": "user-123", "email": "user@example.com", "is_active": True},
+    "inventory": {"product_id": "prod-456", "stock_level": 100, "available": True, "unit_price": "49.99"},
+    "payment": {"payment_id": "pm-789", "is_valid": True},
+    "fraud_check": {"is_safe": True, "risk_level": "Low"},
+    "shipping": {"carrier": "USPS", "rate": "12.99"},
+}
+NOBODY: Final = {
+    "type": "/problems/not-found",
+    "title": "Not Found",
+    "status": 404,
+    "detail": "User not found: nonexistent-user",
+    "code": "not-found",
+    "source": "users.fetch",
+}
+NOTHING_LEFT: Final = {
+    "type": "/problems/conflict",
+    "title": "Conflict",
+    "status": 409,
+    "detail": "Out of stock: product is unavailable",
+    "code": "conflict",
+    "source": "inventory.check",
+}
 FINE: Final = (
-    Case("one piece", 200, {"total": "67.10"}, weight=8),
+    Case("one piece", 200, {**WHOLE, "total": "67.10"}, weight=8),
     Case(
-        "three pieces with a discount", 200, {"total": "160.33"}, {"quantity": 3, "discount_code": "SAVE10"}
+        "three pieces with a discount",
+        200,
+        {**WHOLE, "total": "160.33"},
+        {"quantity": 3, "discount_code": "SAVE10"},
     ),
 )
 FAILING: Final = (
-    Case("unknown user", 404, {"source": "users.fetch"}, {"user_id": "nonexistent-user"}),
-    Case("out of stock", 409, {"source": "inventory.check"}, {"product_id": "prod-out-of-stock"}),
-    Case("payment expired", 422, {"source": "payments.validate"}, {"payment_id": "pm-expired"}),
-    Case("high-risk user", 403, {"source": "fraud.assess"}, {"user_id": "user-high-risk"}),
     Case(
-        "three failures at once",
-        207,
-        {"code": "aggregate", "detail": "3 calls failed"},
-        {"user_id": "nonexistent-user", "product_id": "prod-out-of-stock", "payment_id": "pm-expired"},
+        "unknown user",
+        404,
+        {"code": "not-found", "source": "users.fetch", "detail": "User not found: nonexistent-user"},
+        {"user_id": "nonexistent-user"},
     ),
-    Case("blank address", 422, {"code": "invalid"}, {"address": " "}),
+    Case(
+        "out of stock",
+        409,
+        {"code": "conflict", "source": "inventory.check", "detail": "Out of stock: product is unavailable"},
+        {"product_id": "prod-out-of-stock"},
+    ),
+    Case(
+        "payment expired",
+        422,
+        {"code": "invalid", "source": "payments.validate", "detail": "Payment method expired"},
+        {"payment_id": "pm-expired"},
+    ),
+    Case(
+        "high-risk user",
+        403,
+        {
+            "code": "forbidden",
+            "source": "fraud.assess",
+            "detail": "Suspicious transaction detected: high-risk user",
+        },
+        {"user_id": "user-high-risk"},
+    ),
+    Case(
+        "two failures at once",
+        207,
+        {"code": "aggregate", "completed": False, "errors": [NOBODY, NOTHING_LEFT]},
+        {"user_id": "nonexistent-user", "product_id": "prod-out-of-stock"},
+    ),
+    Case(
+        "blank address",
+        422,
+        {"code": "invalid", "violations": [{"field": "address", "messages": ["must not be blank"]}]},
+        {"address": " "},
+    ),
 )
 
 
@@ -67,7 +122,11 @@ class Shopper(FastHttpUser):
             if answer.status_code != case.status:
                 answer.failure(f"status {answer.status_code} instead of {case.status}")
                 return
-            body = answer.json()
+            try:
+                body = dict(answer.json())
+            except (TypeError, ValueError):
+                answer.failure("the body is no JSON object")
+                return
             wrong = {key: body.get(key) for key, wanted in case.body.items() if body.get(key) != wanted}
             if wrong:
                 answer.failure(f"{wrong} instead of {case.body}")

@@ -28,8 +28,8 @@ _USAGE_ERROR: Final = 2
 _LARGEST_PORT: Final = 65535
 _MOCKS: Final = 12
 _DEMO: Final = """\
-Play a checkout that succeeds and every way in which one can fail, over real HTTP, and check each answer, and
-the calls that were made for it, against what the contract says.
+Play a checkout that succeeds and seventeen that fail, each in its own way, over real HTTP, and check each
+answer, and the calls that were made for it, against what the contract says.
 
 Mock services that run are used, and keep their state and faults; if none do, the demo starts some, which
 end with it. Services that are dead, hang or talk garbage are its own. GATEWAY_* variables change nothing.
