@@ -1,8 +1,9 @@
-"""Load for the gateway: checkouts that go well and checkouts that fail, each held to its exact answer.
+"""Load for the gateway: checkouts that go well and checkouts that fail, each held to what it must come to.
 
     scripts/load --headless --users 50 --spawn-rate 25 --run-time 30s
 
-An expected 4xx is a success; any other status or body is a failure of the gateway.
+An expected 4xx is a success; another status, or a body that says something else in the fields that a case
+names, is a failure of the gateway.
 """
 
 import random
