@@ -106,6 +106,13 @@ CATALOGUE: Final[Mapping[str, Kind]] = MappingProxyType(
             "There is a bug in the gateway. What happened stands in its log under the fault id that the"
             " detail gives; pass that id, or the request_id, to whoever runs the gateway.",
         ),
+        "stuck": Kind(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "The request failed after something had been written, and that could not be taken back: a service"
+            " did not confirm its undo in time. What is left stands at /executions/{execution_id}, and whoever"
+            " runs the gateway can have the undo tried again. Do not send the request again under another"
+            " Idempotency-Key.",
+        ),
         "bad-answer": Kind(
             HTTPStatus.BAD_GATEWAY,
             "A service behind the gateway answered with something that the gateway cannot use: an error"

@@ -24,6 +24,7 @@ from gateway.railway import (
     NotFound,
     PreconditionFailed,
     RateLimited,
+    Stuck,
     TimedOut,
     Unauthorized,
     Unavailable,
@@ -131,7 +132,7 @@ def status(failure: Failure) -> HTTPStatus:  # noqa: C901, PLR0911, PLR0912 - on
             return HTTPStatus.PRECONDITION_FAILED
         case RateLimited():
             return HTTPStatus.TOO_MANY_REQUESTS
-        case Unexpected():
+        case Unexpected() | Stuck():
             return HTTPStatus.INTERNAL_SERVER_ERROR
         case BadAnswer():
             return HTTPStatus.BAD_GATEWAY

@@ -6,7 +6,8 @@ A pipeline is an async function that is given a `Run` and makes stages of calls:
     async def checkout(run: Run[CheckoutError], order: Order, up: Upstreams) -> Summary:
         user, stock = await run.stage("core data", up.users.fetch(order.user), up.stock.check(order.item))
         (risk,) = await run.stage("assessment", up.fraud.assess(user, stock))
-        return Summary(user, stock, risk)
+        (reservation,) = await run.commit("fulfilment", up.stock.reserve(order.item))  # undone if it fails
+        return Summary(user, stock, risk, reservation)
 
     match await checkout(order, up):
         case Ok(summary): ...
@@ -21,6 +22,7 @@ The same as a chain:
 
 from gateway.railway.call import Attempt, Call, Missing, call
 from gateway.railway.combining import combine, traverse, traverse_all
+from gateway.railway.commit import IN_ORDER, PARALLEL, Order
 from gateway.railway.errors import (
     Aggregate,
     BadAnswer,
@@ -33,6 +35,7 @@ from gateway.railway.errors import (
     NotFound,
     PreconditionFailed,
     RateLimited,
+    Stuck,
     TimedOut,
     Unauthorized,
     Unavailable,
@@ -41,56 +44,88 @@ from gateway.railway.errors import (
     Violations,
     combined,
 )
+from gateway.railway.journal import (
+    UNRECORDED,
+    Beginning,
+    Intent,
+    Journal,
+    Json,
+    Key,
+    Recorded,
+    State,
+    WriteOutcome,
+)
+from gateway.railway.misused import RunMisused
 from gateway.railway.parallel import Parallel, parallel
 from gateway.railway.result import Err, Ok, Result, attempt, attempt_async
-from gateway.railway.run import Pipeline, Run, RunMisused, railway
+from gateway.railway.run import Pipeline, Run, railway
 from gateway.railway.stage import FAIL_FAST, SETTLE, Policy
 from gateway.railway.surroundings import (
     SURROUNDINGS,
     CallSpan,
+    CommitTerms,
     Observer,
     Outcome,
     StageSpan,
     Surroundings,
 )
+from gateway.railway.write import Step, Undo, Write, WriteAttempt
 
 __all__ = (
     "FAIL_FAST",
+    "IN_ORDER",
+    "PARALLEL",
     "SETTLE",
     "SURROUNDINGS",
+    "UNRECORDED",
     "Aggregate",
     "Attempt",
     "BadAnswer",
+    "Beginning",
     "Call",
     "CallSpan",
+    "CommitTerms",
     "Conflict",
     "Err",
     "Failure",
     "Fault",
     "Forbidden",
     "Gone",
+    "Intent",
     "Invalid",
+    "Journal",
+    "Json",
+    "Key",
     "Missing",
     "NotFound",
     "Observer",
     "Ok",
+    "Order",
     "Outcome",
     "Parallel",
     "Pipeline",
     "Policy",
     "PreconditionFailed",
     "RateLimited",
+    "Recorded",
     "Result",
     "Run",
     "RunMisused",
     "StageSpan",
+    "State",
+    "Step",
+    "Stuck",
     "Surroundings",
     "TimedOut",
     "Unauthorized",
     "Unavailable",
+    "Undo",
     "Unexpected",
     "UpstreamFault",
     "Violations",
+    "Write",
+    "WriteAttempt",
+    "WriteOutcome",
     "attempt",
     "attempt_async",
     "call",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, Never, ParamSpec, TypeAlias, TypeVar, cast, final, overload
 
 from gateway.railway.errors import Failure, TimedOut
+from gateway.railway.journal import Key  # noqa: TC001 - a dataclass names it
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.surroundings import SURROUNDINGS, CallSpan, Observer
 
@@ -43,12 +44,15 @@ class Call(Generic[T_co, E_co]):
 
     Inert and reusable. Awaiting it makes the call, once each time, and gives a `Result`; dropping it is fine.
     The functions given to its methods may be sync or async, all but *otherwise* and *when*. *is_shaped* says
-    that it is made of another call.
+    that it is made of another call, *is_optional* that it cannot fail; *keyed* is the same call under a key,
+    for a best-effort write (see `Write.best_effort`).
     """
 
     name: str
     attempt: Attempt[T_co, E_co]
     is_shaped: bool = False
+    is_optional: bool = False
+    keyed: "Callable[[Key], Call[T_co, E_co]] | None" = None
 
     def __await__(self) -> Generator[Any, Any, Result[T_co, E_co]]:
         """Make the call, outside any stage."""
@@ -59,7 +63,7 @@ class Call(Generic[T_co, E_co]):
         around = SURROUNDINGS.get()
         if self.is_shaped or around.observer is None:
             return await self.attempt()
-        return await _observed(CallSpan(self.name, around.stage), self.attempt, around.observer)
+        return await observed(CallSpan(self.name, around.stage), self.attempt, around.observer)
 
     @overload
     def map(self, change: Callable[[T_co], Awaitable[U]]) -> "Call[U, E_co]": ...
@@ -67,7 +71,7 @@ class Call(Generic[T_co, E_co]):
     def map(self, change: Callable[[T_co], U]) -> "Call[U, E_co]": ...
     def map(self, change: Callable[[T_co], U | Awaitable[U]]) -> "Call[U, E_co]":
         """Change the value."""
-        return self._shaped(_mapped(self, change))
+        return self._shaped(_mapped(self, change), is_optional=self.is_optional)
 
     def bind(self, then: Callable[[T_co], Result[U, F] | Awaitable[Result[U, F]]]) -> "Call[U, E_co | F]":
         """Go on with another call, or a result, made from the value."""
@@ -75,7 +79,7 @@ class Call(Generic[T_co, E_co]):
 
     def tap(self, look: Callable[[T_co], object]) -> "Call[T_co, E_co]":
         """Show the value to *look*; nothing changes."""
-        return self._shaped(_tapped(self, look))
+        return self._shaped(_tapped(self, look), is_optional=self.is_optional)
 
     def ensure(
         self, holds: Callable[[T_co], bool | Awaitable[bool]], otherwise: Callable[[T_co], F]
@@ -128,10 +132,10 @@ class Call(Generic[T_co, E_co]):
 
         It has `Surroundings.optional_budget` seconds in all, where that is set.
         """
-        return self._shaped(_lenient(self, *default))
+        return self._shaped(_lenient(self, *default), is_optional=True)
 
-    def _shaped(self, attempt: Attempt[U, F]) -> "Call[U, F]":
-        return Call(self.name, attempt, is_shaped=True)
+    def _shaped(self, attempt: Attempt[U, F], *, is_optional: bool = False) -> "Call[U, F]":
+        return Call(self.name, attempt, is_shaped=True, is_optional=is_optional)
 
 
 @overload
@@ -273,7 +277,8 @@ def _lenient(of: Call[T, Failure], *default: D) -> Attempt[T | D | Missing, Neve
     return lenient
 
 
-async def _observed(span: CallSpan, attempt: Attempt[T, E], observer: Observer) -> Result[T, E]:
+async def observed(span: CallSpan, attempt: Attempt[T, E], observer: Observer) -> Result[T, E]:
+    """Make *attempt* under the eyes of *observer*."""
     observer.call_started(span)
     try:
         result = await attempt()

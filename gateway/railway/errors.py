@@ -11,6 +11,7 @@ Failure
 │   ├── PreconditionFailed     the thing has changed since
 │   ├── RateLimited            too often
 │   ├── Unexpected             a bug
+│   ├── Stuck                  something was written and could not be undone
 │   └── UpstreamFault          what can befall every call to a service
 │       ├── BadAnswer          it answered with something unusable
 │       ├── Unavailable        it was not reached, or is overloaded
@@ -38,6 +39,7 @@ __all__ = (
     "NotFound",
     "PreconditionFailed",
     "RateLimited",
+    "Stuck",
     "TimedOut",
     "Unauthorized",
     "Unavailable",
@@ -138,6 +140,14 @@ class Unexpected(_Fact):
 
 @final
 @dataclass(frozen=True, slots=True)
+class Stuck(_Fact):
+    """A commit failed, and what it had written could not be undone: somebody has to look at it."""
+
+    code = "stuck"
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class BadAnswer(_Fact):
     """The upstream answered with something unusable."""
 
@@ -147,10 +157,15 @@ class BadAnswer(_Fact):
 @final
 @dataclass(frozen=True, slots=True)
 class Unavailable(_Fact):
-    """The upstream was not reached; *retry_after* is in seconds, None where nobody knows."""
+    """The upstream was not reached, or asks to come back later.
+
+    *retry_after* is in seconds, None where nobody knows. *was_sent* is False where it is certain that the
+    upstream was not asked, and so cannot have done anything.
+    """
 
     code = "unavailable"
     retry_after: float | None = field(default=None, kw_only=True)
+    was_sent: bool = field(default=True, kw_only=True)
 
 
 @final
@@ -173,6 +188,7 @@ Fault: TypeAlias = (
     | PreconditionFailed
     | RateLimited
     | Unexpected
+    | Stuck
     | UpstreamFault
 )
 

@@ -1,9 +1,11 @@
 """One trip through a pipeline, and the pipeline as its callers see it."""
 
+import asyncio
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from inspect import get_annotations, signature
+from secrets import token_hex
 from types import SimpleNamespace, UnionType
 from typing import (
     Any,
@@ -23,12 +25,16 @@ from typing import (
 )
 
 from gateway.railway.call import Call
-from gateway.railway.errors import Aggregate, Failure
+from gateway.railway.commit import IN_ORDER, Order, commit, intents, sheltered
+from gateway.railway.errors import Aggregate, Failure, Stuck, Unavailable
+from gateway.railway.journal import Beginning, Recorded, key_of
+from gateway.railway.misused import RunMisused
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.stage import SETTLE, Leaving, Policy, together
 from gateway.railway.surroundings import SURROUNDINGS, Surroundings
+from gateway.railway.write import Step, Write
 
-__all__ = ("Pipeline", "Run", "RunMisused", "railway")
+__all__ = ("Pipeline", "Run", "railway")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,10 +53,6 @@ K = TypeVar("K")
 M = TypeVar("M")
 
 
-class RunMisused(RuntimeError):  # noqa: N818 - it says what happened
-    """A bug in a pipeline: its run was used after its end, twice at once, or kept from being left."""
-
-
 class _Leaving(Leaving):
     """Carries a failure out of its own run."""
 
@@ -63,12 +65,15 @@ class _Leaving(Leaving):
 @final
 @dataclass(eq=False, slots=True)
 class _Trip:
-    """How far a run has come."""
+    """How far a run of *pipeline* has come; *execution_id* is known from its commit on."""
 
+    pipeline: str
     is_over: bool = False
     is_left: bool = False
     stage: str | None = None
+    execution_id: str | None = None
     lacks: tuple[str, ...] = ()
+    past: list[Recorded] = field(default_factory=list[Recorded])
 
     def take(self, result: Result[T, Failure]) -> T:
         self.check()
@@ -91,12 +96,34 @@ class _Trip:
             msg = "a failure was caught on its way out of this run"
             raise RunMisused(msg)
 
+    def refuse_to_fail(self, what: str) -> None:
+        if self.execution_id is not None:
+            msg = f"{what} after a commit, which is the point of no return"
+            raise RunMisused(msg)
+
     def begin(self, stage: str) -> None:
         self.check()
         if self.stage is not None:
             msg = f"stage {stage!r} begins while stage {self.stage!r} of the same run is open"
             raise RunMisused(msg)
         self.stage = stage
+
+    def admitted(self, stage: str, place: int, step: Step[T, E]) -> Call[T, E]:
+        """Give *step* as the stage may make it; raise `RunMisused` if it may not."""
+        if isinstance(step, Write):
+            msg = f"{step.name} in stage {stage!r}: a write is made by a commit"
+            raise RunMisused(msg)
+        if not step.is_optional:
+            self.refuse_to_fail(f"{step.name}, which can fail, in stage {stage!r}")
+        if step.keyed is None:
+            return step
+        if self.execution_id is None:
+            msg = f"{step.name} in stage {stage!r}: a best-effort write is made after a commit"
+            raise RunMisused(msg)
+        return step.keyed(key_of(self.execution_id, stage, place, step.name))
+
+    def record(self, stage: str, calls: Sequence[Call[T, E]], values: tuple[T, ...]) -> None:
+        self.past.append(Recorded(stage, tuple(call.name for call in calls), values))
 
 
 @final
@@ -108,6 +135,8 @@ class Run(Generic[E_contra]):
 
     To leave is to raise a `BaseException` that only the run's own `@railway` function stops. A pipeline that
     keeps it from getting there, uses a run after its end or begins a stage inside another raises `RunMisused`.
+
+    A run that writes does so in one commit, after which it can no longer fail.
     """
 
     __slots__ = ("_trip",)
@@ -117,10 +146,13 @@ class Run(Generic[E_contra]):
 
     def fail(self, error: E_contra) -> NoReturn:
         """Leave the run with *error*."""
+        self._trip.refuse_to_fail("the run fails")
         self._trip.leave(error)
 
     def take(self, result: Result[T, E_contra]) -> T:
         """Give the value of *result*, or leave the run with its error."""
+        if isinstance(result, Err):
+            self._trip.refuse_to_fail("the run fails")
         return self._trip.take(result)
 
     # Self-types that differ make mypy drop overloads, so one call alone wants `Aggregate` promised as well.
@@ -148,14 +180,81 @@ class Run(Generic[E_contra]):
     async def stage(self, name: str, /, *calls: Call[Any, Any], policy: Policy = SETTLE) -> tuple[Any, ...]:
         """Make all *calls* at once; give their values in argument order, or leave the run.
 
-        See `Policy` for what a failed call means, and `together` for exceptions and cancellation.
+        See `Policy` for what a failed call means, and `together` for exceptions and cancellation. After a
+        commit a call must be optional, and a best-effort write may be one of them.
         """
-        self._trip.begin(name)
+        trip = self._trip
+        trip.begin(name)
         try:
-            result = await together(name, calls, policy)
+            made = [trip.admitted(name, place, call) for place, call in enumerate(calls)]
+            result = await together(name, made, policy)
         finally:
-            self._trip.stage = None
-        return self._trip.take(result)
+            trip.stage = None
+        values = trip.take(result)
+        trip.record(name, calls, values)
+        return values
+
+    # The same again, for a commit.
+    # fmt: off
+    @overload
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A]: ...
+    @overload
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B]: ...
+    @overload
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B, C]: ...
+    @overload
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B, C, D]: ...
+    @overload
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B, C, D, G]: ...
+    @overload
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B, C, D, G, H]: ...
+    @overload
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], j: Step[J, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B, C, D, G, H, J]: ...
+    @overload
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], j: Step[J, E_contra], k: Step[K, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B, C, D, G, H, J, K]: ...
+    @overload
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], j: Step[J, E_contra], k: Step[K, E_contra], m: Step[M, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B, C, D, G, H, J, K, M]: ...
+    # fmt: on
+    async def commit(self, name: str, /, *steps: Step[Any, Any], order: Order = IN_ORDER) -> tuple[Any, ...]:
+        """Make writes, and reads that ride along; give what all came to, or undo the writes and leave the run.
+
+        It begins only if the reserve is left of the run's deadline, else the run is left with `Unavailable` and
+        nothing has been written. From then on neither deadline nor cancellation cuts the commit, nor the
+        deadline what comes after it. See `commit` in `gateway.railway.commit` for all else.
+        """
+        trip, around = self._trip, SURROUNDINGS.get()
+        trip.begin(name)
+        try:
+            trip.refuse_to_fail(f"another commit, {name!r},")
+            _refuse_what_stays(name, steps)
+            if not _has_time(around):
+                trip.leave(Unavailable("There is too little time left to begin the commit", was_sent=False))
+            trip.execution_id = around.execution_id or f"exe-{token_hex(16)}"
+            of = Beginning(
+                trip.execution_id, trip.pipeline, name, intents(trip.execution_id, name, steps), (*trip.past,)
+            )
+            result = await sheltered(commit(of, steps, order))
+        finally:
+            trip.stage = None
+        SURROUNDINGS.set(replace(SURROUNDINGS.get(), deadline=None))
+        return trip.take(result)
+
+
+def _refuse_what_stays(name: str, steps: Sequence[Step[Any, Any]]) -> None:
+    """Raise `RunMisused` unless there is something to write, and all of that can be undone."""
+    writes = [step for step in steps if isinstance(step, Write)]
+    if not writes:
+        msg = f"commit {name!r} has no write: it is a stage"
+        raise RunMisused(msg)
+    for write in writes:
+        if write.undo is None:
+            msg = f"{write.name} cannot be undone: no part of commit {name!r}, but best effort after it"
+            raise RunMisused(msg)
+
+
+def _has_time(around: Surroundings) -> bool:
+    now = asyncio.get_running_loop().time()
+    return around.deadline is None or around.deadline - now >= around.commits.reserve
 
 
 @final
@@ -196,16 +295,14 @@ class Pipeline(Generic[P, T_co, E_co]):
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result[T_co, E_co]:
         """Run the pipeline once."""
-        if self.surroundings is None:
-            return await self._run(*args, **kwargs)
-        before = SURROUNDINGS.set(self.surroundings)
+        before = SURROUNDINGS.set(self.surroundings or SURROUNDINGS.get())  # a commit changes them
         try:
             return await self._run(*args, **kwargs)
         finally:
             SURROUNDINGS.reset(before)
 
     async def _run(self, *args: P.args, **kwargs: P.kwargs) -> Result[T_co, E_co]:
-        trip = _Trip()
+        trip = _Trip(self.name)
         try:
             value = await self.function(Run(trip), *args, **kwargs)
         except _Leaving as leaving:

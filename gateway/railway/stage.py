@@ -12,10 +12,11 @@ from gateway.railway.errors import Aggregate, Failure, combined
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.surroundings import SURROUNDINGS, StageSpan
 
-__all__ = ("FAIL_FAST", "SETTLE", "Leaving", "Policy", "together")
+__all__ = ("FAIL_FAST", "SETTLE", "Leaving", "Policy", "together", "with_others")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Failure)
+B = TypeVar("B", bound=BaseException)
 
 
 class Policy(Enum):
@@ -139,11 +140,7 @@ class _Fanout(Generic[T, E]):
     def _bug(self) -> BaseException:
         """Give the exception of the earliest argument; the leaving of a run only for want of others."""
         found = [bug for bug in map(self._bug_of, self._tasks) if bug is not None]
-        first, *others = [bug for bug in found if not isinstance(bug, Leaving)] or found
-        for other in others:
-            if other is not first and not isinstance(other, Leaving):
-                first.add_note("also in this stage: " + "".join(traceback.format_exception(other)))
-        return first
+        return with_others([bug for bug in found if not isinstance(bug, Leaving)] or found)
 
     def _bug_of(self, task: asyncio.Task[Result[T, E]]) -> BaseException | None:
         if not task.cancelled():
@@ -152,3 +149,12 @@ class _Fanout(Generic[T, E]):
             return None
         name = self._calls[self._tasks.index(task)].name
         return RuntimeError(f"{name} was cancelled by somebody else")
+
+
+def with_others(bugs: Sequence[B]) -> B:
+    """Give the first of *bugs*, with the others noted on it."""
+    first, *others = bugs
+    for other in others:
+        if other is not first and not isinstance(other, Leaving):
+            first.add_note("also in this stage: " + "".join(traceback.format_exception(other)))
+    return first

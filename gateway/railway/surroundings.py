@@ -7,9 +7,10 @@ from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias, final
 
 from gateway.railway.errors import Failure
+from gateway.railway.journal import UNRECORDED, Journal
 from gateway.railway.result import Result
 
-__all__ = ("SURROUNDINGS", "CallSpan", "Observer", "Outcome", "StageSpan", "Surroundings")
+__all__ = ("SURROUNDINGS", "CallSpan", "CommitTerms", "Observer", "Outcome", "StageSpan", "Surroundings")
 
 Outcome: TypeAlias = Result[object, Failure] | BaseException
 """How a call ended: a result, `asyncio.CancelledError` if it was cancelled, else a bug."""
@@ -56,18 +57,40 @@ class Observer(Protocol):
 
 @final
 @dataclass(frozen=True, slots=True)
+class CommitTerms:
+    """How a run commits, in seconds: see `commit`.
+
+    It begins only if *reserve* is left of the run's deadline. Its writes have *budget* in all, the repeats of
+    those included of which nobody knows what came; undoing them has *undo_budget* in all.
+    """
+
+    journal: Journal = UNRECORDED
+    reserve: float = 0.5
+    budget: float = 10.0
+    undo_budget: float = 30.0
+
+
+_TERMS: Final = CommitTerms()
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a run is given from outside; by default nothing, as in a test or a script.
 
     *deadline* is an instant on the running loop's clock (`loop.time()`, in seconds) to which whoever makes
     a call clips its time; *optional_budget* is how many seconds an optional call has in all; *baggage* is
-    what every call passes on with its request, by header name. *stage* is set by the stage itself.
+    what every call passes on with its request, by header name. *execution_id* is what a commit of the run is
+    known by, and its writes derive their keys from; without, the run makes one. *stage* is set by the stage
+    itself.
     """
 
     deadline: float | None = None
     optional_budget: float | None = None
     observer: Observer | None = None
     baggage: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    execution_id: str | None = None
+    commits: CommitTerms = _TERMS
     stage: StageSpan | None = None
 
 

@@ -16,7 +16,17 @@ MODULES = [
     import_module(f"gateway.railway.{path.stem}" if path.stem != "__init__" else "gateway.railway")
     for path in PATHS
 ]
-INTERNAL = {"Leaving", "settled", "together"}
+INTERNAL = {
+    "Leaving",
+    "commit",
+    "intents",
+    "key_of",
+    "observed",
+    "settled",
+    "sheltered",
+    "together",
+    "with_others",
+}
 """What the modules of the railway share among themselves."""
 
 every_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)

@@ -23,6 +23,7 @@ from gateway.railway import (
     RateLimited,
     Result,
     Run,
+    Stuck,
     Surroundings,
     TimedOut,
     Unauthorized,
@@ -274,7 +275,7 @@ def status(error: Failure) -> int:  # noqa: C901, PLR0911, PLR0912 - one arm for
             return 412
         case RateLimited():
             return 429
-        case Unexpected():
+        case Unexpected() | Stuck():
             return 500
         case BadAnswer():
             return 502

@@ -1,0 +1,308 @@
+"""Writes that are all done, or all undone."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Coroutine, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
+from typing import Any, Final, Generic, TypeVar, final
+
+from gateway.railway.call import Attempt, observed
+from gateway.railway.errors import Aggregate, BadAnswer, Failure, Stuck, TimedOut, Unavailable, combined
+from gateway.railway.journal import Beginning, Intent, State, WriteOutcome, key_of
+from gateway.railway.result import Err, Ok, Result
+from gateway.railway.stage import Leaving, with_others
+from gateway.railway.surroundings import SURROUNDINGS, CallSpan, StageSpan
+from gateway.railway.write import Step, Undo, Write
+
+__all__ = ("IN_ORDER", "PARALLEL", "Order", "commit", "intents", "sheltered")
+
+_log: Final = logging.getLogger(__name__)
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Failure)
+
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 1.0
+_TO_UNDO: Final = frozenset({WriteOutcome.DONE, WriteOutcome.UNKNOWN})
+
+
+class Order(Enum):
+    """Whether a commit makes its writes one after the other."""
+
+    IN_ORDER = "in order"
+    """Each is made once the one before it is done; one that fails keeps those after it from being sent."""
+
+    PARALLEL = "parallel"
+    """All are made at once, and every one is awaited."""
+
+
+IN_ORDER: Final = Order.IN_ORDER
+PARALLEL: Final = Order.PARALLEL
+
+
+async def commit(
+    of: Beginning, steps: Sequence[Step[T, E]], order: Order
+) -> Result[tuple[T, ...], E | Aggregate | Stuck]:
+    """Make *steps*, whose intents *of* has; if one fails, undo every write that may have been made.
+
+    The journal hears of all intents before anything is sent. A write that gets no answer is repeated under
+    the same key while the budget lasts. Once every step has ended, a failure undoes: in reverse order,
+    repeated until each undo has succeeded or its budget is spent. Then the failures are given, combined in
+    argument order; `Stuck` in their place if something could not be undone. An exception is a bug: it counts
+    as a failure, and is raised in the end, that of the earliest argument with those of others noted on it.
+
+    The run's deadline plays no part from here on. See `CommitTerms` for the budgets; and this must not be
+    cancelled, for which there is `sheltered`.
+    """
+    around = SURROUNDINGS.get()
+    span = StageSpan(of.name, tuple(step.name for step in steps))
+    if around.observer is not None:
+        around.observer.stage_started(span)
+    before = SURROUNDINGS.set(replace(around, stage=span))
+    try:
+        return await _Commit(of, steps).outcome(order)
+    finally:
+        SURROUNDINGS.reset(before)
+        if around.observer is not None:
+            around.observer.stage_ended(span)
+
+
+def intents(execution_id: str, name: str, steps: Sequence[Step[object, Failure]]) -> tuple[Intent, ...]:
+    """Say what the commit called *name* means to do."""
+    return tuple(_intent(execution_id, name, place, step) for place, step in enumerate(steps))
+
+
+def _intent(execution_id: str, commit: str, place: int, step: Step[object, Failure]) -> Intent:
+    key = key_of(execution_id, commit, place, step.name)
+    if not isinstance(step, Write):
+        return Intent(step.name, key)
+    return Intent(step.name, key, step.arguments, step.undo and step.undo.name)
+
+
+async def sheltered(work: Coroutine[Any, Any, T]) -> T:
+    """Finish *work* whoever cancels us, and only then let the cancellation through.
+
+    An exception of *work* is then its cause.
+    """
+    task = asyncio.ensure_future(work)
+    cancellation: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            cancellation = cancellation or error
+    if cancellation is not None:
+        raise cancellation from (None if task.cancelled() else task.exception())
+    return task.result()
+
+
+@final
+@dataclass(slots=True, eq=False)
+class _Part(Generic[T, E]):
+    """One step, and how far it has come; *result* is None until there is one, and where there is a bug."""
+
+    step: Step[T, E]
+    intent: Intent
+    outcome: WriteOutcome = WriteOutcome.PENDING
+    result: Result[T, E] | None = None
+    bug: BaseException | None = None
+
+    @property
+    def undo(self) -> Undo | None:
+        return self.step.undo if isinstance(self.step, Write) else None
+
+    @property
+    def has_failed(self) -> bool:
+        return self.bug is not None or not isinstance(self.result, Ok)
+
+
+@final
+class _Commit(Generic[T, E]):
+    """The steps of one commit, on their way."""
+
+    def __init__(self, of: Beginning, steps: Sequence[Step[T, E]]) -> None:
+        self._of = of
+        self._terms = SURROUNDINGS.get().commits
+        self._parts = [_Part(step, intent) for step, intent in zip(steps, of.intents, strict=True)]
+        self._bug: Exception | None = None
+
+    async def outcome(self, order: Order) -> Result[tuple[T, ...], E | Aggregate | Stuck]:
+        await self._terms.journal.begin(self._of)
+        with _time(self._terms.budget):
+            await (self._one_by_one() if order is IN_ORDER else self._at_once())
+        if not self._has_failed:
+            await self._end(State.COMMITTED)
+        if not self._has_failed:
+            return self._values()
+        with _time(self._terms.undo_budget):
+            stuck = await self._undo()
+        await self._end(State.STUCK if stuck else State.UNDONE)
+        return self._failure(stuck)
+
+    @property
+    def _has_failed(self) -> bool:
+        return self._bug is not None or any(part.has_failed for part in self._parts)
+
+    async def _one_by_one(self) -> None:
+        for place, part in enumerate(self._parts, start=1):
+            await self._make(part)
+            if part.has_failed:
+                for unsent in self._parts[place:]:
+                    await self._note(unsent, WriteOutcome.REFUSED)
+                return
+
+    async def _at_once(self) -> None:
+        await asyncio.gather(*(self._make(part) for part in self._parts))
+
+    async def _make(self, part: _Part[T, E]) -> None:
+        try:
+            if isinstance(part.step, Write):
+                await self._write(part, part.step)
+            else:
+                part.result = await part.step.make()
+                await self._note(part, _meant(part.result))
+        except (Exception, Leaving) as bug:  # noqa: BLE001 - raised again, once what was written is undone
+            part.bug = bug
+            await self._note(part, WriteOutcome.UNKNOWN)
+
+    async def _write(self, part: _Part[T, E], write: Write[T, E]) -> None:
+        attempt = partial(write.attempt, part.intent.key)
+        part.result = await _watched(write.name, attempt)
+        await self._note(part, _meant(part.result))
+        if part.outcome is WriteOutcome.UNKNOWN:
+            part.result = await _repeated(write.name, attempt, part.result)
+            if _is_known(part.result):
+                await self._note(part, _meant(part.result))
+
+    async def _undo(self) -> Sequence[_Part[T, E]]:
+        """Undo what may have been done, the last write first, in rounds; give what is stuck."""
+        left = [part for part in reversed(self._parts) if part.outcome in _TO_UNDO]
+        for pause in _pauses():
+            left = [part for part in left if not await self._is_undone(part)]
+            if not left or _left() <= pause:
+                break
+            await asyncio.sleep(pause)
+        for part in left:
+            await self._note(part, WriteOutcome.STUCK)
+        return left
+
+    async def _is_undone(self, part: _Part[T, E]) -> bool:
+        if part.undo is None:  # a read
+            return True
+        try:
+            result = await _watched(part.undo.name, partial(part.undo.attempt, part.intent.key))
+        except Exception:  # noqa: BLE001 - logged; it is made again, and so are the other undos
+            _log.exception("%s raised, under key %s", part.undo.name, part.intent.key)
+            return False
+        if isinstance(result, Ok):
+            await self._note(part, WriteOutcome.UNDONE)
+        return isinstance(result, Ok)
+
+    async def _note(self, part: _Part[T, E], outcome: WriteOutcome) -> None:
+        part.outcome = outcome
+        value = part.result.value if isinstance(part.result, Ok) else None
+        try:
+            await self._terms.journal.note(self._of.execution_id, part.intent.key, outcome, value)
+        except Exception as bug:  # noqa: BLE001 - raised again, once what was written is undone
+            part.bug = part.bug or bug
+
+    async def _end(self, state: State) -> None:
+        try:
+            await self._terms.journal.end(self._of.execution_id, state)
+        except Exception as bug:  # noqa: BLE001 - raised again, once what was written is undone
+            self._bug = self._bug or bug
+
+    def _values(self) -> Ok[tuple[T, ...]]:
+        done = [part.result for part in self._parts if isinstance(part.result, Ok)]
+        return Ok(tuple(ok.value for ok in done), lacks=tuple(name for ok in done for name in ok.lacks))
+
+    def _failure(self, stuck: Sequence[_Part[T, E]]) -> Err[E | Aggregate | Stuck]:
+        bugs = [bug for bug in (*(part.bug for part in self._parts), self._bug) if bug is not None]
+        if stuck:
+            for bug in bugs:
+                _log.error("execution %s is stuck after a bug", self._of.execution_id, exc_info=bug)
+            names = ", ".join(part.intent.name for part in reversed(stuck))
+            return Err(Stuck(f"What was done could not be undone: {names}"))
+        if bugs:
+            raise with_others(bugs)
+        return Err(combined([part.result.error for part in self._parts if isinstance(part.result, Err)]))
+
+
+async def _repeated(name: str, attempt: Attempt[T, E], first: Result[T, E]) -> Result[T, E]:
+    """Repeat *attempt* until it is known what came of it; give *first* if it never is."""
+    last = first
+    for pause in _pauses():
+        if not await _is_worth_another(last, pause):
+            return first
+        last = await _watched(name, attempt)
+        if _is_known(last):
+            return last
+    raise AssertionError  # there is always another pause
+
+
+async def _is_worth_another(result: Result[object, Failure], pause: float) -> bool:
+    """Wait before another attempt; say no, at once, where it would not help or there is no time for it."""
+    match result:
+        case Err(BadAnswer()):  # the service has answered
+            return False
+        case Err(Unavailable(retry_after=float(seconds))):
+            pause = max(pause, seconds)
+        case _:
+            pass
+    if _left() <= pause:
+        return False
+    await asyncio.sleep(pause)
+    return True
+
+
+def _is_known(result: Result[object, Failure]) -> bool:
+    return not (isinstance(result, Err) and isinstance(result.error, BadAnswer | Unavailable | TimedOut))
+
+
+def _meant(result: Result[object, Failure]) -> WriteOutcome:
+    """Say what the first attempt of a write has shown."""
+    match result:
+        case Ok():
+            return WriteOutcome.DONE
+        case Err(Unavailable(was_sent=False)):
+            return WriteOutcome.REFUSED
+        case Err(BadAnswer() | Unavailable() | TimedOut()):
+            return WriteOutcome.UNKNOWN
+        case Err():
+            return WriteOutcome.REFUSED
+
+
+async def _watched(name: str, attempt: Attempt[T, E]) -> Result[T, E]:
+    around = SURROUNDINGS.get()
+    if around.observer is None:
+        return await attempt()
+    return await observed(CallSpan(name, around.stage), attempt, around.observer)
+
+
+@contextmanager
+def _time(seconds: float) -> Generator[None]:
+    """Give what is done within no other deadline than the end of these *seconds*."""
+    end = asyncio.get_running_loop().time() + seconds
+    before = SURROUNDINGS.set(replace(SURROUNDINGS.get(), deadline=end))
+    try:
+        yield
+    finally:
+        SURROUNDINGS.reset(before)
+
+
+def _left() -> float:
+    """Give the seconds until the end of `_time`."""
+    deadline = SURROUNDINGS.get().deadline
+    return float("inf") if deadline is None else deadline - asyncio.get_running_loop().time()
+
+
+def _pauses() -> Iterator[float]:
+    """Give the seconds to wait between attempts: twice as many each time, and some of them at random."""
+    pause = _FIRST_PAUSE
+    while True:
+        yield pause * random.uniform(0.5, 1.0)  # noqa: S311 - so that not all come back at once
+        pause = min(pause * 2, _LONGEST_PAUSE)

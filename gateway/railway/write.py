@@ -1,0 +1,90 @@
+"""A change to the world that has not been made yet."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Never, TypeAlias, TypeVar, final, overload
+
+from gateway.railway.call import Call, Missing, settled
+from gateway.railway.errors import Failure
+from gateway.railway.journal import Json, Key
+from gateway.railway.misused import RunMisused
+from gateway.railway.result import Err, Ok, Result
+
+__all__ = ("Step", "Undo", "Write", "WriteAttempt")
+
+T = TypeVar("T")
+U = TypeVar("U")
+E = TypeVar("E", bound=Failure)
+T_co = TypeVar("T_co", covariant=True)
+E_co = TypeVar("E_co", bound=Failure, covariant=True)
+
+WriteAttempt: TypeAlias = Callable[[Key], Coroutine[Any, Any, Result[T, E]]]
+"""Makes the write once, under a key that the service knows it by if it comes again."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What takes a write back: its name (`service.operation`), and how to attempt it.
+
+    It is given nothing but the key of the write, so that it can be made whatever else has been lost. It must
+    be right to make it for a write that never arrived, and to make it again.
+    """
+
+    name: str
+    attempt: WriteAttempt[object, Failure]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Write(Generic[T_co, E_co]):
+    """A request that changes something, and has not been made yet: only a commit makes it.
+
+    Inert and reusable, as a `Call` is. *arguments* say, in JSON, what is asked for; *undo* takes it back.
+    What it comes to tells how far it got: a value, that it is done; `Unavailable` that was not sent and every
+    failure but an `UpstreamFault`, that it is refused and has changed nothing; else nobody knows.
+    """
+
+    name: str
+    attempt: WriteAttempt[T_co, E_co]
+    arguments: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    undo: Undo | None = None
+
+    @overload
+    def map(self, change: Callable[[T_co], Awaitable[U]]) -> "Write[U, E_co]": ...
+    @overload
+    def map(self, change: Callable[[T_co], U]) -> "Write[U, E_co]": ...
+    def map(self, change: Callable[[T_co], U | Awaitable[U]]) -> "Write[U, E_co]":
+        """Change the value."""
+        return Write(self.name, _mapped(self.attempt, change), self.arguments, self.undo)
+
+    def best_effort(self) -> Call[T_co | Missing, Never]:
+        """Make an optional call of it, for a stage after a commit: neither journalled nor undone.
+
+        The stage gives it its key. Anywhere else it raises `RunMisused`; so does what the methods of `Call`
+        make of it, which has lost the way to a key: shape the write instead.
+        """
+
+        def keyed(key: Key) -> Call[T_co | Missing, Never]:
+            return Call(self.name, lambda: self.attempt(key)).optional()
+
+        async def unkeyed() -> Ok[T_co | Missing]:
+            msg = f"{self.name} is made only by a stage after a commit, and as `best_effort` gave it"
+            raise RunMisused(msg)
+
+        return Call(self.name, unkeyed, is_shaped=True, is_optional=True, keyed=keyed)
+
+
+Step: TypeAlias = Call[T, E] | Write[T, E]
+"""What a commit is made of: writes, and reads that ride along."""
+
+
+def _mapped(attempt: WriteAttempt[T, E], change: Callable[[T], U | Awaitable[U]]) -> WriteAttempt[U, E]:
+    async def mapped(key: Key) -> Result[U, E]:
+        match await attempt(key):
+            case Ok(value, lacks=lacks):
+                return Ok(await settled(change(value)), lacks=lacks)
+            case Err() as failed:
+                return failed
+
+    return mapped
