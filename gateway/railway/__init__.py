@@ -19,7 +19,7 @@ The same as a chain:
     )
 """
 
-from gateway.railway.call import Attempt, Call, Missing, call
+from gateway.railway.call import Attempt, Call, Missing, call, known
 from gateway.railway.combining import combine, traverse, traverse_all
 from gateway.railway.errors import (
     Aggregate,
@@ -96,6 +96,7 @@ __all__ = (
     "call",
     "combine",
     "combined",
+    "known",
     "parallel",
     "railway",
     "traverse",
