@@ -21,7 +21,7 @@ import uvloop
 from gateway.pipelines.checkout import CheckoutRequest
 from gateway.railway import Err, Ok, Result
 from gateway.settings import SERVICES, Settings
-from gateway.upstreams import Fraud, Inventory, Payments, Pricing, ServiceClient, Shipping, Upstreams, Users
+from gateway.upstreams import ServiceClient, Upstreams
 from gateway.upstreams.transport import create_transport
 
 ROUNDS = 60
@@ -69,19 +69,11 @@ async def one_by_one(up: Upstreams) -> None:
 async def measured(url: str) -> None:
     settings = Settings().on_this_machine(MOCKS_PORT)
     async with create_transport() as transport, httpx.AsyncClient(base_url=url, trust_env=False) as client:
-        clients = [
-            ServiceClient(name, settings.urls[name], transport, timeout=settings.timeout_of(name))
+        clients = {
+            name: ServiceClient(name, settings.urls[name], transport, timeout=settings.timeout_of(name))
             for name in SERVICES
-        ]
-        users, inventory, payments, fraud, shipping, pricing = clients
-        up = Upstreams(
-            users=Users(users),
-            inventory=Inventory(inventory),
-            payments=Payments(payments),
-            fraud=Fraud(fraud),
-            shipping=Shipping(shipping),
-            pricing=Pricing(pricing),
-        )
+        }
+        up = Upstreams.behind(clients)
         rounds = [await one_round(client, up) for _ in range(WARM_UP + ROUNDS)][WARM_UP:]
     report(rounds)
 

@@ -16,7 +16,7 @@ from gateway.server import Server
 from gateway.settings import SERVICES, Settings
 from gateway.telemetry.trace import Trace
 from gateway.telemetry.waterfall import Waterfall
-from gateway.upstreams import Fraud, Inventory, Payments, Pricing, ServiceClient, Shipping, Upstreams, Users
+from gateway.upstreams import ServiceClient, Upstreams
 from gateway.upstreams.transport import create_transport
 
 __all__ = ("create_app", "create_server")
@@ -63,14 +63,7 @@ def _wired(
         )
         for service in SERVICES
     }
-    up = Upstreams(
-        users=Users(clients["user"]),
-        inventory=Inventory(clients["inventory"]),
-        payments=Payments(clients["payment"]),
-        fraud=Fraud(clients["fraud"]),
-        shipping=Shipping(clients["shipping"]),
-        pricing=Pricing(clients["pricing"]),
-    )
+    up = Upstreams.behind(clients)
     readiness = Readiness({service: client.ping for service, client in clients.items()})
 
     @asynccontextmanager

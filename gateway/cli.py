@@ -18,7 +18,7 @@ from rich.console import Console
 from gateway.app import create_server
 from gateway.demo.command import demo
 from gateway.server import CannotListenError, Server, listening
-from gateway.settings import PREFIX, Settings, unknown_variables
+from gateway.settings import PREFIX, SERVICES, Settings, unknown_variables
 from gateway.showcase import MOCKS_PORT, MocksFailedError, mock_services, worked_checkout
 
 __all__ = ("main",)
@@ -26,7 +26,6 @@ __all__ = ("main",)
 _log: Final = logging.getLogger("gateway")
 _USAGE_ERROR: Final = 2
 _LARGEST_PORT: Final = 65535
-_MOCKS: Final = 12
 _DEMO: Final = """\
 Play a checkout that succeeds and seventeen that fail, each in its own way, over real HTTP, and check each
 answer, and the calls that were made for it, against what the contract says.
@@ -109,7 +108,7 @@ def _define_demo(shown: argparse.ArgumentParser) -> None:
 
 def _mocks_port(text: str) -> int:
     """Read the first of the ports of the mock services; the others follow, and have to exist."""
-    if not text.isdecimal() or not 0 < int(text) <= _LARGEST_PORT - _MOCKS:
+    if not text.isdecimal() or not 0 < int(text) <= _LARGEST_PORT + 1 - len(SERVICES):
         msg = f"no port from which mock services could follow: {text!r}"
         raise argparse.ArgumentTypeError(msg)
     return int(text)
@@ -117,7 +116,7 @@ def _mocks_port(text: str) -> int:
 
 def _environment() -> str:
     rows = [
-        f"  {PREFIX + name.upper():30} {field.description or ''} [{_shown(field.default)}]"
+        f"  {PREFIX + name.upper():31} {field.description or ''} [{_shown(field.default)}]"
         for name, field in Settings.model_fields.items()
     ]
     return "\n".join(rows)

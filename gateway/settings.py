@@ -10,7 +10,20 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 __all__ = ("PREFIX", "SERVICES", "Settings", "unknown_variables")
 
 PREFIX: Final = "GATEWAY_"
-SERVICES: Final = ("user", "inventory", "payment", "fraud", "shipping", "pricing")
+SERVICES: Final = (
+    "user",
+    "inventory",
+    "payment",
+    "fraud",
+    "shipping",
+    "pricing",
+    "social",
+    "account",
+    "auth",
+    "order",
+    "notification",
+    "analytics",
+)
 """The services behind the gateway, in the order of their default ports, from 8101 on."""
 
 
@@ -31,7 +44,10 @@ def _split(value: object) -> object:
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
-ServiceUrl: TypeAlias = Annotated[str, AfterValidator(_service_url)]
+ServiceUrl: TypeAlias = Annotated[
+    str, AfterValidator(_service_url), Field(description="where that service is")
+]
+ServiceTimeout: TypeAlias = Annotated[PositiveInt | None, Field(description="milliseconds for that service")]
 Origins: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -49,21 +65,31 @@ class Settings(BaseSettings):
     cors_origins: Origins = Field(default=(), description="origins browsers may call from, by commas")
     waterfall: bool = Field(default=False, description="draw requests on stderr, one a second")
 
-    user_url: ServiceUrl = Field(default="http://127.0.0.1:8101", description="where that service is")
-    inventory_url: ServiceUrl = Field(default="http://127.0.0.1:8102", description="where that service is")
-    payment_url: ServiceUrl = Field(default="http://127.0.0.1:8103", description="where that service is")
-    fraud_url: ServiceUrl = Field(default="http://127.0.0.1:8104", description="where that service is")
-    shipping_url: ServiceUrl = Field(default="http://127.0.0.1:8105", description="where that service is")
-    pricing_url: ServiceUrl = Field(default="http://127.0.0.1:8106", description="where that service is")
+    user_url: ServiceUrl = "http://127.0.0.1:8101"
+    inventory_url: ServiceUrl = "http://127.0.0.1:8102"
+    payment_url: ServiceUrl = "http://127.0.0.1:8103"
+    fraud_url: ServiceUrl = "http://127.0.0.1:8104"
+    shipping_url: ServiceUrl = "http://127.0.0.1:8105"
+    pricing_url: ServiceUrl = "http://127.0.0.1:8106"
+    social_url: ServiceUrl = "http://127.0.0.1:8107"
+    account_url: ServiceUrl = "http://127.0.0.1:8108"
+    auth_url: ServiceUrl = "http://127.0.0.1:8109"
+    order_url: ServiceUrl = "http://127.0.0.1:8110"
+    notification_url: ServiceUrl = "http://127.0.0.1:8111"
+    analytics_url: ServiceUrl = "http://127.0.0.1:8112"
 
-    user_timeout_ms: PositiveInt | None = Field(default=None, description="milliseconds for that service")
-    inventory_timeout_ms: PositiveInt | None = Field(
-        default=None, description="milliseconds for that service"
-    )
-    payment_timeout_ms: PositiveInt | None = Field(default=None, description="milliseconds for that service")
-    fraud_timeout_ms: PositiveInt | None = Field(default=None, description="milliseconds for that service")
-    shipping_timeout_ms: PositiveInt | None = Field(default=None, description="milliseconds for that service")
-    pricing_timeout_ms: PositiveInt | None = Field(default=None, description="milliseconds for that service")
+    user_timeout_ms: ServiceTimeout = None
+    inventory_timeout_ms: ServiceTimeout = None
+    payment_timeout_ms: ServiceTimeout = None
+    fraud_timeout_ms: ServiceTimeout = None
+    shipping_timeout_ms: ServiceTimeout = None
+    pricing_timeout_ms: ServiceTimeout = None
+    social_timeout_ms: ServiceTimeout = None
+    account_timeout_ms: ServiceTimeout = None
+    auth_timeout_ms: ServiceTimeout = None
+    order_timeout_ms: ServiceTimeout = None
+    notification_timeout_ms: ServiceTimeout = None
+    analytics_timeout_ms: ServiceTimeout = None
 
     @property
     def urls(self) -> Mapping[str, str]:

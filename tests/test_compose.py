@@ -6,9 +6,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from gateway.settings import SERVICES
-from mock_services.catalogue import SERVICES as ALL
-from mock_services.catalogue import port_of
+from mock_services.catalogue import SERVICES, port_of
 
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parents[1] / "docker-compose.yml").read_text()
@@ -16,7 +14,7 @@ COMPOSE: Final[dict[str, Any]] = yaml.safe_load(
 
 
 def test_the_gateway_and_every_mock_service_are_in_it() -> None:
-    assert set(COMPOSE) == {"gateway", "load", *ALL}
+    assert set(COMPOSE) == {"gateway", "load", *SERVICES}
 
 
 def test_the_gateway_knows_where_each_service_is() -> None:
@@ -26,15 +24,15 @@ def test_the_gateway_knows_where_each_service_is() -> None:
 
 
 def test_the_gateway_waits_until_every_service_is_healthy() -> None:
-    assert COMPOSE["gateway"]["depends_on"] == {name: {"condition": "service_healthy"} for name in ALL}
+    assert COMPOSE["gateway"]["depends_on"] == {name: {"condition": "service_healthy"} for name in SERVICES}
 
 
-@pytest.mark.parametrize("name", [*ALL, "load"])
+@pytest.mark.parametrize("name", [*SERVICES, "load"])
 def test_everything_but_the_gateway_is_published_on_this_machine_alone(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in COMPOSE[name]["ports"])
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", SERVICES)
 def test_each_mock_service_listens_where_it_is_looked_for(name: str) -> None:
     port = port_of(name)
 

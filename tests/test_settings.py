@@ -3,14 +3,16 @@
 import pytest
 from pydantic import ValidationError
 
-from gateway.settings import SERVICES, Settings, unknown_variables
+from gateway.settings import Settings, unknown_variables
+from mock_services.catalogue import SERVICES as MOCKS
+from mock_services.catalogue import port_of
 
 
 def test_out_of_the_box_everything_is_on_this_machine() -> None:
     settings = Settings()
 
     assert settings.host == "127.0.0.1"
-    assert list(settings.urls.values()) == [f"http://127.0.0.1:{8101 + n}" for n in range(len(SERVICES))]
+    assert [*settings.urls.items()] == [(name, f"http://127.0.0.1:{port_of(name)}") for name in MOCKS]
 
 
 def test_variables_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

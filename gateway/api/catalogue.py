@@ -108,9 +108,9 @@ CATALOGUE: Final[Mapping[str, Kind]] = MappingProxyType(
         ),
         "stuck": Kind(
             HTTPStatus.INTERNAL_SERVER_ERROR,
-            "The request failed after something had been written, and that could not be taken back: a service"
-            " did not confirm its undo in time. What is left stands at /executions/{execution_id}, and whoever"
-            " runs the gateway can have the undo tried again. Do not send the request again under another"
+            "The request failed after something had been written, and that could not be taken back in"
+            " time. /executions/{execution_id} shows what is left, and whoever runs the"
+            " gateway can have the undo tried again. Do not send the request again under another"
             " Idempotency-Key.",
         ),
         "bad-answer": Kind(

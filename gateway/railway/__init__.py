@@ -20,7 +20,7 @@ The same as a chain:
     )
 """
 
-from gateway.railway.call import Attempt, Call, Missing, call
+from gateway.railway.call import Attempt, Call, Missing, call, known
 from gateway.railway.combining import combine, traverse, traverse_all
 from gateway.railway.commit import IN_ORDER, PARALLEL, Order
 from gateway.railway.errors import (
@@ -131,6 +131,7 @@ __all__ = (
     "call",
     "combine",
     "combined",
+    "known",
     "parallel",
     "railway",
     "traverse",

@@ -12,7 +12,7 @@ from gateway.railway.journal import Key  # noqa: TC001 - a dataclass names it
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.surroundings import SURROUNDINGS, CallSpan, Observer
 
-__all__ = ("Attempt", "Call", "Missing", "call")
+__all__ = ("Attempt", "Call", "Missing", "call", "known")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,8 +44,9 @@ class Call(Generic[T_co, E_co]):
 
     Inert and reusable. Awaiting it makes the call, once each time, and gives a `Result`; dropping it is fine.
     The functions given to its methods may be sync or async, all but *otherwise* and *when*. *is_shaped* says
-    that it is made of another call, *is_optional* that it cannot fail; *keyed* is the same call under a key,
-    for a best-effort write (see `Write.best_effort`).
+    The functions given to its methods may be sync or async, all but *otherwise* and *when*. *is_shaped* says
+    that it asks no service itself: it is made of another call, or its value is `known`. *is_optional* says
+    that it cannot fail; *keyed* is the same call under a key, for a best-effort write (`Write.best_effort`).
     """
 
     name: str
@@ -158,6 +159,18 @@ def call(
     if function is None:
         return lambda function: _described(function, name)
     return _described(function, name)
+
+
+def known(name: str, value: T) -> Call[T, Never]:
+    """Stand in for the call *name* where its *value* is known without asking: the posts of no authors.
+
+    Its stage is the same, but no observer hears of it as a call.
+    """
+
+    async def attempt() -> Ok[T]:
+        return Ok(value)
+
+    return Call(name, attempt, is_shaped=True, is_optional=True)
 
 
 def _described(

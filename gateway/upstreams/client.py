@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -44,6 +45,8 @@ F = TypeVar("F", bound=UpstreamFault)
 _PING_BUDGET: Final = 0.5
 _REASON_LIMIT: Final = 500
 _NOTHING: Final[Mapping[int, Never]] = MappingProxyType({})
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+_HEADER_VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 _Raised: TypeAlias = httpx.HTTPError | httpx.InvalidURL | httpx.CookieConflict | httpx.StreamError | OSError
 
@@ -82,6 +85,8 @@ class _Question(Generic[T, E]):
     body: BaseModel | None
     answer: TypeAdapter[T]
     declared: Mapping[int, type[E]]
+    headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False)
+    """May be a secret: whoever shows a call must not show them."""
 
 
 @final
@@ -114,7 +119,13 @@ class ServiceClient:
 
     @overload
     def get(
-        self, name: str, path: Sequence[str], *, query: Query = (), answer: TypeAdapter[T]
+        self,
+        name: str,
+        path: Sequence[str],
+        *,
+        query: Query = (),
+        headers: Mapping[str, str] = _NO_HEADERS,
+        answer: TypeAdapter[T],
     ) -> Call[T, UpstreamFault]: ...
     @overload
     def get(
@@ -123,23 +134,26 @@ class ServiceClient:
         path: Sequence[str],
         *,
         query: Query = (),
+        headers: Mapping[str, str] = _NO_HEADERS,
         answer: TypeAdapter[T],
         declared: Mapping[int, type[E]],
     ) -> Call[T, E | UpstreamFault]: ...
-    def get(
+    def get(  # noqa: PLR0913 - all that a request is made of, most of it by keyword
         self,
         name: str,
         path: Sequence[str],
         *,
         query: Query = (),
+        headers: Mapping[str, str] = _NO_HEADERS,
         answer: TypeAdapter[T],
         declared: Mapping[int, type[E]] = _NOTHING,
     ) -> Call[T, E | UpstreamFault]:
         """Describe a GET of the segments of *path*; *declared* names the error that a status stands for.
 
-        An empty segment, `.` or `..` is a `ValueError` when the call is made.
+        An empty segment, `.` or `..` is a `ValueError` when the call is made. *headers* are sent besides
+        those of every call, and shown nowhere; one that cannot be sent is a `ValueError` at once.
         """
-        question = _Question(name, "GET", path, query, None, answer, declared)
+        question = _Question(name, "GET", path, query, None, answer, declared, _sendable(headers))
         return Call(name, partial(self._attempt, question))
 
     @overload
@@ -204,7 +218,11 @@ class ServiceClient:
             return self._raised(question.name, error, budget)
 
     def _request(self, question: _Question[T, E], budget: float) -> httpx.Request:
-        headers = [*self._headers, (b"x-envoy-expected-rq-timeout-ms", b"%d" % max(1, budget * 1000))]
+        headers = [
+            *self._headers,
+            (b"x-envoy-expected-rq-timeout-ms", b"%d" % max(1, budget * 1000)),
+            *question.headers,
+        ]
         for name, value in SURROUNDINGS.get().baggage.items():
             headers.append((name.encode("ascii"), value.encode("latin-1")))
         body = b""
@@ -256,6 +274,15 @@ class ServiceClient:
         if kind is Unavailable:
             return _failed(Unavailable(self._unavailable, source=name), reason)
         return _failed(BadAnswer(self._unusable, source=name), reason)
+
+
+def _sendable(headers: Mapping[str, str]) -> Sequence[tuple[bytes, bytes]]:
+    """Give *headers* as bytes; their values are visible ASCII, with spaces inside (RFC 9110, 5.5)."""
+    for name, value in headers.items():
+        if _HEADER_VALUE.fullmatch(value) is None:
+            msg = f"this value cannot be sent as {name}"  # which one is not said: it may be a secret
+            raise ValueError(msg)
+    return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
 
 
 def _failed(fault: F, reason: str) -> Err[F]:

@@ -1,17 +1,19 @@
 """The fraud service."""
 
-from typing import Final, final
+from decimal import Decimal
+from typing import Annotated, Final, final
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from gateway.railway import Call, Forbidden, UpstreamFault
 from gateway.upstreams.client import ServiceClient
 from gateway.upstreams.inventory import Stock
+from gateway.upstreams.money import Money
 from gateway.upstreams.payments import Payment
 from gateway.upstreams.shapes import Answer, Body
 from gateway.upstreams.users import User
 
-__all__ = ("Fraud", "Risk")
+__all__ = ("Compliance", "Fraud", "Risk", "RiskProfile")
 
 
 @final
@@ -22,15 +24,50 @@ class Risk(Answer):
     risk_level: str
 
 
-_RISK: Final = TypeAdapter(Risk)
+@final
+class RiskProfile(Answer):
+    """How far an account is trusted."""
+
+    account_id: str
+    risk_level: str
 
 
 @final
-class _Assessment(Body):
+class Compliance(Answer):
+    """What the law says."""
+
+    is_compliant: bool
+
+
+_RISK: Final = TypeAdapter(Risk)
+_PROFILE: Final = TypeAdapter(RiskProfile)
+_COMPLIANCE: Final = TypeAdapter(Compliance)
+
+
+class _Screening(Body):
     user_id: str
     product_id: str
     stock_level: int
+
+
+@final
+class _Assessment(_Screening):
     payment_id: str
+
+
+@final
+class _TransferCheck(Body):
+    account_id: str
+    risk_level: str
+    amount: Money
+    recent_transactions: Annotated[int, Field(ge=0)]
+
+
+@final
+class _ComplianceCheck(Body):
+    from_account: str
+    to_account: str
+    amount: Money
 
 
 @final
@@ -52,5 +89,51 @@ class Fraud:
                 payment_id=payment.payment_id,
             ),
             answer=_RISK,
+            declared={403: Forbidden},
+        )
+
+    def screen(self, user: User, stock: Stock) -> Call[Risk, Forbidden | UpstreamFault]:
+        """Do as `assess` does, before anybody knows how *user* pays."""
+        return self._client.post(
+            "fraud.screen",
+            ("screenings",),
+            _Screening(user_id=user.user_id, product_id=stock.product_id, stock_level=stock.stock_level),
+            answer=_RISK,
+            declared={403: Forbidden},
+        )
+
+    def risk_profile(self, account_id: str) -> Call[RiskProfile, UpstreamFault]:
+        """Say how far *account_id* is trusted."""
+        return self._client.get("fraud.risk_profile", ("risk-profiles", account_id), answer=_PROFILE)
+
+    def check_transfer(
+        self, profile: RiskProfile, amount: Decimal, recent_transactions: int
+    ) -> Call[Risk, Forbidden | UpstreamFault]:
+        """Say how risky it is that the account of *profile* pays *amount*; `Forbidden` if it must not.
+
+        *recent_transactions* is how many there were of late.
+        """
+        return self._client.post(
+            "fraud.check_transfer",
+            ("transfer-checks",),
+            _TransferCheck(
+                account_id=profile.account_id,
+                risk_level=profile.risk_level,
+                amount=amount,
+                recent_transactions=recent_transactions,
+            ),
+            answer=_RISK,
+            declared={403: Forbidden},
+        )
+
+    def check_compliance(
+        self, from_account: str, to_account: str, amount: Decimal
+    ) -> Call[Compliance, Forbidden | UpstreamFault]:
+        """Say whether the law allows *from_account* to pay *amount* to *to_account*; else `Forbidden`."""
+        return self._client.post(
+            "fraud.check_compliance",
+            ("compliance-checks",),
+            _ComplianceCheck(from_account=from_account, to_account=to_account, amount=amount),
+            answer=_COMPLIANCE,
             declared={403: Forbidden},
         )

@@ -9,7 +9,7 @@ from typing import Annotated, Final, TypeAlias, final
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
-__all__ = ("Money", "Price", "Rate")
+__all__ = ("Balance", "Money", "Price", "Rate")
 
 _EXACT: Final = Context(prec=28, traps=[Inexact, InvalidOperation])
 _CENT: Final = Decimal("0.01")
@@ -17,6 +17,10 @@ _CENT: Final = Decimal("0.01")
 
 def _money(amount: Decimal) -> str:
     return format(amount.quantize(_CENT, context=_EXACT), "f")
+
+
+def _balance(amount: Decimal) -> str:
+    return _money(_EXACT.plus(amount))  # zero has no sign
 
 
 def _rate(rate: Decimal) -> str:
@@ -69,6 +73,9 @@ Money: TypeAlias = Annotated[Decimal, _Written(r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1
 No number is taken for one, in JSON or in Python. With its 15 digits before the point, a thousand times an
 amount times a `Rate` is exact in Python's arithmetic of 28 digits.
 """
+
+Balance: TypeAlias = Annotated[Decimal, _Written(r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,2})?$", _balance)]
+"""What is in an account: as `Money`, but below zero where the account is overdrawn."""
 
 Price: TypeAlias = Annotated[Decimal, _Written(r"^(0|[1-9][0-9]{0,10})(\.[0-9]{1,2})?$", _money)]
 """What a service may ask: of so few digits that a thousand times it, and more on top, is still `Money`."""

@@ -8,7 +8,7 @@ from gateway.railway import Call, NotFound, UpstreamFault
 from gateway.upstreams.client import ServiceClient
 from gateway.upstreams.shapes import Answer
 
-__all__ = ("User", "Users")
+__all__ = ("User", "UserSettings", "Users")
 
 
 @final
@@ -20,7 +20,16 @@ class User(Answer):
     is_active: bool
 
 
+@final
+class UserSettings(Answer):
+    """What somebody wants to see, and in which languages."""
+
+    languages: tuple[str, ...]
+    show_recommendations: bool
+
+
 _USER: Final = TypeAdapter(User)
+_SETTINGS: Final = TypeAdapter(UserSettings)
 
 
 @final
@@ -33,3 +42,7 @@ class Users:
     def fetch(self, user_id: str) -> Call[User, NotFound | UpstreamFault]:
         """Say who *user_id* is; `NotFound` if nobody is."""
         return self._client.get("users.fetch", ("users", user_id), answer=_USER, declared={404: NotFound})
+
+    def settings(self, user_id: str) -> Call[UserSettings, UpstreamFault]:
+        """Say what *user_id* wants to see; somebody unknown wants what most do."""
+        return self._client.get("users.settings", ("users", user_id, "settings"), answer=_SETTINGS)

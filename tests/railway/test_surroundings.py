@@ -20,6 +20,7 @@ from gateway.railway import (
     Run,
     StageSpan,
     Surroundings,
+    known,
     parallel,
     railway,
 )
@@ -99,6 +100,12 @@ async def test_a_call_ends_with_its_result(ear: Ear, world: World) -> None:
     await heard(ear, lambda run: run.stage("core", world.call("a"), world.call("b", TAKEN)))
 
     assert ear.outcomes == {"a": FINE, "b": TAKEN}
+
+
+async def test_what_is_known_is_not_heard_of_as_a_call(ear: Ear, world: World) -> None:
+    await heard(ear, lambda run: run.stage("core", world.call("a"), known("b", 7).map(str)))
+
+    assert ear.told == ["+core", "+a", "-a", "-core"]
 
 
 async def test_a_cancelled_call_ends_with_cancelled_error(ear: Ear, world: World) -> None:

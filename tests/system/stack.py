@@ -7,13 +7,13 @@ from typing import Final, TypeAlias
 
 import httpx
 
+from gateway.settings import SERVICES
 from tests.system.programs import Program
 
 __all__ = ("ORDER", "SERVICES", "Json", "Stack", "gateway", "mocks", "running")
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
 
-SERVICES: Final = ("user", "inventory", "payment", "fraud", "shipping", "pricing")
 ORDER: Final[Mapping[str, Json]] = {
     "user_id": "user-123",
     "product_id": "prod-456",

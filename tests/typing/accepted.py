@@ -34,6 +34,7 @@ from gateway.railway import (
     attempt_async,
     combine,
     combined,
+    known,
     parallel,
     railway,
     traverse,
@@ -227,6 +228,11 @@ async def optional(run: Run[NotFound | UpstreamFault | Aggregate], up: Upstreams
     assert_type(heard, User | None)
     assert_type(kept, User | int)
     same(assert_type(up.users.fetch("u").optional(), Call[User | Missing, Never]))
+
+
+def knowing(up: Upstreams, user: User | None) -> Call[User, NotFound | UpstreamFault]:
+    same(assert_type(known("users.fetch", 7), Call[int, Never]))
+    return up.users.fetch("u") if user is None else known("users.fetch", user)
 
 
 def results(

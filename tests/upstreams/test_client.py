@@ -84,6 +84,21 @@ async def test_query_names_may_be_repeated() -> None:
     assert request.url.raw_path == b"/api/things?author=a%26b&author=c%20d&limit=3"
 
 
+async def test_headers_of_a_call_are_sent_besides_those_of_every_call() -> None:
+    transport = Answering()
+    await client(transport).get("things.list", ("things",), headers={"X-Colour": "dark blue"}, answer=THING)
+    (request,) = transport.requests
+
+    assert request.headers["x-colour"] == "dark blue"
+    assert request.headers["host"] == "things.test"
+
+
+@pytest.mark.parametrize("value", ["", " a", "a ", "a\nb", "a\tb", "é"])
+def test_a_header_that_cannot_be_sent_is_refused_when_the_call_is_described(value: str) -> None:
+    with pytest.raises(ValueError, match="cannot be sent as X-Colour"):
+        _ = client(Answering()).get("things.list", ("things",), headers={"X-Colour": value}, answer=THING)
+
+
 async def test_a_redirect_is_not_followed() -> None:
     transport = Answering(httpx.Response(307, headers={"location": "http://elsewhere.test"}))
     await fetch(transport)

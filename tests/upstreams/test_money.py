@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from gateway.upstreams import Money, Rate
+from gateway.upstreams import Balance, Money, Rate
 
 MONEY: Final[TypeAdapter[Decimal]] = TypeAdapter(Money)
 RATE: Final[TypeAdapter[Decimal]] = TypeAdapter(Rate)
+BALANCE: Final[TypeAdapter[Decimal]] = TypeAdapter(Balance)
 
 LARGEST: Final = Decimal("999999999999999.99")
 
@@ -42,7 +43,7 @@ def test_what_a_checkout_computes_is_exact(amount: Decimal, quantity: int, rate:
 
 @given(st.floats() | st.integers() | st.booleans() | st.none())
 def test_no_number_is_money(value: object) -> None:
-    for adapter in (MONEY, RATE):
+    for adapter in (MONEY, RATE, BALANCE):
         with pytest.raises(ValidationError):
             adapter.validate_python(value)
         with pytest.raises(ValidationError):
@@ -62,7 +63,7 @@ def test_text_is_money_in_python_exactly_if_it_is_in_json(text: str) -> None:
             from_json = None
         return from_python, from_json
 
-    for adapter in (MONEY, RATE):
+    for adapter in (MONEY, RATE, BALANCE):
         from_python, from_json = reads(adapter)
 
         assert from_python == from_json
@@ -120,3 +121,28 @@ def test_money_is_a_string_with_a_pattern_in_a_schema() -> None:
 
 def test_money_stays_a_decimal_in_python() -> None:
     assert MONEY.dump_python(Decimal("1.5")) == Decimal("1.5")
+
+
+@given(amounts)
+def test_a_balance_is_written_with_two_decimals_on_either_side_of_zero(amount: Decimal) -> None:
+    for balance in (amount, -amount):
+        assert BALANCE.validate_json(BALANCE.dump_json(balance)) == balance
+    assert BALANCE.dump_json(amount) == MONEY.dump_json(amount)
+
+
+@pytest.mark.parametrize("zero", ["0", "-0", "-0.00"])
+def test_a_balance_of_nothing_has_no_sign(zero: str) -> None:
+    assert BALANCE.dump_json(BALANCE.validate_python(Decimal(zero))) == b'"0.00"'
+    assert BALANCE.dump_json(BALANCE.validate_json(f'"{zero}"')) == b'"0.00"'
+
+
+@pytest.mark.parametrize("text", ["", "-", "--1", "+1", "-01", "- 1", "-1.234", "1-", "-1000000000000000"])
+def test_a_balance_is_plain_digits_behind_a_minus_at_most(text: str) -> None:
+    with pytest.raises(ValidationError):
+        BALANCE.validate_python(text)
+
+
+@pytest.mark.parametrize("amount", ["-0.001", "NaN", "-NaN", "sNaN", "-Infinity", "-1E+15", "-1E+99"])
+def test_an_amount_that_is_not_exact_cents_is_no_balance(amount: str) -> None:
+    with pytest.raises(ValidationError):
+        BALANCE.validate_python(Decimal(amount))

@@ -1,12 +1,13 @@
 """Each service as the contract has it: what is asked, what is answered, what is refused."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import httpx
 import pytest
 import respx
+from pydantic_core import to_jsonable_python
 
 from gateway.railway import (
     BadAnswer,
@@ -18,38 +19,65 @@ from gateway.railway import (
     Invalid,
     NotFound,
     Ok,
+    Unauthorized,
 )
+from gateway.settings import SERVICES
 from gateway.upstreams import (
+    Account,
+    Compliance,
     Discount,
-    Fraud,
-    Inventory,
+    Engagement,
+    Friend,
+    Notification,
     Payment,
-    Payments,
-    Pricing,
+    Post,
     Quote,
     Risk,
+    RiskProfile,
     ServiceClient,
-    Shipping,
+    Session,
     Stock,
     Tax,
+    Transaction,
     Upstreams,
     User,
-    Users,
+    UserSettings,
 )
-from gateway.upstreams.shapes import Answer
+
+Json: TypeAlias = "Thing | Sequence[Json] | str | int | bool | None"
+Thing: TypeAlias = Mapping[str, Json]
 
 ADA = User(user_id="user-123", email="user@example.com", is_active=True)
 STOCK = Stock(product_id="prod-456", stock_level=100, available=True, unit_price=Decimal("49.99"))
 CARD = Payment(payment_id="pm-789", is_valid=True)
+BOB, CAROL = Friend(user_id="user-456"), Friend(user_id="user-789")
+SETTINGS = UserSettings(languages=("en", "de"), show_recommendations=True)
+POST = Post(post_id="post-201", author_id="user-456", language="en", text="First frost.")
+PROFILE = RiskProfile(account_id="acc-001", risk_level="Low")
 
-USER_JSON = {"user_id": "user-123", "email": "user@example.com", "is_active": True}
-STOCK_JSON = {"product_id": "prod-456", "stock_level": 100, "available": True, "unit_price": "49.99"}
-CARD_JSON = {"payment_id": "pm-789", "is_valid": True}
-RISK_JSON = {"is_safe": True, "risk_level": "Low"}
-QUOTE_JSON = {"carrier": "USPS", "rate": "12.99"}
-TAX_JSON = {"rate": "0.0825", "amount": "4.12"}
-DISCOUNT_JSON = {"code": "SAVE10", "amount": "5.00"}
-NO_DISCOUNT_JSON = {"code": None, "amount": "0.00"}
+USER_JSON: Thing = {"user_id": "user-123", "email": "user@example.com", "is_active": True}
+STOCK_JSON: Thing = {"product_id": "prod-456", "stock_level": 100, "available": True, "unit_price": "49.99"}
+CARD_JSON: Thing = {"payment_id": "pm-789", "is_valid": True}
+SETTINGS_JSON: Thing = {"languages": ["en", "de"], "show_recommendations": True}
+POST_JSON: Thing = {"post_id": "post-201", "author_id": "user-456", "language": "en", "text": "First frost."}
+NOTIFICATION_JSON: Thing = {
+    "notification_id": "notification-2",
+    "from_user_id": "user-456",
+    "text": "has posted",
+}
+ACCOUNT_JSON: Thing = {
+    "account_id": "acc-001",
+    "owner": "user-123",
+    "balance": "-25.00",
+    "currency": "USD",
+    "status": "frozen",
+}
+TRANSACTION_JSON: Thing = {"transfer_id": "pst-1", "amount": "25.00", "direction": "debit"}
+RISK_JSON: Thing = {"is_safe": True, "risk_level": "Low"}
+QUOTE_JSON: Thing = {"carrier": "USPS", "rate": "12.99"}
+TAX_JSON: Thing = {"rate": "0.0825", "amount": "4.12"}
+DISCOUNT_JSON: Thing = {"code": "SAVE10", "amount": "5.00"}
+NO_DISCOUNT_JSON: Thing = {"code": None, "amount": "0.00"}
 
 
 class Case(NamedTuple):
@@ -59,12 +87,13 @@ class Case(NamedTuple):
     method: str
     path: str
     sent: bytes
-    answered: Mapping[str, object]
-    value: Answer
+    answered: Json
+    value: object
 
 
 CASES = [
     Case("users.fetch", "GET", "/users/user-123", b"", USER_JSON, ADA),
+    Case("users.settings", "GET", "/users/user-123/settings", b"", SETTINGS_JSON, SETTINGS),
     Case("inventory.check", "GET", "/inventory/prod-456?quantity=2", b"", STOCK_JSON, STOCK),
     Case("payments.validate", "GET", "/payments/pm-789", b"", CARD_JSON, CARD),
     Case(
@@ -99,6 +128,97 @@ CASES = [
         DISCOUNT_JSON,
         Discount(code="SAVE10", amount=Decimal(5)),
     ),
+    Case(
+        "fraud.screen",
+        "POST",
+        "/screenings",
+        b'{"user_id":"user-123","product_id":"prod-456","stock_level":100}',
+        RISK_JSON,
+        Risk(is_safe=True, risk_level="Low"),
+    ),
+    Case(
+        "fraud.risk_profile",
+        "GET",
+        "/risk-profiles/acc-001",
+        b"",
+        {"account_id": "acc-001", "risk_level": "Low"},
+        PROFILE,
+    ),
+    Case(
+        "fraud.check_transfer",
+        "POST",
+        "/transfer-checks",
+        b'{"account_id":"acc-001","risk_level":"Low","amount":"25.00","recent_transactions":3}',
+        RISK_JSON,
+        Risk(is_safe=True, risk_level="Low"),
+    ),
+    Case(
+        "fraud.check_compliance",
+        "POST",
+        "/compliance-checks",
+        b'{"from_account":"acc-001","to_account":"acc-002","amount":"25.00"}',
+        {"is_compliant": True},
+        Compliance(is_compliant=True),
+    ),
+    Case("social.friends", "GET", "/friends/user-123", b"", [{"user_id": "user-456"}], (BOB,)),
+    Case(
+        "social.posts",
+        "GET",
+        "/posts?author=user-456&author=user-789&language=en&language=de",
+        b"",
+        [POST_JSON],
+        (POST,),
+    ),
+    Case(
+        "social.notifications",
+        "GET",
+        "/notifications?from=user-456&from=user-789",
+        b"",
+        [NOTIFICATION_JSON],
+        (Notification(notification_id="notification-2", from_user_id="user-456", text="has posted"),),
+    ),
+    Case(
+        "social.engagement",
+        "GET",
+        "/engagement?post_id=post-201&post_id=post-201",
+        b"",
+        {"post-201": {"likes": 7, "comments": 0}},
+        {"post-201": Engagement(likes=7, comments=0)},
+    ),
+    Case(
+        "social.recommendations",
+        "GET",
+        "/recommendations?user_id=user-123&language=en&language=de",
+        b"",
+        [POST_JSON],
+        (POST,),
+    ),
+    Case(
+        "accounts.fetch",
+        "GET",
+        "/accounts/acc-001",
+        b"",
+        ACCOUNT_JSON,
+        Account(
+            account_id="acc-001", owner="user-123", balance=Decimal(-25), currency="USD", status="frozen"
+        ),
+    ),
+    Case(
+        "accounts.history",
+        "GET",
+        "/accounts/acc-001/transactions",
+        b"",
+        [TRANSACTION_JSON],
+        (Transaction(transfer_id="pst-1", amount=Decimal(25), direction="debit"),),
+    ),
+    Case(
+        "auth.verify",
+        "GET",
+        "/sessions",
+        b"",
+        {"user_id": "user-123", "scopes": ["orders:write"]},
+        Session(user_id="user-123", scopes=("orders:write",)),
+    ),
 ]
 DECLARED: Mapping[str, Mapping[int, type[Fault]]] = {
     "users.fetch": {404: NotFound},
@@ -108,6 +228,19 @@ DECLARED: Mapping[str, Mapping[int, type[Fault]]] = {
     "shipping.quote": {422: Invalid},
     "pricing.tax": {},
     "pricing.discount": {404: NotFound, 409: Conflict},
+    "users.settings": {},
+    "fraud.screen": {403: Forbidden},
+    "fraud.risk_profile": {},
+    "fraud.check_transfer": {403: Forbidden},
+    "fraud.check_compliance": {403: Forbidden},
+    "social.friends": {},
+    "social.posts": {},
+    "social.notifications": {},
+    "social.engagement": {},
+    "social.recommendations": {},
+    "accounts.fetch": {404: NotFound},
+    "accounts.history": {},
+    "auth.verify": {401: Unauthorized},
 }
 
 
@@ -121,22 +254,14 @@ async def router() -> AsyncIterator[respx.MockRouter]:
 def up(router: respx.MockRouter) -> Upstreams:
     transport = httpx.MockTransport(router.async_handler)
 
-    def client(service: str) -> ServiceClient:
-        return ServiceClient(service, "http://mock.test", transport, timeout=1.0)
-
-    return Upstreams(
-        users=Users(client("users")),
-        inventory=Inventory(client("inventory")),
-        payments=Payments(client("payments")),
-        fraud=Fraud(client("fraud")),
-        shipping=Shipping(client("shipping")),
-        pricing=Pricing(client("pricing")),
+    return Upstreams.behind(
+        {name: ServiceClient(name, "http://mock.test", transport, timeout=1.0) for name in SERVICES}
     )
 
 
 @pytest.fixture
-def calls(up: Upstreams) -> dict[str, Call[Answer, Fault]]:
-    calls: list[Call[Answer, Fault]] = [
+def calls(up: Upstreams) -> dict[str, Call[object, Fault]]:
+    calls: list[Call[object, Fault]] = [
         up.users.fetch("user-123"),
         up.inventory.check("prod-456", 2),
         up.payments.validate("pm-789"),
@@ -144,6 +269,19 @@ def calls(up: Upstreams) -> dict[str, Call[Answer, Fault]]:
         up.shipping.quote("123 Main St", STOCK),
         up.pricing.tax(Decimal("49.9")),
         up.pricing.discount("SAVE10", Decimal("49.9")),
+        up.users.settings("user-123"),
+        up.fraud.screen(ADA, STOCK),
+        up.fraud.risk_profile("acc-001"),
+        up.fraud.check_transfer(PROFILE, Decimal(25), 3),
+        up.fraud.check_compliance("acc-001", "acc-002", Decimal(25)),
+        up.social.friends("user-123"),
+        up.social.posts((BOB, CAROL), SETTINGS),
+        up.social.notifications((BOB, CAROL)),
+        up.social.engagement((POST, POST)),
+        up.social.recommendations(ADA, SETTINGS),
+        up.accounts.fetch("acc-001"),
+        up.accounts.history("acc-001"),
+        up.auth.verify("token-user-123", "user-123"),
     ]
     return {call.name: call for call in calls}
 
@@ -152,27 +290,43 @@ def named(case: object) -> str:
     return case.call if isinstance(case, Case) else str(case)
 
 
+def spoilt(answer: Json) -> Iterator[Json]:
+    """Give *answer* without each of the fields of its things, and with each of them of another type."""
+    match answer:
+        case [thing]:
+            yield from ([spoilt_thing] for spoilt_thing in spoilt(thing))
+        case {"post-201": thing}:
+            yield from ({"post-201": spoilt_thing} for spoilt_thing in spoilt(thing))
+        case Mapping():
+            for field, value in answer.items():
+                rest = {name: kept for name, kept in answer.items() if name != field}
+                yield from (rest, {**rest, field: str(value) if isinstance(value, int) else 4})
+        case _:
+            raise AssertionError
+
+
 @pytest.mark.parametrize("case", CASES, ids=named)
 async def test_a_call_asks_and_understands_what_the_contract_says(
-    router: respx.MockRouter, calls: dict[str, Call[Answer, Fault]], case: Case
+    router: respx.MockRouter, calls: dict[str, Call[object, Fault]], case: Case
 ) -> None:
-    route = router.route(method=case.method, url=f"http://mock.test{case.path}").respond(json=case.answered)
+    route = router.route().respond(json=case.answered)
     result = await calls[case.call]
 
+    request = route.calls.last.request
     assert result == Ok(case.value)
-    assert route.calls.last.request.content == case.sent
+    assert (request.method, request.url.raw_path.decode()) == (case.method, case.path)
+    assert request.content == case.sent
 
 
 @pytest.mark.parametrize("case", CASES, ids=named)
 def test_an_answer_is_written_as_it_was_read(case: Case) -> None:
-    assert case.value.model_dump(mode="json") == case.answered
-    assert type(case.value).model_validate_json(case.value.model_dump_json()) == case.value
+    assert to_jsonable_python(case.value) == case.answered
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 422])
 @pytest.mark.parametrize("case", CASES, ids=named)
 async def test_a_call_is_refused_with_what_it_declares_and_nothing_else(
-    router: respx.MockRouter, calls: dict[str, Call[Answer, Fault]], case: Case, status: int
+    router: respx.MockRouter, calls: dict[str, Call[object, Fault]], case: Case, status: int
 ) -> None:
     problem = {"detail": "No way", "status": status}
     router.route().respond(status, json=problem, content_type="application/problem+json")
@@ -186,17 +340,14 @@ async def test_a_call_is_refused_with_what_it_declares_and_nothing_else(
 
 @pytest.mark.parametrize("case", CASES, ids=named)
 async def test_every_field_of_an_answer_is_needed_and_has_a_type(
-    router: respx.MockRouter, calls: dict[str, Call[Answer, Fault]], case: Case
+    router: respx.MockRouter, calls: dict[str, Call[object, Fault]], case: Case
 ) -> None:
-    for field, value in case.answered.items():
-        wrong: object = str(value) if isinstance(value, int) else 4
-        rest = {name: value for name, value in case.answered.items() if name != field}
-        for answered in (rest, {**rest, field: wrong}):
-            router.route().respond(json=answered)
-            result = await calls[case.call]
+    for answered in spoilt(case.answered):
+        router.route().respond(json=answered)
+        result = await calls[case.call]
 
-            assert isinstance(result, Err)
-            assert isinstance(result.error, BadAnswer)
+        assert isinstance(result, Err)
+        assert isinstance(result.error, BadAnswer)
 
 
 async def test_a_checkout_without_a_code_has_no_discount(router: respx.MockRouter, up: Upstreams) -> None:
