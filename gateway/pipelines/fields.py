@@ -1,11 +1,25 @@
 """What requests and answers are made of: strict JSON types with the contract's limits."""
 
+from decimal import Decimal
 from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-__all__ = ("Address", "Answer", "DiscountCode", "Id", "Quantity", "Request")
+from gateway.upstreams.money import Payable
 
+__all__ = (
+    "Address",
+    "Amount",
+    "Answer",
+    "Currency",
+    "DiscountCode",
+    "Id",
+    "Quantity",
+    "Reference",
+    "Request",
+)
+
+_MOST: Final = Decimal("1000000.00")
 _ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
 
@@ -28,7 +42,19 @@ def _not_blank(value: str) -> str:
     return value
 
 
+def _within_limits(value: Decimal) -> Decimal:
+    if not 0 < value <= _MOST:
+        msg = f"must be more than 0 and at most {_MOST}"
+        raise ValueError(msg)
+    return value
+
+
 Id: TypeAlias = Annotated[str, Field(pattern=_ID)]
 Address: TypeAlias = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_not_blank)]
 Quantity: TypeAlias = Annotated[int, Field(ge=1, le=1000)]
+Amount: TypeAlias = Annotated[
+    Payable, AfterValidator(_within_limits), Field(description="more than 0, at most 1000000.00")
+]
+Currency: TypeAlias = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Reference: TypeAlias = Annotated[str, Field(max_length=140)]
 DiscountCode: TypeAlias = Annotated[str, Field(max_length=64)]

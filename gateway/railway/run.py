@@ -65,13 +65,14 @@ class _Leaving(Leaving):
 @final
 @dataclass(eq=False, slots=True)
 class _Trip:
-    """How far a run of *pipeline* has come; *execution_id* is known from its commit on."""
+    """How far a run of *pipeline* has come."""
 
     pipeline: str
     is_over: bool = False
     is_left: bool = False
+    has_committed: bool = False
     stage: str | None = None
-    execution_id: str | None = None
+    made_up_id: str | None = None
     lacks: tuple[str, ...] = ()
     past: list[Recorded] = field(default_factory=list[Recorded])
 
@@ -96,8 +97,15 @@ class _Trip:
             msg = "a failure was caught on its way out of this run"
             raise RunMisused(msg)
 
+    @property
+    def execution_id(self) -> str:
+        if (given := SURROUNDINGS.get().execution_id) is not None:
+            return given
+        self.made_up_id = self.made_up_id or f"exe-{token_hex(16)}"
+        return self.made_up_id
+
     def refuse_to_fail(self, what: str) -> None:
-        if self.execution_id is not None:
+        if self.has_committed:
             msg = f"{what} after a commit, which is the point of no return"
             raise RunMisused(msg)
 
@@ -117,7 +125,7 @@ class _Trip:
             self.refuse_to_fail(f"{step.name}, which can fail, in stage {stage!r}")
         if step.keyed is None:
             return step
-        if self.execution_id is None:
+        if not self.has_committed:
             msg = f"{step.name} in stage {stage!r}: a best-effort write is made after a commit"
             raise RunMisused(msg)
         return step.keyed(key_of(self.execution_id, stage, place, step.name))
@@ -143,6 +151,11 @@ class Run(Generic[E_contra]):
 
     def __init__(self, trip: _Trip) -> None:
         self._trip = trip
+
+    @property
+    def execution_id(self) -> str:
+        """Give what this run's commit is known by: the same again if the run is made again after a crash."""
+        return self._trip.execution_id
 
     def fail(self, error: E_contra) -> NoReturn:
         """Leave the run with *error*."""
@@ -229,10 +242,9 @@ class Run(Generic[E_contra]):
             _refuse_what_stays(name, steps)
             if not _has_time(around):
                 trip.leave(Unavailable("There is too little time left to begin the commit", was_sent=False))
-            trip.execution_id = around.execution_id or f"exe-{token_hex(16)}"
-            of = Beginning(
-                trip.execution_id, trip.pipeline, name, intents(trip.execution_id, name, steps), (*trip.past,)
-            )
+            trip.has_committed = True
+            known_as = trip.execution_id
+            of = Beginning(known_as, trip.pipeline, name, intents(known_as, name, steps), (*trip.past,))
             result = await sheltered(commit(of, steps, order))
         finally:
             trip.stage = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Never, TypeAlias, TypeVar, final, overload
+from typing import Any, Generic, Never, TypeAlias, TypeVar, cast, final, overload
 
 from gateway.railway.call import Call, Missing, settled
 from gateway.railway.errors import Failure
@@ -14,6 +14,7 @@ __all__ = ("Step", "Undo", "Write", "WriteAttempt")
 
 T = TypeVar("T")
 U = TypeVar("U")
+D = TypeVar("D")
 E = TypeVar("E", bound=Failure)
 T_co = TypeVar("T_co", covariant=True)
 E_co = TypeVar("E_co", bound=Failure, covariant=True)
@@ -58,17 +59,25 @@ class Write(Generic[T_co, E_co]):
         """Change the value."""
         return Write(self.name, _mapped(self.attempt, change), self.arguments, self.undo)
 
-    def best_effort(self) -> Call[T_co | Missing, Never]:
+    @overload
+    def best_effort(self) -> Call[T_co | Missing, Never]: ...
+    @overload
+    def best_effort(self, default: D, /) -> Call[T_co | D, Never]: ...
+    def best_effort(self, *default: D) -> Call[T_co | D | Missing, Never]:
         """Make an optional call of it, for a stage after a commit: neither journalled nor undone.
 
         The stage gives it its key. Anywhere else it raises `RunMisused`; so does what the methods of `Call`
         make of it, which has lost the way to a key: shape the write instead.
         """
 
-        def keyed(key: Key) -> Call[T_co | Missing, Never]:
-            return Call(self.name, lambda: self.attempt(key)).optional()
+        def keyed(key: Key) -> Call[T_co | D | Missing, Never]:
+            # Sound: whichever the overload, `default` is what it says.
+            return cast(
+                "Call[T_co | D | Missing, Never]",
+                Call(self.name, lambda: self.attempt(key)).optional(*default),
+            )
 
-        async def unkeyed() -> Ok[T_co | Missing]:
+        async def unkeyed() -> Ok[T_co | D | Missing]:
             msg = f"{self.name} is made only by a stage after a commit, and as `best_effort` gave it"
             raise RunMisused(msg)
 

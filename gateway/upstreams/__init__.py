@@ -4,37 +4,51 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self, final
 
-from gateway.upstreams.accounts import Account, Accounts, Transaction
+from gateway.railway import Undo
+from gateway.upstreams.accounts import Account, AccountBalance, Accounts, Posting, Transaction
+from gateway.upstreams.analytics import Analytics, Event
 from gateway.upstreams.auth import Auth, Session
 from gateway.upstreams.client import ServiceClient
 from gateway.upstreams.fraud import Compliance, Fraud, Risk, RiskProfile
-from gateway.upstreams.inventory import Inventory, Stock
+from gateway.upstreams.inventory import Inventory, Reservation, Stock
 from gateway.upstreams.money import Balance, Money, Rate
-from gateway.upstreams.payments import Payment, Payments
+from gateway.upstreams.notifications import Notice, Notifications
+from gateway.upstreams.orders import Order, Orders
+from gateway.upstreams.payments import Payment, Payments, Transfer
 from gateway.upstreams.pricing import Discount, Pricing, Tax
 from gateway.upstreams.shipping import Quote, Shipping
 from gateway.upstreams.social import Engagement, Friend, Notification, Post, Social
+from gateway.upstreams.transfers import TransferTerms
 from gateway.upstreams.users import User, Users, UserSettings
 
 __all__ = (
     "Account",
+    "AccountBalance",
     "Accounts",
+    "Analytics",
     "Auth",
     "Balance",
     "Compliance",
     "Discount",
     "Engagement",
+    "Event",
     "Fraud",
     "Friend",
     "Inventory",
     "Money",
+    "Notice",
     "Notification",
+    "Notifications",
+    "Order",
+    "Orders",
     "Payment",
     "Payments",
     "Post",
+    "Posting",
     "Pricing",
     "Quote",
     "Rate",
+    "Reservation",
     "Risk",
     "RiskProfile",
     "ServiceClient",
@@ -44,6 +58,8 @@ __all__ = (
     "Stock",
     "Tax",
     "Transaction",
+    "Transfer",
+    "TransferTerms",
     "Upstreams",
     "User",
     "UserSettings",
@@ -65,6 +81,20 @@ class Upstreams:
     social: Social
     accounts: Accounts
     auth: Auth
+    orders: Orders
+    notifications: Notifications
+    analytics: Analytics
+
+    @property
+    def undos(self) -> Mapping[str, Undo]:
+        """Give what takes writes back, by name: all that is needed to undo one whose run is lost."""
+        undos = (
+            self.inventory.release,
+            self.payments.reverse_transfer,
+            self.accounts.reverse_posting,
+            self.orders.cancel,
+        )
+        return {undo.name: undo for undo in undos}
 
     @classmethod
     def behind(cls, clients: Mapping[str, ServiceClient]) -> Self:
@@ -79,4 +109,7 @@ class Upstreams:
             social=Social(clients["social"]),
             accounts=Accounts(clients["account"]),
             auth=Auth(clients["auth"]),
+            orders=Orders(clients["order"]),
+            notifications=Notifications(clients["notification"]),
+            analytics=Analytics(clients["analytics"]),
         )

@@ -4,12 +4,13 @@ from typing import Final, Literal, final
 
 from pydantic import TypeAdapter
 
-from gateway.railway import Call, NotFound, UpstreamFault
+from gateway.railway import Call, Conflict, NotFound, UpstreamFault, Write
 from gateway.upstreams.client import ServiceClient
 from gateway.upstreams.money import Balance, Money
 from gateway.upstreams.shapes import Answer
+from gateway.upstreams.transfers import TransferTerms
 
-__all__ = ("Account", "Accounts", "Transaction")
+__all__ = ("Account", "AccountBalance", "Accounts", "Posting", "Transaction")
 
 
 @final
@@ -32,7 +33,25 @@ class Transaction(Answer):
     direction: Literal["debit", "credit"]
 
 
+@final
+class AccountBalance(Answer):
+    """What is in an account."""
+
+    account_id: str
+    balance: Balance
+
+
+@final
+class Posting(Answer):
+    """What a posting has made of the two accounts."""
+
+    posting_id: str
+    from_account: AccountBalance
+    to_account: AccountBalance
+
+
 _ACCOUNT: Final = TypeAdapter(Account)
+_POSTING: Final = TypeAdapter(Posting)
 _HISTORY: Final = TypeAdapter(tuple[Transaction, ...])
 
 
@@ -42,6 +61,8 @@ class Accounts:
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
+        self.reverse_posting: Final = client.undo("accounts.reverse_posting", ("postings",))
+        """Make the posting that is the opposite of a write of `post`."""
 
     def fetch(self, account_id: str) -> Call[Account, NotFound | UpstreamFault]:
         """Say what is in *account_id*; `NotFound` if there is no such account."""
@@ -52,3 +73,17 @@ class Accounts:
     def history(self, account_id: str) -> Call[tuple[Transaction, ...], UpstreamFault]:
         """List the latest transactions of *account_id*; one that is unknown has none."""
         return self._client.get("accounts.history", ("accounts", account_id, "transactions"), answer=_HISTORY)
+
+    def post(self, terms: TransferTerms) -> Write[Posting, NotFound | Conflict | UpstreamFault]:
+        """Take from one account what the other is given, as *terms* say.
+
+        `NotFound` if either is unknown; `Conflict` if it is frozen, or there is too little in the first.
+        """
+        return self._client.write(
+            "accounts.post",
+            ("postings",),
+            terms,
+            answer=_POSTING,
+            undo=self.reverse_posting,
+            declared={404: NotFound, 409: Conflict},
+        )

@@ -23,7 +23,7 @@ from gateway.railway import (
 from gateway.upstreams.retry_after import seconds_from
 from gateway.upstreams.sentence import one_line
 
-__all__ = ("MAX_BYTES", "detail_of", "refusal", "value_of")
+__all__ = ("MAX_BYTES", "detail_of", "nothing_of", "refusal", "value_of")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Fault)
@@ -44,7 +44,7 @@ class _Problem(BaseModel):
 _PROBLEM: Final = TypeAdapter(_Problem)
 
 
-async def value_of(response: httpx.Response, answer: TypeAdapter[T]) -> Result[T, str]:
+async def value_of(answer: TypeAdapter[T], response: httpx.Response) -> Result[T, str]:
     """Give the value of an *answer*, or say why there is none.
 
     A `Content-Type` need not call it JSON: what it is shows when it is parsed. But it is not decoded from
@@ -61,6 +61,11 @@ async def value_of(response: httpx.Response, answer: TypeAdapter[T]) -> Result[T
             return failed
 
 
+async def nothing_of(_: httpx.Response) -> Result[None, str]:
+    """Give the value of an answer whose status says all."""
+    return Ok(None)
+
+
 async def detail_of(response: httpx.Response) -> str:
     """Give what a refusal says for its caller: one line, of 200 characters at most, or nothing.
 
@@ -69,7 +74,7 @@ async def detail_of(response: httpx.Response) -> str:
     media_type = response.headers.get("content-type", "").partition(";")[0]
     if not response.is_client_error or media_type.strip().lower() != "application/problem+json":
         return ""
-    return one_line((await value_of(response, _PROBLEM)).map(_detail).value_or(""), _DETAIL_LIMIT)
+    return one_line((await value_of(_PROBLEM, response)).map(_detail).value_or(""), _DETAIL_LIMIT)
 
 
 def _detail(problem: _Problem) -> str:

@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import Final, Generic, Never, TypeAlias, TypeVar, final, overload
+from typing import Any, Final, Generic, Never, TypeVar, final, overload
 
 import httpx
 from pydantic import BaseModel, TypeAdapter
@@ -22,15 +22,19 @@ from gateway.railway import (
     Call,
     Err,
     Fault,
+    Key,
     Ok,
     Result,
     TimedOut,
     Unavailable,
+    Undo,
     UpstreamFault,
+    Write,
 )
 from gateway.resilience.deadline import clipped
 from gateway.upstreams.address import Address, Query
-from gateway.upstreams.answer import detail_of, refusal, value_of
+from gateway.upstreams.answer import detail_of, nothing_of, refusal, value_of
+from gateway.upstreams.raised import RAISED, Raised, meaning_of, was_sent
 from gateway.upstreams.retry_after import seconds_from
 from gateway.upstreams.sentence import one_line
 
@@ -48,30 +52,6 @@ _NOTHING: Final[Mapping[int, Never]] = MappingProxyType({})
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _HEADER_VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
 
-_Raised: TypeAlias = httpx.HTTPError | httpx.InvalidURL | httpx.CookieConflict | httpx.StreamError | OSError
-
-_RAISED: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError, OSError)
-"""The roots of everything that a transport raises for want of an answer; anything else is a bug."""
-
-_MEANING: Final[Mapping[type[BaseException], type[UpstreamFault]]] = MappingProxyType(
-    {
-        OSError: Unavailable,
-        httpx.HTTPError: BadAnswer,
-        httpx.TransportError: Unavailable,
-        httpx.TimeoutException: TimedOut,
-        httpx.ConnectTimeout: Unavailable,
-        httpx.PoolTimeout: Unavailable,
-        httpx.InvalidURL: Unavailable,
-        httpx.CookieConflict: BadAnswer,
-        httpx.StreamError: BadAnswer,
-    }
-)
-"""What an exception means; one that is not named means what its nearest ancestor does.
-
-`httpx.RemoteProtocolError` is Unavailable like its ancestors: it is what httpcore raises when a server
-hangs up. `gateway.upstreams.transport` tells malformed HTTP apart, as `httpx.DecodingError`.
-"""
-
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -83,7 +63,7 @@ class _Question(Generic[T, E]):
     path: Sequence[str]
     query: Query
     body: BaseModel | None
-    answer: TypeAdapter[T]
+    read: Callable[[httpx.Response], Awaitable[Result[T, str]]]
     declared: Mapping[int, type[E]]
     headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False)
     """May be a secret: whoever shows a call must not show them."""
@@ -153,7 +133,9 @@ class ServiceClient:
         An empty segment, `.` or `..` is a `ValueError` when the call is made. *headers* are sent besides
         those of every call, and shown nowhere; one that cannot be sent is a `ValueError` at once.
         """
-        question = _Question(name, "GET", path, query, None, answer, declared, _sendable(headers))
+        question = _Question(
+            name, "GET", path, query, None, partial(value_of, answer), declared, _sendable(headers)
+        )
         return Call(name, partial(self._attempt, question))
 
     @overload
@@ -180,8 +162,48 @@ class ServiceClient:
         declared: Mapping[int, type[E]] = _NOTHING,
     ) -> Call[T, E | UpstreamFault]:
         """Describe a POST of *body* that changes nothing; otherwise as `get`."""
-        question = _Question(name, "POST", path, (), body, answer, declared)
+        question = _Question(name, "POST", path, (), body, partial(value_of, answer), declared)
         return Call(name, partial(self._attempt, question))
+
+    @overload
+    def write(
+        self, name: str, path: Sequence[str], body: BaseModel, *, answer: TypeAdapter[T], undo: Undo | None
+    ) -> Write[T, UpstreamFault]: ...
+    @overload
+    def write(
+        self,
+        name: str,
+        path: Sequence[str],
+        body: BaseModel,
+        *,
+        answer: TypeAdapter[T],
+        undo: Undo | None,
+        declared: Mapping[int, type[E]],
+    ) -> Write[T, E | UpstreamFault]: ...
+    def write(  # noqa: PLR0913 - all that a request is made of, most of it by keyword
+        self,
+        name: str,
+        path: Sequence[str],
+        body: BaseModel,
+        *,
+        answer: TypeAdapter[T],
+        undo: Undo | None,
+        declared: Mapping[int, type[E]] = _NOTHING,
+    ) -> Write[T, E | UpstreamFault]:
+        """Describe a POST of *body* that changes something, once for each `Idempotency-Key`.
+
+        A declared status says that nothing was changed. Without an *undo* it can only be made best effort.
+        """
+        question = _Question(name, "POST", path, (), body, partial(value_of, answer), declared)
+        return Write(name, partial(self._keyed, question), body.model_dump(mode="json"), undo)
+
+    def undo(self, name: str, path: Sequence[str]) -> Undo:
+        """Describe a DELETE of *path* and the key of the write to be undone; any 2xx says that it is."""
+
+        def attempt(key: Key) -> Coroutine[Any, Any, Result[None, UpstreamFault]]:
+            return self._attempt(_Question(name, "DELETE", (*path, key), (), None, nothing_of, _NOTHING))
+
+        return Undo(name, attempt)
 
     async def ping(self) -> bool:
         """Say whether anything below 500 comes from the service's `/health` within half a second."""
@@ -194,6 +216,13 @@ class ServiceClient:
             _log.debug("%s %s", type(error).__name__, one_line(str(error), _REASON_LIMIT))
             return False
         return response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def _keyed(
+        self, question: _Question[T, E], key: Key
+    ) -> Coroutine[Any, Any, Result[T, E | UpstreamFault]]:
+        return self._attempt(
+            replace(question, headers=(*question.headers, (b"idempotency-key", key.encode())))
+        )
 
     async def _attempt(self, question: _Question[T, E]) -> Result[T, E | UpstreamFault]:
         budget = clipped(self._timeout)
@@ -214,7 +243,7 @@ class ServiceClient:
                 return await self._meant(question, response)
             finally:
                 await response.aclose()
-        except _RAISED as error:
+        except RAISED as error:
             return self._raised(question.name, error, budget)
 
     def _request(self, question: _Question[T, E], budget: float) -> httpx.Request:
@@ -260,19 +289,19 @@ class ServiceClient:
                 return _failed(BadAnswer(self._unusable, source=name), reason)
 
     async def _value(self, question: _Question[T, E], response: httpx.Response) -> Result[T, BadAnswer]:
-        match await value_of(response, question.answer):
+        match await question.read(response):
             case Ok() as ok:
                 return ok
             case Err(reason):
                 return _failed(BadAnswer(self._unusable, source=question.name), reason)
 
-    def _raised(self, name: str, error: _Raised, budget: float) -> Err[UpstreamFault]:
+    def _raised(self, name: str, error: Raised, budget: float) -> Err[UpstreamFault]:
         reason = f"{type(error).__name__}: {error}"
-        kind = next(_MEANING[ancestor] for ancestor in type(error).__mro__ if ancestor in _MEANING)
+        kind = meaning_of(error)
         if kind is TimedOut:
             return _failed(TimedOut(self._late, source=name, budget=budget), reason)
         if kind is Unavailable:
-            return _failed(Unavailable(self._unavailable, source=name), reason)
+            return _failed(Unavailable(self._unavailable, source=name, was_sent=was_sent(error)), reason)
         return _failed(BadAnswer(self._unusable, source=name), reason)
 
 

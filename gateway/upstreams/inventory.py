@@ -1,15 +1,15 @@
 """The inventory service."""
 
-from typing import Annotated, Final, final
+from typing import Annotated, Final, Literal, final
 
 from pydantic import Field, TypeAdapter
 
-from gateway.railway import Call, Conflict, NotFound, UpstreamFault
+from gateway.railway import Call, Conflict, NotFound, UpstreamFault, Write
 from gateway.upstreams.client import ServiceClient
 from gateway.upstreams.money import Price
-from gateway.upstreams.shapes import Answer
+from gateway.upstreams.shapes import Answer, Body
 
-__all__ = ("Inventory", "Stock")
+__all__ = ("Inventory", "Reservation", "Stock")
 
 
 @final
@@ -22,7 +22,23 @@ class Stock(Answer):
     unit_price: Price
 
 
+@final
+class Reservation(Answer):
+    """So many of a product, put aside."""
+
+    reservation_id: str
+    is_reserved: Literal[True]
+    quantity: int
+
+
 _STOCK: Final = TypeAdapter(Stock)
+_RESERVATION: Final = TypeAdapter(Reservation)
+
+
+@final
+class _Wanted(Body):
+    product_id: str
+    quantity: int
 
 
 @final
@@ -31,6 +47,8 @@ class Inventory:
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
+        self.release: Final = client.undo("inventory.release", ("reservations",))
+        """Put back what a write of `reserve` has put aside."""
 
     def check(self, product_id: str, quantity: int = 1) -> Call[Stock, NotFound | Conflict | UpstreamFault]:
         """Say what there is of *product_id*; `NotFound` if it is unknown, `Conflict` if below *quantity*."""
@@ -39,5 +57,18 @@ class Inventory:
             ("inventory", product_id),
             query=(("quantity", quantity),),
             answer=_STOCK,
+            declared={404: NotFound, 409: Conflict},
+        )
+
+    def reserve(
+        self, product_id: str, quantity: int
+    ) -> Write[Reservation, NotFound | Conflict | UpstreamFault]:
+        """Put *quantity* of *product_id* aside; `NotFound` if it is unknown, `Conflict` if there are too few."""
+        return self._client.write(
+            "inventory.reserve",
+            ("reservations",),
+            _Wanted(product_id=product_id, quantity=quantity),
+            answer=_RESERVATION,
+            undo=self.release,
             declared={404: NotFound, 409: Conflict},
         )

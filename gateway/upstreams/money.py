@@ -9,7 +9,7 @@ from typing import Annotated, Final, TypeAlias, final
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
-__all__ = ("Balance", "Money", "Price", "Rate")
+__all__ = ("Balance", "Money", "Payable", "Price", "Rate")
 
 _EXACT: Final = Context(prec=28, traps=[Inexact, InvalidOperation])
 _CENT: Final = Decimal("0.01")
@@ -76,6 +76,9 @@ amount times a `Rate` is exact in Python's arithmetic of 28 digits.
 
 Balance: TypeAlias = Annotated[Decimal, _Written(r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,2})?$", _balance)]
 """What is in an account: as `Money`, but below zero where the account is overdrawn."""
+
+Payable: TypeAlias = Annotated[Decimal, _Written(r"^(0|[1-9][0-9]{0,6})(\.[0-9]{1,2})?$", _money)]
+"""What a caller may name: of at most seven digits before the point."""
 
 Price: TypeAlias = Annotated[Decimal, _Written(r"^(0|[1-9][0-9]{0,10})(\.[0-9]{1,2})?$", _money)]
 """What a service may ask: of so few digits that a thousand times it, and more on top, is still `Money`."""

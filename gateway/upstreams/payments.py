@@ -1,14 +1,15 @@
 """The payment service."""
 
-from typing import Final, final
+from typing import Final, Literal, final
 
 from pydantic import TypeAdapter
 
-from gateway.railway import Call, Invalid, NotFound, UpstreamFault
+from gateway.railway import Call, Invalid, NotFound, UpstreamFault, Write
 from gateway.upstreams.client import ServiceClient
 from gateway.upstreams.shapes import Answer
+from gateway.upstreams.transfers import TransferTerms
 
-__all__ = ("Payment", "Payments")
+__all__ = ("Payment", "Payments", "Transfer")
 
 
 @final
@@ -19,7 +20,16 @@ class Payment(Answer):
     is_valid: bool
 
 
+@final
+class Transfer(Answer):
+    """A transfer that was made."""
+
+    transfer_id: str
+    status: Literal["executed"]
+
+
 _PAYMENT: Final = TypeAdapter(Payment)
+_TRANSFER: Final = TypeAdapter(Transfer)
 
 
 @final
@@ -28,6 +38,8 @@ class Payments:
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
+        self.reverse_transfer: Final = client.undo("payments.reverse_transfer", ("transfers",))
+        """Take a write of `execute_transfer` back."""
 
     def validate(self, payment_id: str) -> Call[Payment, NotFound | Invalid | UpstreamFault]:
         """Say whether *payment_id* can pay; `NotFound` if it is unknown, `Invalid` if it has expired."""
@@ -36,4 +48,10 @@ class Payments:
             ("payments", payment_id),
             answer=_PAYMENT,
             declared={404: NotFound, 422: Invalid},
+        )
+
+    def execute_transfer(self, terms: TransferTerms) -> Write[Transfer, UpstreamFault]:
+        """Move money on *terms*; nobody has asked here whether the accounts can bear it."""
+        return self._client.write(
+            "payments.execute_transfer", ("transfers",), terms, answer=_TRANSFER, undo=self.reverse_transfer
         )

@@ -141,10 +141,14 @@ async def test_an_answer_that_is_none_is_an_error(
     assert type(fetch.error) is kind
 
 
-async def test_a_refused_connection_is_unavailable(transport: httpx.AsyncBaseTransport) -> None:
+async def test_a_refused_connection_is_unavailable_and_nothing_was_sent(
+    transport: httpx.AsyncBaseTransport,
+) -> None:
     fetch = await fetched(transport, f"http://127.0.0.1:{free_port()}")
 
-    assert fetch == Err(Unavailable("The users service is unavailable", source="users.fetch"))
+    assert fetch == Err(
+        Unavailable("The users service is unavailable", source="users.fetch", was_sent=False)
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""Orders: who buys what and whether it is safe, then the goods are put aside."""
+
+from typing import Literal, TypeAlias
+
+from gateway.pipelines.fields import Address, Answer, Id, Quantity, Request
+from gateway.railway import (
+    FAIL_FAST,
+    PARALLEL,
+    Aggregate,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Run,
+    Stuck,
+    UpstreamFault,
+    railway,
+)
+from gateway.upstreams import Money, Payment, Quote, Reservation, Risk, Stock, Upstreams, User
+
+__all__ = ("OrderError", "OrderRequest", "OrderResult", "orders")
+
+OrderError: TypeAlias = NotFound | Forbidden | Conflict | Invalid | UpstreamFault | Stuck | Aggregate
+
+
+class OrderRequest(Request):
+    """Who wants how many of what, paid how, and sent where."""
+
+    user_id: Id
+    product_id: Id
+    payment_id: Id
+    address: Address
+    quantity: Quantity = 1
+
+
+class OrderResult(Answer):
+    """The order as it stands."""
+
+    order_id: str
+    status: Literal["confirmed"]
+    user: User
+    inventory: Stock
+    payment: Payment
+    fraud_check: Risk
+    shipping: Quote
+    reservation: Reservation
+    total: Money
+
+
+@railway
+async def orders(run: Run[OrderError], order: OrderRequest, up: Upstreams) -> OrderResult:
+    """Gather the core data, verify payment and buyer, then put the goods aside while shipping is priced."""
+    user, stock = await run.stage(
+        "core data",
+        up.users.fetch(order.user_id),
+        up.inventory.check(order.product_id, order.quantity),
+        policy=FAIL_FAST,
+    )
+    payment, risk = await run.stage(
+        "verification",
+        up.payments.validate(order.payment_id),
+        up.fraud.screen(user, stock),
+    )
+    quote, reservation = await run.commit(
+        "fulfilment",
+        up.shipping.quote(order.address, stock),
+        up.inventory.reserve(order.product_id, order.quantity),
+        order=PARALLEL,
+    )
+    return OrderResult(
+        order_id=run.execution_id.replace("exe-", "ord-", 1),
+        status="confirmed",
+        user=user,
+        inventory=stock,
+        payment=payment,
+        fraud_check=risk,
+        shipping=quote,
+        reservation=reservation,
+        total=stock.unit_price * order.quantity + quote.rate,
+    )

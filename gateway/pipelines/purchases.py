@@ -1,0 +1,69 @@
+"""Purchases: somebody who can show who they are orders, and the world is told."""
+
+from typing import TypeAlias
+
+from pydantic import Field
+
+from gateway.pipelines.fields import Answer, Id, Quantity, Request, nulls
+from gateway.railway import (
+    FAIL_FAST,
+    PARALLEL,
+    Aggregate,
+    Conflict,
+    Forbidden,
+    NotFound,
+    Run,
+    Stuck,
+    Unauthorized,
+    UpstreamFault,
+    railway,
+)
+from gateway.upstreams import Event, Notice, Order, Stock, Upstreams, User
+
+__all__ = ("PurchaseError", "PurchaseRequest", "PurchaseResult", "purchases")
+
+PurchaseError: TypeAlias = Unauthorized | Forbidden | NotFound | Conflict | UpstreamFault | Stuck | Aggregate
+
+
+class PurchaseRequest(Request):
+    """Who wants how many of what."""
+
+    user_id: Id
+    product_id: Id
+    quantity: Quantity = 1
+
+
+class PurchaseResult(Answer):
+    """The order, and whether the world was told of it."""
+
+    order: Order
+    user: User
+    inventory: Stock
+    notification: Notice | None
+    analytics: Event | None
+    degraded: tuple[str, ...] = Field(default_factory=nulls, description="the fields that are missing")
+
+
+@railway
+async def purchases(
+    run: Run[PurchaseError], purchase: PurchaseRequest, token: str, up: Upstreams
+) -> PurchaseResult:
+    """Find out who it is, order while the stock is looked at, then tell buyer and statistics."""
+    _, user = await run.stage(
+        "identity",
+        up.auth.verify(token, purchase.user_id),
+        up.users.fetch(purchase.user_id),
+        policy=FAIL_FAST,
+    )
+    order, stock = await run.commit(
+        "order",
+        up.orders.create(purchase.user_id, purchase.product_id, purchase.quantity),
+        up.inventory.check(purchase.product_id, purchase.quantity),
+        order=PARALLEL,
+    )
+    notification, event = await run.stage(
+        "announce",
+        up.notifications.send(purchase.user_id, order.order_id).best_effort(None),
+        up.analytics.track("purchase", order.order_id).best_effort(None),
+    )
+    return PurchaseResult(order=order, user=user, inventory=stock, notification=notification, analytics=event)

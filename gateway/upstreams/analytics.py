@@ -1,0 +1,41 @@
+"""The analytics service."""
+
+from typing import Final, final
+
+from pydantic import TypeAdapter
+
+from gateway.railway import UpstreamFault, Write
+from gateway.upstreams.client import ServiceClient
+from gateway.upstreams.shapes import Answer, Body
+
+__all__ = ("Analytics", "Event")
+
+
+@final
+class Event(Answer):
+    """Something that was counted."""
+
+    event_id: str
+
+
+_EVENT: Final = TypeAdapter(Event)
+
+
+@final
+class _Tracked(Body):
+    event: str
+    order_id: str
+
+
+@final
+class Analytics:
+    """What is counted."""
+
+    def __init__(self, client: ServiceClient) -> None:
+        self._client = client
+
+    def track(self, event: str, order_id: str) -> Write[Event, UpstreamFault]:
+        """Count *event*, which befell the order *order_id*; it cannot be undone."""
+        return self._client.write(
+            "analytics.track", ("events",), _Tracked(event=event, order_id=order_id), answer=_EVENT, undo=None
+        )

@@ -1,0 +1,49 @@
+"""The order service."""
+
+from typing import Final, Literal, final
+
+from pydantic import TypeAdapter
+
+from gateway.railway import UpstreamFault, Write
+from gateway.upstreams.client import ServiceClient
+from gateway.upstreams.shapes import Answer, Body
+
+__all__ = ("Order", "Orders")
+
+
+@final
+class Order(Answer):
+    """An order that was taken."""
+
+    order_id: str
+    status: Literal["created"]
+
+
+_ORDER: Final = TypeAdapter(Order)
+
+
+@final
+class _Ordered(Body):
+    user_id: str
+    product_id: str
+    quantity: int
+
+
+@final
+class Orders:
+    """Who has ordered what."""
+
+    def __init__(self, client: ServiceClient) -> None:
+        self._client = client
+        self.cancel: Final = client.undo("orders.cancel", ("orders",))
+        """Cancel what a write of `create` has ordered."""
+
+    def create(self, user_id: str, product_id: str, quantity: int) -> Write[Order, UpstreamFault]:
+        """Order *quantity* of *product_id* for *user_id*; nobody asks here whether they exist."""
+        return self._client.write(
+            "orders.create",
+            ("orders",),
+            _Ordered(user_id=user_id, product_id=product_id, quantity=quantity),
+            answer=_ORDER,
+            undo=self.cancel,
+        )
