@@ -1,10 +1,11 @@
 """What requests and answers are made of: strict JSON types with the contract's limits."""
 
+from collections.abc import Mapping
 from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-__all__ = ("Address", "Answer", "DiscountCode", "Id", "Quantity", "Request")
+__all__ = ("Address", "Answer", "DiscountCode", "Id", "Quantity", "Request", "nulls")
 
 _ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
@@ -16,9 +17,14 @@ class Request(BaseModel):
 
 
 class Answer(BaseModel):
-    """An answer's body, made by a pipeline."""
+    """An answer's body, made by a pipeline: every field of it is always there."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
+
+def nulls(fields: Mapping[str, object]) -> tuple[str, ...]:
+    """Name those of *fields* that are null: makes `degraded`, an answer's last field, of those before it."""
+    return tuple(name for name, value in fields.items() if value is None)
 
 
 def _not_blank(value: str) -> str:
