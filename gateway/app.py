@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 from fastapi import FastAPI
 
-from gateway.api import checkout, ops
+from gateway.api import checkout, feed, ops
 from gateway.api.application import application
 from gateway.api.health import Readiness
 from gateway.api.route import Serving
@@ -78,6 +78,7 @@ def _wired(
             on_trace=on_trace,
         ),
         checkout.router(up),
+        feed.router(up),
         ops.router(readiness),
         cors_origins=settings.cors_origins,
         lifespan=lifespan,

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -10,8 +9,8 @@ import pytest_asyncio
 from typing_extensions import override
 
 from gateway.app import create_app
-from gateway.settings import SERVICES, Settings
-from mock_services.catalogue import create_service
+from gateway.settings import Settings
+from tests.in_process import InProcess
 
 ORDER = {
     "user_id": "user-123",
@@ -19,25 +18,6 @@ ORDER = {
     "payment_id": "pm-789",
     "address": "123 Main St",
 }
-
-
-class InProcess(httpx.AsyncBaseTransport):
-    """Reaches each mock service by the port that it would listen on."""
-
-    def __init__(self) -> None:
-        urls = Settings().urls
-        self._services = {
-            urlsplit(urls[name]).port: httpx.ASGITransport(create_service(name)) for name in SERVICES
-        }
-        self.is_closed = False
-
-    @override
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._services[request.url.port].handle_async_request(request)
-
-    @override
-    async def aclose(self) -> None:
-        self.is_closed = True
 
 
 class Absurd(InProcess):
@@ -141,7 +121,13 @@ async def test_without_arguments_it_is_the_environments_gateway_on_the_real_netw
 async def test_every_operation_of_the_documentation_is_there(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
 
-    assert sorted(document["paths"]) == ["/checkout", "/health/live", "/health/ready", "/problems/{code}"]
+    assert sorted(document["paths"]) == [
+        "/checkout",
+        "/feed/{user_id}",
+        "/health/live",
+        "/health/ready",
+        "/problems/{code}",
+    ]
     assert sorted(document["paths"]["/checkout"]["post"]["responses"]) == [
         "200", "207", "400", "403", "404", "408", "409", "413", "415", "422", "500", "502", "503", "504",
     ]  # fmt: skip

@@ -1,5 +1,6 @@
 """What requests and answers are made of: strict JSON types with the contract's limits."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Final, TypeAlias
 
@@ -17,6 +18,7 @@ __all__ = (
     "Quantity",
     "Reference",
     "Request",
+    "nulls",
 )
 
 _MOST: Final = Decimal("1000000.00")
@@ -30,9 +32,14 @@ class Request(BaseModel):
 
 
 class Answer(BaseModel):
-    """An answer's body, made by a pipeline."""
+    """An answer's body, made by a pipeline: every field of it is always there."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
+
+def nulls(fields: Mapping[str, object]) -> tuple[str, ...]:
+    """Name those of *fields* that are null: makes `degraded`, an answer's last field, of those before it."""
+    return tuple(name for name, value in fields.items() if value is None)
 
 
 def _not_blank(value: str) -> str:

@@ -146,9 +146,7 @@ async def test_a_refused_connection_is_unavailable_and_nothing_was_sent(
 ) -> None:
     fetch = await fetched(transport, f"http://127.0.0.1:{free_port()}")
 
-    assert fetch == Err(
-        Unavailable("The users service is unavailable", source="users.fetch", was_sent=False)
-    )
+    assert fetch == Err(Unavailable("The users service is unavailable", source="users.fetch", was_sent=False))
 
 
 @pytest.mark.parametrize(
