@@ -63,7 +63,7 @@ class Inventory:
     def reserve(
         self, product_id: str, quantity: int
     ) -> Write[Reservation, NotFound | Conflict | UpstreamFault]:
-        """Put *quantity* of *product_id* aside; `NotFound` if it is unknown, `Conflict` if there are too few."""
+        """Put *quantity* of *product_id* aside: `NotFound` if it is unknown, `Conflict` if too few."""
         return self._client.write(
             "inventory.reserve",
             ("reservations",),
