@@ -20,7 +20,11 @@ COPY pyproject.toml constraints.txt ./
 RUN /opt/locust/bin/pip install --no-cache-dir --constraint constraints.txt locust \
     && /opt/locust/bin/pip uninstall --yes --quiet pip
 
-FROM python:3.13-slim AS load
+# The base without its pip: nothing is installed where something runs.
+FROM python:3.13-slim AS runtime
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.13/site-packages/pip*
+
+FROM runtime AS load
 COPY --from=build-load /opt/locust /opt/locust
 COPY locustfile.py /load/locustfile.py
 WORKDIR /load
@@ -28,7 +32,7 @@ USER 65532:65532
 EXPOSE 8089
 ENTRYPOINT ["/opt/locust/bin/locust"]
 
-FROM python:3.13-slim
+FROM runtime
 LABEL org.opencontainers.image.title="fanout-gateway" org.opencontainers.image.licenses="MIT"
 COPY --from=build /opt/gateway /opt/gateway
 ENV PATH=/opt/gateway/bin:$PATH \

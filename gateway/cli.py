@@ -30,8 +30,9 @@ _DEMO: Final = """\
 Play a checkout that succeeds and seventeen that fail, each in its own way, over real HTTP, and check each
 answer, and the calls that were made for it, against what the contract says.
 
-Mock services that run are used, and keep their state and faults; if none do, the demo starts some, which
-end with it. Services that are dead, hang or talk garbage are its own. GATEWAY_* variables change nothing.
+Mock services that run are used, and keep their state, faults and latencies; if none do, the demo starts some,
+which end with it and are as slow as the contract says, so that times mean something. Services that are dead,
+hang or talk garbage are its own. GATEWAY_* variables and MOCK_LATENCY_SCALE change nothing.
 
 Exit code: 0 if all came out as the contract says; 1 if something did not, which is then explained, or if
 the mock services cannot be started.

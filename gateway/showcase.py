@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -30,13 +31,15 @@ class MocksFailedError(Exception):
 
 
 @asynccontextmanager
-async def mock_services(port: int) -> AsyncGenerator[str]:
+async def mock_services(port: int, latency_scale: float | None = None) -> AsyncGenerator[str]:
     """Run all mock services beside this process, on *port* and those after it; enter once they answer.
 
     Gives the line in which they say where they are; raises `MocksFailedError` if they end instead. They end
-    with this process, even if it is killed: their standard input closes then.
+    with this process, even if it is killed: their standard input closes then. Their latencies are those of
+    the contract times *latency_scale*, if given, else times MOCK_LATENCY_SCALE in the environment.
     """
-    with _started(port) as process:
+    scale = {} if latency_scale is None else {"MOCK_LATENCY_SCALE": str(latency_scale)}
+    with _started(port, {**os.environ, **scale}) as process:
         said = await asyncio.to_thread(cast("IO[str]", process.stdout).readline)
         if not said:
             raise MocksFailedError
@@ -60,6 +63,8 @@ def _curl(url: str) -> str:
     return f"curl -i {url}/checkout -H 'Content-Type: application/json' -d {data}"
 
 
-def _started(port: int) -> subprocess.Popen[str]:
+def _started(port: int, environment: Mapping[str, str]) -> subprocess.Popen[str]:
     program = (sys.executable, "-m", "mock_services", "all", "--base-port", str(port), "--exit-with-stdin")
-    return subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - a program of our own, and no shell
+    return subprocess.Popen(  # noqa: S603 - a program of our own, and no shell
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )

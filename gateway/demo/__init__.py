@@ -1,5 +1,6 @@
-"""`gateway demo`: every scenario of a checkout, played for real and held against what the contract says.
+"""`gateway demo`: every scenario, played for real and held against what the contract says.
 
-`scenarios` says what is played and what must come of it, as `answer` and `outcome` put it; `mocks` and
-`broken` are the services behind the gateway, `runner` plays, `report` prints, and `command` is all of it.
+`scenario` says what one is, `checkout` has those of that pipeline and `scenarios` all there are; `answer` is
+what the gateway says, `outcome` what came of a scenario. `mocks` and `broken` are the services behind the
+gateway, `runner` plays, `report` prints, and `command` is all of it.
 """

@@ -19,12 +19,13 @@ _PATIENCE: Final = 1.0
 async def mocks_from(port: int) -> AsyncGenerator[bool]:
     """Have mock services on *port* and those after it; give whether they ran before.
 
-    Those that did are left to run. Raises `MocksFailedError` if it has to start some and cannot.
+    Those that did are left to run, as they are; others have the latencies of the contract, so that times mean
+    something. Raises `MocksFailedError` if it has to start some and cannot.
     """
     if await _run_from(port):
         yield True
     else:
-        async with mock_services(port):
+        async with mock_services(port, latency_scale=1):
             yield False
 
 

@@ -1,13 +1,16 @@
 """What came of a scenario, and how that differs from what had to come."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias, final
 
-from gateway.demo.answer import Answer, Problem
-from gateway.demo.scenarios import CALLS, Calls, Scenario
+from pydantic import JsonValue
 
-__all__ = ("Difference", "Fact", "Outcome")
+from gateway.demo.answer import Answer, NoAnswer, Problem
+from gateway.demo.scenario import Calls, Scenario
+
+__all__ = ("Difference", "Fact", "Outcome", "Record")
 
 Fact: TypeAlias = int | str | tuple[str, ...] | tuple[Problem, ...] | None
 
@@ -25,23 +28,26 @@ class Difference(NamedTuple):
 
 @final
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was answered, and the calls *made* for it, some of them *cancelled*.
+class Record:
+    """The calls that were *made*, some of them *cancelled*.
 
-    It took *seconds*; *sequential* is how many the calls would have taken one after the other.
+    The request took *seconds*; its calls would have taken *sequential* one after the other.
     """
 
-    scenario: Scenario
-    answer: Answer
     made: Calls
     cancelled: Calls
     seconds: float
     sequential: float
 
-    @property
-    def never_made(self) -> Calls:
-        """Name the calls of a checkout that were not made."""
-        return _others(self.made)
+
+@final
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was answered, and what was done for it, if the gateway told."""
+
+    scenario: Scenario
+    answer: Answer | NoAnswer
+    record: Record | None
 
     @property
     def is_right(self) -> bool:
@@ -51,18 +57,34 @@ class Outcome:
     @property
     def differences(self) -> Sequence[Difference]:
         """Say what is not."""
-        due, said = self.scenario.answer, self.answer
-        facts = (
-            Difference("status", due.status, said.status),
-            Difference("code", due.code, said.code),
-            Difference("errors", due.errors, said.errors),
-            Difference("total", due.total, said.total),
-            Difference("calls made", self.scenario.calls, self.made),
-            Difference("calls cancelled", _NO_CALLS, self.cancelled),
-            Difference("calls never made", _others(self.scenario.calls), self.never_made),
-        )
+        facts = (*_said(self.scenario.answer, self.answer), *_done(self.scenario, self.record))
         return [fact for fact in facts if fact.expected != fact.came]
 
 
-def _others(calls: Calls) -> Calls:
-    return tuple(name for name in CALLS if name not in calls)
+def _said(due: Answer, came: Answer | NoAnswer) -> Iterator[Difference]:
+    if isinstance(came, NoAnswer):
+        yield Difference("answer", "one of the gateway's", str(came))
+        return
+    yield Difference("status", due.status, came.status)
+    yield Difference("code", due.code, came.code)
+    yield Difference("errors", due.errors, came.errors)
+    for name in due.fields:
+        yield Difference(name, _json(due.fields, name), _json(came.fields, name))
+    for name, value in due.headers.items():
+        yield Difference(name, value, came.headers.get(name))
+
+
+def _done(scenario: Scenario, record: Record | None) -> Iterator[Difference]:
+    if record is None:
+        yield Difference("record of the calls", "one", None)
+        return
+    cut_short = tuple(name for name in record.cancelled if name not in scenario.cancellable)
+    without = scenario.pipeline.without
+    yield Difference("calls made", scenario.calls, record.made)
+    yield Difference("calls cancelled", _NO_CALLS, cut_short)
+    yield Difference("calls never made", without(scenario.calls), without(record.made))
+
+
+def _json(fields: Mapping[str, JsonValue], name: str) -> str | None:
+    """Write a field in the one way in which different values differ: in Python, 1 equals true."""
+    return json.dumps(fields[name], sort_keys=True) if name in fields else None

@@ -1,6 +1,7 @@
 """What the demo prints: a row for each scenario, and why a wrong one is wrong."""
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Final
 
 from rich import box
@@ -8,42 +9,52 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gateway.demo.answer import NoAnswer
 from gateway.demo.outcome import Fact, Outcome
-from gateway.demo.scenarios import CALLS, STAGES
+from gateway.demo.scenario import Pipeline
 
 __all__ = ("report",)
 
 _TABLE_WIDTH: Final = 78
 """Columns of a terminal in which the table can be read."""
 
-_CALLS: Final = "calls\nmade\ncancelled\nnever"
-_LEGEND: Final = f"a checkout makes {len(CALLS)} calls: {'; then '.join(map(', '.join, STAGES))}"
+_UNKNOWN: Final = "-"
+_KEY: Final = (
+    "calls: made/cancelled/never made\n"
+    "in turn: ms that the same calls take one after the other, if there are several"
+)
 
 
 def report(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """Print *outcomes*, as a table where there is room for one."""
-    console.print(_LEGEND, end="\n\n")
-    console.print(_table(outcomes) if console.width >= _TABLE_WIDTH else _list(outcomes))
-    for outcome in outcomes:
-        if outcome.answer.total is not None:
-            console.print(_pace(outcome))
+    """Print *outcomes*, pipeline by pipeline, as tables where there is room for them."""
+    show = _table if console.width >= _TABLE_WIDTH else _list
+    for pipeline, played in groupby(outcomes, key=lambda outcome: outcome.scenario.pipeline):
+        console.print(_legend(pipeline), end="\n\n")
+        console.print(show(played))
+        console.print()
+    console.print(_KEY)
     wrong = [outcome for outcome in outcomes if not outcome.is_right]
     for outcome in wrong:
         console.print(_explanation(outcome))
     console.print(_summary(len(outcomes), len(wrong)))
 
 
+def _legend(pipeline: Pipeline) -> str:
+    stages = "; then ".join(map(", ".join, pipeline.stages))
+    return f"{pipeline.name} makes up to {len(pipeline.calls)} calls: {stages}"
+
+
 def _table(outcomes: Iterable[Outcome]) -> Table:
     table = Table("", "scenario", box=box.SIMPLE_HEAD, show_edge=False, padding=0)
-    for header in ("status", "code", "source"):
+    for header in ("status and code", "source"):
         table.add_column(header, no_wrap=True)
-    table.add_column(_CALLS, justify="right", no_wrap=True)
-    table.add_column("ms", justify="right", no_wrap=True)
+    for header in ("calls", "ms", "in\nturn"):
+        table.add_column(header, justify="right", no_wrap=True)
     for outcome in outcomes:
-        statuses, codes, abouts = ("\n".join(cells) for cells in zip(*_answer(outcome), strict=True))
-        calls = f"{len(outcome.made)} / {len(outcome.cancelled)} / {len(outcome.never_made)}"
-        name = outcome.scenario.name
-        table.add_row(_verdict(outcome), name, statuses, codes, abouts, calls, _milliseconds(outcome.seconds))
+        codes, abouts = ("\n".join(cells) for cells in zip(*_answer(outcome), strict=True))
+        table.add_row(
+            _verdict(outcome), outcome.scenario.name, codes, abouts, _calls(outcome), *_times(outcome)
+        )
     return table
 
 
@@ -56,31 +67,40 @@ def _list(outcomes: Iterable[Outcome]) -> Table:
 
 def _in_words(outcome: Outcome) -> str:
     said = "; ".join(" ".join(cells).rstrip() for cells in _answer(outcome))
-    return (
-        f"{outcome.scenario.name}: {said}; calls: {len(outcome.made)} made, "
-        f"{len(outcome.cancelled)} cancelled, {len(outcome.never_made)} never made; "
-        f"{_milliseconds(outcome.seconds)} ms"
-    )
+    took, in_turn = _times(outcome)
+    return f"{outcome.scenario.name}: {said}; calls: {_calls(outcome)}; {took} ms, in turn {in_turn}"
 
 
 def _verdict(outcome: Outcome) -> Text:
     return Text("right", "green") if outcome.is_right else Text("WRONG", "bold red")
 
 
-def _answer(outcome: Outcome) -> Sequence[tuple[str, str, str]]:
-    """Give status, code and what it is about, of the answer, then of each error if there are several."""
+def _answer(outcome: Outcome) -> Sequence[tuple[str, str]]:
+    """Give what was answered and what it is about, then the same of each error if there are several."""
     answer = outcome.answer
-    errors = [(str(error.status), error.code, error.about) for error in answer.errors]
+    if isinstance(answer, NoAnswer):
+        return [(str(answer.status or _UNKNOWN), "")]
+    errors = [(f"{error.status} {error.code}", error.about) for error in answer.errors]
     if len(errors) == 1:
         return errors
-    return [(str(answer.status), answer.code, ""), *errors]
+    return [(f"{answer.status} {answer.code}".rstrip(), ""), *errors]
 
 
-def _pace(outcome: Outcome) -> str:
-    return (
-        f"\n{outcome.scenario.name}: {_milliseconds(outcome.seconds)} ms; its calls one after the other: "
-        f"{_milliseconds(outcome.sequential)} ms, {outcome.sequential / outcome.seconds:.1f} times as long"
-    )
+def _calls(outcome: Outcome) -> str:
+    record = outcome.record
+    if record is None:
+        return _UNKNOWN
+    never = outcome.scenario.pipeline.without(record.made)
+    return f"{len(record.made)}/{len(record.cancelled)}/{len(never)}"
+
+
+def _times(outcome: Outcome) -> tuple[str, str]:
+    """Give the milliseconds that it took, and those of its calls one after the other."""
+    record = outcome.record
+    if record is None:
+        return _UNKNOWN, _UNKNOWN
+    compared = len(record.made) > 1
+    return _milliseconds(record.seconds), _milliseconds(record.sequential) if compared else _UNKNOWN
 
 
 def _explanation(outcome: Outcome) -> RenderableType:

@@ -1,21 +1,26 @@
 """The gateway in this process, over real HTTP to its services, and the one who plays scenarios on it."""
 
-from collections.abc import Mapping
-from typing import Final, final
+from collections.abc import Callable, Mapping
+from typing import TypeAlias, final
 
 import httpx
+from starlette.applications import Starlette
 
 from gateway.app import create_app
-from gateway.demo.answer import read
+from gateway.demo.answer import Answer, NoAnswer, read
 from gateway.demo.broken import Breakage
-from gateway.demo.outcome import Outcome
-from gateway.demo.scenarios import Scenario
+from gateway.demo.outcome import Outcome, Record
+from gateway.demo.scenario import Request, Scenario
 from gateway.settings import Settings
 from gateway.telemetry.trace import Trace
 
-__all__ = ("Runner",)
+__all__ = ("MakeApp", "Runner")
 
-_HEADERS: Final[Mapping[str, str]] = {"Content-Type": "application/json"}
+MakeApp: TypeAlias = Callable[
+    [Settings, httpx.AsyncBaseTransport, Callable[[str, Trace], None]],
+    Starlette,
+]
+"""Makes a gateway; the last argument is to hear what each request did."""
 
 
 @final
@@ -27,32 +32,47 @@ class Runner:
     """
 
     def __init__(
-        self, mocks_port: int, broken: Mapping[Breakage, str], transport: httpx.AsyncBaseTransport
+        self,
+        mocks_port: int,
+        broken: Mapping[Breakage, str],
+        transport: httpx.AsyncBaseTransport,
+        make_app: MakeApp = create_app,
     ) -> None:
         self._settings = Settings.model_construct().on_this_machine(mocks_port)
         self._broken = broken
         self._transport = transport
+        self._make_app = make_app
 
     async def play(self, scenario: Scenario) -> Outcome:
         """Make the scenario's request; tell what came of it."""
-        heard = list[tuple[Trace, float]]()
-        app = create_app(
+        heard = list[Record]()
+        app = self._make_app(
             self._with_broken(scenario),
             self._transport,
-            on_trace=lambda _, trace: heard.append((trace, trace.wall)),
+            lambda _, trace: heard.append(_record(trace)),
         )
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
-            said = await client.post("http://gateway/checkout", content=scenario.request, headers=_HEADERS)
-        ((trace, seconds),) = heard
-        return Outcome(
-            scenario,
-            read(said.status_code, said.content),
-            made=tuple(call.name for call in trace.calls),
-            cancelled=tuple(call.name for call in trace.calls if call.verdict == "cancelled"),
-            seconds=seconds,
-            sequential=trace.sequential,
-        )
+        answer = await _asked(app, scenario.request)
+        return Outcome(scenario, answer, next(iter(heard), None))
 
     def _with_broken(self, scenario: Scenario) -> Settings:
         urls = {f"{service}_url": self._broken[how] for service, how in scenario.broken.items()}
         return self._settings.model_copy(update=urls)
+
+
+async def _asked(app: Starlette, request: Request) -> Answer | NoAnswer:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://gateway", headers=request.headers
+    ) as client:
+        try:
+            return read(await client.request(request.method, request.path, content=request.body))
+        except Exception as error:  # noqa: BLE001 - the other scenarios are played, whatever this one meets
+            return NoAnswer(f"the gateway raised {error!r}")
+
+
+def _record(trace: Trace) -> Record:
+    return Record(
+        made=tuple(call.name for call in trace.calls),
+        cancelled=tuple(call.name for call in trace.calls if call.verdict == "cancelled"),
+        seconds=trace.wall,
+        sequential=trace.sequential,
+    )

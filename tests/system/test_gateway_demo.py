@@ -33,6 +33,13 @@ def put_fault(url: str, **fault: Json) -> None:
     httpx.put(f"{url}/_mock/faults", json=[fault]).raise_for_status()
 
 
+def times_of_success(ended: Ended) -> tuple[int, int]:
+    """Give the milliseconds that it took, and those of its calls one after the other."""
+    (row,) = (line for line in ended.out.splitlines() if line.startswith("right success "))
+    took, in_turn = row.split()[-2:]
+    return int(took), int(in_turn)
+
+
 def is_at(port: int) -> bool:
     return answers(f"http://127.0.0.1:{port}/health")
 
@@ -40,7 +47,7 @@ def is_at(port: int) -> bool:
 def test_with_mocks_of_its_own_every_scenario_is_right_and_they_are_gone_afterwards() -> None:
     port = free_ports(12)
 
-    ended = played(port)
+    ended = played(port, COLUMNS="80")
 
     assert (ended.code, ended.err) == (0, "")
     assert f"http://127.0.0.1:{port} on, started for the demo\n" in ended.out
@@ -49,7 +56,15 @@ def test_with_mocks_of_its_own_every_scenario_is_right_and_they_are_gone_afterwa
     ]
     assert f"all {len(SCENARIOS)} scenarios came out as the contract says\n" in ended.out
     assert "\x1b" not in ended.out
+    assert max(map(len, ended.out.splitlines())) <= 80
     assert not is_at(port)
+
+
+def test_its_own_mocks_are_as_slow_as_the_contract_says_whatever_the_environment_says() -> None:
+    took, in_turn = times_of_success(played(free_ports(12), MOCK_LATENCY_SCALE="0"))
+
+    assert 50 + 40 + 20 <= took < in_turn
+    assert in_turn >= 50 + 50 + 50 + 30 + 40 + 20 + 20
 
 
 def test_mocks_that_run_are_used_and_keep_their_state_and_faults(services: Mapping[str, str]) -> None:
@@ -122,5 +137,6 @@ def test_its_help_says_what_it_does_to_whose_mocks_and_how_it_ends() -> None:
         ended = program.wait()
 
     assert ended.code == 0
-    assert "keep their state and faults" in ended.out
+    assert "keep their state, faults and latencies" in ended.out
+    assert "MOCK_LATENCY_SCALE change nothing" in ended.out
     assert "Exit code: 0" in ended.out
