@@ -8,10 +8,15 @@ from contextlib import asynccontextmanager
 import httpx
 from fastapi import FastAPI
 
-from gateway.api import checkout, feed, ops
+from gateway.api import checkout, executions, feed, ops, orders, purchases, transfers
 from gateway.api.application import application
 from gateway.api.health import Readiness
+from gateway.api.kept import Kept
 from gateway.api.route import Serving
+from gateway.commits.alone import alone, family
+from gateway.commits.executions import Executions
+from gateway.commits.memory import MemoryJournal
+from gateway.railway import CommitTerms
 from gateway.server import Server
 from gateway.settings import SERVICES, Settings
 from gateway.telemetry.trace import Trace
@@ -64,21 +69,38 @@ def _wired(
         for service in SERVICES
     }
     up = Upstreams.behind(clients)
+    made = Executions[Kept](
+        MemoryJournal(),
+        up.undos,
+        CommitTerms(
+            reserve=settings.commit_reserve_ms / 1000,
+            budget=settings.commit_budget_ms / 1000,
+            undo_budget=settings.undo_budget_ms / 1000,
+        ),
+    )
+    token = settings.operator_token
     readiness = Readiness({service: client.ping for service, client in clients.items()})
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        async with transport:
-            yield
+        with alone(family()):
+            async with transport:
+                yield
+                await made.drain()
 
     app = application(
         Serving(
             deadline=settings.deadline_ms / 1000,
             optional_budget=settings.optional_timeout_ms / 1000,
             on_trace=on_trace,
+            executions=made,
         ),
         checkout.router(up),
+        orders.router(up),
         feed.router(up),
+        transfers.router(up),
+        purchases.router(up),
+        executions.router(made, None if token is None else token.get_secret_value()),
         ops.router(readiness),
         cors_origins=settings.cors_origins,
         lifespan=lifespan,

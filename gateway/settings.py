@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, TypeAlias
 
-from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, PositiveInt, TypeAdapter
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, PositiveInt, SecretStr, TypeAdapter
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 __all__ = ("PREFIX", "SERVICES", "Settings", "unknown_variables")
@@ -61,6 +61,16 @@ class Settings(BaseSettings):
     deadline_ms: PositiveInt = Field(default=5000, description="milliseconds a request has in all")
     call_timeout_ms: PositiveInt = Field(default=1000, description="milliseconds a call has")
     optional_timeout_ms: PositiveInt = Field(default=500, description="milliseconds an optional call has")
+    commit_reserve_ms: PositiveInt = Field(
+        default=500, description="milliseconds that must be left to begin to write"
+    )
+    commit_budget_ms: PositiveInt = Field(
+        default=10_000, description="milliseconds that writes have, repeats included"
+    )
+    undo_budget_ms: PositiveInt = Field(default=30_000, description="milliseconds that undoing them has")
+    operator_token: SecretStr | None = Field(
+        default=None, description="who has it may list executions and retry; else only this machine"
+    )
     drain_ms: int = Field(default=0, ge=0, description="milliseconds from failing readiness to refusing")
     cors_origins: Origins = Field(default=(), description="origins browsers may call from, by commas")
     waterfall: bool = Field(default=False, description="draw requests on stderr, one a second")

@@ -123,10 +123,16 @@ async def test_every_operation_of_the_documentation_is_there(client: httpx.Async
 
     assert sorted(document["paths"]) == [
         "/checkout",
+        "/executions",
+        "/executions/{execution_id}",
+        "/executions/{execution_id}/retry",
         "/feed/{user_id}",
         "/health/live",
         "/health/ready",
+        "/orders",
         "/problems/{code}",
+        "/purchases",
+        "/transfers",
     ]
     assert sorted(document["paths"]["/checkout"]["post"]["responses"]) == [
         "200", "207", "400", "403", "404", "408", "409", "413", "415", "422", "500", "502", "503", "504",

@@ -34,6 +34,7 @@ Every way in which a call can fail has a status of its own. What went wrong is s
 """
 _TAGS: Final = [
     {"name": "pipelines", "description": "Requests that fan out to many services."},
+    {"name": "executions", "description": "What has become of requests that write."},
     {"name": "operations", "description": "What those need who run the gateway, and what problems mean."},
 ]
 _EXPOSED: Final = (

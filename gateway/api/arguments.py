@@ -1,17 +1,18 @@
 """What an endpoint takes, and how a request becomes that."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NoReturn, TypeAlias, final, get_type_hints
 
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.api.refusal import Refusal
+from gateway.api.request import PipelineRequest
 from gateway.api.violations import invalid
 from gateway.railway import Err, Invalid, Ok, Result
 
-__all__ = ("Arguments",)
+__all__ = ("Arguments", "request_type")
 
 _Errors: TypeAlias = Iterator[Mapping[str, Any]]
 
@@ -76,3 +77,12 @@ def _errors(error: ValidationError, *within: str) -> _Errors:
 
 def _refuse(constant: str) -> NoReturn:
     raise Refusal(code="malformed", detail=f"The body is not JSON: {constant} is not a number")
+
+
+def request_type(endpoint: Callable[..., object]) -> type[PipelineRequest]:
+    """Give the kind of request that *endpoint* takes."""
+    kinds = get_type_hints(endpoint).values()
+    return next(
+        (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, PipelineRequest)),
+        PipelineRequest,
+    )

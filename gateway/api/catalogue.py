@@ -30,7 +30,8 @@ CATALOGUE: Final[Mapping[str, Kind]] = MappingProxyType(
             HTTPStatus.BAD_REQUEST,
             "A request header has a value that it cannot have, and the detail says which."
             " X-Request-Timeout-Ms is a whole number of milliseconds from 1, in decimal digits and sent once."
-            " Nothing was done.",
+            " Idempotency-Key is 1 to 255 visible ASCII characters, bare or in double quotes. Nothing was"
+            " done.",
         ),
         "unauthorized": Kind(
             HTTPStatus.UNAUTHORIZED,
@@ -100,6 +101,12 @@ CATALOGUE: Final[Mapping[str, Kind]] = MappingProxyType(
             HTTPStatus.TOO_MANY_REQUESTS,
             "There were too many requests. Wait for as many seconds as the header Retry-After says, where"
             " there is one, before sending this one again.",
+        ),
+        "idempotency-mismatch": Kind(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "This caller has used the Idempotency-Key at this address before, within 24 hours, and for"
+            " another request: a key stands for one request. Nothing was done. Send the same body to get the"
+            " same answer, or another key for another request.",
         ),
         "unexpected": Kind(
             HTTPStatus.INTERNAL_SERVER_ERROR,

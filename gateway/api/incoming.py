@@ -10,7 +10,7 @@ from starlette.types import Scope
 
 from gateway.api.refusal import Refusal
 
-__all__ = ("Fields", "baggage", "fields", "identify", "path", "patience", "request_id")
+__all__ = ("Fields", "baggage", "bearer", "fields", "identify", "path", "patience", "request_id")
 
 Fields: TypeAlias = Mapping[bytes, bytes]
 """A request's headers by lower-case name; one that was sent several times has its values joined by `, `."""
@@ -21,6 +21,7 @@ _FROM_ONE: Final = re.compile(rb"[1-9][0-9]*")
 _TRACEPARENT: Final = re.compile(
     rb"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[!-~]*)?"
 )
+_BEARER: Final = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")  # RFC 6750, 2.1
 _VISIBLE: Final = re.compile(rb"[ -~]+")
 _NOTHING: Final = b""
 _UNQUOTED: Final = "/!$&'()*+,;=:@"
@@ -64,6 +65,12 @@ def patience(sent: Fields) -> float:
         detail = "X-Request-Timeout-Ms must be a whole number of milliseconds, from 1"
         raise Refusal(code="invalid-header", detail=detail)
     return float(asked) / 1000
+
+
+def bearer(sent: Fields) -> str | None:
+    """Give the token of an `Authorization: Bearer`; None without one, or if it cannot be a token."""
+    found = _BEARER.fullmatch(sent.get(b"authorization", _NOTHING))
+    return found and found[1].decode("ascii")
 
 
 def baggage(sent: Fields, name: str) -> Mapping[str, str]:

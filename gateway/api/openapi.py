@@ -10,9 +10,10 @@ from gateway.api import problems
 from gateway.api.catalogue import CATALOGUE
 from gateway.api.examples import EXAMPLES
 from gateway.api.problems import AggregateProblem, Problem, plain, problem
-from gateway.railway import Aggregate, Failure, Fault, Forbidden, Invalid, Pipeline, Unexpected
+from gateway.api.running import Running
+from gateway.railway import Aggregate, Failure, Fault, Forbidden, Invalid, Pipeline, Stuck, Unexpected
 
-__all__ = ("PARAMETERS", "completed", "failures", "responses")
+__all__ = ("BEARER", "completed", "failures", "parameter", "responses")
 
 _Object: TypeAlias = dict[str, Any]
 _Said: TypeAlias = Problem | AggregateProblem
@@ -47,6 +48,14 @@ _HEADERS: Final[Mapping[str, _Object]] = {
         "description": "`true` only when the answer is a success and nothing is missing from it.",
         "schema": {"type": "string", "enum": ["true", "false"]},
     },
+    "Location": {
+        "description": "Where what became of the writes can be looked up.",
+        "schema": {"type": "string", "examples": ["/executions/exe-1c0f6f0e2b7d4a1f8c3e9d7a6b5c4d3e"]},
+    },
+    "Idempotent-Replayed": {
+        "description": "`true` where a request with the same Idempotency-Key has had this answer before.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
     "Retry-After": {
         "description": "How many seconds to wait before trying again; sent when it is known.",
         "schema": {"type": "integer", "minimum": 0, "examples": [2]},
@@ -72,6 +81,11 @@ _PARAMETERS: Final[Mapping[str, _Object]] = {
         "description": "A name for this request, for the answer, the log and every call; or one is made.",
         "schema": {"type": "string", "examples": ["order-4711-try-1"]},
     },
+    "Idempotency-Key": {
+        "description": "Makes it safe to send the request again: one key, one execution, for 24 hours. 1 to"
+        " 255 visible ASCII characters, bare or in double quotes.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 257, "examples": ["order-4711"]},
+    },
     "traceparent": {
         "description": "The trace that this request is part of, passed on to every call (W3C Trace Context).",
         "schema": {"type": "string", "examples": ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]},
@@ -81,8 +95,8 @@ _PARAMETERS: Final[Mapping[str, _Object]] = {
         "schema": {"type": "string", "examples": ["vendor=value"]},
     },
 }
-PARAMETERS: Final = tuple({"$ref": f"#/components/parameters/{name}"} for name in _PARAMETERS)
-"""The header parameters that every pipeline's route has, as an operation refers to them."""
+BEARER: Final[Mapping[str, Any]] = {"security": [{"bearer": []}]}
+"""What an operation that wants a bearer token says of itself."""
 
 
 def responses(
@@ -91,15 +105,23 @@ def responses(
     """Declare what the route of *pipeline* can answer: what its run promises, and what the route adds.
 
     A success has *status* and, for its body, *example*. Where the run promises `Aggregate`, it is declared as
-    207 and beside every 5xx that the run promises.
+    207 and beside every 5xx that the run promises. Where it promises `Stuck` it writes, and may answer 202.
     """
     said: dict[int, dict[str, _Said]] = {}
-    for name, one in (*_own(), *_promised(pipeline)):
+    writes = Stuck in pipeline.promised
+    always = (*_ALWAYS, "Idempotent-Replayed") if writes else _ALWAYS
+    for name, one in (*_own(), *(_of_keys() if writes else ()), *_promised(pipeline)):
         said.setdefault(one["status"], {})[name] = one
     return {
-        int(status): _success(example),
-        **{code: _failed(code, examples, _ALWAYS) for code, examples in sorted(said.items())},
+        int(status): _success(example, (*always, "Location") if writes else always),
+        **(_running(pipeline.name) if writes else {}),
+        **{code: _failed(code, examples, always) for code, examples in sorted(said.items())},
     }
+
+
+def parameter(name: str) -> Mapping[str, str]:
+    """Refer to the header parameter *name*, as an operation does."""
+    return {"$ref": f"#/components/parameters/{name}"}
 
 
 def failures(*declared: Failure) -> dict[int | str, _Object]:
@@ -120,14 +142,23 @@ def completed(document: _Object) -> _Object:
     parts["parameters"] = {
         name: {"name": name, "in": "header", **parameter} for name, parameter in _PARAMETERS.items()
     }
-    for path in document["paths"].values():
-        for operation in path.values():
+    parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
             _replace_fastapis_own(operation["responses"])
             for declared in operation["responses"].values():
+                _place_examples(declared, path)
                 declared.setdefault("headers", {}).update(_headers("X-Request-Id"))
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     return document
+
+
+def _place_examples(declared: _Object, path: str) -> None:
+    """Let the examples of problems say where they would have occurred."""
+    examples = declared.get("content", {}).get("application/problem+json", {}).get("examples", {})
+    for example in examples.values():
+        example["value"] = {**example["value"], "instance": path.replace("{", "").replace("}", "")}
 
 
 def _replace_fastapis_own(declared: _Object) -> None:
@@ -141,6 +172,34 @@ def _own() -> Iterator[tuple[str, _Said]]:
         yield code, plain(code, detail, status=CATALOGUE[code].status, **_WHERE)
     yield "invalid-request", _INVALID_REQUEST
     yield "unexpected", problem(EXAMPLES[Unexpected], **_WHERE)
+
+
+def _of_keys() -> Iterator[tuple[str, _Said]]:
+    """Give what the route of a pipeline that writes can answer for its Idempotency-Key."""
+    code = "idempotency-mismatch"
+    detail = "This Idempotency-Key was used for another request"
+    yield code, plain(code, detail, status=CATALOGUE[code].status, **_WHERE)
+
+
+def _running(pipeline: str) -> dict[int | str, _Object]:
+    """Declare the answer to a request whose deadline passes while its pipeline writes."""
+    example = {
+        "execution_id": "exe-1c0f6f0e2b7d4a1f8c3e9d7a6b5c4d3e",
+        "pipeline": pipeline,
+        "state": "running",
+    }
+    return {
+        int(HTTPStatus.ACCEPTED): {
+            "description": "The writes are under way; Location says where to look.",
+            "headers": _headers(*_ALWAYS, "Location", "Retry-After"),
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/Running"},
+                    "example": example,
+                }
+            },
+        }
+    }
 
 
 def _promised(pipeline: Pipeline[..., object, Failure]) -> Iterator[tuple[str, _Said]]:
@@ -161,8 +220,8 @@ def _promised(pipeline: Pipeline[..., object, Failure]) -> Iterator[tuple[str, _
             yield "aggregate", problem(Aggregate(tuple(several)), **_WHERE)
 
 
-def _success(example: object) -> _Object:
-    declared: _Object = {"description": "What the pipeline came to.", "headers": _headers(*_ALWAYS)}
+def _success(example: object, headers: tuple[str, ...]) -> _Object:
+    declared: _Object = {"description": "What the pipeline came to.", "headers": _headers(*headers)}
     if example is not None:
         declared["content"] = {"application/json": {"example": example}}
     return declared
@@ -193,6 +252,7 @@ def _schemas() -> _Object:
         [
             ("one", written, TypeAdapter[Any](Problem)),
             ("several", written, TypeAdapter[Any](AggregateProblem)),
+            ("running", written, TypeAdapter[Any](Running)),
         ],
         ref_template="#/components/schemas/{model}",
     )

@@ -80,6 +80,7 @@ class Problem(TypedDict):
     source: NotRequired[str]
     violations: NotRequired[list[Violation]]
     request_id: str
+    execution_id: NotRequired[str]
 
 
 class AggregateProblem(TypedDict):
@@ -94,6 +95,7 @@ class AggregateProblem(TypedDict):
     completed: Literal[False]
     errors: list[Part]
     request_id: str
+    execution_id: NotRequired[str]
 
 
 @final
@@ -187,8 +189,13 @@ def headers(failure: Failure) -> Mapping[str, str]:
 
 
 def answer(failure: Failure, scope: Scope) -> ProblemResponse:
-    """Make the answer to the request with this ASGI *scope*, which came to *failure*."""
+    """Make the answer to the request with this ASGI *scope*, which came to *failure*.
+
+    One that failed after its commit had begun has the id of the execution in its scope's state, and says it.
+    """
     body = problem(failure, instance=path(scope), request_id=request_id(scope))
+    if (execution_id := scope["state"].get("execution_id")) is not None:
+        body["execution_id"] = execution_id
     return ProblemResponse(body, headers(failure))
 
 

@@ -2,11 +2,8 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Any, Final, TypeVar, cast, final
 
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -17,14 +14,15 @@ from starlette.routing import BaseRoute
 from typing_extensions import override
 
 from gateway.api import problems
-from gateway.api.arguments import Arguments
+from gateway.api.arguments import Arguments, request_type
 from gateway.api.body import read, refuse_other_than_json
 from gateway.api.disconnect import NoAnswer, while_connected
 from gateway.api.exceptions import answered
-from gateway.api.incoming import baggage, fields, path, patience, request_id
-from gateway.api.openapi import PARAMETERS
+from gateway.api.incoming import baggage, bearer, fields, path, patience, request_id
+from gateway.api.openapi import parameter
 from gateway.api.refusal import Refusal
-from gateway.railway import Err, Failure, Ok, Result, Surroundings
+from gateway.api.request import Asked, PipelineRequest, Serving, Success
+from gateway.railway import Err, Ok, Surroundings, Unauthorized
 from gateway.telemetry.trace import Trace
 
 __all__ = ("PipelineRequest", "PipelineRoute", "Serving", "refuse_dependencies")
@@ -32,70 +30,26 @@ __all__ = ("PipelineRequest", "PipelineRoute", "Serving", "refuse_dependencies")
 T = TypeVar("T")
 
 _log: Final = logging.getLogger(__name__)
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """How pipelines are served; the routes look for it in `app.state.serving`.
-
-    *deadline* is what a request has at most, *optional_budget* what an optional call has in all, both in
-    seconds. *on_trace* is handed what each request did, under a title such as `POST /checkout 200`; *clock*
-    gives the seconds of its record.
-    """
-
-    deadline: float = 5.0
-    optional_budget: float | None = 0.5
-    on_trace: Callable[[str, Trace], None] | None = None
-    clock: Callable[[], float] = time.perf_counter
-
-
-@dataclass(frozen=True, slots=True)
-class _Format:
-    """How a success is written: with this status, as this type."""
-
-    status: int
-    kind: TypeAdapter[object]
-
-
-@final
-class PipelineRequest(Request):
-    """A request for a pipeline: *surroundings* are what its run is given, and `answer` ends it."""
-
-    def __init__(self, request: Request, surroundings: Surroundings, success: _Format) -> None:
-        super().__init__(request.scope, request.receive)
-        self.surroundings = surroundings
-        self._success = success
-
-    def answer(self, result: Result[object, Failure], headers: Mapping[str, str] = _NOTHING) -> Response:
-        """Make the answer of *result*: the value as the route's `response_model` has it, or a problem.
-
-        *headers* are sent with a value only. `Gateway-Completed` is true if the value lacks nothing.
-        """
-        match result:
-            case Ok(value, lacks=lacks):
-                whole = {"Gateway-Completed": "false" if lacks else "true", **headers}
-                return Response(
-                    self._success.kind.dump_json(value), self._success.status, whole, "application/json"
-                )
-            case Err(error):
-                return problems.answer(error, self.scope)
+_TOKEN_WANTED: Final = Unauthorized("A bearer token is required, in the header Authorization: Bearer TOKEN")
 
 
 class PipelineRoute(APIRoute):
     """The route of a pipeline: give it to a router as its `route_class`.
 
-    Its endpoint takes path parameters, one body and its request (a `PipelineRequest`), and gives what
-    `request.answer` made of the pipeline's result. The body is validated once, from its bytes, and the answer
-    is written by pydantic's serializer for `response_model`. The order of checks: 415, 413, 400, 422. Every
-    answer has `Server-Timing` and `Gateway-Completed`. If the client hangs up, the pipeline is cancelled.
+    Its endpoint takes path parameters, one body and its request: a `PipelineRequest`, and gives what
+    `request.answer` made of the pipeline's result; or, where the pipeline writes, a `CommitRequest`, and
+    gives what `request.commit` did. With `openapi_extra=BEARER` it wants a bearer token, `request.token`.
+
+    The body is validated once, from its bytes, and the answer is written by pydantic's serializer for
+    `response_model`. The order of checks: 415, 413, 400, 401, 422. Every answer has `Server-Timing` and
+    `Gateway-Completed`. If the client hangs up, a pipeline that has not begun to write is cancelled.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
         super().__init__(path, endpoint, **options)
         extra = self.openapi_extra or {}
-        self.openapi_extra = {**extra, "parameters": [*PARAMETERS, *extra.get("parameters", ())]}
+        own = (parameter(name) for name in request_type(endpoint).PARAMETERS)
+        self.openapi_extra = {**extra, "parameters": [*own, *extra.get("parameters", ())]}
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -119,7 +73,9 @@ class _Handler:
     def __init__(self, route: APIRoute) -> None:
         self._arguments = Arguments(route)
         self._endpoint = route.endpoint
-        self._success = _Format(route.status_code or HTTPStatus.OK, TypeAdapter(route.response_model))
+        self._request = request_type(route.endpoint)
+        self._wants_token = "security" in (route.openapi_extra or {})
+        self._success = Success(route.status_code or HTTPStatus.OK, TypeAdapter(route.response_model))
 
     async def handle(self, request: Request) -> Response:
         """Answer *request*, whatever happens, and hand on the record of it."""
@@ -145,12 +101,18 @@ class _Handler:
             refuse_other_than_json(sent)
         body = await _in_time(read(sent, request.receive), arrival + serving.deadline)
         deadline = arrival + min(serving.deadline, patience(sent))
-        match self._arguments.read(request.path_params, body):
+        self._request.check(sent)
+        arguments = self._arguments.read(request.path_params, body)
+        token = bearer(sent) if self._wants_token else None
+        if self._wants_token and token is None:
+            return problems.answer(_TOKEN_WANTED, request.scope)
+        match arguments:
             case Ok(values):
                 carried = baggage(sent, request_id(request.scope))
                 around = Surroundings(deadline, serving.optional_budget, trace, carried)
-                values[self._arguments.request] = PipelineRequest(request, around, self._success)
-                return await while_connected(request.receive, self._endpoint(**values))
+                asked = self._request(request, around, self._success, Asked(sent, values, token))
+                work = self._endpoint(**values, **{self._arguments.request: asked})
+                return await while_connected(request.receive, work)
             case Err(error):
                 return problems.answer(error, request.scope)
 

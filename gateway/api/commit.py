@@ -1,0 +1,70 @@
+"""A request for a pipeline that writes: one run for each key, and to its end whoever waits for it."""
+
+from dataclasses import replace
+from typing import ClassVar, ParamSpec, final
+
+from starlette.responses import Response
+from typing_extensions import override
+
+from gateway.api.exceptions import answered
+from gateway.api.idempotency import execution_id, fingerprint, key_of
+from gateway.api.incoming import Fields, path
+from gateway.api.kept import Kept
+from gateway.api.refusal import Refusal
+from gateway.api.request import PipelineRequest
+from gateway.api.running import location_of, running
+from gateway.commits.executions import Answered, Executions, Other, Ticket
+from gateway.railway import Failure, Pipeline, Result
+
+__all__ = ("CommitRequest",)
+
+P = ParamSpec("P")
+
+
+@final
+class CommitRequest(PipelineRequest):
+    """A request for a pipeline that writes: `commit` runs it and ends the request."""
+
+    PARAMETERS: ClassVar[tuple[str, ...]] = (*PipelineRequest.PARAMETERS, "Idempotency-Key")
+
+    @override
+    @classmethod
+    def check(cls, sent: Fields) -> None:
+        key_of(sent)
+
+    async def commit(
+        self, pipeline: Pipeline[P, object, Failure], *args: P.args, **kwargs: P.kwargs
+    ) -> Response:
+        """Run *pipeline*, unless a request of the same key has; answer with what it came to.
+
+        202 if the deadline passes while its commit is under way, which then goes on. Raises `Refusal` where
+        the key was used to ask for something else.
+        """
+        executions: Executions[Kept] = self.app.state.serving.executions
+        key = key_of(self.asked.sent)
+        known_as = execution_id(f"{self.method} {path(self.scope)}", self.asked.sent, key)
+        around = replace(self.surroundings, execution_id=known_as, commits=executions.terms)
+
+        async def work() -> Kept:
+            try:
+                result: Result[object, Failure] | Exception = await pipeline.on(around)(*args, **kwargs)
+            except Exception as bug:  # noqa: BLE001 - whoever waits gets an answer
+                result = bug
+            where: dict[str, str] = {}
+            if executions.has_begun(known_as):
+                where["Location"] = location_of(known_as)
+                self.scope["state"]["execution_id"] = known_as
+            if isinstance(result, Exception):
+                return Kept.of(answered(result, self.scope))
+            return Kept.of(self.answer(result, where))
+
+        asked = None if key is None else fingerprint(self.asked.values)
+        ticket = Ticket(known_as, pipeline.name, asked, around.deadline or float("inf"))
+        match await executions.run(ticket, work):
+            case Answered(kept, is_replayed):
+                return kept.again(is_replayed=is_replayed)
+            case Other.RUNNING:
+                return running(known_as, pipeline.name)
+            case Other.MISMATCH:
+                detail = "This Idempotency-Key was used for another request"
+                raise Refusal(code="idempotency-mismatch", detail=detail)
