@@ -1,7 +1,7 @@
 """A request for a pipeline that writes: one run for each key, and to its end whoever waits for it."""
 
 from dataclasses import replace
-from typing import ClassVar, ParamSpec, cast, final
+from typing import ClassVar, ParamSpec, assert_never, cast, final
 
 from starlette.responses import Response
 from typing_extensions import override
@@ -54,7 +54,8 @@ class CommitRequest(PipelineRequest):
 
         asked = None if key is None else fingerprint(self.asked.values)
         ticket = Ticket(known_as, pipeline.name, asked, around.deadline)
-        match await executions.run(ticket, work):
+        outcome = await executions.run(ticket, work)
+        match outcome:
             case Answered(kept, is_replayed):
                 return kept.again(is_replayed=is_replayed)
             case Unanswered.RUNNING:
@@ -62,6 +63,8 @@ class CommitRequest(PipelineRequest):
             case Unanswered.MISMATCH:
                 detail = "This Idempotency-Key was used for another request"
                 raise Refusal(code="idempotency-mismatch", detail=detail)
+            case _:
+                assert_never(outcome)
 
     def _kept(self, outcome: Result[object, Failure] | Exception, known_as: str, *, has_begun: bool) -> Kept:
         """Make the answer of a run; once its commit has begun, it says what the execution is known as."""
