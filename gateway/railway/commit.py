@@ -10,12 +10,12 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final, Generic, TypeVar, final
 
-from gateway.railway.call import Attempt, observed
+from gateway.railway.call import Attempt
 from gateway.railway.errors import Aggregate, BadAnswer, Failure, Stuck, TimedOut, Unavailable, combined
 from gateway.railway.journal import Beginning, Intent, State, WriteOutcome, key_of
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.stage import Leaving, with_others
-from gateway.railway.surroundings import SURROUNDINGS, CallSpan, StageSpan
+from gateway.railway.surroundings import SURROUNDINGS, StageSpan
 from gateway.railway.write import Step, Undo, Write
 
 __all__ = ("IN_ORDER", "PARALLEL", "Order", "commit", "intents", "sheltered")
@@ -59,7 +59,7 @@ async def commit(
     cancelled, for which there is `sheltered`.
     """
     around = SURROUNDINGS.get()
-    span = StageSpan(of.name, tuple(step.name for step in steps))
+    span = StageSpan(of.name, tuple(step.name for step in steps), tuple(steps), order)
     if around.observer is not None:
         around.observer.stage_started(span)
     before = SURROUNDINGS.set(replace(around, stage=span))
@@ -170,11 +170,11 @@ class _Commit(Generic[T, E]):
             await self._note(part, WriteOutcome.UNKNOWN)
 
     async def _write(self, part: _Part[T, E], write: Write[T, E]) -> None:
-        attempt = partial(write.attempt, part.intent.key)
-        part.result = await _watched(write.name, attempt)
+        attempt = partial(write.make, part.intent.key)
+        part.result = await attempt()
         await self._note(part, _meant(part.result))
         if part.outcome is WriteOutcome.UNKNOWN:
-            part.result = await _repeated(write.name, attempt, part.result)
+            part.result = await _repeated(attempt, part.result)
             if _is_known(part.result):
                 await self._note(part, _meant(part.result))
 
@@ -194,7 +194,7 @@ class _Commit(Generic[T, E]):
         if part.undo is None:  # a read
             return True
         try:
-            result = await _watched(part.undo.name, partial(part.undo.attempt, part.intent.key))
+            result = await part.undo.make(part.intent.key)
         except Exception:  # noqa: BLE001 - logged; it is made again, and so are the other undos
             _log.exception("%s raised, under key %s", part.undo.name, part.intent.key)
             return False
@@ -232,13 +232,13 @@ class _Commit(Generic[T, E]):
         return Err(combined([part.result.error for part in self._parts if isinstance(part.result, Err)]))
 
 
-async def _repeated(name: str, attempt: Attempt[T, E], first: Result[T, E]) -> Result[T, E]:
+async def _repeated(attempt: Attempt[T, E], first: Result[T, E]) -> Result[T, E]:
     """Repeat *attempt* until it is known what came of it; give *first* if it never is."""
     last = first
     for pause in _pauses():
         if not await _is_worth_another(last, pause):
             return first
-        last = await _watched(name, attempt)
+        last = await attempt()
         if _is_known(last):
             return last
     raise AssertionError  # there is always another pause
@@ -274,13 +274,6 @@ def _meant(result: Result[object, Failure]) -> WriteOutcome:
             return WriteOutcome.UNKNOWN
         case Err():
             return WriteOutcome.REFUSED
-
-
-async def _watched(name: str, attempt: Attempt[T, E]) -> Result[T, E]:
-    around = SURROUNDINGS.get()
-    if around.observer is None:
-        return await attempt()
-    return await observed(CallSpan(name, around.stage), attempt, around.observer)
 
 
 @contextmanager
