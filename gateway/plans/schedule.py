@@ -1,0 +1,131 @@
+"""When the calls of a plan end: the critical path, and how much later each call could end."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final, TypeAlias, final
+
+from gateway.plans.plan import Kind, Need, Plan, PlannedCall, PlannedStage, Step
+from gateway.railway import IN_ORDER
+
+__all__ = ("NEVER_LATE", "Schedule", "ScheduledCall", "ScheduledStage", "ScheduledStep", "schedule")
+
+NEVER_LATE: Final = float("inf")
+"""The slack of a call that is cut off before it could delay anything."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ScheduledCall:
+    """A call that takes so many *seconds*, and could take as many more as its *slack* without any delay.
+
+    Both are None where they are not known; *slack* as well where that of another call of its stage is not.
+    """
+
+    call: PlannedCall
+    seconds: float | None
+    slack: float | None
+    then: "tuple[ScheduledStep, ...]" = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ScheduledStage:
+    """A stage that takes so many *seconds*: at least, unless every time is known."""
+
+    stage: PlannedStage
+    seconds: float
+    calls: tuple[ScheduledCall, ...]
+
+
+ScheduledStep: TypeAlias = ScheduledCall | ScheduledStage
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A plan with times: in *seconds* as a whole, and *in_turn* with one call after the other.
+
+    They are so many at least, where the times of the *unknown* calls are not known. *path* is the critical
+    path: the longest call of each stage, the first of several, and every call of a commit in order.
+    """
+
+    stages: tuple[ScheduledStage, ...]
+    seconds: float
+    in_turn: float
+    path: tuple[PlannedCall, ...]
+    unknown: tuple[str, ...]
+
+
+def schedule(plan: Plan, seconds: Mapping[str, float], optional_budget: float | None = None) -> Schedule:
+    """Reckon with the *seconds* that calls take, by name; one that is not required has *optional_budget*."""
+    return _Reckoning(seconds, optional_budget).schedule(plan)
+
+
+@final
+class _Reckoning:
+    def __init__(self, seconds: Mapping[str, float], optional_budget: float | None) -> None:
+        self._seconds = seconds
+        self._budget = NEVER_LATE if optional_budget is None else optional_budget
+
+    def schedule(self, plan: Plan) -> Schedule:
+        names = dict.fromkeys(call.name for call in plan.calls)
+        return Schedule(
+            tuple(self._staged(stage, 0.0) for stage in plan.stages),
+            sum(map(self._length, plan.stages)),
+            sum(self._own(call) for call in plan.calls),
+            tuple(chain.from_iterable(map(self._path, plan.stages))),
+            tuple(name for name in names if name not in self._seconds),
+        )
+
+    def _own(self, call: PlannedCall) -> float:
+        known = 0.0 if call.kind is Kind.NOTHING else self._seconds.get(call.name, 0.0)
+        return min(known, self._limit(call))
+
+    def _limit(self, call: PlannedCall) -> float:
+        return NEVER_LATE if call.need is Need.REQUIRED else self._budget
+
+    def _length(self, step: Step) -> float:
+        match step:
+            case PlannedCall(then=then):
+                return min(self._own(step) + sum(map(self._length, then)), self._limit(step))
+            case PlannedStage(policy=policy, calls=calls):
+                lengths = [self._length(call) for call in calls]
+                return sum(lengths) if policy is IN_ORDER else max(lengths, default=0.0)
+
+    def _staged(self, stage: PlannedStage, spare: float | None) -> ScheduledStage:
+        """Schedule *stage*, which could end *spare* seconds later."""
+        length = self._length(stage)
+        if not all(self._is_known(call) for call in stage.calls):
+            spare = None
+        calls: list[ScheduledCall] = []
+        for call in stage.calls:
+            wait = 0.0 if stage.policy is IN_ORDER else length - self._length(call)
+            calls.append(self._called(call, None if spare is None else spare + wait))
+        return ScheduledStage(stage, length, tuple(calls))
+
+    def _called(self, call: PlannedCall, slack: float | None) -> ScheduledCall:
+        if slack is not None and self._limit(call) <= self._length(call) + slack:
+            slack = NEVER_LATE
+        then = tuple(self._stepped(step, slack) for step in call.then)
+        own = self._own(call) if call.name in self._seconds or call.kind is Kind.NOTHING else None
+        return ScheduledCall(call, own, slack, then)
+
+    def _stepped(self, step: Step, spare: float | None) -> ScheduledStep:
+        return self._staged(step, spare) if isinstance(step, PlannedStage) else self._called(step, spare)
+
+    def _is_known(self, step: Step) -> bool:
+        match step:
+            case PlannedCall(name=name, kind=kind, then=then):
+                return (kind is Kind.NOTHING or name in self._seconds) and all(map(self._is_known, then))
+            case PlannedStage(calls=calls):
+                return all(map(self._is_known, calls))
+
+    def _path(self, step: Step) -> Iterator[PlannedCall]:
+        match step:
+            case PlannedCall(kind=kind, then=then):
+                yield from () if kind is Kind.NOTHING else (step,)
+                yield from chain.from_iterable(map(self._path, then))
+            case PlannedStage(policy=policy, calls=calls):
+                longest = [*calls] if policy is IN_ORDER else [max(calls, key=self._length)]
+                yield from chain.from_iterable(map(self._path, longest))
