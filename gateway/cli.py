@@ -15,8 +15,10 @@ import uvloop
 from pydantic import ValidationError
 from rich.console import Console
 
-from gateway.app import create_server
+from gateway.app import create_app, create_server
 from gateway.demo.command import demo
+from gateway.explain.command import explain, find_app
+from gateway.explain.options import NoSuchThingError, Options, latency, milliseconds
 from gateway.server import CannotListenError, Server, listening
 from gateway.settings import PREFIX, SERVICES, Settings, unknown_variables
 from gateway.showcase import MOCKS_PORT, MocksFailedError, mock_services, worked_checkout
@@ -36,6 +38,17 @@ hang or talk garbage are its own. GATEWAY_* variables and MOCK_LATENCY_SCALE cha
 
 Exit code: 0 if all came out as the contract says; 1 if something did not, which is then explained, or if
 the mock services cannot be started.
+"""
+_EXPLAIN: Final = """\
+Say what a pipeline does, stage by stage, as a run on examples shows it: its calls in the order in which it
+names them, which of them write and how that is undone, which it can do without, and how it can answer.
+
+With times it says what is on the critical path, which is the longest call of each stage, and the slack of
+every call: how much later it could end without delaying the answer. Times are given, or measured by running
+the pipeline on its example: with --measure, or unbidden where mock services run and nothing is given. Writes
+are not made to measure, unless --with-writes says so: their examples stand in for them.
+
+Exit code: 0; 1 if the pipeline could not be measured; 2 for wrong arguments or settings.
 """
 
 
@@ -76,6 +89,14 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
+    _define_explain(
+        commands.add_parser(
+            "explain",
+            help="say what a pipeline does, and what takes so long",
+            description=_EXPLAIN,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    )
     return parser
 
 
@@ -105,6 +126,42 @@ def _define_demo(shown: argparse.ArgumentParser) -> None:
         help="the first port of the mock services, running or to be started (default: %(default)s)",
     )
     shown.set_defaults(command=_demo)
+
+
+def _define_explain(explained: argparse.ArgumentParser) -> None:
+    explained.add_argument("name", nargs="?", metavar="NAME", help="the pipeline; without, all are listed")
+    explained.add_argument(
+        "--latency",
+        type=latency,
+        action="append",
+        default=[],
+        metavar="CALL=MS",
+        help="milliseconds that a call takes, as users.fetch=50; may be repeated",
+    )
+    explained.add_argument(
+        "--latency-default", type=milliseconds, metavar="MS", help="and of every call not known otherwise"
+    )
+    explained.add_argument(
+        "--measure", action="store_true", help="measure calls on the services that are set"
+    )
+    explained.add_argument(
+        "--with-writes", action="store_true", help="the same, and make writes: what they change stays changed"
+    )
+    explained.add_argument(
+        "--runs", type=_runs, default=5, metavar="N", help="runs to measure (default: %(default)s)"
+    )
+    explained.add_argument("--json", action="store_true", help="print data")
+    explained.add_argument(
+        "--app", metavar="MODULE:NAME", help="an app of your own, which describes its pipelines (main:app)"
+    )
+    explained.set_defaults(command=_explain)
+
+
+def _runs(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        msg = f"no number of runs: {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
 
 
 def _mocks_port(text: str) -> int:
@@ -144,9 +201,7 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         settings = _settings(options)
     except ValidationError as error:
-        for line in _complaints(error):
-            print(f"gateway: {line}", file=sys.stderr)
-        return _USAGE_ERROR
+        return _complain(_complaints(error))
     return _served(settings, options.with_mocks)
 
 
@@ -174,6 +229,38 @@ def _served(settings: Settings, mocks_port: int | None) -> int:
     return 0
 
 
+def _explain(options: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.ERROR)  # a service that fails is told of once
+    asked = Options(
+        name=options.name,
+        latencies=dict(options.latency),
+        default=options.latency_default,
+        is_measured=options.measure or options.with_writes,
+        writes=options.with_writes,
+        runs=options.runs,
+        as_json=options.json,
+    )
+    try:
+        settings = Settings()
+        app = create_app(settings) if options.app is None else find_app(options.app)
+        mocks = tuple(settings.urls.values()) if options.app is None else ()
+        return asyncio.run(explain(_console(), asked, app, mocks))
+    except ValidationError as error:
+        return _complain(_complaints(error))
+    except NoSuchThingError as error:
+        return _complain([str(error)])
+
+
+def _complain(complaints: Sequence[str]) -> int:
+    for line in complaints:
+        print(f"gateway: {line}", file=sys.stderr)
+    return _USAGE_ERROR
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False, emoji=False)
+
+
 def _demo(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.ERROR)  # that services fail is no news here
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing has to be put in order first
@@ -182,7 +269,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 async def _demonstrated(mocks_port: int) -> int:
     try:
-        return await demo(Console(highlight=False, markup=False, emoji=False), mocks_port)
+        return await demo(_console(), mocks_port)
     except MocksFailedError:
         print("gateway: the mock services did not start; --mocks-port PORT moves them", file=sys.stderr)
         return 1

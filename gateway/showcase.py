@@ -6,13 +6,15 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import IO, Final, cast
 
 import httpx
 
-__all__ = ("MOCKS_PORT", "ORDER", "MocksFailedError", "mock_services", "worked_checkout")
+__all__ = ("MOCKS_PORT", "ORDER", "MocksFailedError", "mock_services", "mocks_answer", "worked_checkout")
+
+_PATIENCE: Final = 1.0
 
 MOCKS_PORT: Final = 8101
 """Where the mock services are by default: the first here, the others on the ports that follow."""
@@ -44,6 +46,20 @@ async def mock_services(port: int, latency_scale: float | None = None) -> AsyncG
         if not said:
             raise MocksFailedError
         yield said.rstrip()
+
+
+async def mocks_answer(urls: Iterable[str]) -> bool:
+    """Tell whether each of *urls* is a mock service's, by what only they have: anything may answer there."""
+    async with httpx.AsyncClient(trust_env=False, timeout=_PATIENCE) as client:
+        return all(await asyncio.gather(*(_is_mock(client, url) for url in urls)))
+
+
+async def _is_mock(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        answer = await client.get(f"{url}/_mock/state")
+    except httpx.TransportError:
+        return False
+    return answer.is_success
 
 
 async def worked_checkout(url: str) -> str:

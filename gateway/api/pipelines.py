@@ -1,6 +1,6 @@
 """GET /pipelines: what each pipeline does, as data."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Literal, NotRequired, ParamSpec, TypeAlias, cast, final
@@ -27,6 +27,7 @@ __all__ = (
     "StageDescription",
     "describe",
     "policy_of",
+    "refusals_of",
     "router",
 )
 
@@ -178,6 +179,11 @@ def policy_of(policy: Policy | Order) -> PolicyName:
             return "commit, parallel"
 
 
+def refusals_of(call: PlannedCall) -> list[Refusal]:
+    """Say how the service of *call* declares to refuse."""
+    return [{"status": problems.status(EXAMPLES[kind]), "code": kind.code} for kind in call.refusals]
+
+
 def _route(app: FastAPI, method: str, path: str) -> APIRoute:
     for context in iter_route_contexts(app.routes):
         route = context.original_route
@@ -209,7 +215,7 @@ def _call(call: PlannedCall) -> CallDescription:
         "name": call.name,
         "kind": call.kind.value,
         "need": call.need.value,
-        "refusals": _refusals(call.refusals),
+        "refusals": refusals_of(call),
     }
     if call.undo is not None:
         described["undo"] = call.undo
@@ -220,7 +226,3 @@ def _call(call: PlannedCall) -> CallDescription:
 
 def _step(step: Step) -> CallDescription | StageDescription:
     return _call(step) if isinstance(step, PlannedCall) else _stage(step)
-
-
-def _refusals(kinds: Sequence[type[Failure]]) -> list[Refusal]:
-    return [{"status": problems.status(EXAMPLES[kind]), "code": kind.code} for kind in kinds]

@@ -82,8 +82,6 @@ class Plan:
 
 
 def _calls(step: Step) -> tuple[PlannedCall, ...]:
-    match step:
-        case PlannedStage(calls=inner):
-            return tuple(call for one in inner for call in _calls(one))
-        case PlannedCall(then=later):
-            return (step, *(call for one in later for call in _calls(one)))
+    if isinstance(step, PlannedStage):
+        return tuple(call for one in step.calls for call in _calls(one))
+    return (step, *(call for one in step.then for call in _calls(one)))

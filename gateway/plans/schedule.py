@@ -1,6 +1,6 @@
 """When the calls of a plan end: the critical path, and how much later each call could end."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, TypeAlias, final
@@ -47,14 +47,17 @@ class Schedule:
     """A plan with times: in *seconds* as a whole, and *in_turn* with one call after the other.
 
     They are so many at least, where the times of the *unknown* calls are not known. *path* is the critical
-    path: the longest call of each stage, the first of several, and every call of a commit in order.
+    path with its seconds: the longest call of each stage, the first of several, and every call of a commit
+    in order.
     """
 
     stages: tuple[ScheduledStage, ...]
     seconds: float
     in_turn: float
-    path: tuple[PlannedCall, ...]
+    path: tuple[tuple[PlannedCall, float | None], ...]
     unknown: tuple[str, ...]
+    knows_any: bool
+    """Some time is known."""
 
 
 def schedule(plan: Plan, seconds: Mapping[str, float], optional_budget: float | None = None) -> Schedule:
@@ -73,25 +76,27 @@ class _Reckoning:
         return Schedule(
             tuple(self._staged(stage, 0.0) for stage in plan.stages),
             sum(map(self._length, plan.stages)),
-            sum(self._own(call) for call in plan.calls),
+            sum(self._own(call) or 0.0 for call in plan.calls),
             tuple(chain.from_iterable(map(self._path, plan.stages))),
             tuple(name for name in names if name not in self._seconds),
+            any(name in self._seconds for name in names),
         )
 
-    def _own(self, call: PlannedCall) -> float:
-        known = 0.0 if call.kind is Kind.NOTHING else self._seconds.get(call.name, 0.0)
-        return min(known, self._limit(call))
+    def _own(self, call: PlannedCall) -> float | None:
+        """Give the seconds that *call* itself takes, at most those that it has."""
+        if call.kind is Kind.NOTHING:
+            return 0.0
+        known = self._seconds.get(call.name)
+        return known and min(known, self._limit(call))
 
     def _limit(self, call: PlannedCall) -> float:
         return NEVER_LATE if call.need is Need.REQUIRED else self._budget
 
     def _length(self, step: Step) -> float:
-        match step:
-            case PlannedCall(then=then):
-                return min(self._own(step) + sum(map(self._length, then)), self._limit(step))
-            case PlannedStage(policy=policy, calls=calls):
-                lengths = [self._length(call) for call in calls]
-                return sum(lengths) if policy is IN_ORDER else max(lengths, default=0.0)
+        if isinstance(step, PlannedCall):
+            return min((self._own(step) or 0.0) + sum(map(self._length, step.then)), self._limit(step))
+        lengths = [self._length(call) for call in step.calls]
+        return sum(lengths) if step.policy is IN_ORDER else max(lengths, default=0.0)
 
     def _staged(self, stage: PlannedStage, spare: float | None) -> ScheduledStage:
         """Schedule *stage*, which could end *spare* seconds later."""
@@ -108,24 +113,22 @@ class _Reckoning:
         if slack is not None and self._limit(call) <= self._length(call) + slack:
             slack = NEVER_LATE
         then = tuple(self._stepped(step, slack) for step in call.then)
-        own = self._own(call) if call.name in self._seconds or call.kind is Kind.NOTHING else None
-        return ScheduledCall(call, own, slack, then)
+        return ScheduledCall(call, self._own(call), slack, then)
 
     def _stepped(self, step: Step, spare: float | None) -> ScheduledStep:
         return self._staged(step, spare) if isinstance(step, PlannedStage) else self._called(step, spare)
 
     def _is_known(self, step: Step) -> bool:
-        match step:
-            case PlannedCall(name=name, kind=kind, then=then):
-                return (kind is Kind.NOTHING or name in self._seconds) and all(map(self._is_known, then))
-            case PlannedStage(calls=calls):
-                return all(map(self._is_known, calls))
+        if isinstance(step, PlannedCall):
+            return self._own(step) is not None and all(map(self._is_known, step.then))
+        return all(map(self._is_known, step.calls))
 
-    def _path(self, step: Step) -> Iterator[PlannedCall]:
-        match step:
-            case PlannedCall(kind=kind, then=then):
-                yield from () if kind is Kind.NOTHING else (step,)
-                yield from chain.from_iterable(map(self._path, then))
-            case PlannedStage(policy=policy, calls=calls):
-                longest = [*calls] if policy is IN_ORDER else [max(calls, key=self._length)]
-                yield from chain.from_iterable(map(self._path, longest))
+    def _path(self, step: Step) -> Iterator[tuple[PlannedCall, float | None]]:
+        onward: Sequence[Step]
+        if isinstance(step, PlannedCall):
+            yield from () if step.kind is Kind.NOTHING else ((step, self._own(step)),)
+            onward = step.then
+        else:
+            longest = sorted(step.calls, key=self._length, reverse=True)
+            onward = step.calls if step.policy is IN_ORDER else longest[:1]
+        yield from chain.from_iterable(map(self._path, onward))
