@@ -7,7 +7,7 @@ from typing import Final, Literal, NotRequired, ParamSpec, TypeAlias, cast, fina
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
-from pydantic import TypeAdapter
+from pydantic_core import to_json
 from starlette.responses import Response
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
@@ -92,9 +92,6 @@ class PipelineList(TypedDict):
     pipelines: list[PipelineDescription]
 
 
-_LIST: Final = TypeAdapter(PipelineList)
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class Described:
@@ -112,14 +109,14 @@ class Pipelines:
     def __init__(self) -> None:
         self.described: Final[list[Described]] = []
         self.listed: Final[PipelineList] = {"pipelines": []}
-        self.body = _LIST.dump_json(self.listed)
+        self.body = to_json(self.listed)
         """What `GET /pipelines` answers."""
 
     def add(self, one: Described) -> None:
         """Describe *one* as well."""
         self.described.append(one)
         self.listed["pipelines"].append(one.description)
-        self.body = _LIST.dump_json(self.listed)
+        self.body = to_json(self.listed)
 
 
 def router(pipelines: Pipelines) -> APIRouter:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from fastapi import FastAPI
-from pydantic import TypeAdapter
+from pydantic_core import to_json
 from rich.console import Console
 
 from gateway.api.pipelines import Described, Pipelines
-from gateway.explain.data import Explanation, as_data
+from gateway.explain.data import as_data
 from gateway.explain.measuring import MeasuringError, measured
 from gateway.explain.options import NoSuchThingError, Options, chosen
 from gateway.explain.report import list_all, report
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ("explain", "find_app")
 
-_EXPLANATION: Final = TypeAdapter(Explanation)
 _UNKNOWN: Final = "unknown; --measure asks the services, --latency and --latency-default say"
 
 
@@ -66,7 +65,7 @@ async def explain(console: Console, options: Options, app: FastAPI, mocks: Seque
         return 1
     reckoned = schedule(pipeline.plan, times, cast("Serving", app.state.serving).optional_budget)
     if options.as_json:
-        _print_json(console, _EXPLANATION.dump_json(as_data(pipeline, reckoned), indent=2))
+        _print_json(console, to_json(as_data(pipeline, reckoned), indent=2))
     else:
         report(console, pipeline, reckoned, source)
     return 0
