@@ -55,9 +55,10 @@ async def explain(console: Console, options: Options, app: FastAPI, mocks: Seque
         _list(console, pipelines, as_json=options.as_json)
         return 0
     names = [one.plan.name for one in pipelines.described]
-    pipeline = pipelines.described[chosen("pipeline", options.name, names)]
+    pipeline = pipelines.described[chosen(options.name, names, "there is no pipeline")]
     for name in options.latencies:
-        chosen(f"call of {pipeline.plan.name}", name, [call.name for call in pipeline.plan.calls])
+        calls = [call.name for call in pipeline.plan.calls]
+        chosen(name, calls, f"{pipeline.plan.name} makes no call")
     try:
         times, source = await _times(app, pipeline, options, mocks)
     except MeasuringError as error:
@@ -109,5 +110,6 @@ async def _measured(app: FastAPI, pipeline: Described, options: Options) -> Mapp
 
 def _how(pipeline: Described, options: Options, where: str) -> str:
     can_write = any(call.kind is Kind.WRITE for call in pipeline.plan.calls)
-    writes = "" if options.writes or not can_write else ", without its writes (--with-writes makes them)"
-    return f"medians of {options.runs} runs on {where}{writes}"
+    writes = "" if options.writes or not can_write else ", without writes (see --with-writes)"
+    runs = f"{options.runs} runs" if options.runs > 1 else "one run"
+    return f"median of {runs} on {where}{writes}"

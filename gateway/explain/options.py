@@ -4,9 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import final
+from typing import Final, final
 
 __all__ = ("NoSuchThingError", "Options", "chosen", "latency", "milliseconds")
+
+_CLOSE: Final = 0.75
 
 
 class NoSuchThingError(Exception):
@@ -52,14 +54,11 @@ def milliseconds(text: str) -> float:
     return number / 1000
 
 
-def chosen(what: str, name: str, known: Sequence[str]) -> int:
-    """Give the place of *name*, which is that of a *what*, among the *known* ones.
-
-    Raises `NoSuchThingError`.
-    """
+def chosen(name: str, known: Sequence[str], complaint: str) -> int:
+    """Give the place of *name* among those *known*; raises `NoSuchThingError`, with the *complaint* of it."""
     if name in known:
         return known.index(name)
-    resembled = get_close_matches(name, known, n=3)
+    resembled = get_close_matches(name, known, cutoff=_CLOSE)
     hint = f"did you mean {' or '.join(resembled)}?" if resembled else f"there are {', '.join(known)}"
-    msg = f"there is no {what} {name!r}: {hint}"
+    msg = f"{complaint} {name!r}: {hint}"
     raise NoSuchThingError(msg)
