@@ -92,6 +92,16 @@ def test_its_fault_is_one(stack: Stack) -> None:
     assert stack.client.post("/checkout", json=ORDER).status_code == 504
 
 
+def test_what_it_shows_of_a_pipeline_is_what_the_command_prints() -> None:
+    (command,) = (block for block in SHELL if block.startswith(".venv/bin/gateway explain"))
+    (shown,) = re.findall(r"```text\n(transfers: .*?)```", README, re.DOTALL)
+
+    _, *arguments = shlex.split(command)
+    with Program("gateway", *arguments, environment={"COLUMNS": "80"}) as program:
+        said = program.wait().out
+    assert [line.rstrip() for line in said.splitlines()] == shown.splitlines()
+
+
 def test_its_example_is_a_gateway_with_a_service_and_a_pipeline_of_its_own(tmp_path: Path) -> None:
     assert list(FILES) == ["loyalty.py", "welcome.py", "main.py"]
     loyalty = ThreadingHTTPServer(("127.0.0.1", 0), Points)
@@ -102,12 +112,14 @@ def test_its_example_is_a_gateway_with_a_service_and_a_pipeline_of_its_own(tmp_p
     with mocks("user", "--port", "0", MOCK_LATENCY_SCALE="0") as services, example(tmp_path, services) as url:
         found = httpx.get(f"{url}/welcome/user-123")
         nobody = httpx.get(f"{url}/welcome/nobody")
+        described = httpx.get(f"{url}/pipelines").json()["pipelines"][-1]
         loyalty.shutdown()
         loyalty.server_close()
         poorer = httpx.get(f"{url}/welcome/user-123")
 
     assert (found.status_code, found.json()) == (200, {"email": "user@example.com", "points": 12})
     assert (nobody.status_code, nobody.json()["code"]) == (404, "not-found")
+    assert [call["name"] for call in described["stages"][0]["calls"]] == ["users.fetch", "loyalty.points"]
     assert (poorer.json()["points"], poorer.headers["gateway-completed"]) == (None, "false")
 
 
@@ -118,6 +130,17 @@ def example(folder: Path, services: Mapping[str, str]) -> Generator[str]:
     with Program("uvicorn", *server, environment={"GATEWAY_USER_URL": services["user"]}) as program:
         program.wait_until_answers(f"http://127.0.0.1:{port}/health/live")
         yield f"http://127.0.0.1:{port}"
+
+
+def test_its_example_is_explained(tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+
+    arguments = ("explain", "welcome", "--app", "main:app", "--latency-default", "10")
+    with Program("gateway", *arguments, environment={"PYTHONPATH": str(tmp_path)}) as program:
+        ended = program.wait()
+    assert (ended.code, ended.err) == (0, "")
+    assert "\n  loyalty.points " in ended.out
 
 
 def test_its_first_command_runs_everything() -> None:
