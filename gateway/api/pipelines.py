@@ -1,6 +1,6 @@
 """GET /pipelines: what each pipeline does, as data."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Literal, NotRequired, ParamSpec, TypeAlias, cast, final
@@ -35,6 +35,12 @@ P = ParamSpec("P")
 
 PolicyName: TypeAlias = Literal["settle", "fail fast", "commit, in order", "commit, parallel"]
 
+_POLICIES: Final[Mapping[Policy | Order, PolicyName]] = {
+    Policy.SETTLE: "settle",
+    Policy.FAIL_FAST: "fail fast",
+    Order.IN_ORDER: "commit, in order",
+    Order.PARALLEL: "commit, parallel",
+}
 _CACHED: Final = {"Cache-Control": "max-age=300"}
 """It is another one when the gateway is."""
 
@@ -165,15 +171,7 @@ def describe(
 
 def policy_of(policy: Policy | Order) -> PolicyName:
     """Say how a stage makes its calls, and what a failed one means for the others."""
-    match policy:
-        case Policy.SETTLE:
-            return "settle"
-        case Policy.FAIL_FAST:
-            return "fail fast"
-        case Order.IN_ORDER:
-            return "commit, in order"
-        case Order.PARALLEL:
-            return "commit, parallel"
+    return _POLICIES[policy]
 
 
 def refusals_of(call: PlannedCall) -> list[Refusal]:
