@@ -145,6 +145,15 @@ async def test_the_bug_of_a_write_beats_that_of_the_journal(bank: Bank) -> None:
     assert "IndexError" in "".join(raised.value.__notes__)
 
 
+async def test_of_two_bugs_of_the_journal_the_first_is_raised(bank: Bank) -> None:
+    bank.journal.bugs["end committed"] = ZeroDivisionError()
+    bank.journal.bugs["end undone"] = IndexError()
+
+    with pytest.raises(ZeroDivisionError):
+        await bank.commit(bank.write("a"))
+    assert bank.ledger.standing == set()
+
+
 async def test_a_step_that_somebody_else_cancels_is_a_bug(bank: Bank) -> None:
     steps = bank.write("a"), bank.write("b", asyncio.CancelledError())
 

@@ -43,11 +43,11 @@ async def test_cancelled_from_outside_a_commit_finishes_and_the_cancellation_pas
     bank: Bank, slow: Callable[[], Awaitable[object]], times: int
 ) -> None:
     request = start(slow)
-    for _ in range(times):
+    for time in range(times):
         await asyncio.sleep(1)
-        request.cancel("the client hung up")
+        request.cancel(f"the client hung up {time}")
 
-    with pytest.raises(asyncio.CancelledError, match="the client hung up"):
+    with pytest.raises(asyncio.CancelledError, match="the client hung up 0"):
         await request
     assert bank.log[-4:] == COMMITTED
     assert request.cancelling() == times
