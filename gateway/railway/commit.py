@@ -183,7 +183,8 @@ class _Commit(Generic[T, E]):
                 await self._write(part, part.step)
             else:
                 part.result = await _held(part.step.name, part.step.make)
-                await self._note(part, _meant(part.result))
+                is_done = isinstance(part.result, Ok)
+                await self._note(part, WriteOutcome.DONE if is_done else WriteOutcome.REFUSED)
         except (Exception, Leaving) as bug:  # noqa: BLE001 - raised again, once what was written is undone
             part.bug = bug
             await self._note(part, WriteOutcome.UNKNOWN)

@@ -19,8 +19,8 @@ from gateway.railway import (
     Run,
     railway,
 )
-from tests.railway.commit_world import Bank, Told
-from tests.railway.world import MISSING, ORDERS, TAKEN, now
+from tests.railway.commit_world import LATE, Bank, Told
+from tests.railway.world import MISSING, ORDERS, TAKEN, Answer, now
 
 BOTH = pytest.mark.parametrize("order", [IN_ORDER, PARALLEL])
 
@@ -98,10 +98,11 @@ async def test_a_read_that_rides_along_is_recorded_with_its_value(bank: Bank) ->
 
 
 @BOTH
-async def test_a_read_that_fails_undoes_the_writes(bank: Bank, order: Order) -> None:
-    steps = bank.write("a"), bank.call("b", MISSING)
+@pytest.mark.parametrize("failure", [MISSING, LATE])
+async def test_a_read_that_fails_undoes_the_writes(bank: Bank, order: Order, failure: Answer) -> None:
+    steps = bank.write("a"), bank.call("b", failure)
 
-    assert await bank.commit(*steps, order=order) == MISSING
+    assert await bank.commit(*steps, order=order) == failure
     assert bank.log[-4:] == ["b is refused", "a.undo sent", "a is undone", "end undone"]
     assert bank.ledger.standing == set()
 
