@@ -394,6 +394,16 @@ async def test_a_checkout_without_a_code_has_no_discount(router: respx.MockRoute
     assert route.calls.last.request.content == b'{"code":null,"subtotal":"1.00"}'
 
 
+async def test_a_discount_of_more_than_there_is_is_a_bad_answer(
+    router: respx.MockRouter, up: Upstreams
+) -> None:
+    router.post("/discounts").respond(json={"code": "SAVE10", "amount": "1.01"})
+    result = await up.pricing.discount("SAVE10", Decimal(1))
+
+    assert isinstance(result, Err)
+    assert isinstance(result.error, BadAnswer)
+
+
 async def test_one_piece_is_checked_for_unless_more_are_wanted(
     router: respx.MockRouter, up: Upstreams
 ) -> None:
