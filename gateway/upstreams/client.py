@@ -212,7 +212,10 @@ class ServiceClient:
         return Write(name, partial(self._keyed, question), body.model_dump(mode="json"), undo)
 
     def undo(self, name: str, path: Sequence[str]) -> Undo:
-        """Describe a DELETE of *path* and the key of the write to be undone; any 2xx says that it is."""
+        """Describe a DELETE of *path* and the key of the write to be undone.
+
+        Any 2xx says that it is; what the answer says beyond that plays no part, but must be JSON.
+        """
 
         def attempt(key: Key) -> Coroutine[Any, Any, Result[None, UpstreamFault]]:
             return self._attempt(_Question(name, "DELETE", (*path, key), (), None, nothing_of, _NOTHING))

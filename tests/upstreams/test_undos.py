@@ -62,13 +62,31 @@ async def test_a_key_is_one_segment_of_the_path_whatever_is_in_it(key: str, sent
     assert unquote(sent.decode()) == key
 
 
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"status": "reversed"}', b"null"])
 @pytest.mark.parametrize("status", [200, 202, 204, 299])
-async def test_every_2xx_says_that_it_is_undone_and_nobody_reads_on(status: int) -> None:
-    body = Content([AssertionError("nobody should read this")])
+async def test_every_2xx_says_that_it_is_undone_whatever_else_is_said(status: int, content: bytes) -> None:
+    body = Content([content])
     result = await behind(Answering(httpx.Response(status, stream=body))).orders.cancel.attempt(KEY)
 
     assert result == Ok(None)
     assert body.is_closed
+
+
+@pytest.mark.parametrize("content", [b"<!doctype html>", b"{", b" "])
+async def test_a_page_of_somebody_in_between_says_nothing(content: bytes) -> None:
+    transport = Answering(httpx.Response(200, content=content))
+    result = await behind(transport).orders.cancel.attempt(KEY)
+
+    assert isinstance(result, Err)
+    assert (type(result.error), result.error.source) == (BadAnswer, "orders.cancel")
+
+
+async def test_an_answer_that_breaks_off_says_nothing_either() -> None:
+    body = Content([b"{", httpx.ReadError("reset")])
+    result = await behind(Answering(httpx.Response(200, stream=body))).orders.cancel.attempt(KEY)
+
+    assert isinstance(result, Err)
+    assert isinstance(result.error, Unavailable)
 
 
 @pytest.mark.parametrize(
