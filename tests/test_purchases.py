@@ -151,7 +151,7 @@ async def test_the_key_of_somebody_else_is_another_key(
 async def test_without_a_token_nobody_looks_at_what_is_wanted(
     services: InProcess, client: httpx.AsyncClient, body: Mapping[str, Json], headers: Mapping[str, str]
 ) -> None:
-    sent = [(name, value.encode("latin-1")) for name, value in headers.items()]
+    sent = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
     answer = await client.post("/purchases", json=body, headers=sent)
 
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
