@@ -59,7 +59,7 @@ def test_goods_whose_answer_is_lost_are_asked_for_again_and_put_aside_once(stack
 
 
 def test_who_hangs_up_during_a_commit_does_not_stop_it(stack: Stack) -> None:
-    stack.break_down("shipping", "latency", latency_ms=500)
+    stack.break_down("shipping", "latency", latency_ms=300)
     stack.ask_and_leave(
         "/orders", ORDER, LEFT_LATE, lambda: "POST /reservations" in stack.calls_of("inventory")
     )

@@ -66,7 +66,7 @@ def test_an_order_stands_whether_the_buyer_hears_of_it_or_not(stack: Stack, kind
 
 
 def test_who_hangs_up_during_a_commit_has_ordered_and_hears_of_it(stack: Stack) -> None:
-    stack.break_down("inventory", "latency", latency_ms=500)
+    stack.break_down("inventory", "latency", latency_ms=300)
     stack.ask_and_leave("/purchases", WANTED, LEFT, lambda: stack.calls_of("order") == ["POST /orders"])
     until(lambda: told(stack) == (1, 1))
     answer = stack.client.post("/purchases", json=WANTED, headers=LEFT)

@@ -69,7 +69,7 @@ def test_a_posting_whose_answer_is_lost_is_asked_for_again_and_made_once(stack: 
 
 
 def test_who_hangs_up_during_a_commit_does_not_stop_it(stack: Stack) -> None:
-    stack.break_down("account", "latency", path_prefix="/postings", latency_ms=500)
+    stack.break_down("account", "latency", path_prefix="/postings", latency_ms=300)
     stack.ask_and_leave("/transfers", RENT, LEFT, lambda: stack.calls_of("payment") == ["POST /transfers"])
     before = balances(stack)
     until(lambda: balances(stack) == AFTER)
