@@ -8,8 +8,7 @@ import pytest
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from gateway import upstreams
-from gateway.railway import Conflict, NotFound, Undo
-from gateway.upstreams import Inventory, Stock
+from gateway.railway import NotFound, Undo
 from gateway.upstreams.example import NoExampleError, example_of
 from gateway.upstreams.shapes import Answer, example
 from tests.upstreams.world import THING, Answering, Wish, client
@@ -31,23 +30,27 @@ class Purse(Answer):
     coins: tuple[Coin, ...]
 
 
+COIN: Final = TypeAdapter(Coin)
+DIME: Final = Coin(worth=Decimal("0.10"))
+
+
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_every_answer_of_the_services_says_what_it_looks_like(model: type[Answer]) -> None:
     assert isinstance(example_of(TypeAdapter(model)), model)
 
 
 def test_the_example_of_a_model_is_read_as_an_answer_is() -> None:
-    assert example_of(TypeAdapter(Coin)) == Coin(worth=Decimal("0.10"))
+    assert example_of(COIN) == DIME
 
 
 def test_fields_may_have_examples_of_their_own_and_a_list_has_one_item() -> None:
-    assert example_of(TypeAdapter(Purse)) == Purse(owner="Ada", coins=(Coin(worth=Decimal("0.10")),))
+    assert example_of(TypeAdapter(Purse)) == Purse(owner="Ada", coins=(DIME,))
 
 
 def test_a_type_may_say_it_as_a_whole() -> None:
     kind = TypeAdapter(Annotated[dict[str, Coin], Field(examples=[{"dime": {"worth": "0.10"}}])])
 
-    assert example_of(kind) == {"dime": Coin(worth=Decimal("0.10"))}
+    assert example_of(kind) == {"dime": DIME}
 
 
 @pytest.mark.parametrize(
@@ -73,19 +76,18 @@ def test_an_example_that_is_none_is_refused() -> None:
 
 
 def test_a_call_knows_an_example_of_its_answer_and_what_its_service_declares() -> None:
-    facts = Inventory(client(Answering())).check("lamp").facts
+    facts = client(Answering()).get("coins.fetch", (), answer=COIN, declared={404: NotFound}).facts
 
     assert facts is not None
-    assert isinstance(facts.example, Stock)
-    assert facts.refusals == (NotFound, Conflict)
+    assert (facts.example, facts.refusals) == (DIME, (NotFound,))
 
 
 def test_so_does_a_post_and_so_does_a_write() -> None:
     things, undo = client(Answering()), Undo("things.forget", client(Answering()).undo("a", ()).attempt)
-    post = things.post("things.ask", ("things",), Wish(text=""), answer=TypeAdapter(Coin))
-    write = things.write("things.wish", ("things",), Wish(text=""), answer=TypeAdapter(Coin), undo=undo)
+    post = things.post("things.ask", ("things",), Wish(text=""), answer=COIN)
+    write = things.write("things.wish", ("things",), Wish(text=""), answer=COIN, undo=undo)
 
-    assert [made.facts and made.facts.example for made in (post, write)] == [Coin(worth=Decimal("0.10"))] * 2
+    assert [made.facts and made.facts.example for made in (post, write)] == [DIME] * 2
 
 
 def test_nobody_has_to_have_an_example_to_make_calls() -> None:
