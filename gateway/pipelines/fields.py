@@ -7,6 +7,7 @@ from typing import Annotated, Final, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gateway.upstreams.money import Payable
+from gateway.upstreams.shapes import example
 
 __all__ = (
     "Address",
@@ -18,6 +19,7 @@ __all__ = (
     "Quantity",
     "Reference",
     "Request",
+    "example",
     "nulls",
 )
 
@@ -57,7 +59,11 @@ def _within_limits(value: Decimal) -> Decimal:
 
 
 Id: TypeAlias = Annotated[str, Field(pattern=_ID)]
-Address: TypeAlias = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_not_blank)]
+Address: TypeAlias = Annotated[
+    str,
+    Field(min_length=1, max_length=500, json_schema_extra={"pattern": r"\S"}),
+    AfterValidator(_not_blank),
+]
 Quantity: TypeAlias = Annotated[int, Field(ge=1, le=1000)]
 Amount: TypeAlias = Annotated[
     Payable, AfterValidator(_within_limits), Field(description="more than 0, at most 1000000.00")

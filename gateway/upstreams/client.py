@@ -34,6 +34,7 @@ from gateway.railway import (
 from gateway.resilience.deadline import clipped
 from gateway.upstreams.address import Address, Query
 from gateway.upstreams.answer import detail_of, nothing_of, refusal, value_of
+from gateway.upstreams.example import Documented
 from gateway.upstreams.raised import RAISED, Raised, meaning_of, was_sent
 from gateway.upstreams.retry_after import seconds_from
 from gateway.upstreams.sentence import one_line
@@ -51,6 +52,10 @@ _REASON_LIMIT: Final = 500
 _NOTHING: Final[Mapping[int, Never]] = MappingProxyType({})
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _HEADER_VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
+
+
+def _anything(_: object) -> bool:
+    return True
 
 
 @final
@@ -136,7 +141,8 @@ class ServiceClient:
         question = _Question(
             name, "GET", path, query, None, partial(value_of, answer), declared, _sendable(headers)
         )
-        return Call(name, partial(self._attempt, question))
+        facts = Documented(answer, declared)
+        return Call(name, partial(self._attempt, question), facts=facts)
 
     @overload
     def post(
@@ -163,11 +169,19 @@ class ServiceClient:
     ) -> Call[T, E | UpstreamFault]:
         """Describe a POST of *body* that changes nothing; otherwise as `get`."""
         question = _Question(name, "POST", path, (), body, partial(value_of, answer), declared)
-        return Call(name, partial(self._attempt, question))
+        facts = Documented(answer, declared)
+        return Call(name, partial(self._attempt, question), facts=facts)
 
     @overload
     def write(
-        self, name: str, path: Sequence[str], body: BaseModel, *, answer: TypeAdapter[T], undo: Undo | None
+        self,
+        name: str,
+        path: Sequence[str],
+        body: BaseModel,
+        *,
+        answer: TypeAdapter[T],
+        undo: Undo | None,
+        fits: Callable[[T], bool] = ...,
     ) -> Write[T, UpstreamFault]: ...
     @overload
     def write(
@@ -178,6 +192,7 @@ class ServiceClient:
         *,
         answer: TypeAdapter[T],
         undo: Undo | None,
+        fits: Callable[[T], bool] = ...,
         declared: Mapping[int, type[E]],
     ) -> Write[T, E | UpstreamFault]: ...
     def write(  # noqa: PLR0913 - all that a request is made of, most of it by keyword
@@ -188,17 +203,23 @@ class ServiceClient:
         *,
         answer: TypeAdapter[T],
         undo: Undo | None,
+        fits: Callable[[T], bool] = _anything,
         declared: Mapping[int, type[E]] = _NOTHING,
     ) -> Write[T, E | UpstreamFault]:
         """Describe a POST of *body* that changes something, once for each `Idempotency-Key`.
 
-        A declared status says that nothing was changed. Without an *undo* it can only be made best effort.
+        A declared status says that nothing was changed; an answer that does not *fit* what was asked for is a
+        `BadAnswer`, and nobody knows what was. Without an *undo* it can only be made best effort.
         """
-        question = _Question(name, "POST", path, (), body, partial(value_of, answer), declared)
-        return Write(name, partial(self._keyed, question), body.model_dump(mode="json"), undo)
+        question = _Question(name, "POST", path, (), body, partial(_fitting, answer, fits), declared)
+        facts = Documented(answer, declared)
+        return Write(name, partial(self._keyed, question), body.model_dump(mode="json"), undo, facts)
 
     def undo(self, name: str, path: Sequence[str]) -> Undo:
-        """Describe a DELETE of *path* and the key of the write to be undone; any 2xx says that it is."""
+        """Describe a DELETE of *path* and the key of the write to be undone.
+
+        Any 2xx says that it is; what the answer says beyond that plays no part, but must be JSON.
+        """
 
         def attempt(key: Key) -> Coroutine[Any, Any, Result[None, UpstreamFault]]:
             return self._attempt(_Question(name, "DELETE", (*path, key), (), None, nothing_of, _NOTHING))
@@ -239,12 +260,15 @@ class ServiceClient:
         try:
             request = self._request(question, budget)
             response = await self._transport.handle_async_request(request)
+        except RAISED as error:
+            return self._raised(question.name, error, budget, is_sent=was_sent(error))
+        try:
             try:
                 return await self._meant(question, response)
             finally:
                 await response.aclose()
         except RAISED as error:
-            return self._raised(question.name, error, budget)
+            return self._raised(question.name, error, budget, is_sent=True)
 
     def _request(self, question: _Question[T, E], budget: float) -> httpx.Request:
         headers = [
@@ -295,14 +319,20 @@ class ServiceClient:
             case Err(reason):
                 return _failed(BadAnswer(self._unusable, source=question.name), reason)
 
-    def _raised(self, name: str, error: Raised, budget: float) -> Err[UpstreamFault]:
+    def _raised(self, name: str, error: Raised, budget: float, *, is_sent: bool) -> Err[UpstreamFault]:
         reason = f"{type(error).__name__}: {error}"
         kind = meaning_of(error)
         if kind is TimedOut:
             return _failed(TimedOut(self._late, source=name, budget=budget), reason)
         if kind is Unavailable:
-            return _failed(Unavailable(self._unavailable, source=name, was_sent=was_sent(error)), reason)
+            return _failed(Unavailable(self._unavailable, source=name, was_sent=is_sent), reason)
         return _failed(BadAnswer(self._unusable, source=name), reason)
+
+
+async def _fitting(
+    answer: TypeAdapter[T], fits: Callable[[T], bool], response: httpx.Response
+) -> Result[T, str]:
+    return (await value_of(answer, response)).ensure(fits, lambda _: "it is not what was asked for")
 
 
 def _sendable(headers: Mapping[str, str]) -> Sequence[tuple[bytes, bytes]]:

@@ -7,7 +7,7 @@ from pydantic import Field, TypeAdapter
 from gateway.railway import Call, Conflict, NotFound, UpstreamFault, Write
 from gateway.upstreams.client import ServiceClient
 from gateway.upstreams.money import Price
-from gateway.upstreams.shapes import Answer, Body
+from gateway.upstreams.shapes import Answer, Body, example
 
 __all__ = ("Inventory", "Reservation", "Stock")
 
@@ -15,6 +15,8 @@ __all__ = ("Inventory", "Reservation", "Stock")
 @final
 class Stock(Answer):
     """What there is of a product, and what one of it costs."""
+
+    model_config = example(product_id="prod-456", stock_level=100, available=True, unit_price="49.99")
 
     product_id: str
     stock_level: Annotated[int, Field(ge=0)]
@@ -25,6 +27,8 @@ class Stock(Answer):
 @final
 class Reservation(Answer):
     """So many of a product, put aside."""
+
+    model_config = example(reservation_id="res-8d2f1c7a", is_reserved=True, quantity=1)
 
     reservation_id: str
     is_reserved: Literal[True]
@@ -51,14 +55,18 @@ class Inventory:
         """Put back what a write of `reserve` has put aside."""
 
     def check(self, product_id: str, quantity: int = 1) -> Call[Stock, NotFound | Conflict | UpstreamFault]:
-        """Say what there is of *product_id*; `NotFound` if it is unknown, `Conflict` if below *quantity*."""
-        return self._client.get(
+        """Say what there is of *product_id*; `NotFound` if it is unknown, `Conflict` if below *quantity*.
+
+        An answer that says it is not available is a `Conflict` as well.
+        """
+        asked: Call[Stock, NotFound | Conflict | UpstreamFault] = self._client.get(
             "inventory.check",
             ("inventory", product_id),
             query=(("quantity", quantity),),
             answer=_STOCK,
             declared={404: NotFound, 409: Conflict},
         )
+        return asked.ensure(lambda stock: stock.available, _unavailable)
 
     def reserve(
         self, product_id: str, quantity: int
@@ -70,5 +78,10 @@ class Inventory:
             _Wanted(product_id=product_id, quantity=quantity),
             answer=_RESERVATION,
             undo=self.release,
+            fits=lambda reservation: reservation.quantity == quantity,
             declared={404: NotFound, 409: Conflict},
         )
+
+
+def _unavailable(_: Stock) -> Conflict:
+    return Conflict("The product is not available", source="inventory.check")

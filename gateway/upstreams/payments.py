@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from gateway.railway import Call, Invalid, NotFound, UpstreamFault, Write
 from gateway.upstreams.client import ServiceClient
-from gateway.upstreams.shapes import Answer
+from gateway.upstreams.shapes import Answer, example
 from gateway.upstreams.transfers import TransferTerms
 
 __all__ = ("Payment", "Payments", "Transfer")
@@ -16,6 +16,8 @@ __all__ = ("Payment", "Payments", "Transfer")
 class Payment(Answer):
     """A way to pay."""
 
+    model_config = example(payment_id="pm-789", is_valid=True)
+
     payment_id: str
     is_valid: bool
 
@@ -23,6 +25,8 @@ class Payment(Answer):
 @final
 class Transfer(Answer):
     """A transfer that was made."""
+
+    model_config = example(transfer_id="trf-8d2f1c7a", status="executed")
 
     transfer_id: str
     status: Literal["executed"]
@@ -42,16 +46,22 @@ class Payments:
         """Take a write of `execute_transfer` back."""
 
     def validate(self, payment_id: str) -> Call[Payment, NotFound | Invalid | UpstreamFault]:
-        """Say whether *payment_id* can pay; `NotFound` if it is unknown, `Invalid` if it has expired."""
-        return self._client.get(
+        """Say that *payment_id* can pay; `NotFound` if it is unknown, `Invalid` if it cannot."""
+        asked: Call[Payment, NotFound | Invalid | UpstreamFault] = self._client.get(
             "payments.validate",
             ("payments", payment_id),
             answer=_PAYMENT,
             declared={404: NotFound, 422: Invalid},
         )
+        return asked.ensure(lambda payment: payment.is_valid, _not_valid)
 
     def execute_transfer(self, terms: TransferTerms) -> Write[Transfer, UpstreamFault]:
         """Move money on *terms*; nobody has asked here whether the accounts can bear it."""
         return self._client.write(
             "payments.execute_transfer", ("transfers",), terms, answer=_TRANSFER, undo=self.reverse_transfer
         )
+
+
+def _not_valid(_: Payment) -> Invalid:
+    reason = "The payment method is not valid"
+    return Invalid(reason, source="payments.validate", violations=(("", (reason,)),))

@@ -7,6 +7,7 @@ from typing import Final, cast, final
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractResolver
 from aiohttp.http import HttpProcessingError
 from httpx_aiohttp import AiohttpTransport
 from typing_extensions import override
@@ -16,6 +17,7 @@ __all__ = ("create_transport", "translated")
 _CONNECTIONS: Final = 512
 _KEEP_ALIVE: Final = 4.0
 _DNS_TTL: Final = 10
+_PORTS: Final[Mapping[str, int]] = MappingProxyType({"http": 80, "https": 443})
 
 _MEANING: Final[Mapping[type[BaseException], type[httpx.RequestError]]] = MappingProxyType(
     {
@@ -47,16 +49,17 @@ What is no HTTP at all becomes `httpx.DecodingError`, so that it is not taken fo
 _RAISED: Final = (aiohttp.ClientError, HttpProcessingError, httpx.TransportError)
 
 
-def create_transport() -> httpx.AsyncBaseTransport:
+def create_transport(resolver: AbstractResolver | None = None) -> httpx.AsyncBaseTransport:
     """Make the transport that every upstream shares; it opens nothing before its first request.
 
     At most 512 connections go to one origin, and the next request waits for one until its pool timeout. That
     is a fuse against running out of file descriptors; how many calls a service can take is not decided here.
     There is no limit over all origins: a service that hangs would use up the connections of the others.
     Idle ones are closed after 4 s, before the 5 s after which uvicorn does, so that a request hardly ever
-    meets a connection that is being closed. Names are looked up again after 10 s.
+    meets a connection that is being closed. Names are looked up again after 10 s, and as soon as nobody can
+    be reached there: a service that comes back may do so at another address. *resolver* is who looks them up.
     """
-    return _Transport()
+    return _Transport(resolver)
 
 
 @final
@@ -67,8 +70,10 @@ class _Transport(httpx.AsyncBaseTransport):
     timeout; its session keeps cookies, and at most 100 connections in all, for 15 s.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, resolver: AbstractResolver | None) -> None:
         self._tls = ssl.create_default_context()
+        self._resolver = resolver
+        self._connectors: list[aiohttp.TCPConnector] = []
         self._inner = AiohttpTransport(verify=self._tls, trust_env=False, client=self._session)
 
     @override
@@ -76,7 +81,10 @@ class _Transport(httpx.AsyncBaseTransport):
         try:
             response = await self._inner.handle_async_request(request)
         except _RAISED as error:
-            raise translated(error) from error
+            failure = translated(error)
+            if isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout):
+                self._look_up_again(request.url)
+            raise failure from error
         # Sound: an async transport answers with an async stream.
         response.stream = _Stream(cast("httpx.AsyncByteStream", response.stream))
         return response
@@ -87,15 +95,21 @@ class _Transport(httpx.AsyncBaseTransport):
 
     def _session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
+            resolver=self._resolver,
             ssl=self._tls,
             limit=0,
             limit_per_host=_CONNECTIONS,
             keepalive_timeout=_KEEP_ALIVE,
             ttl_dns_cache=_DNS_TTL,
         )
+        self._connectors.append(connector)
         return aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
         )
+
+    def _look_up_again(self, url: httpx.URL) -> None:
+        for connector in self._connectors:
+            connector.clear_dns_cache(url.host, url.port or _PORTS[url.scheme])
 
 
 @final

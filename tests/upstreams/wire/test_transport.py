@@ -8,6 +8,8 @@ from typing import TypeAlias
 import aiohttp
 import httpx
 import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+from typing_extensions import override
 
 from gateway.railway import BadAnswer, Err, NotFound, Ok, Result, TimedOut, Unavailable, UpstreamFault
 from gateway.upstreams import ServiceClient, User, Users
@@ -308,6 +310,34 @@ async def test_the_environments_proxies_are_ignored(monkeypatch: pytest.MonkeyPa
     await transport.aclose()
 
     assert isinstance(fetch, Ok)
+
+
+class Moving(AbstractResolver):
+    """Finds a service at one address after the other."""
+
+    def __init__(self, *addresses: str) -> None:
+        self._addresses = iter(addresses)
+
+    @override
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        where = next(self._addresses)
+        return [{"hostname": host, "host": where, "port": port, "family": family, "proto": 0, "flags": 0}]
+
+    @override
+    async def close(self) -> None: ...
+
+
+async def test_a_service_that_has_moved_is_found_as_soon_as_its_old_address_fails() -> None:
+    transport = create_transport(Moving("127.0.0.2", "127.0.0.1"))
+
+    async with serving(answer_all) as url:
+        named = url.replace("127.0.0.1", "users.test")
+        fetches = [await fetched(transport, named) for _ in range(3)]
+    await transport.aclose()
+
+    assert [type(fetch) for fetch in fetches] == [Err, Ok, Ok]
 
 
 async def test_the_head_is_what_the_client_said_and_no_more(transport: httpx.AsyncBaseTransport) -> None:
