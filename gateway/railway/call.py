@@ -10,7 +10,7 @@ from typing import Any, Generic, Never, ParamSpec, TypeAlias, TypeVar, cast, fin
 from gateway.railway.errors import Failure, TimedOut
 from gateway.railway.journal import Key  # noqa: TC001 - a dataclass names it
 from gateway.railway.result import Err, Ok, Result
-from gateway.railway.surroundings import SURROUNDINGS, CallSpan, Observer
+from gateway.railway.surroundings import SURROUNDINGS, CallSpan, Kind, Observer
 
 __all__ = ("Attempt", "Call", "Missing", "call", "known")
 
@@ -54,6 +54,11 @@ class Call(Generic[T_co, E_co]):
     is_shaped: bool = False
     is_optional: bool = False
     keyed: "Callable[[Key], Call[T_co, E_co]] | None" = None
+
+    @property
+    def kind(self) -> Kind:
+        """Say what the call is to its stage."""
+        return "optional" if self.is_optional else "needed"
 
     def __await__(self) -> Generator[Any, Any, Result[T_co, E_co]]:
         """Make the call, outside any stage."""

@@ -59,7 +59,8 @@ async def commit(
     cancelled, for which there is `sheltered`.
     """
     around = SURROUNDINGS.get()
-    span = StageSpan(of.name, tuple(step.name for step in steps))
+    kinds = tuple(step.kind for step in steps)
+    span = StageSpan(of.name, tuple(step.name for step in steps), order.value, kinds)
     if around.observer is not None:
         around.observer.stage_started(span)
     before = SURROUNDINGS.set(replace(around, stage=span))

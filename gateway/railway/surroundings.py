@@ -4,25 +4,43 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, Protocol, TypeAlias, final
+from typing import Final, Literal, Protocol, TypeAlias, final
 
 from gateway.railway.errors import Failure
 from gateway.railway.journal import UNRECORDED, Journal
 from gateway.railway.result import Result
 
-__all__ = ("SURROUNDINGS", "CallSpan", "CommitTerms", "Observer", "Outcome", "StageSpan", "Surroundings")
+__all__ = (
+    "SURROUNDINGS",
+    "CallSpan",
+    "CommitTerms",
+    "Kind",
+    "Observer",
+    "Outcome",
+    "StageSpan",
+    "Surroundings",
+)
 
 Outcome: TypeAlias = Result[object, Failure] | BaseException
 """How a call ended: a result, `asyncio.CancelledError` if it was cancelled, else a bug."""
+
+Kind: TypeAlias = Literal["needed", "optional", "write"]
+"""What a call is to its stage: one that may fail it, one that cannot, or a write of a commit."""
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class StageSpan:
-    """One stage being run: its name and those of its calls, in argument order."""
+    """One stage being run: its name, those of its calls and the *kinds* of these, in argument order.
+
+    *policy* says what a failed call means for the others: the value of a stage's `Policy`, or of a commit's
+    `Order`.
+    """
 
     name: str
     calls: tuple[str, ...]
+    policy: str = "settle"
+    kinds: tuple[Kind, ...] = ()
 
 
 @final

@@ -9,6 +9,7 @@ from gateway.railway.errors import Failure
 from gateway.railway.journal import Json, Key
 from gateway.railway.misused import RunMisused
 from gateway.railway.result import Err, Ok, Result
+from gateway.railway.surroundings import Kind
 
 __all__ = ("Step", "Undo", "Write", "WriteAttempt")
 
@@ -50,6 +51,11 @@ class Write(Generic[T_co, E_co]):
     attempt: WriteAttempt[T_co, E_co]
     arguments: Mapping[str, Json] = field(default_factory=dict[str, Json])
     undo: Undo | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Say what the write is to its commit."""
+        return "write"
 
     @overload
     def map(self, change: Callable[[T_co], Awaitable[U]]) -> "Write[U, E_co]": ...

@@ -9,10 +9,12 @@ from typing_extensions import override
 
 from gateway.railway import (
     FAIL_FAST,
+    PARALLEL,
     SURROUNDINGS,
     Call,
     CallSpan,
     Failure,
+    Key,
     Observer,
     Ok,
     Outcome,
@@ -20,6 +22,8 @@ from gateway.railway import (
     Run,
     StageSpan,
     Surroundings,
+    Undo,
+    Write,
     known,
     parallel,
     railway,
@@ -257,6 +261,29 @@ async def test_baggage_reaches_every_call() -> None:
         ("00-1", "00-1")
     )
     assert await pipeline(lambda run: run.stage("core", Call("a", look))) == Ok(("none",))
+
+
+async def test_a_stage_says_its_policy_and_which_of_its_calls_it_needs(ear: Ear, world: World) -> None:
+    user, gift = world.call("users.fetch"), world.call("gifts.pick")
+
+    await heard(ear, lambda run: run.stage("core", user, gift.optional(), policy=FAIL_FAST))
+    await heard(ear, lambda run: run.stage("extras", gift.optional().map(str)))
+
+    assert {stage.name: (stage.policy, stage.kinds) for stage in ear.stages} == {
+        "core": ("fail fast", ("needed", "optional")),
+        "extras": ("settle", ("optional",)),
+    }
+
+
+async def test_a_commit_says_its_order_and_which_of_its_steps_are_writes(ear: Ear, world: World) -> None:
+    async def attempt(_: Key) -> Result[str, Failure]:
+        return Ok("done")
+
+    reserve = Write("stock.reserve", attempt, undo=Undo("stock.release", attempt))
+
+    await heard(ear, lambda run: run.commit("fulfilment", world.call("quotes.get"), reserve, order=PARALLEL))
+
+    assert (ear.stages[0].policy, ear.stages[0].kinds) == ("parallel", ("needed", "write"))
 
 
 async def test_two_spans_of_one_name_are_not_equal() -> None:
