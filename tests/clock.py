@@ -9,7 +9,8 @@ from typing_extensions import override
 class AutojumpLoop(asyncio.SelectorEventLoop):
     """Time passes only when every task waits for it, and then all at once.
 
-    Not for threads or real sockets: a timer would fire before what it guards is done.
+    Not for threads or real sockets: a timer would fire before what it guards is done. Nor for months: after 97
+    days two floats next to each other are further apart than the loop's resolution, and a timer never fires.
     """
 
     def __init__(self) -> None:
