@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 import yaml
 
+from gateway.settings import Settings
 from mock_services.catalogue import SERVICES, port_of
 
 ROOT: Final = Path(__file__).parents[1]
@@ -50,6 +51,14 @@ def test_the_gateway_knows_where_each_service_is() -> None:
 
 def test_the_gateway_waits_until_every_service_is_healthy() -> None:
     assert COMPOSE["gateway"]["depends_on"] == {name: {"condition": "service_healthy"} for name in SERVICES}
+
+
+def test_the_gateway_has_time_to_finish_or_undo_what_it_writes() -> None:
+    settings = Settings.model_construct()
+    longest = settings.deadline_ms + settings.commit_budget_ms + settings.undo_budget_ms
+
+    assert COMPOSE["gateway"]["stop_grace_period"] == "60s"
+    assert longest < 60_000
 
 
 @pytest.mark.parametrize("name", [*SERVICES, "load"])

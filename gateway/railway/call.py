@@ -44,7 +44,6 @@ class Call(Generic[T_co, E_co]):
 
     Inert and reusable. Awaiting it makes the call, once each time, and gives a `Result`; dropping it is fine.
     The functions given to its methods may be sync or async, all but *otherwise* and *when*. *is_shaped* says
-    The functions given to its methods may be sync or async, all but *otherwise* and *when*. *is_shaped* says
     that it asks no service itself: it is made of another call, or its value is `known`. *is_optional* says
     that it cannot fail; *keyed* is the same call under a key, for a best-effort write (`Write.best_effort`).
     """
@@ -77,7 +76,7 @@ class Call(Generic[T_co, E_co]):
     def map(self, change: Callable[[T_co], U]) -> "Call[U, E_co]": ...
     def map(self, change: Callable[[T_co], U | Awaitable[U]]) -> "Call[U, E_co]":
         """Change the value."""
-        return self._shaped(_mapped(self, change), is_optional=self.is_optional)
+        return self._shaped(mapped(self.make, change), is_optional=self.is_optional)
 
     def bind(self, then: Callable[[T_co], Result[U, F] | Awaitable[Result[U, F]]]) -> "Call[U, E_co | F]":
         """Go on with another call, or a result, made from the value."""
@@ -193,15 +192,17 @@ def _described(
     return describe
 
 
-def _mapped(of: Call[T, E], change: Callable[[T], U | Awaitable[U]]) -> Attempt[U, E]:
-    async def mapped() -> Result[U, E]:
-        match await of.make():
+def mapped(attempt: Attempt[T, E], change: Callable[[T], U | Awaitable[U]]) -> Attempt[U, E]:
+    """Give *attempt* with its value changed."""
+
+    async def changed() -> Result[U, E]:
+        match await attempt():
             case Ok(value, lacks=lacks):
                 return Ok(_value(await settled(change(value))), lacks=lacks)
             case Err() as failed:
                 return failed
 
-    return mapped
+    return changed
 
 
 def _value(value: T) -> T:

@@ -11,7 +11,16 @@ from functools import partial
 from typing import Any, Final, Generic, TypeVar, final
 
 from gateway.railway.call import Attempt, observed
-from gateway.railway.errors import Aggregate, BadAnswer, Failure, Stuck, TimedOut, Unavailable, combined
+from gateway.railway.errors import (
+    Aggregate,
+    BadAnswer,
+    Failure,
+    Stuck,
+    TimedOut,
+    Unavailable,
+    Unexpected,
+    combined,
+)
 from gateway.railway.journal import Beginning, Intent, State, WriteOutcome, key_of
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.stage import Leaving, with_others
@@ -27,6 +36,7 @@ E = TypeVar("E", bound=Failure)
 
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 1.0
+_GRACE: Final = 1.0
 _TO_UNDO: Final = frozenset({WriteOutcome.DONE, WriteOutcome.UNKNOWN})
 
 
@@ -50,12 +60,14 @@ async def commit(
     """Make *steps*, whose intents *of* has; if one fails, undo every write that may have been made.
 
     The journal hears of all intents before anything is sent. A write that gets no answer is repeated under
-    the same key while the budget lasts. Once every step has ended, a failure undoes: in reverse order,
-    repeated until each undo has succeeded or its budget is spent. Then the failures are given, combined in
-    argument order; `Stuck` in their place if something could not be undone. An exception is a bug: it counts
-    as a failure, and is raised in the end, that of the earliest argument with those of others noted on it.
+    the same key while the budget lasts; if it is refused then, that is the failure, but it is undone all the
+    same, since the first attempt may still be on its way. Once every step has ended, a failure undoes: in
+    reverse order, repeated until each undo has succeeded or its budget is spent. Then the failures are given,
+    combined in argument order; `Stuck` in their place if something could not be undone. An exception is a
+    bug: it counts as a failure, and is raised in the end, that of the earliest argument with those of others
+    noted on it. To be cancelled by somebody else is one too, and so is to overrun the deadline of an attempt.
 
-    The run's deadline plays no part from here on. See `CommitTerms` for the budgets; and this must not be
+    The run's own deadline plays no part from here on. See `CommitTerms` for the budgets; and this must not be
     cancelled, for which there is `sheltered`.
     """
     around = SURROUNDINGS.get()
@@ -96,9 +108,12 @@ async def sheltered(work: Coroutine[Any, Any, T]) -> T:
             await asyncio.wait((task,))
         except asyncio.CancelledError as error:
             cancellation = cancellation or error
-    if cancellation is not None:
-        raise cancellation from (None if task.cancelled() else task.exception())
-    return task.result()
+    try:
+        if cancellation is not None:
+            raise cancellation from (None if task.cancelled() else task.exception())
+        return task.result()
+    finally:
+        del cancellation, task  # their tracebacks refer to this frame: no cycles
 
 
 @final
@@ -119,6 +134,10 @@ class _Part(Generic[T, E]):
     @property
     def has_failed(self) -> bool:
         return self.bug is not None or not isinstance(self.result, Ok)
+
+    @property
+    def may_stand(self) -> bool:
+        return self.undo is not None and self.outcome in _TO_UNDO
 
 
 @final
@@ -164,40 +183,47 @@ class _Commit(Generic[T, E]):
             if isinstance(part.step, Write):
                 await self._write(part, part.step)
             else:
-                part.result = await part.step.make()
-                await self._note(part, _meant(part.result))
+                part.result = await _held(part.step.name, part.step.make)
+                is_done = isinstance(part.result, Ok)
+                await self._note(part, WriteOutcome.DONE if is_done else WriteOutcome.REFUSED)
         except (Exception, Leaving) as bug:  # noqa: BLE001 - raised again, once what was written is undone
             part.bug = bug
             await self._note(part, WriteOutcome.UNKNOWN)
 
     async def _write(self, part: _Part[T, E], write: Write[T, E]) -> None:
-        attempt = partial(write.attempt, part.intent.key)
-        part.result = await _watched(write.name, attempt)
+        attempt = _watched(write.name, partial(write.attempt, part.intent.key))
+        part.result = await _held(write.name, attempt)
         await self._note(part, _meant(part.result))
         if part.outcome is WriteOutcome.UNKNOWN:
             part.result = await _repeated(write.name, attempt, part.result)
-            if _is_known(part.result):
-                await self._note(part, _meant(part.result))
+            if isinstance(part.result, Ok):
+                await self._note(part, WriteOutcome.DONE)
 
     async def _undo(self) -> Sequence[_Part[T, E]]:
         """Undo what may have been done, the last write first, in rounds; give what is stuck."""
-        left = [part for part in reversed(self._parts) if part.outcome in _TO_UNDO]
-        for pause in _pauses():
-            left = [part for part in left if not await self._is_undone(part)]
-            if not left or _left() <= pause:
-                break
-            await asyncio.sleep(pause)
+        pauses = _pauses()
+        left = await self._round([part for part in reversed(self._parts) if part.may_stand])
+        while left and await _has_waited(next(pauses)):
+            left = await self._round(left)
         for part in left:
             await self._note(part, WriteOutcome.STUCK)
         return left
 
-    async def _is_undone(self, part: _Part[T, E]) -> bool:
-        if part.undo is None:  # a read
-            return True
+    async def _round(self, parts: Sequence[_Part[T, E]]) -> list[_Part[T, E]]:
+        """Try each undo once; one that hangs has only its share of the time. Give those that have failed."""
+        left: list[_Part[T, E]] = []
+        for place, part in enumerate(parts):
+            with _time(_left() / (len(parts) - place)):
+                if part.undo is not None and not await self._is_undone(part, part.undo):
+                    left.append(part)
+        return left
+
+    async def _is_undone(self, part: _Part[T, E], undo: Undo) -> bool:
+        attempt = _watched(undo.name, partial(undo.attempt, part.intent.key))
         try:
-            result = await _watched(part.undo.name, partial(part.undo.attempt, part.intent.key))
-        except Exception:  # noqa: BLE001 - logged; it is made again, and so are the other undos
-            _log.exception("%s raised, under key %s", part.undo.name, part.intent.key)
+            result = await _held(undo.name, attempt)
+        except (Exception, Leaving):  # noqa: BLE001 - logged; it is made again, and so are the other undos
+            _log.exception("%s raised, under key %s", undo.name, part.intent.key)
             return False
         if isinstance(result, Ok):
             await self._note(part, WriteOutcome.UNDONE)
@@ -224,8 +250,10 @@ class _Commit(Generic[T, E]):
     def _failure(self, stuck: Sequence[_Part[T, E]]) -> Err[E | Aggregate | Stuck]:
         bugs = [bug for bug in (*(part.bug for part in self._parts), self._bug) if bug is not None]
         if stuck:
-            for bug in bugs:
-                _log.error("execution %s is stuck after a bug", self._of.execution_id, exc_info=bug)
+            if bugs:
+                _log.error(
+                    "execution %s is stuck after a bug", self._of.execution_id, exc_info=with_others(bugs)
+                )
             names = ", ".join(part.intent.name for part in reversed(stuck))
             return Err(Stuck(f"What was done could not be undone: {names}"))
         if bugs:
@@ -235,53 +263,66 @@ class _Commit(Generic[T, E]):
 
 async def _repeated(name: str, attempt: Attempt[T, E], first: Result[T, E]) -> Result[T, E]:
     """Repeat *attempt* until it is known what came of it; give *first* if it never is."""
+    pauses = _pauses()
     last = first
-    for pause in _pauses():
-        if not await _is_worth_another(last, pause):
-            return first
-        last = await _watched(name, attempt)
-        if _is_known(last):
+    while await _is_worth_another(last, next(pauses)):
+        last = await _held(name, attempt)
+        if not (isinstance(last, Err) and isinstance(last.error, BadAnswer | Unavailable | TimedOut)):
             return last
-    raise AssertionError  # there is always another pause
+    return first
 
 
 async def _is_worth_another(result: Result[object, Failure], pause: float) -> bool:
     """Wait before another attempt; say no, at once, where it would not help or there is no time for it."""
     match result:
-        case Err(BadAnswer()):  # the service has answered
+        case Err(Unavailable(retry_after=seconds)):
+            return await _has_waited(max(pause, seconds or 0))
+        case Err(TimedOut()):
+            return await _has_waited(pause)
+        case _:  # the service has answered
             return False
-        case Err(Unavailable(retry_after=float(seconds))):
-            pause = max(pause, seconds)
-        case _:
-            pass
-    if _left() <= pause:
+
+
+async def _has_waited(seconds: float) -> bool:
+    """Wait, if there is time for it; say whether there was."""
+    if _left() <= seconds:
         return False
-    await asyncio.sleep(pause)
+    await asyncio.sleep(seconds)
     return True
 
 
-def _is_known(result: Result[object, Failure]) -> bool:
-    return not (isinstance(result, Err) and isinstance(result.error, BadAnswer | Unavailable | TimedOut))
-
-
 def _meant(result: Result[object, Failure]) -> WriteOutcome:
-    """Say what the first attempt of a write has shown."""
+    """Say what the first attempt has shown: only what a service can have declined on purpose is refused."""
     match result:
         case Ok():
             return WriteOutcome.DONE
         case Err(Unavailable(was_sent=False)):
             return WriteOutcome.REFUSED
-        case Err(BadAnswer() | Unavailable() | TimedOut()):
+        case Err(BadAnswer() | Unavailable() | TimedOut() | Unexpected() | Stuck() | Aggregate()):
             return WriteOutcome.UNKNOWN
         case Err():
             return WriteOutcome.REFUSED
 
 
-async def _watched(name: str, attempt: Attempt[T, E]) -> Result[T, E]:
+def _watched(name: str, attempt: Attempt[T, E]) -> Attempt[T, E]:
+    """Show *attempt* to the observer, if there is one."""
     around = SURROUNDINGS.get()
     if around.observer is None:
-        return await attempt()
-    return await observed(CallSpan(name, around.stage), attempt, around.observer)
+        return attempt
+    return partial(observed, CallSpan(name, around.stage), attempt, around.observer)
+
+
+async def _held(name: str, attempt: Attempt[T, E]) -> Result[T, E]:
+    """Make *attempt*, which is cut off if it does not keep to its deadline."""
+    try:
+        async with asyncio.timeout(_left() + _GRACE):
+            return await attempt()
+    except asyncio.CancelledError as stray:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        msg = f"{name} was cancelled by somebody else"
+        raise RuntimeError(msg) from stray
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import get_annotations, signature
 from secrets import token_hex
@@ -14,6 +14,7 @@ from typing import (
     Never,
     NoReturn,
     ParamSpec,
+    TypeAlias,
     TypeVar,
     Union,
     cast,
@@ -62,6 +63,10 @@ class _Leaving(Leaving):
         self.error = error
 
 
+_Past: TypeAlias = tuple[str, Sequence[Call[Any, Any]], tuple[object, ...]]
+"""A stage that has succeeded: its name, its calls, and their values."""
+
+
 @final
 @dataclass(eq=False, slots=True)
 class _Trip:
@@ -74,7 +79,7 @@ class _Trip:
     stage: str | None = None
     made_up_id: str | None = None
     lacks: tuple[str, ...] = ()
-    past: list[Recorded] = field(default_factory=list[Recorded])
+    past: list[_Past] = field(default_factory=list[_Past])
 
     def take(self, result: Result[T, Failure]) -> T:
         self.check()
@@ -116,22 +121,32 @@ class _Trip:
             raise RunMisused(msg)
         self.stage = stage
 
-    def admitted(self, stage: str, place: int, step: Step[T, E]) -> Call[T, E]:
-        """Give *step* as the stage may make it; raise `RunMisused` if it may not."""
-        if isinstance(step, Write):
-            msg = f"{step.name} in stage {stage!r}: a write is made by a commit"
-            raise RunMisused(msg)
-        if not step.is_optional:
-            self.refuse_to_fail(f"{step.name}, which can fail, in stage {stage!r}")
-        if step.keyed is None:
-            return step
-        if not self.has_committed:
-            msg = f"{step.name} in stage {stage!r}: a best-effort write is made after a commit"
-            raise RunMisused(msg)
-        return step.keyed(key_of(self.execution_id, stage, place, step.name))
+    def admitted(self, stage: str, calls: Sequence[Step[T, E]]) -> Sequence[Call[T, E]]:
+        """Give *calls* as the stage may make them; raise `RunMisused` if it may not make all of them."""
+        made: list[Call[T, E]] = []
+        for call in calls:
+            if isinstance(call, Write):
+                msg = f"{call.name} in stage {stage!r}: a write is made by a commit"
+                raise RunMisused(msg)
+            if call.keyed is not None and not self.has_committed:
+                msg = f"{call.name} in stage {stage!r}: a best-effort write is made after a commit"
+                raise RunMisused(msg)
+            made.append(call)
+        return [*self._unfailing(stage, made)] if self.has_committed else made
 
-    def record(self, stage: str, calls: Sequence[Call[T, E]], values: tuple[T, ...]) -> None:
-        self.past.append(Recorded(stage, tuple(call.name for call in calls), values))
+    def _unfailing(self, stage: str, calls: Sequence[Call[T, E]]) -> Iterator[Call[T, E]]:
+        # Two stages may have the same name, and one that of the commit: their writes are not the same.
+        known_as = f"{len(self.past)}-{stage}"
+        for place, call in enumerate(calls):
+            if not call.is_optional:
+                self.refuse_to_fail(f"{call.name}, which can fail, in stage {stage!r}")
+            yield call.keyed(key_of(self.execution_id, known_as, place, call.name)) if call.keyed else call
+
+    @property
+    def recorded(self) -> tuple[Recorded, ...]:
+        return tuple(
+            Recorded(stage, tuple(call.name for call in calls), values) for stage, calls, values in self.past
+        )
 
 
 @final
@@ -199,12 +214,11 @@ class Run(Generic[E_contra]):
         trip = self._trip
         trip.begin(name)
         try:
-            made = [trip.admitted(name, place, call) for place, call in enumerate(calls)]
-            result = await together(name, made, policy)
+            result = await together(name, trip.admitted(name, calls), policy)
         finally:
             trip.stage = None
         values = trip.take(result)
-        trip.record(name, calls, values)
+        trip.past.append((name, calls, values))
         return values
 
     # The same again, for a commit.
@@ -244,7 +258,7 @@ class Run(Generic[E_contra]):
                 trip.leave(Unavailable("There is too little time left to begin the commit", was_sent=False))
             trip.has_committed = True
             known_as = trip.execution_id
-            of = Beginning(known_as, trip.pipeline, name, intents(known_as, name, steps), (*trip.past,))
+            of = Beginning(known_as, trip.pipeline, name, intents(known_as, name, steps), trip.recorded)
             result = await sheltered(commit(of, steps, order))
         finally:
             trip.stage = None
@@ -254,13 +268,12 @@ class Run(Generic[E_contra]):
 
 def _refuse_what_stays(name: str, steps: Sequence[Step[Any, Any]]) -> None:
     """Raise `RunMisused` unless there is something to write, and all of that can be undone."""
-    writes = [step for step in steps if isinstance(step, Write)]
-    if not writes:
+    if not any(isinstance(step, Write) for step in steps):
         msg = f"commit {name!r} has no write: it is a stage"
         raise RunMisused(msg)
-    for write in writes:
-        if write.undo is None:
-            msg = f"{write.name} cannot be undone: no part of commit {name!r}, but best effort after it"
+    for step in steps:
+        if step.undo is None if isinstance(step, Write) else step.keyed is not None:
+            msg = f"{step.name} cannot be undone: no part of commit {name!r}, but best effort after it"
             raise RunMisused(msg)
 
 

@@ -139,9 +139,8 @@ class _Fanout(Generic[T, E]):
         return Err(combined(errors)) if errors else Ok(tuple(values), lacks=lacks)
 
     def _bug(self) -> BaseException:
-        """Give the exception of the earliest argument; the leaving of a run only for want of others."""
-        found = [bug for bug in map(self._bug_of, self._tasks) if bug is not None]
-        return with_others([bug for bug in found if not isinstance(bug, Leaving)] or found)
+        """Give the exception of the earliest argument."""
+        return with_others([bug for bug in map(self._bug_of, self._tasks) if bug is not None])
 
     def _bug_of(self, task: asyncio.Task[Result[T, E]]) -> BaseException | None:
         if not task.cancelled():
@@ -153,8 +152,8 @@ class _Fanout(Generic[T, E]):
 
 
 def with_others(bugs: Sequence[B]) -> B:
-    """Give the first of *bugs*, with the others noted on it."""
-    first, *others = bugs
+    """Give the first of *bugs*, with the others noted on it; the leaving of a run only for want of others."""
+    first, *others = [bug for bug in bugs if not isinstance(bug, Leaving)] or bugs
     for other in others:
         if other is not first and not isinstance(other, Leaving):
             first.add_note("also in this stage: " + "".join(traceback.format_exception(other)))

@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, Never, TypeAlias, TypeVar, cast, final, overload
 
-from gateway.railway.call import Call, Missing, settled
+from gateway.railway.call import Call, Missing, mapped
 from gateway.railway.errors import Failure
 from gateway.railway.journal import Json, Key
 from gateway.railway.misused import RunMisused
-from gateway.railway.result import Err, Ok, Result
+from gateway.railway.result import Ok, Result
 from gateway.railway.surroundings import Kind
 
 __all__ = ("Step", "Undo", "Write", "WriteAttempt")
@@ -63,7 +64,11 @@ class Write(Generic[T_co, E_co]):
     def map(self, change: Callable[[T_co], U]) -> "Write[U, E_co]": ...
     def map(self, change: Callable[[T_co], U | Awaitable[U]]) -> "Write[U, E_co]":
         """Change the value."""
-        return Write(self.name, _mapped(self.attempt, change), self.arguments, self.undo)
+
+        def attempt(key: Key) -> Coroutine[Any, Any, Result[U, E_co]]:
+            return mapped(partial(self.attempt, key), change)()
+
+        return Write(self.name, attempt, self.arguments, self.undo)
 
     @overload
     def best_effort(self) -> Call[T_co | Missing, Never]: ...
@@ -92,14 +97,3 @@ class Write(Generic[T_co, E_co]):
 
 Step: TypeAlias = Call[T, E] | Write[T, E]
 """What a commit is made of: writes, and reads that ride along."""
-
-
-def _mapped(attempt: WriteAttempt[T, E], change: Callable[[T], U | Awaitable[U]]) -> WriteAttempt[U, E]:
-    async def mapped(key: Key) -> Result[U, E]:
-        match await attempt(key):
-            case Ok(value, lacks=lacks):
-                return Ok(await settled(change(value)), lacks=lacks)
-            case Err() as failed:
-                return failed
-
-    return mapped

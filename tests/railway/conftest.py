@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.railway.commit_world import Bank
 from tests.railway.world import World
 
 
@@ -20,3 +21,8 @@ async def no_task_is_left_behind() -> AsyncIterator[None]:
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+@pytest.fixture
+def bank() -> Bank:
+    return Bank()

@@ -1,4 +1,4 @@
-"""What a stage leaves behind: nothing, so that memory is flat without the cycle collector."""
+"""What a stage or a commit leaves behind: nothing, so that memory is flat without the cycle collector."""
 
 import asyncio
 import contextlib
@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from gateway.railway import FAIL_FAST, parallel
-from tests.railway.world import MISSING, World, trio
+from gateway.railway import FAIL_FAST, PARALLEL, parallel
+from tests.railway.commit_world import LATE, Bank, Told
+from tests.railway.world import FINE, MISSING, TAKEN, World, trio
 
 
 @pytest.fixture
@@ -43,9 +44,30 @@ async def cancelled(world: World) -> None:
         await request
 
 
+async def committed(_world: World) -> None:
+    bank = Bank()
+    await bank.commit(bank.write("a", LATE, FINE), bank.write("b"))
+
+
+async def undone(_world: World) -> None:
+    bank = Bank()
+    await bank.commit(bank.write("a", undone=[LATE, FINE]), bank.write("b", TAKEN), order=PARALLEL)
+
+
+async def cut_off(_world: World) -> None:
+    bank = Bank()
+    request = asyncio.ensure_future(bank.commit(bank.write("a", Told(after=2))))
+    await asyncio.sleep(1)
+    request.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await request
+
+
 @pytest.mark.usefixtures("_no_collector")
-@pytest.mark.parametrize("way", [succeeding, failing, failing_fast, timed_out, cancelled])
-async def test_however_a_stage_ends_it_leaves_no_cycle(
+@pytest.mark.parametrize(
+    "way", [succeeding, failing, failing_fast, timed_out, cancelled, committed, undone, cut_off]
+)
+async def test_however_a_stage_or_a_commit_ends_it_leaves_no_cycle(
     world: World, way: Callable[[World], Awaitable[None]]
 ) -> None:
     await way(world)

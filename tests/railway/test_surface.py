@@ -21,6 +21,7 @@ INTERNAL = {
     "commit",
     "intents",
     "key_of",
+    "mapped",
     "observed",
     "settled",
     "sheltered",

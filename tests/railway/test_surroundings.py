@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 
 import pytest
 from typing_extensions import override
@@ -15,7 +14,6 @@ from gateway.railway import (
     CallSpan,
     Failure,
     Key,
-    Observer,
     Ok,
     Outcome,
     Result,
@@ -28,38 +26,8 @@ from gateway.railway import (
     parallel,
     railway,
 )
+from tests.railway.ear import Ear
 from tests.railway.world import FINE, MISSING, TAKEN, World, trio
-
-
-@dataclass
-class Ear(Observer):
-    """Keeps the spans it hears of, and writes down what it hears."""
-
-    told: list[str] = field(default_factory=list[str])
-    stages: list[StageSpan] = field(default_factory=list[StageSpan])
-    calls: list[CallSpan] = field(default_factory=list[CallSpan])
-    outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
-
-    @override
-    def stage_started(self, stage: StageSpan, /) -> None:
-        self.stages.append(stage)
-        self.told.append(f"+{stage.name}")
-
-    @override
-    def stage_ended(self, stage: StageSpan, /) -> None:
-        self.stages.append(stage)
-        self.told.append(f"-{stage.name}")
-
-    @override
-    def call_started(self, call: CallSpan, /) -> None:
-        self.calls.append(call)
-        self.told.append(f"+{call.name}")
-
-    @override
-    def call_ended(self, call: CallSpan, outcome: Outcome, /) -> None:
-        self.calls.append(call)
-        self.told.append(f"-{call.name}")
-        self.outcomes[call.name] = outcome
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from typing import Any, Never, assert_never, assert_type
 
 from gateway.railway import (
     FAIL_FAST,
+    PARALLEL,
     Aggregate,
     BadAnswer,
     Call,
@@ -14,6 +15,7 @@ from gateway.railway import (
     Forbidden,
     Gone,
     Invalid,
+    Key,
     Missing,
     NotFound,
     Ok,
@@ -30,6 +32,7 @@ from gateway.railway import (
     Unavailable,
     Unexpected,
     UpstreamFault,
+    Write,
     attempt,
     attempt_async,
     combine,
@@ -40,7 +43,18 @@ from gateway.railway import (
     traverse,
     traverse_all,
 )
-from tests.typing.services import CheckoutError, CheckoutSummary, Payment, Quote, Risk, Stock, Upstreams, User
+from tests.typing.services import (
+    CheckoutError,
+    CheckoutSummary,
+    Payment,
+    Quote,
+    Receipt,
+    Risk,
+    Stock,
+    TransferError,
+    Upstreams,
+    User,
+)
 
 
 def same(*_: object) -> None:
@@ -104,6 +118,53 @@ async def arities(run: Run[Aggregate | NotFound], c: Call[int, NotFound], s: Cal
     assert_type(
         await run.stage("9", c, s, c, s, c, s, c, s, c), tuple[int, str, int, str, int, str, int, str, int]
     )
+
+
+Committed = NotFound | Gone | Aggregate | Stuck | Unavailable
+
+
+async def arities_of_commit(run: Run[Committed], c: Call[int, NotFound], w: Write[str, Gone]) -> None:
+    assert_type(await run.commit("1", w), tuple[str])
+    assert_type(await run.commit("2", w, c), tuple[str, int])
+    assert_type(await run.commit("3", w, c, w), tuple[str, int, str])
+    assert_type(await run.commit("4", w, c, w, c, order=PARALLEL), tuple[str, int, str, int])
+    assert_type(await run.commit("5", w, c, w, c, w), tuple[str, int, str, int, str])
+    assert_type(await run.commit("6", w, c, w, c, w, c), tuple[str, int, str, int, str, int])
+    assert_type(await run.commit("7", w, c, w, c, w, c, w), tuple[str, int, str, int, str, int, str])
+    assert_type(await run.commit("8", w, c, w, c, w, c, w, c), tuple[str, int, str, int, str, int, str, int])
+    assert_type(
+        await run.commit("9", w, c, w, c, w, c, w, c, w), tuple[str, int, str, int, str, int, str, int, str]
+    )
+
+
+@railway
+async def transfer(run: Run[TransferError], amount: int, up: Upstreams) -> Receipt:
+    receipt, user = await run.commit("settlement", up.transfers.execute(amount), up.users.fetch("u"))
+    assert_type(receipt, Receipt)
+    assert_type(user, User)
+    told, kept = await run.stage(
+        "after", up.transfers.execute(1).best_effort(), up.transfers.execute(1).best_effort(None)
+    )
+    assert_type(told, Receipt | Missing)
+    assert_type(kept, Receipt | None)
+    return receipt
+
+
+async def key_of(receipt: Receipt) -> Key:
+    return receipt.key
+
+
+def writes(up: Upstreams) -> None:
+    execute = up.transfers.execute(1)
+    assert_type(execute, Write[Receipt, Conflict | UpstreamFault])
+    assert_type(execute.map(lambda receipt: receipt.key), Write[Key, Conflict | UpstreamFault])
+    assert_type(execute.map(key_of), Write[Key, Conflict | UpstreamFault])
+    same(assert_type(execute.best_effort(), Call[Receipt | Missing, Never]))
+    same(assert_type(execute.best_effort(None), Call[Receipt | None, Never]))
+
+
+def writes_are_covariant(narrow: Write[bool, Gone]) -> Write[int, Failure]:
+    return narrow
 
 
 Flaw = NotFound | Gone | Aggregate

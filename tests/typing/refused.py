@@ -3,6 +3,7 @@
 from typing import Never, assert_never
 
 from gateway.railway import (
+    FAIL_FAST,
     Aggregate,
     Call,
     Conflict,
@@ -14,11 +15,15 @@ from gateway.railway import (
     Ok,
     Result,
     Run,
+    Stuck,
+    Unavailable,
+    Undo,
     UpstreamFault,
+    Write,
     parallel,
     railway,
 )
-from tests.typing.services import CheckoutError, Quote, Upstreams
+from tests.typing.services import CheckoutError, Quote, TransferError, Upstreams
 
 
 @railway
@@ -76,6 +81,73 @@ async def a_forgotten_await(run: Run[CheckoutError], up: Upstreams) -> None:
 async def a_missing_value_unhandled(run: Run[CheckoutError], up: Upstreams) -> str:
     (user,) = await run.stage("extras", up.users.fetch("u").optional())
     return user.name.upper()  # type: ignore[union-attr]
+
+
+@railway
+async def a_write_in_a_stage(run: Run[TransferError], up: Upstreams) -> None:
+    await run.stage("core", up.transfers.execute(1), up.users.fetch("u"))  # type: ignore[call-overload]
+
+
+async def no_stuck_promised(run: Run[Gone | Aggregate | Unavailable], write: Write[int, Gone]) -> None:
+    await run.commit("settlement", write)  # type: ignore[misc]
+
+
+async def no_aggregate_promised_for_a_commit(
+    run: Run[Gone | Stuck | Unavailable], write: Write[int, Gone]
+) -> None:
+    await run.commit("settlement", write)  # type: ignore[misc]
+
+
+async def no_unavailable_promised(run: Run[Gone | Aggregate | Stuck], write: Write[int, Gone]) -> None:
+    await run.commit("settlement", write)  # type: ignore[misc]
+
+
+@railway
+async def an_error_of_a_write_the_run_does_not_promise(
+    run: Run[NotFound | UpstreamFault | Stuck | Aggregate], up: Upstreams
+) -> None:
+    await run.commit("settlement", up.transfers.execute(1))  # type: ignore[arg-type]
+    await run.commit("settlement", up.users.fetch("u"), up.transfers.execute(1))  # type: ignore[arg-type]
+
+
+@railway
+async def a_siblings_value_in_its_own_commit(run: Run[TransferError], up: Upstreams) -> None:
+    receipt, _ = await run.commit("settlement", up.transfers.execute(1), up.users.fetch(receipt.key))  # type: ignore[has-type]  # noqa: F821, RUF059
+
+
+@railway
+async def a_commit_without_steps(run: Run[TransferError]) -> None:
+    await run.commit("settlement")  # type: ignore[call-overload]
+
+
+@railway
+async def a_commit_with_the_policy_of_a_stage(run: Run[TransferError], up: Upstreams) -> None:
+    await run.commit("settlement", up.transfers.execute(1), policy=FAIL_FAST)  # type: ignore[call-overload]
+
+
+@railway
+async def a_value_of_best_effort_unhandled(run: Run[TransferError], up: Upstreams) -> str:
+    (receipt,) = await run.stage("after", up.transfers.execute(1).best_effort())
+    return receipt.key.upper()  # type: ignore[union-attr]
+
+
+async def what_a_write_cannot_be_asked_for(write: Write[int, Gone]) -> None:
+    write.optional()  # type: ignore[attr-defined]
+    write.within(1)  # type: ignore[attr-defined]
+    write.recover(Ok)  # type: ignore[attr-defined]
+    await write  # type: ignore[misc]
+
+
+def a_write_that_fails_otherwise(wide: Write[int, Failure]) -> Write[int, Gone]:
+    return wide  # type: ignore[return-value]
+
+
+def a_write_for_a_call(write: Write[int, Gone]) -> Call[int, Gone]:
+    return write  # type: ignore[return-value]
+
+
+def a_key_that_is_any_text(undo: Undo) -> object:
+    return undo.attempt("a")  # type: ignore[arg-type]
 
 
 async def a_wrong_call_of_a_pipeline(up: Upstreams) -> None:

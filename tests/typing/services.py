@@ -9,15 +9,20 @@ from gateway.railway import (
     Err,
     Forbidden,
     Invalid,
+    Key,
     NotFound,
     Ok,
     Result,
+    Stuck,
     Unavailable,
+    Undo,
     UpstreamFault,
+    Write,
     call,
 )
 
 CheckoutError: TypeAlias = Invalid | NotFound | Conflict | Forbidden | UpstreamFault | Aggregate
+TransferError: TypeAlias = NotFound | Conflict | UpstreamFault | Stuck | Aggregate
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,11 @@ class Risk:
 @dataclass(frozen=True)
 class Quote:
     rate: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    key: Key
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,17 @@ class Shipping:
         return Ok(Quote(f"{address}{stock.level}")) if address else Err(Unavailable())
 
 
+class Transfers:
+    def execute(self, amount: int) -> Write[Receipt, Conflict | UpstreamFault]:
+        async def attempt(key: Key) -> Result[Receipt, Conflict | UpstreamFault]:
+            return Ok(Receipt(key)) if amount else Err(Conflict())
+
+        async def undo(_key: Key) -> Result[None, UpstreamFault]:
+            return Ok(None)
+
+        return Write("transfers.execute", attempt, {"amount": amount}, Undo("transfers.reverse", undo))
+
+
 @dataclass(frozen=True)
 class Upstreams:
     users: Users
@@ -92,3 +113,4 @@ class Upstreams:
     payments: Payments
     fraud: Fraud
     shipping: Shipping
+    transfers: Transfers
