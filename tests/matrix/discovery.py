@@ -1,11 +1,11 @@
 """Finds out what a pipeline calls, by running it."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
-from typing import Final, TypeVar, final
+from typing import Final, final
 
 import httpx
 from typing_extensions import override
@@ -34,31 +34,28 @@ from gateway.settings import SERVICES, Settings
 from gateway.upstreams import ServiceClient, Upstreams
 from tests.clock import AutojumpLoop
 from tests.matrix.faults import Fault
-from tests.matrix.samples import Sample
+from tests.matrix.samples import SAMPLES, Sample
 from tests.matrix.services import Script, Services
 from tests.matrix.shape import Called, Shape, Stage, Undone
 
-__all__ = ("discovered", "named", "on_jumping_time")
-
-T = TypeVar("T")
+__all__ = ("named", "shapes")
 
 _STATUSES: Final = tuple(status.value for status in HTTPStatus if 400 <= status < 500)
 _KEY: Final = Key("key")
 
 
-def on_jumping_time(work: Awaitable[T]) -> T:
-    """Do *work* on a clock that jumps, outside any test."""
+@cache
+def shapes() -> Mapping[str, Shape]:
+    """Run each pipeline once for its calls, and then often for the statuses that each of them declares.
 
-    async def main() -> T:
-        return await work
+    On a clock that jumps, and outside any other loop.
+    """
+
+    async def found() -> Mapping[str, Shape]:
+        return {sample.name: await _Discovery(sample).shape() for sample in SAMPLES}
 
     with asyncio.Runner(loop_factory=AutojumpLoop) as runner:
-        return runner.run(main())
-
-
-async def discovered(sample: Sample) -> Shape:
-    """Run the pipeline of *sample* once for its calls, and then often for the statuses that each declares."""
-    return await _Discovery(sample).shape()
+        return runner.run(found())
 
 
 def named(shape: Shape, request: httpx.Request) -> str:

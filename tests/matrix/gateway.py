@@ -37,8 +37,9 @@ class Played:
     """What a cell came to in one order of arrival.
 
     The *first* answer is the *final* one, unless it says that the commit goes on. *made* is what was asked of
-    the services before the end, *seen* what was asked of them at all; *states* is what they have written then.
-    Of an execution there is a *record*, and the answer that is given *again*; *left* is what should not be there.
+    the services before the end, *seen* what was asked of them at all; *states* is what they have written.
+    Of an execution there is a *record*, and the answer that is given *again*. *seconds* is how long the first
+    answer took, *left* what it should not have left behind.
     """
 
     first: httpx.Response
@@ -48,6 +49,7 @@ class Played:
     made: Sequence[Seen]
     seen: Sequence[Seen]
     states: Mapping[str, Mapping[str, object]]
+    seconds: float
     left: Sequence[str]
 
     @property
@@ -104,7 +106,9 @@ class Gateway:
         }
         services.begin(Script(partial(named, shape), cell.faults, undo_faults, latencies))
         asked = partial(self._asked, f"cell-{self._count}", headers)
+        start = asyncio.get_running_loop().time()
         first = end = await asked()
+        seconds = asyncio.get_running_loop().time() - start
         for _ in range(_PATIENCE):
             if end.status_code != _RUNNING:
                 break
@@ -116,7 +120,7 @@ class Gateway:
             again = await asked()
             record = await self._client.get(f"/executions/{execution_id}")
         await asyncio.sleep(_A_WHILE)
-        return Played(first, end, again, record, made, (*services.seen,), services.states, left)
+        return Played(first, end, again, record, made, (*services.seen,), services.states, seconds, left)
 
     async def _asked(self, key: str, headers: Mapping[str, str]) -> httpx.Response:
         sample = self._sample

@@ -21,6 +21,8 @@ _Object: TypeAlias = Mapping[str, Any]
 
 _TAKEN_BACK: Final = frozenset({"cancelled", "reversed"})
 _RUNNING: Final = 202
+_A_CALL: Final = 1.0
+"""Seconds that one attempt of a call may take."""
 
 
 @final
@@ -77,6 +79,11 @@ def _a_commit_that_outlasts_the_deadline_is_202_first(case: Judged) -> Iterator[
         yield from _differs("Retry-After of the 202", first.headers.get("retry-after"), "1")
         where = f"/executions/{case.played.execution_id}"
         yield from _differs("Location of the 202", first.headers.get("location"), where)
+
+
+def _nothing_is_waited_for_in_vain(case: Judged) -> Iterator[str]:
+    if case.played.seconds >= _A_CALL and not case.wanted.awaits and not case.wanted.outlasts:
+        yield f"it took {case.played.seconds} s"
 
 
 def _only_what_the_document_declares_is_sent(case: Judged) -> Iterator[str]:
@@ -169,6 +176,7 @@ _INVARIANTS: Final[Sequence[Callable[[Judged], Iterator[str]]]] = (
     _the_answer_is_the_expected_one,
     _a_success_is_whole_but_for_what_is_optional,
     _a_commit_that_outlasts_the_deadline_is_202_first,
+    _nothing_is_waited_for_in_vain,
     _only_what_the_document_declares_is_sent,
     _no_caller_sees_what_is_not_meant_for_callers,
     _no_call_of_a_later_stage_is_made,

@@ -33,6 +33,7 @@ _CODES: Final = {
 _REPEATED: Final = frozenset({"hang", "dropped", "halved", "lost", "late"})
 """Nobody knows whether the write was made, so it is made again until the commit has no time left."""
 
+_SILENT: Final = frozenset({"hang", "late"})
 _MADE: Final = frozenset({"none", "halved", "lost"})
 
 
@@ -56,14 +57,16 @@ class Expected:
     """An answer, and what stands after it.
 
     *parts* is empty for a success, of which *lacking* are the optional calls that it does without. One that
-    *outlasts* the deadline is 202 first. *called* are the calls that are made, *writes* what becomes of those
-    of the commit (None if it does not begin), and *standing* the writes that are there in the end.
+    *outlasts* the deadline is 202 first; only one that *awaits* a silent call takes as long as a call may.
+    *called* are the calls that are made, *writes* what becomes of those of the commit (None if it does not
+    begin), and *standing* the writes that are there in the end.
     """
 
     status: int
     parts: tuple[Part, ...] = ()
     lacking: tuple[str, ...] = ()
     outlasts: bool = False
+    awaits: bool = False
     called: frozenset[str] = frozenset()
     writes: Mapping[str, Outcome] | None = None
     standing: frozenset[str] = frozenset()
@@ -85,19 +88,23 @@ def expected(shape: Shape, cell: Cell, success: int) -> Expected:
     """Say what *cell* must come to; *success* is the status of a success."""
     called: frozenset[str] = frozenset()
     writes: Mapping[str, Outcome] | None = None
+    awaits = False
     for stage in shape.stages:
         faults = {call.name: cell.faults.get(call.name, FINE) for call in stage.calls}
         made = [*_made(stage, faults)]
         called |= {call.name for call in made}
         parts = _parts(stage, made, faults)
+        awaits |= any(faults[call.name].trouble in _SILENT for call in _awaited(stage, made, faults))
         if stage.is_commit:
             writes = _writes(stage, made, faults, has_failed=bool(parts))
         if parts:
             outlasts = stage.is_commit and any(_is_repeated(call, faults[call.name]) for call in made)
-            failed = Expected(_status(parts), parts, called=called, writes=writes, outlasts=outlasts)
+            failed = Expected(
+                _status(parts), parts, called=called, writes=writes, outlasts=outlasts, awaits=awaits
+            )
             return _stuck(failed, faults) if writes and "stuck" in writes.values() else failed
     lacking, standing = _lacking(shape, cell), _standing(shape, cell)
-    return Expected(success, lacking=lacking, called=called, writes=writes, standing=standing)
+    return Expected(success, lacking=lacking, called=called, writes=writes, awaits=awaits, standing=standing)
 
 
 def _stuck(failed: Expected, faults: Mapping[str, Fault]) -> Expected:
@@ -112,6 +119,14 @@ def _made(stage: Stage, faults: Mapping[str, Fault]) -> Iterator[Called]:
     for call in stage.calls:
         yield call
         if stage.policy == "in order" and _fails(call, faults[call.name]):
+            return
+
+
+def _awaited(stage: Stage, made: Sequence[Called], faults: Mapping[str, Fault]) -> Iterator[Called]:
+    """Give the calls that the answer must wait for: to fail fast is not to wait for those after the first."""
+    for call in made:
+        yield call
+        if stage.policy == "fail fast" and _fails(call, faults[call.name]):
             return
 
 

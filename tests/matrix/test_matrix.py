@@ -11,14 +11,14 @@ import pytest
 
 from tests.matrix.cells import Cell, arrivals, pairs, singles
 from tests.matrix.described import Document
-from tests.matrix.discovery import discovered, on_jumping_time
+from tests.matrix.discovery import shapes
 from tests.matrix.gateway import Gateway, Played
 from tests.matrix.invariants import Judged, complaints
 from tests.matrix.model import Expected, Part, expected
 from tests.matrix.samples import SAMPLES, Sample
 from tests.matrix.shape import Shape
 
-SHAPES: Final = {sample.name: on_jumping_time(discovered(sample)) for sample in SAMPLES}
+SHAPES: Final = shapes()
 
 
 @final
