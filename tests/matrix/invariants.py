@@ -1,6 +1,7 @@
 """What must hold in every cell, in whichever order the answers arrive."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast, final
@@ -20,6 +21,9 @@ __all__ = ("Judged", "complaints")
 _Object: TypeAlias = Mapping[str, Any]
 
 _TAKEN_BACK: Final = frozenset({"cancelled", "reversed"})
+_OURS: Final = re.compile(
+    r"The \w+ service (is unavailable|did not answer in time|gave an answer that cannot be used)"
+)
 _RUNNING: Final = 202
 _A_CALL: Final = 1.0
 """Seconds that one attempt of a call may take."""
@@ -56,6 +60,15 @@ def _the_answer_is_the_expected_one(case: Judged) -> Iterator[str]:
     yield from _differs("Gateway-Completed", answer.headers["gateway-completed"], str(is_whole).lower())
     scheme = "Bearer" if wanted.code == "unauthorized" else None
     yield from _differs("WWW-Authenticate", answer.headers.get("www-authenticate"), scheme)
+
+
+def _what_a_service_says_is_told_only_if_it_was_declared(case: Judged) -> Iterator[str]:
+    details = [*_details(case.played.final.json())]
+    for part, detail in zip(case.wanted.parts, details, strict=False):
+        if part.detail is not None:
+            yield from _differs("detail", detail, part.detail)
+        elif part.source is not None and _OURS.fullmatch(detail) is None:
+            yield f"detail: {detail}"
 
 
 def _a_success_is_whole_but_for_what_is_optional(case: Judged) -> Iterator[str]:
@@ -174,6 +187,7 @@ def _asked_again_it_says_the_same(case: Judged) -> Iterator[str]:
 
 _INVARIANTS: Final[Sequence[Callable[[Judged], Iterator[str]]]] = (
     _the_answer_is_the_expected_one,
+    _what_a_service_says_is_told_only_if_it_was_declared,
     _a_success_is_whole_but_for_what_is_optional,
     _a_commit_that_outlasts_the_deadline_is_202_first,
     _nothing_is_waited_for_in_vain,
@@ -202,6 +216,11 @@ def _told(said: _Object) -> Iterator[tuple[int, str, str | None]]:
             yield part["status"], part["code"], part.get("source")
     elif "code" in said:
         yield said["status"], said["code"], said.get("source")
+
+
+def _details(said: _Object) -> Iterator[str]:
+    for part in said.get("errors", (said,)):
+        yield part.get("detail", "")
 
 
 def _as_told(part: Part) -> tuple[int, str, str | None]:

@@ -40,11 +40,12 @@ _MADE: Final = frozenset({"none", "halved", "lost"})
 @final
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One failure as a caller sees it; *retry_after* in seconds."""
+    """One failure as a caller sees it; *retry_after* in seconds, *detail* where the service says it."""
 
     status: int
     source: str | None
     retry_after: int | None = None
+    detail: str | None = None
 
     @property
     def code(self) -> str:
@@ -157,7 +158,7 @@ def _part(call: Called, fault: Fault) -> Part:
     """Say how a failed call is told."""
     match fault.trouble:
         case "status" if fault.is_declared:
-            return Part(fault.status, call.name)
+            return Part(fault.status, call.name, detail=fault.title)
         case "status" if fault.status == 503:
             return Part(503, call.name, fault.retry_after)
         case "refused" | "dropped" | "halved" | "lost":
@@ -170,8 +171,11 @@ def _part(call: Called, fault: Fault) -> Part:
 
 def _with_one_invalid(parts: Sequence[Part]) -> Sequence[Part]:
     """Keep one of all that are invalid, in the place of the first: they are told as one."""
-    first = next((part for part in parts if part.code == "invalid"), None)
-    return [part for part in parts if part is first or part.code != "invalid"]
+    invalid = [part for part in parts if part.code == "invalid"]
+    if not invalid:
+        return parts
+    one = replace(invalid[0], detail="; ".join(part.detail or "" for part in invalid))
+    return [one if part is invalid[0] else part for part in parts if part not in invalid[1:]]
 
 
 def _status(parts: Sequence[Part]) -> int:

@@ -18,9 +18,10 @@ from tests.matrix.samples import SAMPLES
 from tests.matrix.services import SECRET, Seen
 
 FINE: Final[Mapping[str, Fault]] = {}
+NO_USER: Final = {"users.fetch": Fault("no such user", "status", 404, is_declared=True)}
 LOST: Final = {"inventory.reserve": Fault("lost", "lost")}
 SHAPE: Final = shapes()["orders"]
-MISSING: Final = Part(404, "users.fetch")
+MISSING: Final = Part(404, "users.fetch", detail="nobody")
 
 
 @asynccontextmanager
@@ -62,6 +63,8 @@ def plays(change: Callable[[Played], Played]) -> Callable[[Judged], Judged]:
             wants(lambda it: replace(it, parts=(MISSING,))),
             "failures: [], not [(404, 'not-found', 'users.fetch')]",
         ),
+        (NO_USER, wants(lambda it: replace(it, parts=(Part(502, "users.fetch"),))), "detail: no such user"),
+        (NO_USER, wants(lambda it: replace(it, parts=(MISSING,))), "detail: no such user, not nobody"),
         (FINE, wants(lambda it: replace(it, lacking=("users.fetch",))), "how many are missing: 0, not 1"),
         (
             FINE,
