@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -16,7 +16,7 @@ from gateway.api.route import Serving
 from gateway.commits.alone import alone, family
 from gateway.commits.executions import Executions
 from gateway.commits.memory import MemoryJournal
-from gateway.railway import CommitTerms
+from gateway.railway import CommitTerms, Undo
 from gateway.server import Server
 from gateway.settings import SERVICES, Settings
 from gateway.telemetry.trace import Trace
@@ -31,14 +31,16 @@ def create_app(
     settings: Settings | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     on_trace: Callable[[str, Trace], None] | None = None,
+    undos: Iterable[Undo] = (),
 ) -> FastAPI:
     """Make the gateway; by default with the environment's settings, and a transport to the real network.
 
     The transport is closed with the app. *on_trace* hears what each request did, in place of the waterfall.
-    A router of your own is added with `include_router`.
+    A router of your own is added with `include_router`; *undos* are those of its services, so that what is
+    stuck of them can be undone by name.
     """
     settings = settings or Settings()
-    return _wired(settings, transport or create_transport(), on_trace or _waterfall(settings))[0]
+    return _wired(settings, transport or create_transport(), on_trace or _waterfall(settings), undos)[0]
 
 
 def create_server(settings: Settings, bound: socket.socket) -> Server:
@@ -61,6 +63,7 @@ def _wired(
     settings: Settings,
     transport: httpx.AsyncBaseTransport,
     on_trace: Callable[[str, Trace], None] | None,
+    undos: Iterable[Undo] = (),
 ) -> tuple[FastAPI, Readiness]:
     clients = {
         service: ServiceClient(
@@ -71,7 +74,7 @@ def _wired(
     up = Upstreams.behind(clients)
     made = Executions[Kept](
         MemoryJournal(),
-        up.undos,
+        {**up.undos, **{undo.name: undo for undo in undos}},
         CommitTerms(
             reserve=settings.commit_reserve_ms / 1000,
             budget=settings.commit_budget_ms / 1000,

@@ -27,12 +27,12 @@ _log: Final = logging.getLogger("gateway")
 _USAGE_ERROR: Final = 2
 _LARGEST_PORT: Final = 65535
 _DEMO: Final = """\
-Play a checkout that succeeds and seventeen that fail, each in its own way, over real HTTP, and check each
-answer, and the calls that were made for it, against what the contract says.
+Play every way in which the requests of each pipeline can end, over real HTTP, and check each answer, the
+calls that were made for it, and what the services remember afterwards, against what the contract says.
 
-Mock services that run are used, and keep their state, faults and latencies; if none do, the demo starts some,
-which end with it and are as slow as the contract says, so that times mean something. Services that are dead,
-hang or talk garbage are its own. GATEWAY_* variables and MOCK_LATENCY_SCALE change nothing.
+It starts mock services of its own, on free ports, and they end with it: those that run already keep their
+state and faults. They are as slow as the contract says, so that times mean something. GATEWAY_* variables and
+MOCK_LATENCY_SCALE change nothing. It takes about ten seconds.
 
 Exit code: 0 if all came out as the contract says; 1 if something did not, which is then explained, or if
 the mock services cannot be started.
@@ -68,14 +68,13 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
-    _define_demo(
-        commands.add_parser(
-            "demo",
-            help="play every way in which a checkout can end, and check it",
-            description=_DEMO,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+    shown = commands.add_parser(
+        "demo",
+        help="play every way in which a request can end, and check it",
+        description=_DEMO,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    shown.set_defaults(command=_demo)
     return parser
 
 
@@ -94,17 +93,6 @@ def _define_serve(serve: argparse.ArgumentParser) -> None:
     levels = ("debug", "info", "warning", "error")
     serve.add_argument("--log-level", default="info", choices=levels, help="what is logged on stderr (info)")
     serve.set_defaults(command=_serve)
-
-
-def _define_demo(shown: argparse.ArgumentParser) -> None:
-    shown.add_argument(
-        "--mocks-port",
-        type=_mocks_port,
-        default=MOCKS_PORT,
-        metavar="PORT",
-        help="the first port of the mock services, running or to be started (default: %(default)s)",
-    )
-    shown.set_defaults(command=_demo)
 
 
 def _mocks_port(text: str) -> int:
@@ -174,18 +162,10 @@ def _served(settings: Settings, mocks_port: int | None) -> int:
     return 0
 
 
-def _demo(options: argparse.Namespace) -> int:
+def _demo(_: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.ERROR)  # that services fail is no news here
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing has to be put in order first
-    return asyncio.run(_demonstrated(options.mocks_port))
-
-
-async def _demonstrated(mocks_port: int) -> int:
-    try:
-        return await demo(Console(highlight=False, markup=False, emoji=False), mocks_port)
-    except MocksFailedError:
-        print("gateway: the mock services did not start; --mocks-port PORT moves them", file=sys.stderr)
-        return 1
+    return asyncio.run(demo(Console(highlight=False, markup=False, emoji=False)))
 
 
 async def _alone(server: Server) -> None:

@@ -12,7 +12,7 @@ from typing import IO, Final, cast
 
 import httpx
 
-__all__ = ("MOCKS_PORT", "ORDER", "MocksFailedError", "mock_services", "worked_checkout")
+__all__ = ("MOCKS_PORT", "ORDER", "MocksFailedError", "mock_services", "where", "worked_checkout")
 
 MOCKS_PORT: Final = 8101
 """Where the mock services are by default: the first here, the others on the ports that follow."""
@@ -34,9 +34,10 @@ class MocksFailedError(Exception):
 async def mock_services(port: int, latency_scale: float | None = None) -> AsyncGenerator[str]:
     """Run all mock services beside this process, on *port* and those after it; enter once they answer.
 
-    Gives the line in which they say where they are; raises `MocksFailedError` if they end instead. They end
-    with this process, even if it is killed: their standard input closes then. Their latencies are those of
-    the contract times *latency_scale*, if given, else times MOCK_LATENCY_SCALE in the environment.
+    With port 0 each takes a free one. Gives the line in which they say where they are (see `where`); raises
+    `MocksFailedError` if they end instead. They end with this process, even if it is killed: their standard
+    input closes then. Their latencies are those of the contract times *latency_scale*, if given, else times
+    MOCK_LATENCY_SCALE in the environment.
     """
     scale = {} if latency_scale is None else {"MOCK_LATENCY_SCALE": str(latency_scale)}
     with _started(port, {**os.environ, **scale}) as process:
@@ -44,6 +45,12 @@ async def mock_services(port: int, latency_scale: float | None = None) -> AsyncG
         if not said:
             raise MocksFailedError
         yield said.rstrip()
+
+
+def where(said: str) -> Mapping[str, str]:
+    """Read the line in which mock services say where they are: the URL of each by name."""
+    _, *words, _ = said.split()
+    return dict(zip(words[::2], words[1::2], strict=True))
 
 
 async def worked_checkout(url: str) -> str:

@@ -1,14 +1,18 @@
-"""The mock services in this process, where the gateway looks for them by default."""
+"""The mock services in this process, where the gateway looks for them by default, and a gateway in front."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx
 from typing_extensions import override
 
+from gateway.app import create_app
 from gateway.settings import Settings
 from mock_services.catalogue import SERVICES, create_service
+
+Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
 
 _URLS: Final = Settings().urls
 
@@ -20,24 +24,36 @@ class InProcess(httpx.AsyncBaseTransport):
         self._services = {
             urlsplit(_URLS[name]).port: httpx.ASGITransport(create_service(name)) for name in SERVICES
         }
+        self._instead: dict[str, Json] = {}
         self.is_closed = False
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if (url := str(request.url)) in self._instead:
+            return httpx.Response(200, json=self._instead[url])
         return await self._services[request.url.port].handle_async_request(request)
 
     @override
     async def aclose(self) -> None:
         self.is_closed = True
 
-    async def break_down(self, service: str, *faults: tuple[str, str]) -> None:
-        """Have *service* fail at each path as its kind of fault says."""
-        asked = [{"path_prefix": path, "kind": kind} for path, kind in faults]
+    async def break_down(self, service: str, *faults: tuple[str, str], **how: Json) -> None:
+        """Have *service* fail at each path as its kind of fault says; it is whole if there is none."""
+        asked = [{"path_prefix": path, "kind": kind, **how} for path, kind in faults]
         await self._control("PUT", service, "faults", asked)
+
+    def answer(self, service: str, path: str, answer: Json) -> None:
+        """Have *service* answer whatever is asked at *path* with this, and do nothing."""
+        self._instead[_URLS[service] + path] = answer
 
     async def calls_of(self, service: str) -> Sequence[str]:
         """Give the operations that were asked of *service*, in the order in which they ended."""
         return [call["operation"] for call in (await self._control("GET", service, "calls")).json()]
+
+    async def state_of(self, service: str) -> Mapping[str, Any]:
+        """Give what has been written to *service*."""
+        state: Mapping[str, Any] = (await self._control("GET", service, "state")).json()
+        return state
 
     async def _control(self, method: str, service: str, what: str, body: object = None) -> httpx.Response:
         request = httpx.Request(method, f"{_URLS[service]}/_mock/{what}", json=body)
@@ -45,3 +61,14 @@ class InProcess(httpx.AsyncBaseTransport):
         response.request = request
         await response.aread()
         return response.raise_for_status()
+
+
+@asynccontextmanager
+async def gateway(services: InProcess, **settings: Json) -> AsyncGenerator[httpx.AsyncClient]:
+    """Run a gateway in front of *services* until nothing is left to do; give what asks it."""
+    app = create_app(Settings.model_validate(settings), services)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client,
+    ):
+        yield client

@@ -84,7 +84,12 @@ _PARAMETERS: Final[Mapping[str, _Object]] = {
     "Idempotency-Key": {
         "description": "Makes it safe to send the request again: one key, one execution, for 24 hours. 1 to"
         " 255 visible ASCII characters, bare or in double quotes.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 257, "examples": ["order-4711"]},
+        "schema": {
+            "type": "string",
+            "pattern": r'^("[!-~]{1,255}"|[!-~]{1,255})$',
+            "not": {"const": '""'},
+            "examples": ["order-4711"],
+        },
     },
     "traceparent": {
         "description": "The trace that this request is part of, passed on to every call (W3C Trace Context).",

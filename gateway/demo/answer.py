@@ -1,16 +1,37 @@
 """What the gateway says to a request, as far as the contract fixes it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Final, final
 
 import httpx
 from pydantic import JsonValue, TypeAdapter, ValidationError
 from typing_extensions import override
 
-__all__ = ("Answer", "NoAnswer", "Problem", "Violation", "alone", "read", "several", "whole")
+from gateway.demo.like import Due, Like
+
+__all__ = (
+    "AGAIN",
+    "Again",
+    "Answer",
+    "NoAnswer",
+    "Problem",
+    "Violation",
+    "alone",
+    "degraded",
+    "executed",
+    "read",
+    "running",
+    "several",
+    "undone",
+    "whole",
+)
 
 _COMPLETED: Final = "Gateway-Completed"
+_REPLAYED: Final = "Idempotent-Replayed"
+_LOCATION: Final = "Location"
+_EXECUTION: Final = "exe-[0-9a-f]{32}"
 
 
 @final
@@ -52,8 +73,41 @@ class Answer:
     status: int
     code: str = ""
     errors: tuple[Problem, ...] = ()
-    fields: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    fields: Mapping[str, Due] = field(default_factory=dict[str, Due])
+    headers: Mapping[str, str | Like] = field(default_factory=dict[str, str | Like])
+
+    @property
+    def is_replayed(self) -> bool:
+        """Say whether another request has had it before."""
+        return self.headers.get(_REPLAYED) == "true"
+
+    @property
+    def state(self) -> str:
+        """Give the state of an execution that it tells of, if it has not ended; else nothing."""
+        return "running" if self.status == HTTPStatus.ACCEPTED else ""
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Name the fields that it does without."""
+        match self.fields.get("degraded"):
+            case list() as names:
+                return tuple(map(str, names))
+            case _:
+                return ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The answer that the request before had, to the letter, and said to be it."""
+
+    def after(self, before: Answer) -> Answer:
+        """Give the answer that is due where *before* came first."""
+        kept = {name: before.headers[name] for name in (_COMPLETED, _LOCATION) if name in before.headers}
+        return replace(before, headers={**kept, _REPLAYED: "true"})
+
+
+AGAIN: Final = Again()
 
 
 @final
@@ -76,20 +130,43 @@ class _Said:
     source: str | None = None
     violations: tuple[Violation, ...] = ()
     errors: tuple[Problem, ...] = ()
+    execution_id: str | None = None
 
 
 _FIELDS: Final = TypeAdapter(dict[str, JsonValue])
 _SAID: Final = TypeAdapter(_Said)
 
 
-def whole(status: int, **fields: JsonValue) -> Answer:
+def whole(status: int, /, **fields: Due) -> Answer:
     """Make the answer that is a success, lacks nothing and has *fields*, among others."""
     return Answer(status, fields=fields, headers={_COMPLETED: "true"})
+
+
+def degraded(status: int, /, *names: str, **fields: Due) -> Answer:
+    """Make the answer that is a success, lacks *names*, which are null, and has *fields*, among others."""
+    lacks: Mapping[str, Due] = {**dict.fromkeys(names), "degraded": [*names]}
+    return Answer(status, fields={**fields, **lacks}, headers={_COMPLETED: "false"})
+
+
+def executed(answer: Answer) -> Answer:
+    """Let *answer*, a success, say where to look up what became of its writes."""
+    return replace(answer, headers={**answer.headers, _LOCATION: Like(f"/executions/{_EXECUTION}")})
+
+
+def running(pipeline: str) -> Answer:
+    """Make the answer that comes while *pipeline* writes, and takes longer than the caller waits."""
+    fields: Mapping[str, Due] = {"execution_id": Like(_EXECUTION), "pipeline": pipeline, "state": "running"}
+    return executed(Answer(202, fields=fields, headers={_COMPLETED: "false", "Retry-After": "1"}))
 
 
 def alone(problem: Problem) -> Answer:
     """Make the answer that says that this went wrong, and nothing else."""
     return Answer(problem.status, problem.code, (problem,), headers={_COMPLETED: "false"})
+
+
+def undone(problem: Problem) -> Answer:
+    """Make the answer that says that this went wrong while the pipeline wrote."""
+    return replace(alone(problem), fields={"execution_id": Like(_EXECUTION)})
 
 
 def several(status: int, *problems: Problem) -> Answer:
@@ -120,7 +197,8 @@ def _success(response: httpx.Response) -> Answer:
 def _failure(response: httpx.Response) -> Answer:
     said = _SAID.validate_json(response.content, strict=True)
     only = Problem(said.status, said.code, said.source, said.violations)
-    return Answer(response.status_code, said.code, said.errors or (only,), headers=response.headers)
+    fields = {} if said.execution_id is None else {"execution_id": said.execution_id}
+    return Answer(response.status_code, said.code, said.errors or (only,), fields, response.headers)
 
 
 def _reason(error: ValidationError) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from gateway.demo.answer import Problem, Violation, alone, several, whole
-from gateway.demo.scenario import Calls, Pipeline, Request, Scenario, post
+from gateway.demo.scenario import Calls, Fault, Pipeline, Request, Scenario, post
 from gateway.showcase import ORDER
 
 __all__ = ("CHECKOUT", "SCENARIOS")
@@ -61,12 +61,14 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     checkout("high-risk user", order(user_id="user-high-risk"), alone(SUSPICIOUS), STAGES_1_2),
     checkout("expensive product", order(product_id="prod-expensive"), alone(SUSPICIOUS), STAGES_1_2),
     checkout("stage 1 failure", NOBODY_PAYS, several(207, NO_USER, EXPIRED), STAGE_1),
-    checkout("dead service", order(), alone(DEAD), STAGE_1, broken={"payment": "dead"}),
-    checkout("hanging service", order(), alone(HANGS), STAGE_1, broken={"payment": "hanging"}),
-    checkout("garbage", order(), alone(GARBAGE), STAGE_1, broken={"inventory": "garbage"}),
+    checkout("dead service", order(), alone(DEAD), STAGE_1, dead=("payment",)),
     checkout(
-        "dead service and a 404", NOBODY, several(503, NO_USER, DEAD), STAGE_1, broken={"payment": "dead"}
+        "hanging service", order(), alone(HANGS), STAGE_1, faults=(Fault("payment", "/payments", "hang"),)
     ),
+    checkout(
+        "garbage", order(), alone(GARBAGE), STAGE_1, faults=(Fault("inventory", "/inventory", "garbage"),)
+    ),
+    checkout("dead service and a 404", NOBODY, several(503, NO_USER, DEAD), STAGE_1, dead=("payment",)),
     checkout("blank address", order(address="   "), alone(BLANK), NONE),
     checkout("unknown field", order(adress="1 Main St"), alone(UNKNOWN), NONE),
     checkout("malformed JSON", sent("{"), alone(MALFORMED), NONE),

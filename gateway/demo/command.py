@@ -1,48 +1,56 @@
-"""All of the demo: find services or start them, play, report."""
+"""All of the demo: start services, play, report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from itertools import groupby
 from typing import Final
 
 from rich.console import Console
 
-from gateway.demo.broken import broken_services
-from gateway.demo.mocks import mocks_from
+from gateway.demo.mocks import Mocks, own_services, unanswered
 from gateway.demo.outcome import Outcome
-from gateway.demo.report import report
+from gateway.demo.report import conclude, show
 from gateway.demo.runner import Runner
 from gateway.demo.scenarios import SCENARIOS
+from gateway.showcase import MocksFailedError
 from gateway.upstreams.transport import create_transport
 
 __all__ = ("demo", "verdict")
 
-_HINT: Final = (
-    "these mock services may have faults or state of their own; with a free --mocks-port there are new ones"
-)
+_STARTED: Final = "mock services of its own, {} and others\n"
+_FAILED: Final = "the mock services did not start"
 
 
-async def demo(console: Console, mocks_port: int) -> int:
-    """Play every scenario and print what came of it; give the exit code.
+async def demo(
+    console: Console,
+    services: Callable[[], AbstractAsyncContextManager[Mapping[str, str]]] = own_services,
+) -> int:
+    """Play every scenario and print what came of it, a pipeline at a time; give the exit code.
 
-    Uses the mock services from *mocks_port* on if they run. Raises `MocksFailedError` if they neither run nor
-    can be started.
+    The mock services are those that *services* gives by name; their state is changed, and reset.
     """
-    async with mocks_from(mocks_port) as ran_before:
-        since = "running already" if ran_before else "started for the demo"
-        console.print(f"mock services from http://127.0.0.1:{mocks_port} on, {since}\n")
-        outcomes = await _played(mocks_port)
-    code = verdict(console, outcomes)
-    if code and ran_before:
-        console.print(_HINT)
-    return code
+    try:
+        async with services() as urls:
+            console.print(_STARTED.format(urls["user"]))
+            outcomes = await _played(console, urls)
+    except MocksFailedError:
+        console.print(_FAILED)
+        return 1
+    return verdict(console, outcomes)
 
 
 def verdict(console: Console, outcomes: Sequence[Outcome]) -> int:
-    """Print *outcomes*; give 0 if all of them are right, else 1."""
-    report(console, outcomes)
+    """Print what comes of all *outcomes*; give 0 if all of them are right, else 1."""
+    conclude(console, outcomes)
     return 0 if all(outcome.is_right for outcome in outcomes) else 1
 
 
-async def _played(mocks_port: int) -> Sequence[Outcome]:
-    async with broken_services() as broken, create_transport() as transport:
-        runner = Runner(mocks_port, broken, transport)
-        return [await runner.play(scenario) for scenario in SCENARIOS]
+async def _played(console: Console, urls: Mapping[str, str]) -> Sequence[Outcome]:
+    outcomes: list[Outcome] = []
+    async with unanswered() as nowhere, create_transport() as transport:
+        runner = Runner(Mocks(urls, transport), nowhere, transport)
+        for _, scenarios in groupby(SCENARIOS, key=lambda scenario: scenario.pipeline):
+            played = [await runner.play(scenario) for scenario in scenarios]
+            show(console, played)
+            outcomes += played
+    return outcomes

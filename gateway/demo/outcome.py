@@ -2,19 +2,20 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias, final
 
 from pydantic import JsonValue
 
-from gateway.demo.answer import Answer, NoAnswer, Problem
+from gateway.demo.answer import Again, Answer, NoAnswer, Problem
+from gateway.demo.like import Due, filled
 from gateway.demo.scenario import Calls, Scenario
 
 __all__ = ("Difference", "Fact", "Outcome", "Record")
 
 Fact: TypeAlias = int | str | tuple[str, ...] | tuple[Problem, ...] | None
 
-_NO_CALLS: Final[Calls] = ()
+_UNCHANGED: Final = "what it was"
 
 
 @final
@@ -39,15 +40,27 @@ class Record:
     seconds: float
     sequential: float
 
+    def __add__(self, other: "Record") -> "Record":
+        return Record(
+            self.made + other.made,
+            self.cancelled + other.cancelled,
+            self.seconds + other.seconds,
+            self.sequential + other.sequential,
+        )
+
 
 @final
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was answered, and what was done for it, if the gateway told."""
+    """What was answered to each request, and what was done for them, if the gateway told.
+
+    *changed* is what services remember otherwise than before.
+    """
 
     scenario: Scenario
-    answer: Answer | NoAnswer
+    answers: tuple[Answer | NoAnswer, ...]
     record: Record | None
+    changed: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
     @property
     def is_right(self) -> bool:
@@ -55,23 +68,45 @@ class Outcome:
         return not self.differences
 
     @property
+    def undone(self) -> Calls:
+        """Name the calls that took something back."""
+        undos = self.scenario.pipeline.undos
+        return tuple(name for name in self.record.made if name in undos) if self.record else ()
+
+    @property
     def differences(self) -> Sequence[Difference]:
         """Say what is not."""
-        facts = (*_said(self.scenario.answer, self.answer), *_done(self.scenario, self.record))
+        facts = (
+            *self._answered(),
+            *_done(self.scenario, self.record),
+            *_left(self.scenario.left, self.changed),
+        )
         return [fact for fact in facts if fact.expected != fact.came]
 
+    def _answered(self) -> Iterator[Difference]:
+        before: Answer | NoAnswer = NoAnswer("nothing")
+        due = [answer for _, answer in self.scenario.exchanges]
+        for number, (answer, came) in enumerate(zip(due, self.answers, strict=True), start=1):
+            which = "" if number == len(due) else "first "
+            for what, expected, said in _said(answer, came, before):
+                yield Difference(which + what, expected, said)
+            before = came
 
-def _said(due: Answer, came: Answer | NoAnswer) -> Iterator[Difference]:
-    if isinstance(came, NoAnswer):
+
+def _said(due: Answer | Again, came: Answer | NoAnswer, before: Answer | NoAnswer) -> Iterator[Difference]:
+    if isinstance(due, Again) and isinstance(before, Answer):
+        due = due.after(before)
+    if isinstance(due, Again) or isinstance(came, NoAnswer):
         yield Difference("answer", "one of the gateway's", str(came))
         return
     yield Difference("status", due.status, came.status)
     yield Difference("code", due.code, came.code)
     yield Difference("errors", due.errors, came.errors)
-    for name in due.fields:
-        yield Difference(name, _json(due.fields, name), _json(came.fields, name))
+    for name, value in due.fields.items():
+        yield Difference(name, _json(filled(value, came.fields.get(name))), _field(came.fields, name))
     for name, value in due.headers.items():
-        yield Difference(name, value, came.headers.get(name))
+        said = came.headers.get(name)
+        yield Difference(name, str(filled(value, said)), None if said is None else str(said))
 
 
 def _done(scenario: Scenario, record: Record | None) -> Iterator[Difference]:
@@ -81,10 +116,20 @@ def _done(scenario: Scenario, record: Record | None) -> Iterator[Difference]:
     cut_short = tuple(name for name in record.cancelled if name not in scenario.cancellable)
     without = scenario.pipeline.without
     yield Difference("calls made", scenario.calls, record.made)
-    yield Difference("calls cancelled", _NO_CALLS, cut_short)
+    yield Difference("calls cancelled", scenario.cancelled, cut_short)
     yield Difference("calls never made", without(scenario.calls), without(record.made))
 
 
-def _json(fields: Mapping[str, JsonValue], name: str) -> str | None:
-    """Write a field in the one way in which different values differ: in Python, 1 equals true."""
-    return json.dumps(fields[name], sort_keys=True) if name in fields else None
+def _left(due: Mapping[str, Due], changed: Mapping[str, JsonValue]) -> Iterator[Difference]:
+    for name in dict.fromkeys((*due, *changed)):
+        expected = _json(filled(due[name], changed.get(name))) if name in due else _UNCHANGED
+        yield Difference(f"{name} afterwards", expected, _field(changed, name) or _UNCHANGED)
+
+
+def _field(fields: Mapping[str, Due], name: str) -> str | None:
+    return _json(filled(fields[name], None)) if name in fields else None
+
+
+def _json(value: JsonValue) -> str:
+    """Write *value* in the one way in which different values differ: in Python, 1 equals true."""
+    return json.dumps(value, sort_keys=True)

@@ -1,6 +1,6 @@
 """What the demo prints: a row for each scenario, and why a wrong one is wrong."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -9,39 +9,46 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.demo.answer import NoAnswer
+from gateway.demo.answer import Answer, NoAnswer
 from gateway.demo.outcome import Fact, Outcome
 from gateway.demo.scenario import Pipeline
 
-__all__ = ("report",)
+__all__ = ("conclude", "show")
 
 _TABLE_WIDTH: Final = 78
 """Columns of a terminal in which the table can be read."""
 
 _UNKNOWN: Final = "-"
 _KEY: Final = (
-    "calls: made/cancelled/never made\n"
+    "calls: made/cancelled/never made; those that undo are named\n"
     "in turn: ms that the same calls take one after the other, if there are several"
 )
 
 
-def report(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """Print *outcomes*, pipeline by pipeline, as tables where there is room for them."""
-    show = _table if console.width >= _TABLE_WIDTH else _list
-    for pipeline, played in groupby(outcomes, key=lambda outcome: outcome.scenario.pipeline):
-        console.print(_legend(pipeline), end="\n\n")
-        console.print(show(played))
-        console.print()
+def show(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Print *outcomes*, which are of one pipeline, as a table if there is room for it."""
+    layout = _table if console.width >= _TABLE_WIDTH else _list
+    console.print(_legend(outcomes[0].scenario.pipeline), end="\n\n")
+    console.print(layout(outcomes))
+    console.print()
+
+
+def conclude(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Print why those of *outcomes* are wrong that are, and what comes of all."""
     console.print(_KEY)
-    wrong = [outcome for outcome in outcomes if not outcome.is_right]
-    for outcome in wrong:
-        console.print(_explanation(outcome))
-    console.print(_summary(len(outcomes), len(wrong)))
+    for outcome in outcomes:
+        if not outcome.is_right:
+            console.print(_explanation(outcome))
+    console.print()
+    for pipeline, played in groupby(outcomes, key=lambda outcome: outcome.scenario.pipeline):
+        right = [outcome.is_right for outcome in played]
+        console.print(f"{pipeline.name}: {sum(right)} of {len(right)} right")
+    console.print(_summary(len(outcomes), sum(not outcome.is_right for outcome in outcomes)))
 
 
 def _legend(pipeline: Pipeline) -> str:
     stages = "; then ".join(map(", ".join, pipeline.stages))
-    return f"{pipeline.name} makes up to {len(pipeline.calls)} calls: {stages}"
+    return f"{pipeline.name}, up to {len(pipeline.calls)} calls: {stages}"
 
 
 def _table(outcomes: Iterable[Outcome]) -> Table:
@@ -66,7 +73,7 @@ def _list(outcomes: Iterable[Outcome]) -> Table:
 
 
 def _in_words(outcome: Outcome) -> str:
-    said = "; ".join(" ".join(cells).rstrip() for cells in _answer(outcome))
+    said = "; ".join(" ".join(cells).strip() for cells in _answer(outcome))
     took, in_turn = _times(outcome)
     return f"{outcome.scenario.name}: {said}; calls: {_calls(outcome)}; {took} ms, in turn {in_turn}"
 
@@ -76,14 +83,27 @@ def _verdict(outcome: Outcome) -> Text:
 
 
 def _answer(outcome: Outcome) -> Sequence[tuple[str, str]]:
-    """Give what was answered and what it is about, then the same of each error if there are several."""
-    answer = outcome.answer
+    """Give, for each request, what was answered and what it is about, then what was undone."""
+    said = [line for answer in outcome.answers for line in _lines(answer)]
+    return [*said, *(("undone by", name) for name in outcome.undone)]
+
+
+def _lines(answer: Answer | NoAnswer) -> Iterator[tuple[str, str]]:
+    """Give what *answer* says and what it is about, then the same of each error if there are several."""
     if isinstance(answer, NoAnswer):
-        return [(str(answer.status or _UNKNOWN), "")]
+        yield str(answer.status or _UNKNOWN), ""
+        return
+    again = " again" if answer.is_replayed else ""
     errors = [(f"{error.status} {error.code}", error.about) for error in answer.errors]
     if len(errors) == 1:
-        return errors
-    return [(f"{answer.status} {answer.code}".rstrip(), ""), *errors]
+        [(what, about)] = errors
+        yield what + again, about
+        return
+    lacking = answer.lacking
+    word = answer.code or answer.state or ("degraded" if lacking else "")
+    yield f"{answer.status} {word}".rstrip() + again, next(iter(lacking), "")
+    yield from (("", name) for name in lacking[1:])
+    yield from errors
 
 
 def _calls(outcome: Outcome) -> str:
@@ -91,7 +111,8 @@ def _calls(outcome: Outcome) -> str:
     if record is None:
         return _UNKNOWN
     never = outcome.scenario.pipeline.without(record.made)
-    return f"{len(record.made)}/{len(record.cancelled)}/{len(never)}"
+    made = len(record.made) - len(outcome.undone)
+    return f"{made}/{len(record.cancelled)}/{len(never)}"
 
 
 def _times(outcome: Outcome) -> tuple[str, str]:
@@ -125,8 +146,8 @@ def _shown(fact: Fact) -> str:
 
 def _summary(played: int, wrong: int) -> Text:
     if wrong:
-        return Text(f"\n{wrong} of {played} scenarios did not come out as the contract says", "bold red")
-    return Text(f"\nall {played} scenarios came out as the contract says", "bold green")
+        return Text(f"{wrong} of {played} scenarios did not come out as the contract says", "bold red")
+    return Text(f"all {played} scenarios came out as the contract says", "bold green")
 
 
 def _milliseconds(seconds: float) -> str:

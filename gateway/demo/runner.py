@@ -1,6 +1,6 @@
 """The gateway in this process, over real HTTP to its services, and the one who plays scenarios on it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import TypeAlias, final
 
 import httpx
@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 
 from gateway.app import create_app
 from gateway.demo.answer import Answer, NoAnswer, read
-from gateway.demo.broken import Breakage
+from gateway.demo.mocks import Mocks
 from gateway.demo.outcome import Outcome, Record
 from gateway.demo.scenario import Request, Scenario
 from gateway.settings import Settings
@@ -27,36 +27,54 @@ MakeApp: TypeAlias = Callable[
 class Runner:
     """Plays scenarios on gateways with the defaults of every setting, whatever the environment says.
 
-    The services are the mocks on *mocks_port* and those after it, but where a scenario has one that is out of
-    order it is at the URL that *broken* has for that. *transport* is left open.
+    The services are *mocks*, and as new for each scenario; one that it wants dead is looked for at *nowhere*
+    instead. *transport* is left open.
     """
 
     def __init__(
         self,
-        mocks_port: int,
-        broken: Mapping[Breakage, str],
+        mocks: Mocks,
+        nowhere: str,
         transport: httpx.AsyncBaseTransport,
         make_app: MakeApp = create_app,
     ) -> None:
-        self._settings = Settings.model_construct().on_this_machine(mocks_port)
-        self._broken = broken
+        self._mocks = mocks
+        self._nowhere = nowhere
         self._transport = transport
         self._make_app = make_app
+        self._heard: list[Record] = []
+        self._apps: dict[tuple[str, ...], Starlette] = {}
 
     async def play(self, scenario: Scenario) -> Outcome:
-        """Make the scenario's request; tell what came of it."""
-        heard = list[Record]()
-        app = self._make_app(
-            self._with_broken(scenario),
-            self._transport,
-            lambda _, trace: heard.append(_record(trace)),
-        )
-        answer = await _asked(app, scenario.request)
-        return Outcome(scenario, answer, next(iter(heard), None))
+        """Make the scenario's requests; tell what came of them."""
+        self._heard.clear()
+        app = self._apps.get(scenario.dead) or self._app_without(scenario.dead)
+        before = await self._mocks.state()
+        await self._mocks.put(scenario.faults)
+        answers = tuple([await _asked(app, request) for request, _ in scenario.exchanges])
+        after = await self._mocks.state()
+        changed = {name: value for name, value in after.items() if value != before[name]}
+        touched = {name.partition(".")[0] for name in changed}
+        await self._mocks.reset(touched | {fault.service for fault in scenario.faults})
+        return Outcome(scenario, answers, _sum(self._heard), changed)
 
-    def _with_broken(self, scenario: Scenario) -> Settings:
-        urls = {f"{service}_url": self._broken[how] for service, how in scenario.broken.items()}
-        return self._settings.model_copy(update=urls)
+    def _app_without(self, dead: tuple[str, ...]) -> Starlette:
+        urls = {**self._mocks.urls, **dict.fromkeys(dead, self._nowhere)}
+        settings = Settings.model_construct().model_copy(
+            update={f"{service}_url": url for service, url in urls.items()}
+        )
+        self._apps[dead] = self._make_app(settings, self._transport, self._hear)
+        return self._apps[dead]
+
+    def _hear(self, _: str, trace: Trace) -> None:
+        self._heard.append(
+            Record(
+                made=tuple(call.name for call in trace.calls),
+                cancelled=tuple(call.name for call in trace.calls if call.verdict == "cancelled"),
+                seconds=trace.wall,
+                sequential=trace.sequential,
+            )
+        )
 
 
 async def _asked(app: Starlette, request: Request) -> Answer | NoAnswer:
@@ -69,10 +87,5 @@ async def _asked(app: Starlette, request: Request) -> Answer | NoAnswer:
             return NoAnswer(f"the gateway raised {error!r}")
 
 
-def _record(trace: Trace) -> Record:
-    return Record(
-        made=tuple(call.name for call in trace.calls),
-        cancelled=tuple(call.name for call in trace.calls if call.verdict == "cancelled"),
-        seconds=trace.wall,
-        sequential=trace.sequential,
-    )
+def _sum(heard: Sequence[Record]) -> Record | None:
+    return sum(heard[1:], start=heard[0]) if heard else None

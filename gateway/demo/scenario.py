@@ -1,16 +1,16 @@
-"""What can be played: a request to a pipeline, and what must come of it."""
+"""What can be played: a request to a pipeline or two, and what must come of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias, final
+from typing import Final, Literal, TypeAlias, final
 
-from gateway.demo.answer import Answer
-from gateway.demo.broken import Breakage
+from gateway.demo.answer import Again, Answer
+from gateway.demo.like import Due
 
-__all__ = ("Calls", "Pipeline", "Request", "Scenario", "post")
+__all__ = ("Calls", "Fault", "Pipeline", "Request", "Scenario", "post")
 
 Calls: TypeAlias = tuple[str, ...]
-"""Names of calls, in the order in which the pipeline names them."""
+"""Names of calls, in the order in which they are made: that of the pipeline."""
 
 _JSON: Final[Mapping[str, str]] = {"Content-Type": "application/json"}
 
@@ -18,14 +18,15 @@ _JSON: Final[Mapping[str, str]] = {"Content-Type": "application/json"}
 @final
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The calls that a pipeline can make, stage by stage."""
+    """The calls that a pipeline can make, stage by stage, and the *undos* of those that write."""
 
     name: str
     stages: tuple[Calls, ...]
+    undos: Calls = ()
 
     @property
     def calls(self) -> Calls:
-        """Name every call."""
+        """Name every call, but for the undos."""
         return tuple(name for stage in self.stages for name in stage)
 
     def without(self, made: Calls) -> Calls:
@@ -46,20 +47,46 @@ class Request:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that a *service* does wrong, in the words of its `/_mock/faults`."""
+
+    service: str
+    path_prefix: str
+    kind: Literal["status", "latency", "hang", "drop", "garbage", "drop_after_write"]
+    method: Literal["GET", "POST"] | None = None
+    status: int | None = None
+    latency_ms: int | None = None
+    times: int | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """A request, the answer that is due, and the calls that must be made for it: those and no others.
 
-    Of these, the *cancellable* may be cut short, if they have not answered when another fails. *broken* names
-    the services that are out of order, and how.
+    Of these, the *cancelled* must be cut short, and the *cancellable* may be, if they have not answered when
+    another fails. *faults* are what services do wrong; the *dead* are not there at all. *first* is sent
+    before, and answered before; its calls count as well. *left* is what the services remember afterwards, by
+    service and field; what it does not name must be as it was.
     """
 
     pipeline: Pipeline
     name: str
     request: Request
-    answer: Answer
+    answer: Answer | Again
     calls: Calls
+    cancelled: Calls = ()
     cancellable: Calls = ()
-    broken: Mapping[str, Breakage] = field(default_factory=dict[str, Breakage])
+    faults: tuple[Fault, ...] = ()
+    dead: tuple[str, ...] = ()
+    first: tuple[Request, Answer] | None = None
+    left: Mapping[str, Due] = field(default_factory=dict[str, Due])
+
+    @property
+    def exchanges(self) -> tuple[tuple[Request, Answer | Again], ...]:
+        """Give each request and its answer, in the order in which they are sent."""
+        last = (self.request, self.answer)
+        return (last,) if self.first is None else (self.first, last)
 
 
 def post(path: str, body: str, headers: Mapping[str, str] | None = None) -> Request:

@@ -57,7 +57,11 @@ def _within_limits(value: Decimal) -> Decimal:
 
 
 Id: TypeAlias = Annotated[str, Field(pattern=_ID)]
-Address: TypeAlias = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_not_blank)]
+Address: TypeAlias = Annotated[
+    str,
+    Field(min_length=1, max_length=500, json_schema_extra={"pattern": r"\S"}),
+    AfterValidator(_not_blank),
+]
 Quantity: TypeAlias = Annotated[int, Field(ge=1, le=1000)]
 Amount: TypeAlias = Annotated[
     Payable, AfterValidator(_within_limits), Field(description="more than 0, at most 1000000.00")

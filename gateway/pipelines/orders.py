@@ -68,7 +68,7 @@ async def orders(run: Run[OrderError], order: OrderRequest, up: Upstreams) -> Or
         order=PARALLEL,
     )
     return OrderResult(
-        order_id=run.execution_id.replace("exe-", "ord-", 1),
+        order_id=f"ord-{run.execution_id.removeprefix('exe-')}",
         status="confirmed",
         user=user,
         inventory=stock,

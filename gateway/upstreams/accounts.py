@@ -78,6 +78,7 @@ class Accounts:
         """Take from one account what the other is given, as *terms* say.
 
         `NotFound` if either is unknown; `Conflict` if it is frozen, or there is too little in the first.
+        Whether that may be overdrawn is for the service to say: below zero is a balance like any other.
         """
         return self._client.write(
             "accounts.post",
@@ -85,5 +86,10 @@ class Accounts:
             terms,
             answer=_POSTING,
             undo=self.reverse_posting,
+            fits=lambda posting: _accounts_of(posting) == (terms.from_account, terms.to_account),
             declared={404: NotFound, 409: Conflict},
         )
+
+
+def _accounts_of(posting: Posting) -> tuple[str, str]:
+    return posting.from_account.account_id, posting.to_account.account_id

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, TypeVar, cast
 
 import httpx
@@ -42,6 +43,7 @@ class _Problem(BaseModel):
 
 
 _PROBLEM: Final = TypeAdapter(_Problem)
+_ANYTHING: Final = TypeAdapter[object](object)
 
 
 async def value_of(answer: TypeAdapter[T], response: httpx.Response) -> Result[T, str]:
@@ -51,19 +53,15 @@ async def value_of(answer: TypeAdapter[T], response: httpx.Response) -> Result[T
     anything else (no `Content-Encoding`, no other charset than UTF-8, which is JSON's: RFC 8259, 8.1),
     nor read beyond `MAX_BYTES`.
     """
-    match await _body_of(response):
-        case Ok(body):
-            try:
-                return Ok(answer.validate_json(body))
-            except ValidationError as error:
-                return Err(_what_is_wrong(error))
-        case Err() as failed:
-            return failed
+    return (await _body_of(response)).bind(partial(_parsed, answer))
 
 
-async def nothing_of(_: httpx.Response) -> Result[None, str]:
-    """Give the value of an answer whose status says all."""
-    return Ok(None)
+async def nothing_of(response: httpx.Response) -> Result[None, str]:
+    """Give the value of an answer whose status says all: it has no body, or any JSON.
+
+    Anything else (the page of a proxy, say) does not come from the service, which then has not been asked.
+    """
+    return (await _body_of(response)).bind(_nothing)
 
 
 async def detail_of(response: httpx.Response) -> str:
@@ -92,6 +90,17 @@ def refusal(kind: type[E], detail: str, response: httpx.Response, name: str) -> 
         after = seconds_from(response.headers.get("retry-after"), datetime.now(UTC))
         return replace(error, retry_after=after)
     return error
+
+
+def _parsed(answer: TypeAdapter[T], body: bytes) -> Result[T, str]:
+    try:
+        return Ok(answer.validate_json(body))
+    except ValidationError as error:
+        return Err(_what_is_wrong(error))
+
+
+def _nothing(body: bytes) -> Result[None, str]:
+    return _parsed(_ANYTHING, body).map(lambda _: None) if body else Ok(None)
 
 
 async def _body_of(response: httpx.Response) -> Result[bytes, str]:

@@ -53,6 +53,10 @@ _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _HEADER_VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
+def _anything(_: object) -> bool:
+    return True
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class _Question(Generic[T, E]):
@@ -167,7 +171,14 @@ class ServiceClient:
 
     @overload
     def write(
-        self, name: str, path: Sequence[str], body: BaseModel, *, answer: TypeAdapter[T], undo: Undo | None
+        self,
+        name: str,
+        path: Sequence[str],
+        body: BaseModel,
+        *,
+        answer: TypeAdapter[T],
+        undo: Undo | None,
+        fits: Callable[[T], bool] = ...,
     ) -> Write[T, UpstreamFault]: ...
     @overload
     def write(
@@ -178,6 +189,7 @@ class ServiceClient:
         *,
         answer: TypeAdapter[T],
         undo: Undo | None,
+        fits: Callable[[T], bool] = ...,
         declared: Mapping[int, type[E]],
     ) -> Write[T, E | UpstreamFault]: ...
     def write(  # noqa: PLR0913 - all that a request is made of, most of it by keyword
@@ -188,17 +200,22 @@ class ServiceClient:
         *,
         answer: TypeAdapter[T],
         undo: Undo | None,
+        fits: Callable[[T], bool] = _anything,
         declared: Mapping[int, type[E]] = _NOTHING,
     ) -> Write[T, E | UpstreamFault]:
         """Describe a POST of *body* that changes something, once for each `Idempotency-Key`.
 
-        A declared status says that nothing was changed. Without an *undo* it can only be made best effort.
+        A declared status says that nothing was changed; an answer that does not *fit* what was asked for is a
+        `BadAnswer`, and nobody knows what was. Without an *undo* it can only be made best effort.
         """
-        question = _Question(name, "POST", path, (), body, partial(value_of, answer), declared)
+        question = _Question(name, "POST", path, (), body, partial(_fitting, answer, fits), declared)
         return Write(name, partial(self._keyed, question), body.model_dump(mode="json"), undo)
 
     def undo(self, name: str, path: Sequence[str]) -> Undo:
-        """Describe a DELETE of *path* and the key of the write to be undone; any 2xx says that it is."""
+        """Describe a DELETE of *path* and the key of the write to be undone.
+
+        Any 2xx says that it is; what the answer says beyond that plays no part, but must be JSON.
+        """
 
         def attempt(key: Key) -> Coroutine[Any, Any, Result[None, UpstreamFault]]:
             return self._attempt(_Question(name, "DELETE", (*path, key), (), None, nothing_of, _NOTHING))
@@ -239,12 +256,15 @@ class ServiceClient:
         try:
             request = self._request(question, budget)
             response = await self._transport.handle_async_request(request)
+        except RAISED as error:
+            return self._raised(question.name, error, budget, is_sent=was_sent(error))
+        try:
             try:
                 return await self._meant(question, response)
             finally:
                 await response.aclose()
         except RAISED as error:
-            return self._raised(question.name, error, budget)
+            return self._raised(question.name, error, budget, is_sent=True)
 
     def _request(self, question: _Question[T, E], budget: float) -> httpx.Request:
         headers = [
@@ -295,14 +315,20 @@ class ServiceClient:
             case Err(reason):
                 return _failed(BadAnswer(self._unusable, source=question.name), reason)
 
-    def _raised(self, name: str, error: Raised, budget: float) -> Err[UpstreamFault]:
+    def _raised(self, name: str, error: Raised, budget: float, *, is_sent: bool) -> Err[UpstreamFault]:
         reason = f"{type(error).__name__}: {error}"
         kind = meaning_of(error)
         if kind is TimedOut:
             return _failed(TimedOut(self._late, source=name, budget=budget), reason)
         if kind is Unavailable:
-            return _failed(Unavailable(self._unavailable, source=name, was_sent=was_sent(error)), reason)
+            return _failed(Unavailable(self._unavailable, source=name, was_sent=is_sent), reason)
         return _failed(BadAnswer(self._unusable, source=name), reason)
+
+
+async def _fitting(
+    answer: TypeAdapter[T], fits: Callable[[T], bool], response: httpx.Response
+) -> Result[T, str]:
+    return (await value_of(answer, response)).ensure(fits, lambda _: "it is not what was asked for")
 
 
 def _sendable(headers: Mapping[str, str]) -> Sequence[tuple[bytes, bytes]]:

@@ -72,14 +72,17 @@ class _ComplianceCheck(Body):
 
 @final
 class Fraud:
-    """Who is not to be trusted."""
+    """Who is not to be trusted.
+
+    To say no is a 403, but a no in an answer counts as much: it is `Forbidden` whichever way it is said.
+    """
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
 
     def assess(self, user: User, payment: Payment, stock: Stock) -> Call[Risk, Forbidden | UpstreamFault]:
         """Say how risky it is to sell *stock* to *user* for *payment*; `Forbidden` if it must not be done."""
-        return self._client.post(
+        asked: Call[Risk, Forbidden | UpstreamFault] = self._client.post(
             "fraud.assess",
             ("assessments",),
             _Assessment(
@@ -91,16 +94,18 @@ class Fraud:
             answer=_RISK,
             declared={403: Forbidden},
         )
+        return _safe(asked)
 
     def screen(self, user: User, stock: Stock) -> Call[Risk, Forbidden | UpstreamFault]:
         """Do as `assess` does, before anybody knows how *user* pays."""
-        return self._client.post(
+        asked: Call[Risk, Forbidden | UpstreamFault] = self._client.post(
             "fraud.screen",
             ("screenings",),
             _Screening(user_id=user.user_id, product_id=stock.product_id, stock_level=stock.stock_level),
             answer=_RISK,
             declared={403: Forbidden},
         )
+        return _safe(asked)
 
     def risk_profile(self, account_id: str) -> Call[RiskProfile, UpstreamFault]:
         """Say how far *account_id* is trusted."""
@@ -113,7 +118,7 @@ class Fraud:
 
         *recent_transactions* is how many there were of late.
         """
-        return self._client.post(
+        asked: Call[Risk, Forbidden | UpstreamFault] = self._client.post(
             "fraud.check_transfer",
             ("transfer-checks",),
             _TransferCheck(
@@ -125,15 +130,25 @@ class Fraud:
             answer=_RISK,
             declared={403: Forbidden},
         )
+        return _safe(asked)
 
     def check_compliance(
         self, from_account: str, to_account: str, amount: Decimal
     ) -> Call[Compliance, Forbidden | UpstreamFault]:
         """Say whether the law allows *from_account* to pay *amount* to *to_account*; else `Forbidden`."""
-        return self._client.post(
+        asked: Call[Compliance, Forbidden | UpstreamFault] = self._client.post(
             "fraud.check_compliance",
             ("compliance-checks",),
             _ComplianceCheck(from_account=from_account, to_account=to_account, amount=amount),
             answer=_COMPLIANCE,
             declared={403: Forbidden},
         )
+        return asked.ensure(lambda compliance: compliance.is_compliant, _not_compliant)
+
+
+def _safe(asked: Call[Risk, Forbidden | UpstreamFault]) -> Call[Risk, Forbidden | UpstreamFault]:
+    return asked.ensure(lambda risk: risk.is_safe, lambda _: Forbidden("This is not safe", source=asked.name))
+
+
+def _not_compliant(_: Compliance) -> Forbidden:
+    return Forbidden("This is not compliant", source="fraud.check_compliance")

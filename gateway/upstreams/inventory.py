@@ -51,14 +51,18 @@ class Inventory:
         """Put back what a write of `reserve` has put aside."""
 
     def check(self, product_id: str, quantity: int = 1) -> Call[Stock, NotFound | Conflict | UpstreamFault]:
-        """Say what there is of *product_id*; `NotFound` if it is unknown, `Conflict` if below *quantity*."""
-        return self._client.get(
+        """Say what there is of *product_id*; `NotFound` if it is unknown, `Conflict` if below *quantity*.
+
+        An answer that says it is not available is a `Conflict` as well.
+        """
+        asked: Call[Stock, NotFound | Conflict | UpstreamFault] = self._client.get(
             "inventory.check",
             ("inventory", product_id),
             query=(("quantity", quantity),),
             answer=_STOCK,
             declared={404: NotFound, 409: Conflict},
         )
+        return asked.ensure(lambda stock: stock.available, _unavailable)
 
     def reserve(
         self, product_id: str, quantity: int
@@ -70,5 +74,10 @@ class Inventory:
             _Wanted(product_id=product_id, quantity=quantity),
             answer=_RESERVATION,
             undo=self.release,
+            fits=lambda reservation: reservation.quantity == quantity,
             declared={404: NotFound, 409: Conflict},
         )
+
+
+def _unavailable(_: Stock) -> Conflict:
+    return Conflict("The product is not available", source="inventory.check")

@@ -42,16 +42,22 @@ class Payments:
         """Take a write of `execute_transfer` back."""
 
     def validate(self, payment_id: str) -> Call[Payment, NotFound | Invalid | UpstreamFault]:
-        """Say whether *payment_id* can pay; `NotFound` if it is unknown, `Invalid` if it has expired."""
-        return self._client.get(
+        """Say that *payment_id* can pay; `NotFound` if it is unknown, `Invalid` if it cannot."""
+        asked: Call[Payment, NotFound | Invalid | UpstreamFault] = self._client.get(
             "payments.validate",
             ("payments", payment_id),
             answer=_PAYMENT,
             declared={404: NotFound, 422: Invalid},
         )
+        return asked.ensure(lambda payment: payment.is_valid, _not_valid)
 
     def execute_transfer(self, terms: TransferTerms) -> Write[Transfer, UpstreamFault]:
         """Move money on *terms*; nobody has asked here whether the accounts can bear it."""
         return self._client.write(
             "payments.execute_transfer", ("transfers",), terms, answer=_TRANSFER, undo=self.reverse_transfer
         )
+
+
+def _not_valid(_: Payment) -> Invalid:
+    reason = "The payment method is not valid"
+    return Invalid(reason, source="payments.validate", violations=(("", (reason,)),))

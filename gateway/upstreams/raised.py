@@ -44,5 +44,5 @@ def meaning_of(error: Raised) -> type[UpstreamFault]:
 
 
 def was_sent(error: Raised) -> bool:
-    """Say whether the service may have seen the request that ended in *error*."""
+    """Say whether the service may have seen the request that ended in *error* before an answer began."""
     return not isinstance(error, _NEVER_SENT)

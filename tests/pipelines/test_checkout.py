@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from gateway.pipelines.checkout import CheckoutRequest, checkout
-from gateway.railway import Aggregate, Err, Ok
+from gateway.railway import Aggregate, Conflict, Err, Fault, Forbidden, Invalid, Ok
 from tests.pipelines.world import ORDERS, World, now
 
 CORE_DATA: Final = ("/users/user-1", "/inventory/prod-1", "/payments/pm-1")
@@ -84,3 +84,23 @@ async def test_a_stage_that_fails_is_the_last(
 
     assert isinstance(result, Err)
     assert world.asked == [*asked]
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "error"),
+    [
+        ("/inventory/prod-1", "available", Conflict),
+        ("/payments/pm-1", "is_valid", Invalid),
+        ("/assessments", "is_safe", Forbidden),
+    ],
+)
+async def test_a_no_in_an_answer_ends_a_checkout(
+    world: World, path: str, field: str, error: type[Fault]
+) -> None:
+    answer = world.answers[path]
+    assert isinstance(answer, dict)
+    world.answers[path] = {**answer, field: False}
+    result = await checkout(ORDER, world.up)
+
+    assert isinstance(result, Err)
+    assert type(result.error) is error

@@ -109,8 +109,8 @@ class Program:
         self.process.send_signal(number)
         return self.wait()
 
-    def wait(self) -> Ended:
-        """Wait for the end; this also ends the program's standard input."""
+    def wait(self, patience: float = _PATIENCE_SECONDS) -> Ended:
+        """Wait for the end, at most *patience* seconds; this also ends the program's standard input."""
         before = time.monotonic()
-        out, err = self.process.communicate(timeout=_PATIENCE_SECONDS)
+        out, err = self.process.communicate(timeout=patience)
         return Ended(self.process.returncode, out, err, time.monotonic() - before)

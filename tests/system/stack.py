@@ -1,14 +1,16 @@
 """The gateway and the mock services as real processes, on free ports."""
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+import json
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from http.client import HTTPConnection
+from typing import Any, Final, TypeAlias
 
 import httpx
 
 from gateway.settings import SERVICES
-from tests.system.programs import Program
+from tests.system.programs import Program, until
 
 __all__ = ("ORDER", "SERVICES", "Json", "Stack", "gateway", "mocks", "running")
 
@@ -42,6 +44,26 @@ class Stack:
 
     def outcomes_of(self, service: str) -> Sequence[str]:
         return [call["outcome"] for call in httpx.get(f"{self.services[service]}/_mock/calls").json()]
+
+    def state_of(self, service: str) -> Mapping[str, Any]:
+        """Give what has been written to *service*."""
+        state: Mapping[str, Any] = httpx.get(f"{self.services[service]}/_mock/state").json()
+        return state
+
+    def heal(self, service: str) -> None:
+        """Let *service* do as it should again."""
+        httpx.put(f"{self.services[service]}/_mock/faults", json=[]).raise_for_status()
+
+    def ask_and_leave(
+        self, path: str, body: Json, headers: Mapping[str, str], when: Callable[[], bool]
+    ) -> None:
+        """Post *body*, and hang up without an answer *when* that is so."""
+        url = self.client.base_url
+        with closing(HTTPConnection(url.host, url.port)) as connection:
+            connection.request(
+                "POST", path, json.dumps(body), {"Content-Type": "application/json", **headers}
+            )
+            until(when)
 
     def reset(self) -> None:
         for name in SERVICES:

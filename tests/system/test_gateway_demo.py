@@ -1,142 +1,136 @@
-"""The command `gateway demo`, as a real process."""
+"""The command `gateway demo`, as a real process, and on services that are not as they ought to be."""
 
+import asyncio
+import io
 import re
 import signal
-import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
 import pytest
+from rich.console import Console
 
+from gateway.demo.command import demo
 from gateway.demo.scenarios import SCENARIOS
-from tests.system.programs import Ended, Program, answers, free_ports, until
-from tests.system.stack import SERVICES, Json, mocks
+from gateway.showcase import MocksFailedError
+from tests.system.programs import Ended, Program, answers, until
+from tests.system.stack import SERVICES, mocks
+
+PATIENCE_SECONDS = 60.0
+PIPELINES = {"checkout", "orders", "feed", "transfers", "purchases"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def played() -> Ended:
+    """What it says with settings in the environment that make no sense."""
+    nonsense = {"GATEWAY_DEADLINE_MS": "1", "GATEWAY_USER_URL": "ftp://users", "MOCK_LATENCY_SCALE": "0"}
+    with Program("gateway", "demo", environment={**nonsense, "COLUMNS": "80"}) as program:
+        return program.wait(PATIENCE_SECONDS)
+
+
+@pytest.fixture(scope="module")
 def services() -> Iterator[Mapping[str, str]]:
-    arguments = ("all", "--base-port", str(free_ports(12)))
-    with mocks(*arguments, MOCK_LATENCY_SCALE="0") as services:
+    with mocks("all", "--base-port", "0", MOCK_LATENCY_SCALE="0") as services:
         yield services
 
 
-def played(port: int | str, **environment: str) -> Ended:
-    with Program("gateway", "demo", "--mocks-port", str(port), environment=environment) as program:
-        return program.wait()
+def row_of(ended: Ended, name: str) -> list[str]:
+    """Give the last cells of a scenario's row: calls, milliseconds, those of its calls in turn."""
+    (row,) = re.findall(rf"^right {name} .*", ended.out, re.MULTILINE)
+    return str(row).split()[-3:]
 
 
-def port_of(services: Mapping[str, str]) -> str:
-    return services["user"].rpartition(":")[2]
+def user_service(said: str) -> str:
+    """Read where its user service is, from its first line."""
+    return said.partition(", ")[2].split()[0]
 
 
-def put_fault(url: str, **fault: Json) -> None:
-    httpx.put(f"{url}/_mock/faults", json=[fault]).raise_for_status()
+def test_every_scenario_of_every_pipeline_comes_out_as_the_contract_says(played: Ended) -> None:
+    counts = re.findall(r"^(\w+)[^:\n]*: (\d+) of \2 right$", played.out, re.MULTILINE)
+
+    assert (played.code, played.err) == (0, "")
+    assert played.out.endswith(f"\nall {len(SCENARIOS)} scenarios came out as the contract says\n")
+    assert {name for name, _ in counts} == PIPELINES
+    assert sum(int(count) for _, count in counts) == len(SCENARIOS)
 
 
-def times_of_success(ended: Ended) -> tuple[int, int]:
-    """Give the milliseconds that it took, and those of its calls one after the other."""
-    (row,) = (line for line in ended.out.splitlines() if line.startswith("right success "))
-    took, in_turn = row.split()[-2:]
-    return int(took), int(in_turn)
+def test_it_fits_80_columns_and_says_nothing_in_colours_to_a_file(played: Ended) -> None:
+    assert max(map(len, played.out.splitlines())) <= 80
+    assert "\x1b" not in played.out
 
 
-def is_at(port: int) -> bool:
-    return answers(f"http://127.0.0.1:{port}/health")
-
-
-def test_with_mocks_of_its_own_every_scenario_is_right_and_they_are_gone_afterwards() -> None:
-    port = free_ports(12)
-
-    ended = played(port, COLUMNS="80")
-
-    assert (ended.code, ended.err) == (0, "")
-    assert f"http://127.0.0.1:{port} on, started for the demo\n" in ended.out
-    assert re.findall(r"^right (.{22}) \d{3}", ended.out, re.MULTILINE) == [
-        scenario.name.ljust(22) for scenario in SCENARIOS
+def test_its_services_are_as_slow_as_the_contract_says_whatever_the_environment_says(played: Ended) -> None:
+    calls, took, in_turn = re.findall(r"^right success +200 +(\S+) +(\d+) +(\d+)$", played.out, re.MULTILINE)[
+        0
     ]
-    assert f"all {len(SCENARIOS)} scenarios came out as the contract says\n" in ended.out
-    assert "\x1b" not in ended.out
-    assert max(map(len, ended.out.splitlines())) <= 80
-    assert not is_at(port)
+
+    assert calls == "7/0/0"
+    assert 50 + 40 + 20 <= int(took) < int(in_turn)
+    assert int(in_turn) >= 50 + 50 + 50 + 30 + 40 + 20 + 20
 
 
-def test_its_own_mocks_are_as_slow_as_the_contract_says_whatever_the_environment_says() -> None:
-    took, in_turn = times_of_success(played(free_ports(12), MOCK_LATENCY_SCALE="0"))
+def test_it_names_what_was_undone_and_counts_what_was_cancelled(played: Ended) -> None:
+    undone = re.findall(r"^ +undone by +(\S+)", played.out, re.MULTILINE)
 
-    assert 50 + 40 + 20 <= took < in_turn
-    assert in_turn >= 50 + 50 + 50 + 30 + 40 + 20 + 20
+    assert undone == ["inventory.release", *["payments.reverse_transfer"] * 2, "orders.cancel"]
+    assert row_of(played, "unknown user, slow stock")[0] == "2/1/4"
 
 
-def test_mocks_that_run_are_used_and_keep_their_state_and_faults(services: Mapping[str, str]) -> None:
-    reservation = {"product_id": "prod-456", "quantity": 2}
-    httpx.post(
-        f"{services['inventory']}/reservations", json=reservation, headers={"Idempotency-Key": "mine"}
-    ).raise_for_status()
-    put_fault(services["user"], path_prefix="/users/user-789", kind="status", status=500)
-    before = [httpx.get(f"{services[name]}/_mock/state").json() for name in SERVICES]
+def test_its_services_are_gone_afterwards(played: Ended) -> None:
+    assert not answers(f"{user_service(played.out)}/health")
 
-    ended = played(port_of(services))
 
-    assert ended.code == 0
-    assert "running already" in ended.out
-    assert httpx.get(f"{services['user']}/users/user-789").status_code == 500
-    assert [httpx.get(f"{services[name]}/_mock/state").json() for name in SERVICES] == before
+def test_services_that_run_are_left_alone(played: Ended, services: Mapping[str, str]) -> None:
+    asked = [httpx.get(f"{services[name]}/_mock/calls").json() for name in SERVICES]
+
+    assert user_service(played.out) not in services.values()
+    assert asked == [[]] * len(SERVICES)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_its_services_end_with_it_whatever_ends_it(number: signal.Signals) -> None:
+    with Program("gateway", "demo") as program:
+        health = f"{user_service(program.read_line())}/health"
+        assert answers(health)
+        ended = program.end(number)
+
+    assert (ended.code, ended.err) == (-number, "")
+    until(lambda: not answers(health))
 
 
 def test_what_is_not_as_the_contract_says_is_explained_and_the_exit_code_is_1(
     services: Mapping[str, str],
 ) -> None:
-    put_fault(services["pricing"], path_prefix="/tax", kind="garbage")
+    @asynccontextmanager
+    async def mixed_up() -> AsyncGenerator[Mapping[str, str]]:
+        yield {**services, "pricing": services["shipping"]}
 
-    ended = played(port_of(services), COLUMNS="200")
+    out = io.StringIO()
+    code = asyncio.run(demo(Console(file=out, width=200), mixed_up))
 
-    assert ended.code == 1
-    assert "WRONG success" in ended.out
-    assert "success is wrong:\n  status: expected 200; came 502\n" in ended.out
-    assert "  errors: expected none; came 502 bad-answer pricing.tax\n" in ended.out
-    assert f"1 of {len(SCENARIOS)} scenarios did not come out as the contract says\n" in ended.out
-    assert "these mock services may have faults" in ended.out
-
-
-def test_settings_in_the_environment_change_nothing(services: Mapping[str, str]) -> None:
-    assert played(port_of(services), GATEWAY_DEADLINE_MS="1", GATEWAY_USER_URL="ftp://users").code == 0
+    said = out.getvalue()
+    assert code == 1
+    assert "\nsuccess is wrong:\n  status: expected 200; came 502\n" in said
+    assert "\ncheckout: 17 of 18 right\n" in said
+    assert said.endswith(f"\n1 of {len(SCENARIOS)} scenarios did not come out as the contract says\n")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_its_mocks_end_with_it_whatever_ends_it(number: signal.Signals) -> None:
-    port = free_ports(12)
-    with Program("gateway", "demo", "--mocks-port", str(port)) as program:
-        until(lambda: is_at(port))
-        ended = program.end(number)
+def test_without_services_nothing_is_played() -> None:
+    def failing() -> AbstractAsyncContextManager[Mapping[str, str]]:
+        raise MocksFailedError
 
-    assert (ended.code, ended.err) == (-number, "")
-    until(lambda: not is_at(port))
+    out = io.StringIO()
+    code = asyncio.run(demo(Console(file=out), failing))
 
-
-@pytest.mark.parametrize(("place", "service"), [(0, "user"), (11, "analytics")])
-def test_a_port_that_its_mocks_need_and_somebody_has_is_named(place: int, service: str) -> None:
-    port = free_ports(12)
-    with socket.create_server(("127.0.0.1", port + place)):
-        ended = played(port)
-
-    assert (ended.code, ended.out) == (1, "")
-    assert f"port {port + place} ({service}) is taken" in ended.err
-    assert ended.err.endswith("gateway: the mock services did not start; --mocks-port PORT moves them\n")
+    assert (code, out.getvalue()) == (1, "the mock services did not start\n")
 
 
-@pytest.mark.parametrize("port", ["0", "65530", "all"])
-def test_a_port_that_mocks_cannot_follow_is_a_usage_error(port: str) -> None:
-    ended = played(port)
-
-    assert ended.code == 2
-    assert f"no port from which mock services could follow: '{port}'" in ended.err
-
-
-def test_its_help_says_what_it_does_to_whose_mocks_and_how_it_ends() -> None:
+def test_its_help_says_what_it_does_with_whose_services_and_how_it_ends() -> None:
     with Program("gateway", "demo", "--help") as program:
         ended = program.wait()
 
     assert ended.code == 0
-    assert "keep their state, faults and latencies" in ended.out
+    assert "those that run already keep their\nstate and faults" in ended.out
     assert "MOCK_LATENCY_SCALE change nothing" in ended.out
     assert "Exit code: 0" in ended.out

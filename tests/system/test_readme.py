@@ -7,46 +7,79 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Final
+from typing import ClassVar, Final
 
 import httpx
 import pytest
 from typing_extensions import override
 
 from gateway.pipelines import checkout
+from gateway.settings import SERVICES, Settings
 from tests.system.programs import Program, free_port, free_ports
 from tests.system.stack import ORDER, Stack, mocks, running
 
 ROOT: Final = Path(__file__).parents[2]
 README: Final = (ROOT / "README.md").read_text()
 SHELL: Final = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+CURLS: Final = [block for block in SHELL if block.startswith("curl -i")]
+REWARD: Final = {"user_id": "user-123", "product_id": "prod-456"}
 FILES: Final[Mapping[str, str]] = dict(
     re.findall(r"<!-- (\w+\.py) -->\n```python\n(.*?)```", README, re.DOTALL)
 )
 
 
-class Points(BaseHTTPRequestHandler):
-    """A loyalty service."""
+class LoyaltyService(BaseHTTPRequestHandler):
+    """A loyalty service: what it was told to take and to give back, by key."""
+
+    redeemed: ClassVar[set[str]] = set()
+    is_broken: ClassVar[bool] = False
 
     def do_GET(self) -> None:
-        self.send_response(200)
+        self._answer(200, b'{"balance": 12}')
+
+    def do_POST(self) -> None:
+        self.redeemed.add(self.headers["Idempotency-Key"])
+        self._answer(201, self.rfile.read(int(self.headers["Content-Length"])))
+
+    def do_DELETE(self) -> None:
+        if not self.is_broken:
+            self.redeemed.discard(self.path.rpartition("/")[2])
+        self._answer(500 if self.is_broken else 204)
+
+    def _answer(self, status: int, body: bytes = b"") -> None:
+        self.send_response(status)
         self.end_headers()
-        self.wfile.write(b'{"balance": 12}')
+        self.wfile.write(body)
 
     @override
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""
 
 
+@contextmanager
+def loyalty() -> Generator[int]:
+    """Run the loyalty service; give its port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), LoyaltyService) as server:
+        Thread(target=server.serve_forever).start()
+        yield server.server_port
+        server.shutdown()
+
+
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with running(0) as stack:
         yield stack
+
+
+def said_to(command: str, stack: Stack) -> str:
+    """Run one of its commands against *stack*."""
+    here = command.replace("http://127.0.0.1:8000", str(stack.client.base_url).rstrip("/"))
+    return subprocess.run(["sh", "-c", here], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607
 
 
 def test_the_pipeline_that_it_shows_is_the_real_one() -> None:
@@ -73,14 +106,27 @@ def test_every_command_is_tried_by_a_test_unless_it_needs_a_docker_engine() -> N
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs the Debian package curl")
 @pytest.mark.parametrize(
     ("command", "status"),
-    list(zip((block for block in SHELL if block.startswith("curl -i")), (200, 207, 200), strict=True)),
+    list(zip(CURLS, (200, 207, 201, 200, 201, 201, 200), strict=True)),
 )
 def test_its_curl_commands_are_answered_as_it_says(stack: Stack, command: str, status: int) -> None:
-    here = command.replace("http://127.0.0.1:8000", str(stack.client.base_url).rstrip("/"))
+    assert said_to(command, stack).startswith(f"HTTP/1.1 {status} ")
 
-    said = subprocess.run(["sh", "-c", here], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607
 
-    assert said.startswith(f"HTTP/1.1 {status} ")
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs the Debian package curl")
+def test_its_curl_commands_ask_every_pipeline() -> None:
+    paths = {path for command in CURLS for path in re.findall(r"127.0.0.1:8000/(\w+)", command)}
+
+    assert paths == {"checkout", "orders", "feed", "transfers", "purchases", "executions"}
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs the Debian package curl")
+def test_its_order_has_a_key_and_can_be_sent_again(stack: Stack) -> None:
+    (command,) = (command for command in CURLS if "Idempotency-Key" in command)
+
+    first, again = said_to(command, stack), said_to(command, stack)
+
+    assert "idempotent-replayed: true" in again.lower()
+    assert first.splitlines()[-1] == again.splitlines()[-1]
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs the Debian package curl")
@@ -92,32 +138,92 @@ def test_its_fault_is_one(stack: Stack) -> None:
     assert stack.client.post("/checkout", json=ORDER).status_code == 504
 
 
-def test_its_example_is_a_gateway_with_a_service_and_a_pipeline_of_its_own(tmp_path: Path) -> None:
-    assert list(FILES) == ["loyalty.py", "welcome.py", "main.py"]
-    loyalty = ThreadingHTTPServer(("127.0.0.1", 0), Points)
-    Thread(target=loyalty.serve_forever, daemon=True).start()
-    for name, text in FILES.items():
-        (tmp_path / name).write_text(text.replace(":8201", f":{loyalty.server_port}"))
+@pytest.fixture(scope="module")
+def reward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., httpx.Response]]:
+    """What its example answers to requests for a reward; `LoyaltyService` is what it is about."""
+    folder = tmp_path_factory.mktemp("example")
+    with loyalty() as port, services() as urls, example(folder, port, urls) as client:
 
-    with mocks("user", "--port", "0", MOCK_LATENCY_SCALE="0") as services, example(tmp_path, services) as url:
-        found = httpx.get(f"{url}/welcome/user-123")
-        nobody = httpx.get(f"{url}/welcome/nobody")
-        loyalty.shutdown()
-        loyalty.server_close()
-        poorer = httpx.get(f"{url}/welcome/user-123")
+        def asked(path: str = "/rewards", **changes: str) -> httpx.Response:
+            return client.post(path, json={**REWARD, **changes})
 
-    assert (found.status_code, found.json()) == (200, {"email": "user@example.com", "points": 12})
-    assert (nobody.status_code, nobody.json()["code"]) == (404, "not-found")
-    assert (poorer.json()["points"], poorer.headers["gateway-completed"]) == (None, "false")
+        yield asked
+
+
+def services() -> AbstractContextManager[Mapping[str, str]]:
+    return mocks("all", "--base-port", "0", MOCK_LATENCY_SCALE="0")
 
 
 @contextmanager
-def example(folder: Path, services: Mapping[str, str]) -> Generator[str]:
+def example(folder: Path, loyalty_port: int, services: Mapping[str, str]) -> Generator[httpx.Client]:
+    """Run its example in *folder*."""
+    for name, text in FILES.items():
+        (folder / name).write_text(text.replace(":8201", f":{loyalty_port}"))
     port = str(free_port())
     server = ("main:app", "--app-dir", str(folder), "--port", port, "--loop", "uvloop", "--http", "h11")
-    with Program("uvicorn", *server, environment={"GATEWAY_USER_URL": services["user"]}) as program:
+    urls = {f"GATEWAY_{name.upper()}_URL": services[name] for name in ("user", "inventory")}
+    with Program("uvicorn", *server, environment={**urls, "GATEWAY_UNDO_BUDGET_MS": "100"}) as program:
         program.wait_until_answers(f"http://127.0.0.1:{port}/health/live")
-        yield f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+            yield client
+
+
+def test_its_example_is_a_pipeline_of_its_own_that_writes(reward: Callable[..., httpx.Response]) -> None:
+    assert list(FILES) == ["loyalty.py", "rewards.py", "main.py"]
+    before = {*LoyaltyService.redeemed}
+
+    answer = reward()
+
+    assert answer.status_code == 201
+    assert answer.json() == {"email": "user@example.com", "points_left": 12} | {
+        "reservation_id": answer.json()["reservation_id"]
+    }
+    assert answer.headers["location"].startswith("/executions/exe-")
+    assert len(LoyaltyService.redeemed - before) == 1
+
+
+def test_its_example_fails_as_its_pipeline_promises(reward: Callable[..., httpx.Response]) -> None:
+    nobody = reward(user_id="nobody")
+
+    assert (nobody.status_code, nobody.json()["source"]) == (404, "users.fetch")
+
+
+def test_its_example_puts_nothing_aside_as_long_as_its_service_is_not_there(tmp_path: Path) -> None:
+    with services() as urls, example(tmp_path, free_port(), urls) as client:
+        answer = client.post("/rewards", json=REWARD)
+        asked = httpx.get(f"{urls['inventory']}/_mock/calls").json()
+
+    assert (answer.status_code, answer.json()["source"]) == (503, "loyalty.redeem")
+    assert asked == []
+
+
+def test_its_example_undoes_what_it_has_written(reward: Callable[..., httpx.Response]) -> None:
+    before = {*LoyaltyService.redeemed}
+
+    refused = reward(product_id="prod-out-of-stock")
+
+    assert (refused.status_code, refused.json()["source"]) == (409, "inventory.reserve")
+    assert LoyaltyService.redeemed == before
+
+
+def test_its_example_can_undo_later_what_is_stuck(reward: Callable[..., httpx.Response]) -> None:
+    before = {*LoyaltyService.redeemed}
+    LoyaltyService.is_broken = True
+
+    stuck = reward(product_id="prod-out-of-stock")
+    LoyaltyService.is_broken = False
+    retried = reward(f"/executions/{stuck.json()['execution_id']}/retry")
+
+    assert (stuck.status_code, stuck.json()["code"]) == (500, "stuck")
+    assert (retried.status_code, retried.json()["state"]) == (200, "undone")
+    assert LoyaltyService.redeemed == before
+
+
+def test_its_table_has_every_setting() -> None:
+    documented = set(re.findall(r"`GATEWAY_(\w+)`", README.partition("## Settings")[2]))
+
+    of_one_service = {f"{service}_timeout_ms" for service in SERVICES if service != "user"}
+    assert documented == {name.upper() for name in Settings.model_fields.keys() - of_one_service}
 
 
 def test_its_first_command_runs_everything() -> None:

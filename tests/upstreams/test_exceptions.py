@@ -1,15 +1,17 @@
 """Whatever httpx can raise, a pipeline meets a value."""
 
 import logging
+import socket
 import ssl
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
 import httpx
 import pytest
 from typing_extensions import override
 
-from gateway.railway import BadAnswer, Err, TimedOut, Unavailable, UpstreamFault
+from gateway.railway import BadAnswer, Err, Fault, TimedOut, Unavailable, UpstreamFault
 from tests.upstreams.world import LATE, UNAVAILABLE, UNUSABLE, Answering, Content, Raising, fetch
 
 Kind: TypeAlias = type[Exception]
@@ -74,6 +76,12 @@ def made(kind: Kind) -> Exception:
     return kind(text)
 
 
+def sent(error: Fault) -> Fault:
+    """Give *error* as it is if the service may have seen the request."""
+    return replace(error, was_sent=True) if isinstance(error, Unavailable) else error
+
+
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL)
 EVERY = sorted({kind for root in ROOTS for kind in family(root)} | set(EXPECTED), key=str)
 
 
@@ -91,9 +99,29 @@ async def test_every_exception_of_a_transport_is_a_fault_of_the_service(kind: Ki
 async def test_so_is_every_one_that_is_raised_while_the_body_is_read(kind: Kind) -> None:
     body = Content([b"{", made(kind)])
     result = await fetch(Answering(httpx.Response(200, stream=body)))
+    unread = await fetch(Raising(made(kind)))
 
-    assert result == await fetch(Raising(made(kind)))
+    assert isinstance(result, Err)
+    assert isinstance(unread, Err)
+    assert result.error == sent(unread.error)
     assert body.is_closed
+
+
+@pytest.mark.parametrize("kind", EVERY)
+async def test_a_request_was_not_sent_only_if_there_was_no_connection_to_send_it_on(kind: Kind) -> None:
+    result = await fetch(Raising(made(kind)))
+
+    assert isinstance(result, Err)
+    assert (result.error == sent(result.error)) is not issubclass(kind, NEVER_SENT)
+
+
+async def test_nor_was_one_to_a_name_that_nobody_knows() -> None:
+    lookup = httpx.ConnectError("Name or service not known")
+    lookup.__cause__ = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    assert await fetch(Raising(lookup)) == Err(
+        Unavailable(UNAVAILABLE, source="things.fetch", was_sent=False)
+    )
 
 
 @pytest.mark.parametrize(("kind", "meaning"), EXPECTED.items())

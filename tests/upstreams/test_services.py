@@ -350,12 +350,58 @@ async def test_every_field_of_an_answer_is_needed_and_has_a_type(
         assert isinstance(result.error, BadAnswer)
 
 
+@pytest.mark.parametrize(
+    ("call", "answered", "error"),
+    [
+        *[
+            (call, {"is_safe": False, "risk_level": "High"}, Forbidden("This is not safe", source=call))
+            for call in ("fraud.assess", "fraud.screen", "fraud.check_transfer")
+        ],
+        (
+            "fraud.check_compliance",
+            {"is_compliant": False},
+            Forbidden("This is not compliant", source="fraud.check_compliance"),
+        ),
+        (
+            "payments.validate",
+            {**CARD_JSON, "is_valid": False},
+            Invalid(
+                "The payment method is not valid",
+                source="payments.validate",
+                violations=(("", ("The payment method is not valid",)),),
+            ),
+        ),
+        (
+            "inventory.check",
+            {**STOCK_JSON, "available": False},
+            Conflict("The product is not available", source="inventory.check"),
+        ),
+    ],
+)
+async def test_a_no_in_an_answer_counts_as_much_as_a_status_that_says_it(
+    router: respx.MockRouter, calls: dict[str, Call[object, Fault]], call: str, answered: Json, error: Fault
+) -> None:
+    router.route().respond(json=answered)
+
+    assert await calls[call] == Err(error)
+
+
 async def test_a_checkout_without_a_code_has_no_discount(router: respx.MockRouter, up: Upstreams) -> None:
     route = router.post("/discounts").respond(json=NO_DISCOUNT_JSON)
     result = await up.pricing.discount(None, Decimal(1))
 
     assert result == Ok(Discount(code=None, amount=Decimal(0)))
     assert route.calls.last.request.content == b'{"code":null,"subtotal":"1.00"}'
+
+
+async def test_a_discount_of_more_than_there_is_is_a_bad_answer(
+    router: respx.MockRouter, up: Upstreams
+) -> None:
+    router.post("/discounts").respond(json={"code": "SAVE10", "amount": "1.01"})
+    result = await up.pricing.discount("SAVE10", Decimal(1))
+
+    assert isinstance(result, Err)
+    assert isinstance(result.error, BadAnswer)
 
 
 async def test_one_piece_is_checked_for_unless_more_are_wanted(

@@ -4,8 +4,8 @@ from typing import Final, assert_type
 
 from pydantic import TypeAdapter
 
-from gateway.railway import Call, Conflict, NotFound, UpstreamFault
-from gateway.upstreams import Inventory, Stock, User, Users
+from gateway.railway import Call, Conflict, NotFound, UpstreamFault, Write
+from gateway.upstreams import Inventory, Order, Orders, Reservation, Stock, User, Users
 from tests.upstreams.world import THING, Answering, Thing, Wish, client
 
 CLIENT: Final = client(Answering())
@@ -45,8 +45,28 @@ def test_an_answer_may_be_of_any_type_that_pydantic_knows() -> None:
     assert assert_type(many, Call[list[Thing], UpstreamFault]).name == "things.list"
 
 
+def test_a_write_is_a_type_of_its_own_with_the_union_of_what_it_declares() -> None:
+    plain = assert_type(
+        CLIENT.write("things.wish", PATH, Wish(text=""), answer=THING, undo=None), Write[Thing, UpstreamFault]
+    )
+    one: Write[Thing, NotFound | UpstreamFault] = CLIENT.write(
+        "things.wish", PATH, Wish(text=""), answer=THING, undo=None, declared={404: NotFound}
+    )
+
+    assert plain.name == one.name
+
+
 def test_services_say_what_they_give() -> None:
     user = assert_type(Users(CLIENT).fetch("a"), Call[User, NotFound | UpstreamFault])
     stock = assert_type(Inventory(CLIENT).check("a"), Call[Stock, NotFound | Conflict | UpstreamFault])
 
     assert (user.name, stock.name) == ("users.fetch", "inventory.check")
+
+
+def test_services_say_what_they_write() -> None:
+    reservation = assert_type(
+        Inventory(CLIENT).reserve("a", 1), Write[Reservation, NotFound | Conflict | UpstreamFault]
+    )
+    order = assert_type(Orders(CLIENT).create("a", "b", 1), Write[Order, UpstreamFault])
+
+    assert (reservation.name, order.name) == ("inventory.reserve", "orders.create")

@@ -1,0 +1,90 @@
+"""Every way in which an order can end."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from gateway.demo.answer import Problem, Violation, alone, executed, several, undone, whole
+from gateway.demo.like import Due, Like
+from gateway.demo.scenario import Fault, Pipeline, Request, Scenario, post
+from gateway.showcase import ORDER
+
+__all__ = ("CHECKED", "CONFIRMED", "ORDERS", "REFUSED", "REFUSES", "RESERVED", "SCENARIOS", "order")
+
+CORE: Final = ("users.fetch", "inventory.check")
+VERIFICATION: Final = ("payments.validate", "fraud.screen")
+FULFILMENT: Final = ("shipping.quote", "inventory.reserve")
+CHECKED: Final = (*CORE, *VERIFICATION)
+ORDERS: Final = Pipeline("orders", (CORE, VERIFICATION, FULFILMENT), ("inventory.release",))
+RELEASED: Final = (*ORDERS.calls, *ORDERS.undos)
+
+orders: Final = partial(Scenario, ORDERS)
+
+
+def order(headers: Mapping[str, str] | None = None, **changes: str | int) -> Request:
+    """Order what the example's checkout is about, with *changes*; send *headers*."""
+    return post("/orders", json.dumps({**ORDER, **changes}), headers)
+
+
+RESERVATION: Final[Mapping[str, Due]] = {
+    "reservation_id": Like("res-[0-9a-f]+"),
+    "is_reserved": True,
+    "quantity": 1,
+}
+CONFIRMED: Final = executed(
+    whole(
+        201,
+        order_id=Like("ord-[0-9a-f]+"),
+        status="confirmed",
+        reservation=RESERVATION,
+        total="62.98",  # 49.99 and 12.99
+    )
+)
+RESERVED: Final[Mapping[str, Due]] = {
+    "inventory.stock": {"prod-456": 99, "prod-expensive": 5, "prod-out-of-stock": 0},
+    "inventory.reservations": [{"key": Like(".+"), "product_id": "prod-456", **RESERVATION}],
+}
+
+NO_USER: Final = Problem(404, "not-found", "users.fetch")
+NO_STOCK: Final = Problem(409, "conflict", "inventory.check")
+EXPIRED: Final = Problem(422, "invalid", "payments.validate", (Violation(""),))
+SUSPICIOUS: Final = Problem(403, "forbidden", "fraud.screen")
+REFUSED: Final = Problem(409, "conflict", "inventory.reserve")
+NOT_SHIPPED: Final = Problem(503, "unavailable", "shipping.quote")
+BLANK: Final = Problem(422, "invalid", violations=(Violation("address"),))
+
+SLOW_STOCK: Final = Fault("inventory", "/inventory", "latency", latency_ms=400)
+REFUSES: Final = Fault("inventory", "/reservations", "status", "POST", status=409)
+LOSES: Final = Fault("inventory", "/reservations", "drop_after_write", "POST", times=1)
+
+SCENARIOS: Final[Sequence[Scenario]] = (
+    orders("success", order(), CONFIRMED, ORDERS.calls, left=RESERVED),
+    orders("out of stock", order(product_id="prod-out-of-stock"), alone(NO_STOCK), CORE),
+    orders(
+        "unknown user, slow stock",
+        order(user_id="nonexistent-user"),
+        alone(NO_USER),
+        CORE,
+        faults=(SLOW_STOCK,),
+        cancelled=("inventory.check",),
+    ),
+    orders(
+        "expired and high-risk",
+        order(user_id="user-high-risk", payment_id="pm-expired"),
+        several(207, EXPIRED, SUSPICIOUS),
+        CHECKED,
+    ),
+    orders("reservation refused", order(), undone(REFUSED), ORDERS.calls, faults=(REFUSES,)),
+    orders("shipping is dead", order(), undone(NOT_SHIPPED), RELEASED, dead=("shipping",)),
+    orders(
+        "answer lost once",
+        order(),
+        CONFIRMED,
+        (*ORDERS.calls, "inventory.reserve"),
+        faults=(LOSES,),
+        left=RESERVED,
+    ),
+    orders("blank address", order(address=" "), alone(BLANK), ()),
+)
+"""In the order in which they are played."""
