@@ -71,8 +71,8 @@ async def commit(
     cancelled, for which there is `sheltered`.
     """
     around = SURROUNDINGS.get()
-    kinds = tuple(step.kind for step in steps)
-    span = StageSpan(of.name, tuple(step.name for step in steps), order.value, kinds)
+    names = tuple(step.name for step in steps)
+    span = StageSpan(of.name, names, order.value, tuple(step.kind for step in steps))
     if around.observer is not None:
         around.observer.stage_started(span)
     before = SURROUNDINGS.set(replace(around, stage=span))

@@ -53,8 +53,8 @@ async def together(
     around = SURROUNDINGS.get()
     if around.observer is None:
         return await _Fanout(calls, policy).ended()
-    kinds = tuple(call.kind for call in calls)
-    span = StageSpan(name, tuple(call.name for call in calls), policy.value, kinds)
+    names = tuple(call.name for call in calls)
+    span = StageSpan(name, names, policy.value, tuple(call.kind for call in calls))
     around.observer.stage_started(span)
     before = SURROUNDINGS.set(replace(around, stage=span))
     try:
