@@ -20,7 +20,7 @@ from gateway.demo.command import demo
 from gateway.explain.command import explain, find_app
 from gateway.explain.options import NoSuchThingError, Options, latency, milliseconds
 from gateway.server import CannotListenError, Server, listening
-from gateway.settings import PREFIX, SERVICES, Settings, unknown_variables
+from gateway.settings import PREFIX, SECRETS, SERVICES, Settings, unknown_variables
 from gateway.showcase import MOCKS_PORT, MocksFailedError, mock_services, worked_checkout
 
 __all__ = ("main",)
@@ -178,10 +178,12 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _complaints(error: ValidationError) -> Sequence[str]:
-    return [
-        f"{PREFIX}{'.'.join(map(str, one['loc'])).upper()}: {one['msg']} (it is {one['input']!r})"
-        for one in error.errors()
-    ]
+    return [_complaint(".".join(map(str, one["loc"])), one["msg"], one["input"]) for one in error.errors()]
+
+
+def _complaint(name: str, message: str, given: object) -> str:
+    shown = "" if name in SECRETS else f" (it is {given!r})"
+    return f"{PREFIX}{name.upper()}: {message}{shown}"
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -18,9 +18,9 @@ _ANSWER: Final = {
     "fraud_check": {"is_safe": True, "risk_level": "Low"},
     "shipping": {"carrier": "USPS", "rate": "12.99"},
     "tax": {"rate": "0.0825", "amount": "4.12"},
-    "discount": {"code": None, "amount": "0.00"},
+    "discount": {"code": "SAVE10", "amount": "5.00"},
     "subtotal": "49.99",
-    "total": "67.10",
+    "total": "62.10",
 }
 
 

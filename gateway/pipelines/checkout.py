@@ -20,7 +20,7 @@ class CheckoutRequest(Request):
         payment_id="pm-789",
         address="123 Main St",
         quantity=1,
-        discount_code=None,
+        discount_code="SAVE10",
     )
 
     user_id: Id

@@ -23,7 +23,7 @@ from gateway.railway import (
     railway,
 )
 from gateway.upstreams.shapes import Answer, example
-from tests.api.test_openapi import check
+from tests.api.document import check
 from tests.api.world import client_of
 from tests.upstreams.world import Raising, client
 
