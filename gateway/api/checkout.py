@@ -11,7 +11,6 @@ from gateway.upstreams import Upstreams
 
 __all__ = ("router",)
 
-# FastAPI leaves what is null out of examples, which then are not valid.
 _ANSWER: Final = {
     "user": {"user_id": "user-123", "email": "user@example.com", "is_active": True},
     "inventory": {"product_id": "prod-456", "stock_level": 100, "available": True, "unit_price": "49.99"},
