@@ -195,9 +195,15 @@ def _serve(options: argparse.Namespace) -> int:
     return _served(settings, options.with_mocks)
 
 
-def _served(settings: Settings, mocks_port: int | None) -> int:
+def _warn(settings: Settings) -> None:
     for variable, resembled in unknown_variables(os.environ):
         _log.warning("%s is no setting%s", variable, f"; {resembled} is" if resembled else "")
+    if settings.commit_reserve_ms >= settings.deadline_ms:
+        _log.warning("nothing can be written: GATEWAY_COMMIT_RESERVE_MS is not below GATEWAY_DEADLINE_MS")
+
+
+def _served(settings: Settings, mocks_port: int | None) -> int:
+    _warn(settings)
     try:
         bound = listening(settings.host, settings.port)
     except CannotListenError as error:

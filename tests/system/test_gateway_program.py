@@ -134,6 +134,14 @@ def test_a_variable_that_is_no_setting_is_pointed_out() -> None:
     assert "GATEWAY_DEADLNE_MS is no setting; GATEWAY_DEADLINE_MS is" in ended.err
 
 
+def test_settings_with_which_nothing_can_be_written_are_pointed_out() -> None:
+    with Program("gateway", "serve", environment={**FREE, "GATEWAY_DEADLINE_MS": "500"}) as program:
+        url_of(program)
+        ended = program.end()
+
+    assert "GATEWAY_COMMIT_RESERVE_MS is not below GATEWAY_DEADLINE_MS" in ended.err
+
+
 @pytest.mark.parametrize("wrong", [["--prot", "1"], ["--with-mocks", "0"], ["--with-mocks", "65530"]])
 def test_a_wrong_option_is_a_usage_error(wrong: list[str]) -> None:
     with Program("gateway", "serve", *wrong) as program:
