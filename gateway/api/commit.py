@@ -1,7 +1,7 @@
 """A request for a pipeline that writes: one run for each key, and to its end whoever waits for it."""
 
 from dataclasses import replace
-from typing import ClassVar, ParamSpec, final
+from typing import ClassVar, ParamSpec, assert_never, cast, final
 
 from starlette.responses import Response
 from typing_extensions import override
@@ -11,9 +11,9 @@ from gateway.api.idempotency import execution_id, fingerprint, key_of
 from gateway.api.incoming import Fields, path
 from gateway.api.kept import Kept
 from gateway.api.refusal import Refusal
-from gateway.api.request import PipelineRequest
+from gateway.api.request import PipelineRequest, Serving
 from gateway.api.running import location_of, running
-from gateway.commits.executions import Answered, Executions, Other, Ticket
+from gateway.commits.executions import Answered, Ticket, Unanswered
 from gateway.railway import Failure, Pipeline, Result
 
 __all__ = ("CommitRequest",)
@@ -40,31 +40,36 @@ class CommitRequest(PipelineRequest):
         202 if the deadline passes while its commit is under way, which then goes on. Raises `Refusal` where
         the key was used to ask for something else.
         """
-        executions: Executions[Kept] = self.app.state.serving.executions
+        executions = cast("Serving", self.app.state.serving).executions
         key = key_of(self.asked.sent)
         known_as = execution_id(f"{self.method} {path(self.scope)}", self.asked.sent, key)
         around = replace(self.surroundings, execution_id=known_as, commits=executions.terms)
 
         async def work() -> Kept:
             try:
-                result: Result[object, Failure] | Exception = await pipeline.on(around)(*args, **kwargs)
+                result = await pipeline.on(around)(*args, **kwargs)
+                return self._kept(result, known_as, has_begun=executions.has_begun(known_as))
             except Exception as bug:  # noqa: BLE001 - whoever waits gets an answer
-                result = bug
-            where: dict[str, str] = {}
-            if executions.has_begun(known_as):
-                where["Location"] = location_of(known_as)
-                self.scope["state"]["execution_id"] = known_as
-            if isinstance(result, Exception):
-                return Kept.of(answered(result, self.scope))
-            return Kept.of(self.answer(result, where))
+                return self._kept(bug, known_as, has_begun=executions.has_begun(known_as))
 
         asked = None if key is None else fingerprint(self.asked.values)
-        ticket = Ticket(known_as, pipeline.name, asked, around.deadline or float("inf"))
-        match await executions.run(ticket, work):
+        ticket = Ticket(known_as, pipeline.name, asked, around.deadline)
+        outcome = await executions.run(ticket, work)
+        match outcome:
             case Answered(kept, is_replayed):
                 return kept.again(is_replayed=is_replayed)
-            case Other.RUNNING:
+            case Unanswered.RUNNING:
                 return running(known_as, pipeline.name)
-            case Other.MISMATCH:
+            case Unanswered.MISMATCH:
                 detail = "This Idempotency-Key was used for another request"
                 raise Refusal(code="idempotency-mismatch", detail=detail)
+            case _:
+                assert_never(outcome)
+
+    def _kept(self, outcome: Result[object, Failure] | Exception, known_as: str, *, has_begun: bool) -> Kept:
+        """Make the answer of a run; once its commit has begun, it says what the execution is known as."""
+        if has_begun:
+            self.scope["state"]["execution_id"] = known_as
+        if isinstance(outcome, Exception):
+            return Kept.of(answered(outcome, self.scope))
+        return Kept.of(self.answer(outcome, {"Location": location_of(known_as)} if has_begun else {}))

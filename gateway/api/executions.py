@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,11 +13,11 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 from gateway.api import problems
 from gateway.api.kept import Kept
 from gateway.api.openapi import failures
-from gateway.api.operator import allowed_to_operate
+from gateway.api.operator import OPERATOR, refuse_others
 from gateway.commits.execution import Execution
-from gateway.commits.executions import Executions
+from gateway.commits.executions import NOT_STUCK, UNKNOWN, Executions
 from gateway.pipelines.fields import Id
-from gateway.railway import Conflict, Err, Forbidden, NotFound, State, Unauthorized
+from gateway.railway import Conflict, Err, Forbidden, NotFound, Ok, Result, State, Unauthorized
 
 __all__ = ("ExecutionPage", "ExecutionRecord", "WriteRecord", "router")
 
@@ -64,27 +64,25 @@ _EXAMPLE: Final[ExecutionRecord] = {
     "started_at": "2026-01-31T12:00:00+00:00",
     "ended_at": "2026-01-31T12:00:31+00:00",
 }
-_UNKNOWN: Final = NotFound("There is no execution of this id, or it is forgotten")
-_NOT_STUCK: Final = Conflict("The execution is not stuck")
 _NO_OPERATOR: Final = (Unauthorized("The operator's token is required"), Forbidden("Only from this machine"))
 _PAGE: Final = TypeAdapter(ExecutionPage)
 _RECORD: Final = TypeAdapter(ExecutionRecord)
 
 
 def router(executions: Executions[Kept], operator_token: str | None) -> APIRouter:
-    """Make the routes; the list, and trying again, are for who has *operator_token* (see `operator`)."""
+    """Make the routes; the list, and trying again, are for operators: who has *operator_token*."""
     routes = APIRouter(tags=["executions"])
+    for_operators = [Depends(refuse_others(operator_token))]
 
     @routes.get(
         "/executions/{execution_id}",
         summary="What has become of this execution?",
         response_model=ExecutionRecord,
-        responses={200: _shown("The execution.", _EXAMPLE), **failures(_UNKNOWN)},
+        responses={200: _shown("The execution.", _EXAMPLE), **failures(UNKNOWN)},
     )
     async def get_execution(execution_id: ExecutionId, request: Request) -> Response:
         """Tell how far the writes of one run have come; an execution that has ended is known for a day."""
-        found = await executions.find(execution_id)
-        return problems.answer(_UNKNOWN, request.scope) if found is None else _recorded(found)
+        return _answer(await executions.find(execution_id), request)
 
     @routes.get(
         "/executions",
@@ -94,9 +92,10 @@ def router(executions: Executions[Kept], operator_token: str | None) -> APIRoute
             200: _shown("The latest first.", {"executions": [_EXAMPLE], "cursor": "17"}),
             **failures(*_NO_OPERATOR),
         },
+        dependencies=for_operators,
+        openapi_extra=OPERATOR,
     )
     async def list_executions(
-        request: Request,
         state: Annotated[StateName | None, Query(description="Only those in this state.")] = None,
         limit: Annotated[int, Query(ge=1, le=100, description="How many at the most.")] = 20,
         cursor: Annotated[
@@ -105,13 +104,9 @@ def router(executions: Executions[Kept], operator_token: str | None) -> APIRoute
         ] = None,
     ) -> Response:
         """List executions for an operator: what is `stuck` waits for somebody to look at it."""
-        match allowed_to_operate(request, operator_token):
-            case Err(error):
-                return problems.answer(error, request.scope)
-            case _:
-                page = await executions.page(
-                    None if state is None else State(state), limit, None if cursor is None else int(cursor)
-                )
+        page = await executions.page(
+            None if state is None else State(state), limit, None if cursor is None else int(cursor)
+        )
         body: ExecutionPage = {
             "executions": [_record(execution) for execution in page.executions],
             "cursor": None if page.cursor is None else str(page.cursor),
@@ -124,21 +119,14 @@ def router(executions: Executions[Kept], operator_token: str | None) -> APIRoute
         response_model=ExecutionRecord,
         responses={
             200: _shown("The execution, `undone` if all went well, else `stuck` still.", _EXAMPLE),
-            **failures(*_NO_OPERATOR, _UNKNOWN, _NOT_STUCK),
+            **failures(*_NO_OPERATOR, UNKNOWN, NOT_STUCK),
         },
+        dependencies=for_operators,
+        openapi_extra=OPERATOR,
     )
     async def retry_execution(execution_id: ExecutionId, request: Request) -> Response:
         """Attempt every undo of a stuck execution once more, for an operator."""
-        match allowed_to_operate(request, operator_token):
-            case Err(error):
-                return problems.answer(error, request.scope)
-            case _:
-                found = await executions.find(execution_id)
-        if found is None:
-            return problems.answer(_UNKNOWN, request.scope)
-        if found.state is not State.STUCK:
-            return problems.answer(_NOT_STUCK, request.scope)
-        return _recorded(await executions.retry(found))
+        return _answer(await executions.retry(execution_id), request)
 
     return routes
 
@@ -155,8 +143,12 @@ def _record(execution: Execution) -> ExecutionRecord:
     }
 
 
-def _recorded(execution: Execution) -> Response:
-    return _json(_RECORD.dump_json(_record(execution)))
+def _answer(result: Result[Execution, NotFound | Conflict], request: Request) -> Response:
+    match result:
+        case Ok(execution):
+            return _json(_RECORD.dump_json(_record(execution)))
+        case Err(error):
+            return problems.answer(error, request.scope)
 
 
 def _json(body: bytes) -> Response:

@@ -19,6 +19,7 @@ _Object: TypeAlias = dict[str, Any]
 _Said: TypeAlias = Problem | AggregateProblem
 
 _WHERE: Final = {"instance": "/checkout", "request_id": "5f0c6f0e2b7d4a1f8c3e9d7a6b5c4d3e"}
+_EXECUTION_ID: Final = "exe-1c0f6f0e2b7d4a1f8c3e9d7a6b5c4d3e"
 
 _REFUSALS: Final[Mapping[str, str]] = {
     "malformed": "The body is not JSON: expected value at line 1 column 1",
@@ -50,7 +51,7 @@ _HEADERS: Final[Mapping[str, _Object]] = {
     },
     "Location": {
         "description": "Where what became of the writes can be looked up.",
-        "schema": {"type": "string", "examples": ["/executions/exe-1c0f6f0e2b7d4a1f8c3e9d7a6b5c4d3e"]},
+        "schema": {"type": "string", "examples": [f"/executions/{_EXECUTION_ID}"]},
     },
     "Idempotent-Replayed": {
         "description": "`true` where a request with the same Idempotency-Key has had this answer before.",
@@ -189,7 +190,7 @@ def _of_keys() -> Iterator[tuple[str, _Said]]:
 def _running(pipeline: str) -> dict[int | str, _Object]:
     """Declare the answer to a request whose deadline passes while its pipeline writes."""
     example = {
-        "execution_id": "exe-1c0f6f0e2b7d4a1f8c3e9d7a6b5c4d3e",
+        "execution_id": _EXECUTION_ID,
         "pipeline": pipeline,
         "state": "running",
     }
@@ -211,18 +212,29 @@ def _promised(pipeline: Pipeline[..., object, Failure]) -> Iterator[tuple[str, _
     """Give what the run of *pipeline* promises: each kind alone, then several of them together."""
     faults = [EXAMPLES[kind] for kind in pipeline.promised if kind is not Aggregate]
     for fault in faults:
-        yield fault.code, problem(fault, **_WHERE)
+        yield fault.code, _stuck(fault) if isinstance(fault, Stuck) else problem(fault, **_WHERE)
     if Aggregate in pipeline.promised:
-        servers = [fault for fault in faults if problems.status(fault) >= HTTPStatus.INTERNAL_SERVER_ERROR]
+        servers = [
+            fault
+            for fault in faults
+            # What is stuck is said alone.
+            if problems.status(fault) >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(fault, Stuck)
+        ]
         # Who may do a thing is asked in a stage of its own, more often than not: no part of an example.
         clients: list[Fault] = [
-            fault for fault in faults if fault not in servers and not isinstance(fault, Forbidden)
+            fault for fault in faults if fault not in servers and not isinstance(fault, Forbidden | Stuck)
         ]
         # One kind alone makes an aggregate as well: two calls that failed in the same way.
         together = [clients[:3] if len(clients) > 1 else clients * 2] if clients else []
         together += [[*(clients or servers)[:1], fault] for fault in servers]
         for several in together:
             yield "aggregate", problem(Aggregate(tuple(several)), **_WHERE)
+
+
+def _stuck(fault: Stuck) -> _Said:
+    said = problem(fault, **_WHERE)
+    said["execution_id"] = _EXECUTION_ID
+    return said
 
 
 def _success(example: object, headers: tuple[str, ...]) -> _Object:

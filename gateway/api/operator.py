@@ -1,31 +1,38 @@
 """Who may do what is for those who run the gateway."""
 
 import hmac
+from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address, ip_address
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import Request
 
 from gateway.api.incoming import bearer, fields
-from gateway.railway import Err, Forbidden, Ok, Result, Unauthorized
+from gateway.api.refusal import Refusal
 
-__all__ = ("allowed_to_operate",)
+__all__ = ("OPERATOR", "refuse_others")
 
-_WANTED: Final = Unauthorized("The operator's token is required, in the header Authorization: Bearer TOKEN")
-_ELSEWHERE: Final = Forbidden(
-    "Only from the gateway's own machine, as long as GATEWAY_OPERATOR_TOKEN is not set"
-)
+OPERATOR: Final[dict[str, Any]] = {"security": [{"bearer": []}, {}]}
+"""What an operation says of itself that is for operators: a token, or nothing from the gateway's machine."""
 
 
-def allowed_to_operate(request: Request, token: str | None) -> Result[None, Unauthorized | Forbidden]:
-    """Say whether *request* comes from an operator: with the *token*, or from this machine if there is none.
+def refuse_others(token: str | None) -> Callable[[Request], Awaitable[None]]:
+    """Make what raises `Refusal` unless a request comes from an operator.
 
-    A proxy on this machine makes every request one from here unless it adds `X-Forwarded-For`: set a token.
+    That is who has the *token*, or is on this machine if there is none. A proxy on this machine makes every
+    request one from here unless it adds `X-Forwarded-For`: set a token.
     """
-    if token is None:
-        return Ok(None) if _is_near(request) else Err(_ELSEWHERE)
-    shown = bearer(fields(request.scope)) or ""
-    return Ok(None) if hmac.compare_digest(shown.encode(), token.encode()) else Err(_WANTED)
+
+    async def refuse(request: Request) -> None:
+        if token is None:
+            if not _is_near(request):
+                detail = "Only from the gateway's own machine, as long as GATEWAY_OPERATOR_TOKEN is not set"
+                raise Refusal(code="forbidden", detail=detail)
+        elif not hmac.compare_digest((bearer(fields(request.scope)) or "").encode(), token.encode()):
+            detail = "The operator's token is required, in the header Authorization: Bearer TOKEN"
+            raise Refusal(code="unauthorized", detail=detail, headers={"WWW-Authenticate": "Bearer"})
+
+    return refuse
 
 
 def _is_near(request: Request) -> bool:
@@ -33,7 +40,7 @@ def _is_near(request: Request) -> bool:
         return False
     try:
         address = ip_address(request.client.host)
-    except ValueError:
+    except ValueError:  # the path of a socket
         return False
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped.is_loopback

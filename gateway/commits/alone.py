@@ -31,12 +31,17 @@ def family() -> int | None:
 
 
 @contextmanager
-def alone(of: int | None) -> Generator[None]:
-    """Be the only worker of the family *of*, or raise `NotAloneError`; who has no family is alone anyway."""
+def alone(of: int | None, folder: Path | None = None) -> Generator[None]:
+    """Be the only worker of the family *of*, or raise `NotAloneError`; who has no family is alone anyway.
+
+    A file in *folder*, by default where temporary files are, is locked for it.
+    """
     if of is None:
         yield
         return
-    with (Path(tempfile.gettempdir()) / f"fanout-gateway-{of}.lock").open("w") as lock:
+    name = f"fanout-gateway-{os.getuid()}-{of}.lock"
+    # Opened to append: what somebody else may have put in its place is not emptied.
+    with ((folder or Path(tempfile.gettempdir())) / name).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go of it if we are killed
         except BlockingIOError:

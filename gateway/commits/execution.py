@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, final
+from typing import Final, Protocol, final
 
 from gateway.railway import Intent, Journal, State, WriteOutcome
 
-__all__ = ("Executed", "Execution", "Page", "Records")
+__all__ = ("KEPT_SECONDS", "Executed", "Execution", "Page", "Records")
+
+KEPT_SECONDS: Final = 24 * 60 * 60.0
+"""How long an execution that has ended is known, at the most, and its answer to whoever asks again."""
 
 
 @final

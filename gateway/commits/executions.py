@@ -1,21 +1,40 @@
 """Runs that write: they go on when nobody waits for them, and the same one asked for twice is made once."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Final, Generic, TypeVar, final
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast, final
 
-from gateway.commits.execution import Executed, Execution, Page, Records
-from gateway.railway import Beginning, CommitTerms, Ok, State, Undo, WriteOutcome
+from gateway.commits.execution import KEPT_SECONDS, Executed, Execution, Page, Records
+from gateway.railway import (
+    Beginning,
+    CommitTerms,
+    Conflict,
+    Err,
+    Intent,
+    NotFound,
+    Ok,
+    Result,
+    State,
+    Undo,
+    WriteOutcome,
+)
 
-__all__ = ("KEPT_SECONDS", "Answered", "Executions", "Other", "Ticket")
+__all__ = ("NOT_STUCK", "UNKNOWN", "Answered", "Executions", "Ticket", "Unanswered", "Work")
 
 A = TypeVar("A")
 
-KEPT_SECONDS: Final = 24 * 60 * 60.0
-"""How long the answer of a run that can be asked for again is kept."""
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, A]]
+"""Makes a run, and must not raise."""
+
+_log: Final = logging.getLogger(__name__)
+
+UNKNOWN: Final = NotFound("There is no execution of this id, or it is forgotten")
+NOT_STUCK: Final = Conflict("The execution is not stuck")
+_AT_IT: Final = Conflict("What is stuck is being undone")
 
 
 @final
@@ -25,13 +44,13 @@ class Ticket:
 
     Requests of the same *execution_id* are for the same run; *asked* is what they ask for, which must then be
     the same, and None where nobody can ask again. *deadline* is when the request gives up waiting, on the
-    loop's clock.
+    loop's clock, or None for never.
     """
 
     execution_id: str
     pipeline: str
     asked: bytes | None
-    deadline: float
+    deadline: float | None
 
 
 @final
@@ -43,7 +62,7 @@ class Answered(Generic[A]):
     is_replayed: bool
 
 
-class Other(Enum):
+class Unanswered(Enum):
     """What can be said of a run in place of its answer."""
 
     RUNNING = "running"
@@ -59,8 +78,10 @@ class _Run(Generic[A]):
     ticket: Ticket
     started_at: datetime
     task: asyncio.Task[A]
-    has_begun: bool = False
-    """Its commit has."""
+    state: State | None = None
+    """None until its commit begins."""
+    is_given_up: bool = False
+    """Its request is gone, so its commit must not begin any more."""
 
 
 @final
@@ -68,8 +89,8 @@ class Executions(Generic[A]):
     """Makes the runs of pipelines that write, each in a task of its own.
 
     Before the commit of a run begins, the run is its request's: it ends with it, and leaves nothing behind.
-    From then on it is ours, and its answer, an `A`, is kept for a day for whoever asks with the same id.
-    *undos* are the undos of writes by name, for what is stuck.
+    From then on it is ours, and its answer, an `A`, is kept for a day for whoever asks with the same id; one
+    whose writes are stuck, until a day after they have been undone. *undos* are the undos of writes by name.
     """
 
     def __init__(
@@ -84,66 +105,77 @@ class Executions(Generic[A]):
         self._now = now
         self._runs: dict[str, _Run[A]] = {}
         self._answered: dict[str, float] = {}
-        self.terms: Final = replace(terms, journal=_Watched(records, self._note_beginning))
+        self._being_undone: set[str] = set()
+        self.terms: Final = replace(terms, journal=_Watched(records, self._runs))
         """How a run commits that is made here."""
 
-    async def run(self, ticket: Ticket, work: Callable[[], Coroutine[Any, Any, A]]) -> Answered[A] | Other:
+    async def run(self, ticket: Ticket, work: Work[A]) -> Answered[A] | Unanswered:
         """Give what *work*, the run, came to; it is made unless there is such a run already.
 
-        It must not raise. If the request is cancelled before the commit has begun, the run is cancelled and
-        awaited.
+        If the request is cancelled before the commit has begun, the run is cancelled and awaited.
         """
         self._forget()
         while (run := self._runs.get(ticket.execution_id)) is not None:
             if run.ticket.asked != ticket.asked:
-                return Other.MISMATCH
+                return Unanswered.MISMATCH
             if not await _ended(run.task, ticket.deadline):
-                return Other.RUNNING
-            if run.has_begun:
+                return Unanswered.RUNNING
+            if run.state is not None:
                 return Answered(run.task.result(), is_replayed=True)
             # It failed before its commit, and so it leaves its id to the next who asks.
         return await self._made(ticket, work)
 
     def has_begun(self, execution_id: str) -> bool:
-        """Say whether the commit of a run that is made here has begun."""
-        return self._runs[execution_id].has_begun
+        """Say whether the commit of a run that is under way here has begun."""
+        return self._runs[execution_id].state is not None
 
-    async def find(self, execution_id: str) -> Execution | None:
+    async def find(self, execution_id: str) -> Result[Execution, NotFound]:
         """Give the execution; one whose commit has not begun is running, and has no writes."""
         found = await self._records.find(execution_id)
         run = self._runs.get(execution_id)
-        if found is None and run is not None:
-            return Execution(execution_id, run.ticket.pipeline, State.RUNNING, (), run.started_at)
-        return found
+        if found is None and run is not None and not run.task.done():
+            found = Execution(execution_id, run.ticket.pipeline, State.RUNNING, (), run.started_at)
+        return Err(UNKNOWN) if found is None else Ok(found)
 
     async def page(self, state: State | None, limit: int, cursor: int | None) -> Page:
         """List the executions that have a commit, the latest first."""
         return await self._records.page(state, limit, cursor)
 
-    async def retry(self, stuck: Execution) -> Execution:
-        """Attempt every undo of *stuck* that has not succeeded once more, the last write first."""
-        writes = [await self._retried(stuck.execution_id, write) for write in reversed(stuck.writes)]
-        if any(write.outcome is WriteOutcome.STUCK for write in writes):
-            return replace(stuck, writes=(*reversed(writes),))
-        await self._records.end(stuck.execution_id, State.UNDONE)
-        return await self._records.find(stuck.execution_id) or stuck
+    async def retry(self, execution_id: str) -> Result[Execution, NotFound | Conflict]:
+        """Attempt every undo that is stuck once more, the last write first; give what has become of it all.
+
+        `Conflict` if the execution is not stuck, or somebody else is at it already.
+        """
+        found = await self._records.find(execution_id)
+        if found is None:
+            return Err(UNKNOWN)
+        if found.state is not State.STUCK:
+            return Err(NOT_STUCK)
+        if execution_id in self._being_undone:
+            return Err(_AT_IT)
+        self._being_undone.add(execution_id)
+        try:
+            return Ok(await self._retried(found))
+        finally:
+            self._being_undone.remove(execution_id)
 
     async def drain(self) -> None:
         """Wait until every run has ended."""
         while going := [run.task for run in self._runs.values() if not run.task.done()]:
             await asyncio.wait(going)
 
-    async def _made(self, ticket: Ticket, work: Callable[[], Coroutine[Any, Any, A]]) -> Answered[A] | Other:
+    async def _made(self, ticket: Ticket, work: Work[A]) -> Answered[A] | Unanswered:
         run = _Run(ticket, self._now(), asyncio.create_task(work()))
         self._runs[ticket.execution_id] = run
         run.task.add_done_callback(lambda _: self._settle(run))
         try:
             if not await _ended(run.task, ticket.deadline):
-                if run.has_begun:
-                    return Other.RUNNING
+                if run.state is not None:
+                    return Unanswered.RUNNING
                 await asyncio.wait((run.task,))  # its calls have no time left either
         except asyncio.CancelledError:
-            if not run.has_begun:
+            if run.state is None:
+                run.is_given_up = True
                 run.task.cancel()
                 await asyncio.wait((run.task,))
             raise
@@ -151,46 +183,77 @@ class Executions(Generic[A]):
 
     def _settle(self, run: _Run[A]) -> None:
         """Keep the answer of a run that has ended if somebody may ask for it again."""
-        if run.has_begun and run.ticket.asked is not None:
+        if run.state is not None and run.ticket.asked is not None:
             self._answered[run.ticket.execution_id] = asyncio.get_running_loop().time()
         else:
             del self._runs[run.ticket.execution_id]
 
     def _forget(self) -> None:
-        too_old = asyncio.get_running_loop().time() - KEPT_SECONDS
-        while self._answered and next(iter(self._answered.values())) <= too_old:
+        now = asyncio.get_running_loop().time()
+        while self._answered and next(iter(self._answered.values())) <= now - KEPT_SECONDS:
             execution_id = next(iter(self._answered))
-            del self._answered[execution_id], self._runs[execution_id]
+            del self._answered[execution_id]
+            if self._runs[execution_id].state is State.STUCK:
+                self._answered[execution_id] = now
+            else:
+                del self._runs[execution_id]
 
-    def _note_beginning(self, execution_id: str) -> None:
-        self._runs[execution_id].has_begun = True
+    async def _retried(self, stuck: Execution) -> Execution:
+        writes = [await self._tried(stuck.execution_id, write) for write in reversed(stuck.writes)]
+        if any(write.outcome is WriteOutcome.STUCK for write in writes):
+            return replace(stuck, writes=(*reversed(writes),))
+        await self.terms.journal.end(stuck.execution_id, State.UNDONE)
+        # The journal knows it for another day, and until then its id must not be anybody else's.
+        if self._answered.pop(stuck.execution_id, None) is not None:
+            self._answered[stuck.execution_id] = asyncio.get_running_loop().time()
+        return await self._records.find(stuck.execution_id) or stuck
 
-    async def _retried(self, execution_id: str, write: Executed) -> Executed:
-        if write.outcome is not WriteOutcome.STUCK or write.intent.undo is None:
-            return write
-        result = await self._undos[write.intent.undo].attempt(write.intent.key)
-        if not isinstance(result, Ok):
+    async def _tried(self, execution_id: str, write: Executed) -> Executed:
+        if write.outcome is not WriteOutcome.STUCK or not await self._is_undone(write.intent):
             return write
         await self._records.note(execution_id, write.intent.key, WriteOutcome.UNDONE, None)
         return replace(write, outcome=WriteOutcome.UNDONE)
 
+    async def _is_undone(self, intent: Intent) -> bool:
+        try:
+            # What is stuck has an undo, or there would be nothing to be stuck.
+            result = await self._undos[cast("str", intent.undo)].attempt(intent.key)
+        except Exception:  # noqa: BLE001 - logged; what else is stuck is undone all the same
+            _log.exception("%s raised, under key %s", intent.undo, intent.key)
+            return False
+        return isinstance(result, Ok)
+
 
 @final
-class _Watched:
-    """A journal that says of whose run a commit has begun."""
+class _Watched(Generic[A]):
+    """The journal of the runs that are made here, each of which knows how far it has come."""
 
-    def __init__(self, records: Records, on_begin: Callable[[str], None]) -> None:
+    def __init__(self, records: Records, runs: Mapping[str, _Run[A]]) -> None:
         self._records = records
-        self._on_begin = on_begin
-        self.note = records.note
-        self.end = records.end
+        self._runs = runs
+        self.note: Final = records.note
 
     async def begin(self, commit: Beginning, /) -> None:
-        await self._records.begin(commit)
-        self._on_begin(commit.execution_id)
+        """Let the commit begin, unless its run has been given up: here it is decided which comes first."""
+        run = self._runs[commit.execution_id]
+        if run.is_given_up:
+            raise asyncio.CancelledError
+        before, run.state = run.state, State.RUNNING
+        try:
+            await self._records.begin(commit)
+        except BaseException:
+            run.state = before
+            raise
+
+    async def end(self, execution_id: str, state: State, /) -> None:
+        """Remember how it ended, here as well while its answer is kept."""
+        await self._records.end(execution_id, state)
+        if (run := self._runs.get(execution_id)) is not None:
+            run.state = state
 
 
-async def _ended(task: "asyncio.Task[object]", deadline: float) -> bool:
+async def _ended(task: "asyncio.Task[object]", deadline: float | None) -> bool:
     """Wait for *task* until *deadline*, without cancelling it."""
-    await asyncio.wait((task,), timeout=max(deadline - asyncio.get_running_loop().time(), 0))
+    seconds = None if deadline is None else deadline - asyncio.get_running_loop().time()
+    await asyncio.wait((task,), timeout=seconds)
     return task.done()

@@ -7,16 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, final
 
-from gateway.commits.execution import Executed, Execution, Page
+from gateway.commits.execution import KEPT_SECONDS, Executed, Execution, Page
 from gateway.railway import Beginning, Key, State, WriteOutcome
 
-__all__ = ("KEPT", "KEPT_SECONDS", "MemoryJournal")
+__all__ = ("KEPT", "MemoryJournal")
 
 KEPT: Final = 10_000
 """How many executions that have ended are known; one that is stuck always is."""
-
-KEPT_SECONDS: Final = 24 * 60 * 60.0
-"""How long, at the most."""
 
 
 @final
@@ -42,10 +39,10 @@ class MemoryJournal:
 
     async def begin(self, commit: Beginning, /) -> None:
         """Remember it; one of an execution that has a commit already is a `ValueError`."""
+        self._forget()
         if commit.execution_id in self._records:
             msg = f"{commit.execution_id} has a commit already"
             raise ValueError(msg)
-        self._forget()
         writes = tuple(Executed(intent, WriteOutcome.PENDING) for intent in commit.intents if intent.undo)
         execution = Execution(commit.execution_id, commit.pipeline, State.RUNNING, writes, self._now())
         self._records[commit.execution_id] = _Record(next(self._numbers), execution)

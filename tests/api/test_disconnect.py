@@ -5,33 +5,12 @@ import logging
 
 import pytest
 from starlette.requests import ClientDisconnect
-from starlette.types import Message
 
 from gateway.api.disconnect import while_connected
+from tests.api.connection import Connection
 from tests.api.world import Hanging, World, gateway
 
 BODY = b'{"user_id": "user-1", "items": [{"id": "prod-1"}]}'
-
-
-class Connection:
-    """The server's side of one connection, with a client that can hang up."""
-
-    def __init__(self, *received: Message) -> None:
-        self.sent: list[Message] = []
-        self._received = [*received]
-        self._hung_up = asyncio.Event()
-
-    def hang_up(self) -> None:
-        self._hung_up.set()
-
-    async def receive(self) -> Message:
-        if self._received:
-            return self._received.pop(0)
-        await self._hung_up.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(self, message: Message) -> None:
-        self.sent.append(message)
 
 
 SCOPE = {

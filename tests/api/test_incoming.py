@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.api.incoming import baggage, fields, identify, patience, request_id
+from gateway.api.incoming import baggage, bearer, fields, identify, patience, request_id
 from gateway.api.refusal import Refusal
 
 PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -86,3 +86,31 @@ def test_a_trace_that_is_not_valid_is_dropped_with_its_state(parent: bytes) -> N
 @pytest.mark.parametrize("state", [b"", b"a=\xe4", b"a=1\r\nx: y"])
 def test_a_trace_state_that_is_not_plain_text_is_dropped_alone(state: bytes) -> None:
     assert "tracestate" not in baggage({b"traceparent": PARENT, b"tracestate": state}, "r")
+
+
+@pytest.mark.parametrize(
+    ("sent", "token"),
+    [
+        (b"Bearer token-user-123", "token-user-123"),
+        (b"bearer a", "a"),
+        (b"BEARER  a", "a"),
+        (b"Bearer aZ09-._~+/==", "aZ09-._~+/=="),
+    ],
+)
+def test_a_bearer_token_is_read_whatever_the_case_of_its_scheme(sent: bytes, token: str) -> None:
+    assert bearer({b"authorization": sent}) == token
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"", b"Bearer", b"Bearer ", b"Bearera", b"Basic a", b"a", b"Bearer a b", b"Bearer a, Bearer a",
+        b"Bearer a=b", b"Bearer =", b"Bearer a\n", b"Bearer\ta", "Bearer ä".encode(), b"Bearer a,b",
+    ],
+)  # fmt: skip
+def test_what_is_no_bearer_token_is_none(sent: bytes) -> None:
+    assert bearer({b"authorization": sent}) is None
+
+
+def test_without_authorization_there_is_no_token() -> None:
+    assert bearer({}) is None

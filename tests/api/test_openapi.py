@@ -1,10 +1,9 @@
 """The OpenAPI document."""
 
-from collections.abc import Iterator
-from typing import Annotated, Any, cast, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, get_args
 
 import httpx
-import jsonschema_rs
 import pytest
 import schemathesis
 from fastapi import Query
@@ -14,6 +13,8 @@ from gateway.api.openapi import responses
 from gateway.api.problems import status
 from gateway.railway import (
     Aggregate,
+    BadAnswer,
+    Conflict,
     Err,
     Fault,
     Gone,
@@ -27,6 +28,9 @@ from gateway.railway import (
     UpstreamFault,
     railway,
 )
+from tests.api import bank
+from tests.api.bank import PAYMENT, Bank
+from tests.api.document import check, examples, media, operations
 from tests.api.world import BASKET, BasketError, World, client_of, gateway, gives
 
 _OWN = {"400", "408", "413", "415", "422", "500"}
@@ -37,53 +41,44 @@ def document() -> dict[str, Any]:
     return gateway(World()).openapi()
 
 
-def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            yield f"{method} {path}", operation
+@pytest.fixture
+def of_bank() -> dict[str, Any]:
+    return bank.gateway(Bank()).openapi()
 
 
-def media(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give every body that is described: of requests, and of answers."""
-    for name, operation in operations(document):
-        for kind, content in operation.get("requestBody", {}).get("content", {}).items():
-            yield f"{name} {kind}", content
-        for code, answer in operation["responses"].items():
-            for kind, content in answer.get("content", {}).items():
-                yield f"{name} {code} {kind}", content
+@pytest.mark.parametrize("name", ["document", "of_bank"])
+def test_the_document_is_openapi_3_1(request: pytest.FixtureRequest, name: str) -> None:
+    document = request.getfixturevalue(name)
 
-
-def examples(document: dict[str, Any], content: dict[str, Any]) -> Iterator[object]:
-    if "example" in content:
-        yield content["example"]
-    for example in content.get("examples", {}).values():
-        yield example["value"]
-    yield from resolved(document, content["schema"]).get("examples", ())
-
-
-def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    name = schema.get("$ref", "").removeprefix("#/components/schemas/")
-    return cast("dict[str, Any]", document["components"]["schemas"][name]) if name else schema
-
-
-def check(document: dict[str, Any], schema: dict[str, Any], instance: object) -> None:
-    jsonschema_rs.Draft202012Validator(
-        {**schema, "components": document["components"]}, validate_formats=True
-    ).validate(instance)
-
-
-def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
-
     schemathesis.openapi.from_dict(document).validate()
 
 
-def test_every_body_has_an_example_and_every_example_is_valid(document: dict[str, Any]) -> None:
-    for name, content in media(document):
+@pytest.mark.parametrize("name", ["document", "of_bank"])
+def test_every_body_has_an_example_and_every_example_is_valid(
+    request: pytest.FixtureRequest, name: str
+) -> None:
+    document = request.getfixturevalue(name)
+
+    for operation, content in media(document):
         found = [*examples(document, content)]
-        assert found, name
+        assert found, operation
         for example in found:
             check(document, content["schema"], example)
+
+
+@pytest.mark.parametrize("name", ["document", "of_bank"])
+def test_every_example_of_a_problem_says_where_it_would_have_occurred(
+    request: pytest.FixtureRequest, name: str
+) -> None:
+    document = request.getfixturevalue(name)
+
+    problems = [one for one in media(document) if one[0].endswith("application/problem+json")]
+    assert problems
+    for operation, content in problems:
+        _, path, *_ = operation.split()
+        for example in examples(document, content):
+            assert example["instance"] == path.replace("{", "").replace("}", "")
 
 
 def test_every_header_and_parameter_has_an_example_that_is_valid(document: dict[str, Any]) -> None:
@@ -201,3 +196,108 @@ async def test_what_is_sent_is_declared(
 
     declared = document["paths"]["/baskets"]["post"]["responses"][str(answer.status_code)]
     check(document, declared["content"][answer.headers["content-type"]]["schema"], answer.json())
+
+
+def test_only_what_writes_may_answer_that_it_is_still_running(
+    document: dict[str, Any], of_bank: dict[str, Any]
+) -> None:
+    assert [name for name, said in operations(document) if "202" in said["responses"]] == []
+    assert [name for name, said in operations(of_bank) if "202" in said["responses"]] == [
+        "post /payments",
+        "post /sealed",
+    ]
+
+
+def test_what_writes_documents_its_key_and_the_headers_of_its_answers(of_bank: dict[str, Any]) -> None:
+    operation = of_bank["paths"]["/payments"]["post"]
+
+    assert {"$ref": "#/components/parameters/Idempotency-Key"} in operation["parameters"]
+    assert operation["responses"]["201"]["headers"].keys() >= {"Location", "Idempotent-Replayed"}
+    assert operation["responses"]["202"]["headers"].keys() >= {"Location", "Retry-After"}
+    for code in ("409", "422", "500", "503"):
+        assert "Idempotent-Replayed" in operation["responses"][code]["headers"]
+
+
+def test_what_wants_a_token_says_so(of_bank: dict[str, Any]) -> None:
+    wants = {name: said["security"] for name, said in operations(of_bank) if "security" in said}
+
+    assert of_bank["components"]["securitySchemes"] == {"bearer": {"type": "http", "scheme": "bearer"}}
+    assert wants == {
+        "post /sealed": [{"bearer": []}],
+        "get /executions": [{"bearer": []}, {}],
+        "post /executions/{execution_id}/retry": [{"bearer": []}, {}],
+    }
+
+
+def test_what_is_stuck_is_said_alone_and_with_its_execution(of_bank: dict[str, Any]) -> None:
+    said = of_bank["paths"]["/payments"]["post"]["responses"]["500"]["content"]["application/problem+json"]
+
+    assert [*said["examples"]] == ["unexpected", "stuck"]
+    assert said["examples"]["stuck"]["value"]["execution_id"].startswith("exe-")
+
+
+@pytest.mark.parametrize(
+    ("told", "answer", "wanted"),
+    [
+        (None, None, 201),
+        ("check", Err(NotFound("nobody")), 404),
+        ("check", Err(Unavailable("down", retry_after=1)), 503),
+        ("pay", Err(Conflict("frozen")), 409),
+        ("pay", Err(Aggregate((NotFound("nobody"), Conflict("frozen")))), 207),
+        ("pay", Err(BadAnswer("what?")), 502),
+        ("pay", KeyError("a bug"), 500),
+    ],
+)
+async def test_what_a_pipeline_that_writes_sends_is_declared(
+    of_bank: dict[str, Any], told: str | None, answer: bank.Answer | Exception, wanted: int
+) -> None:
+    world = Bank()
+    if told is not None:
+        getattr(world, told).answer = answer
+
+    async with bank.client_of(bank.gateway(world)) as client:
+        answers = [await bank.posted(client, "rent") for _ in range(2)]
+
+    assert [sent.status_code for sent in answers] == [wanted] * 2
+    for sent in answers:
+        declared(of_bank, sent)
+
+
+async def test_that_it_still_writes_is_declared(of_bank: dict[str, Any]) -> None:
+    world = Bank()
+    world.pay.seconds = 7
+
+    async with bank.client_of(bank.gateway(world)) as client:
+        sent = await bank.posted(client)
+
+    assert sent.status_code == 202
+    declared(of_bank, sent)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "wanted"),
+    [
+        (PAYMENT, {"Idempotency-Key": "a b"}, 400),
+        (PAYMENT, {"Content-Type": "text/plain"}, 415),
+        ({}, {}, 422),
+        ({"payer": "user-2"}, {"Idempotency-Key": "rent"}, 422),
+    ],
+)
+async def test_what_is_refused_is_declared(
+    of_bank: dict[str, Any], body: object, headers: Mapping[str, str], wanted: int
+) -> None:
+    async with bank.client_of(bank.gateway(Bank())) as client:
+        await bank.posted(client, "rent")
+        sent = await client.post("/payments", json=body, headers=headers)
+
+    declared(of_bank, sent)
+    assert sent.status_code == wanted
+
+
+def declared(document: dict[str, Any], sent: httpx.Response) -> None:
+    """Hold what was sent to what the document says of it."""
+    answers = document["paths"][sent.request.url.path][sent.request.method.lower()]["responses"]
+    answer = answers[str(sent.status_code)]
+    check(document, answer["content"][sent.headers["content-type"]]["schema"], sent.json())
+    ours = {name.lower() for name in document["components"]["headers"]}
+    assert {name.lower() for name in answer["headers"]} >= ours & sent.headers.keys()

@@ -1,5 +1,6 @@
 """Failures as problems."""
 
+import json
 from http import HTTPStatus
 from typing import Any, get_args
 
@@ -7,7 +8,7 @@ import pytest
 
 from gateway.api.catalogue import CATALOGUE
 from gateway.api.examples import EXAMPLES
-from gateway.api.problems import headers, problem, status
+from gateway.api.problems import answer, headers, problem, status
 from gateway.railway import (
     Aggregate,
     BadAnswer,
@@ -157,3 +158,14 @@ def test_the_detail_of_a_bug_stays_inside_in_an_aggregate_too() -> None:
 )
 def test_a_problem_says_how_to_do_better_next_time(failure: Failure, wanted: dict[str, str]) -> None:
     assert headers(failure) == wanted
+
+
+@pytest.mark.parametrize("failure", [Conflict("no"), Aggregate((Conflict("no"), NotFound("nobody")))])
+@pytest.mark.parametrize("known_as", [None, "exe-1"])
+def test_a_problem_says_what_the_execution_is_known_as_if_there_is_one(
+    failure: Failure, known_as: str | None
+) -> None:
+    state = {"request_id": "request-1"} | ({} if known_as is None else {"execution_id": known_as})
+
+    said = json.loads(bytes(answer(failure, {"path": "/payments", "state": state}).body))
+    assert said.get("execution_id") == known_as

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, FastAPI, Header, Query
 from starlette.responses import Response
 
+from gateway.api.openapi import BEARER
 from gateway.api.route import PipelineRequest, PipelineRoute, Serving, refuse_dependencies
 from gateway.railway import Err, NotFound, Ok, Unavailable
 from tests.api.world import BASKET, RECEIPT, Basket, Receipt, World, breaks, client_of, gateway, gives, router
@@ -407,6 +408,54 @@ async def test_a_route_answers_success_with_its_own_status() -> None:
         answer = await client.post("/v1/orders", json=BASKET)
 
     assert answer.status_code == 201
+
+
+def sealed() -> FastAPI:
+    """Make a gateway with a route that wants a token, and one that asks for it without having said so."""
+    routes = APIRouter(route_class=PipelineRoute)
+
+    async def get_token(request: PipelineRequest) -> Response:
+        return request.answer(Ok(request.token))
+
+    routes.add_api_route("/sealed", get_token, methods=["GET"], response_model=str, openapi_extra={**BEARER})
+    routes.add_api_route("/open", get_token, methods=["GET"], response_model=str)
+    app = gateway(World())
+    app.include_router(routes)
+    return app
+
+
+async def test_a_route_that_wants_a_token_has_it_from_its_request() -> None:
+    async with client_of(sealed()) as client:
+        answer = await client.get("/sealed", headers={"Authorization": "bearer token-1"})
+
+    assert (answer.status_code, answer.json()) == (200, "token-1")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [],
+        [("Authorization", "")],
+        [("Authorization", "Bearer")],
+        [("Authorization", "Basic dXNlcjpwYXNz")],
+        [("Authorization", "Bearer a b")],
+        [("Authorization", "Bearer a"), ("Authorization", "Bearer a")],
+    ],
+)
+async def test_without_one_token_it_is_401_and_says_how_to_ask(sent: list[tuple[str, str]]) -> None:
+    async with client_of(sealed()) as client:
+        answer = await client.get("/sealed", headers=sent)
+
+    assert code(answer) == (401, "unauthorized")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["gateway-completed"] == "false"
+
+
+async def test_a_route_that_does_not_say_that_it_wants_a_token_has_none() -> None:
+    async with client_of(sealed()) as client:
+        answer = await client.get("/open", headers={"Authorization": "Bearer token-1"})
+
+    assert code(answer) == (500, "unexpected")
 
 
 def nothing() -> None: ...
