@@ -62,6 +62,10 @@ class Answer:
         return self.headers.get("idempotent-replayed") == "true"
 
     @property
+    def is_mismatch(self) -> bool:
+        return bool(self.json.get("code") == "idempotency-mismatch")
+
+    @property
     def kept(self) -> tuple[object, ...]:
         """Give what every later answer to the same has to have in common with it."""
         names = ("content-type", "location", "gateway-completed")
@@ -129,14 +133,17 @@ def _assert_true(wanted: Wanted, answer: Answer, books: Books, states: Mapping[s
 
 
 def _assert_one_and_the_same(several: Sequence[Asked]) -> None:
-    final = [(one.wanted, one.answer) for one in several if one.answer is not None and one.answer.is_final]
+    """Hold requests that share a key to one answer for those that ask for the same."""
+    told = [(one.wanted, one.answer) for one in several if one.answer is not None]
+    final = [(wanted, answer) for wanted, answer in told if answer.is_final]
     assert len({answer.kept for _, answer in final}) <= 1
     assert sum(not answer.is_replayed for _, answer in final) <= 1
     assert all(wanted.body == final[0][0].body for wanted, _ in final)
+    for wanted, answer in told:
+        assert not answer.is_mismatch or any(one.wanted.body != wanted.body for one in several)
     # The last answer of all is given when nothing is under way any more.
     if final and several[-1].answer is not None:
-        is_mismatch = several[-1].answer.json.get("code") == "idempotency-mismatch"
-        assert is_mismatch == (several[-1].wanted.body != final[0][0].body)
+        assert several[-1].answer.is_mismatch == (several[-1].wanted.body != final[0][0].body)
 
 
 def _by_key(asked: Sequence[Asked]) -> Mapping[object, Sequence[Asked]]:

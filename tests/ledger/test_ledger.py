@@ -96,7 +96,7 @@ TARGETS: Final = st.sampled_from([*READS, *WRITES, *WRITES, *UNDOS, *UNDOS, *EXT
 KINDS: Final = st.sampled_from(
     ["status", "status", "latency", "hang", "drop", "garbage", "truncate", "drop_after_write"]
 )
-REFUSALS: Final = st.sampled_from([400, 404, 409, 422, 429, 500, 503])
+REFUSALS: Final = st.sampled_from([400, 404, 409, 409, 422, 429, 500, 503])
 STATUSES: Final = REFUSALS | st.sampled_from([200, 201, 202])
 LATENCIES: Final = st.sampled_from([None, 10, 990, 1010, 5000, 11_000, 35_000])
 TIMES: Final = st.sampled_from([None, 1, 1, 1, 2, 2, 3, 6, 15])
@@ -126,8 +126,8 @@ def treason(draw: st.DrawFn) -> BreakDown:
     service, path, _ = draw(st.sampled_from([WRITES[0], *WRITES]))
     write, undo = {"path_prefix": path, "method": "POST"}, {"path_prefix": path, "method": "DELETE"}
     kind = draw(st.sampled_from(["drop_after_write", "truncate", "latency"]))
-    late = {"kind": kind, "latency_ms": 1010, "times": draw(st.integers(1, 2))}
-    then = {**draw(FAULTS), "kind": draw(st.sampled_from(["status", "garbage", "hang", "drop"]))}
+    late = {"kind": kind, "latency_ms": draw(st.sampled_from([1010, 11_000, 35_000])), "times": 1}
+    then = {"kind": draw(st.sampled_from(["status", "garbage", "hang"])), "status": draw(REFUSALS)}
     slow = {**draw(FAULTS), "status": draw(REFUSALS), "times": draw(st.sampled_from([1, 3, 15, None, None]))}
     return BreakDown(service, [{**write, **late}, {**write, **then}, {**undo, **slow}])
 
