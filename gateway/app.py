@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 from fastapi import FastAPI
 
-from gateway.api import checkout, executions, feed, ops, orders, purchases, transfers
+from gateway.api import checkout, executions, feed, ops, orders, pipelines, purchases, transfers
 from gateway.api.application import application
 from gateway.api.health import Readiness
 from gateway.api.kept import Kept
@@ -19,6 +19,7 @@ from gateway.commits.memory import MemoryJournal
 from gateway.railway import CommitTerms, Undo
 from gateway.server import Server
 from gateway.settings import SERVICES, Settings
+from gateway.shipped import describe_shipped
 from gateway.telemetry.trace import Trace
 from gateway.telemetry.waterfall import Waterfall
 from gateway.upstreams import ServiceClient, Upstreams
@@ -36,8 +37,8 @@ def create_app(
     """Make the gateway; by default with the environment's settings, and a transport to the real network.
 
     The transport is closed with the app. *on_trace* hears what each request did, in place of the waterfall.
-    A router of your own is added with `include_router`; *undos* are those of its services, so that what is
-    stuck of them can be undone by name.
+    A router of your own is added with `include_router`, and its pipeline to what `GET /pipelines` describes
+    with `describe`; *undos* are those of its services, so that what is stuck of them can be undone by name.
     """
     settings = settings or Settings()
     return _wired(settings, transport or create_transport(), on_trace or _waterfall(settings), undos)[0]
@@ -82,6 +83,7 @@ def _wired(
         ),
     )
     token = settings.operator_token
+    described = pipelines.Pipelines()
     readiness = Readiness({service: client.ping for service, client in clients.items()})
 
     @asynccontextmanager
@@ -104,8 +106,11 @@ def _wired(
         transfers.router(up),
         purchases.router(up),
         executions.router(made, None if token is None else token.get_secret_value()),
+        pipelines.router(described),
         ops.router(readiness),
         cors_origins=settings.cors_origins,
         lifespan=lifespan,
     )
+    app.state.pipelines = described
+    describe_shipped(app, up)
     return app, readiness

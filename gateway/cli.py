@@ -15,10 +15,12 @@ import uvloop
 from pydantic import ValidationError
 from rich.console import Console
 
-from gateway.app import create_server
+from gateway.app import create_app, create_server
 from gateway.demo.command import demo
+from gateway.explain.command import explain, find_app
+from gateway.explain.options import NoSuchThingError, Options, latency, milliseconds
 from gateway.server import CannotListenError, Server, listening
-from gateway.settings import PREFIX, SERVICES, Settings, unknown_variables
+from gateway.settings import PREFIX, SECRETS, SERVICES, Settings, unknown_variables
 from gateway.showcase import MOCKS_PORT, MocksFailedError, mock_services, worked_checkout
 
 __all__ = ("main",)
@@ -36,6 +38,17 @@ MOCK_LATENCY_SCALE change nothing. It takes about ten seconds.
 
 Exit code: 0 if all came out as the contract says; 1 if something did not, which is then explained, or if
 the mock services cannot be started.
+"""
+_EXPLAIN: Final = """\
+Say what a pipeline does, stage by stage, as a run on examples shows it: its calls in the order in which it
+names them, which of them write and how that is undone, which it can do without, and how it can answer.
+
+With times it says what is on the critical path, which is the longest call of each stage, and the slack of
+every call: how much later it could end without delaying the answer. Times are given, or measured by running
+the pipeline on its example: with --measure, or unbidden where mock services run and nothing is given. Writes
+are not made to measure, unless --with-writes says so: their examples stand in for them.
+
+Exit code: 0; 1 if the pipeline could not be measured; 2 for wrong arguments or settings.
 """
 
 
@@ -74,6 +87,14 @@ def _parser() -> argparse.ArgumentParser:
         description=_DEMO,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _define_explain(
+        commands.add_parser(
+            "explain",
+            help="say what a pipeline does, and what takes so long",
+            description=_EXPLAIN,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    )
     shown.set_defaults(command=_demo)
     return parser
 
@@ -93,6 +114,42 @@ def _define_serve(serve: argparse.ArgumentParser) -> None:
     levels = ("debug", "info", "warning", "error")
     serve.add_argument("--log-level", default="info", choices=levels, help="what is logged on stderr (info)")
     serve.set_defaults(command=_serve)
+
+
+def _define_explain(explained: argparse.ArgumentParser) -> None:
+    explained.add_argument("name", nargs="?", metavar="NAME", help="the pipeline; without, all are listed")
+    explained.add_argument(
+        "--latency",
+        type=latency,
+        action="append",
+        default=[],
+        metavar="CALL=MS",
+        help="milliseconds that a call takes, as users.fetch=50; may be repeated",
+    )
+    explained.add_argument(
+        "--latency-default", type=milliseconds, metavar="MS", help="and of every call not known otherwise"
+    )
+    explained.add_argument(
+        "--measure", action="store_true", help="measure calls on the services that are set"
+    )
+    explained.add_argument(
+        "--with-writes", action="store_true", help="the same, and make writes: what they change stays changed"
+    )
+    explained.add_argument(
+        "--runs", type=_runs, default=5, metavar="N", help="runs to measure (default: %(default)s)"
+    )
+    explained.add_argument("--json", action="store_true", help="print data")
+    explained.add_argument(
+        "--app", metavar="MODULE:NAME", help="an app of your own, which describes its pipelines (main:app)"
+    )
+    explained.set_defaults(command=_explain)
+
+
+def _runs(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        msg = f"no number of runs: {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
 
 
 def _mocks_port(text: str) -> int:
@@ -121,10 +178,12 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _complaints(error: ValidationError) -> Sequence[str]:
-    return [
-        f"{PREFIX}{'.'.join(map(str, one['loc'])).upper()}: {one['msg']} (it is {one['input']!r})"
-        for one in error.errors()
-    ]
+    return [_complaint(".".join(map(str, one["loc"])), one["msg"], one["input"]) for one in error.errors()]
+
+
+def _complaint(name: str, message: str, given: object) -> str:
+    shown = "" if name in SECRETS else f" (it is {given!r})"
+    return f"{PREFIX}{name.upper()}: {message}{shown}"
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -132,15 +191,19 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         settings = _settings(options)
     except ValidationError as error:
-        for line in _complaints(error):
-            print(f"gateway: {line}", file=sys.stderr)
-        return _USAGE_ERROR
+        return _complain(_complaints(error))
     return _served(settings, options.with_mocks)
 
 
-def _served(settings: Settings, mocks_port: int | None) -> int:
+def _warn(settings: Settings) -> None:
     for variable, resembled in unknown_variables(os.environ):
         _log.warning("%s is no setting%s", variable, f"; {resembled} is" if resembled else "")
+    if settings.commit_reserve_ms >= settings.deadline_ms:
+        _log.warning("nothing can be written: GATEWAY_COMMIT_RESERVE_MS is not below GATEWAY_DEADLINE_MS")
+
+
+def _served(settings: Settings, mocks_port: int | None) -> int:
+    _warn(settings)
     try:
         bound = listening(settings.host, settings.port)
     except CannotListenError as error:
@@ -162,10 +225,42 @@ def _served(settings: Settings, mocks_port: int | None) -> int:
     return 0
 
 
+def _explain(options: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.ERROR)  # a service that fails is told of once
+    asked = Options(
+        name=options.name,
+        latencies=dict(options.latency),
+        default=options.latency_default,
+        is_measured=options.measure or options.with_writes,
+        writes=options.with_writes,
+        runs=options.runs,
+        as_json=options.json,
+    )
+    try:
+        settings = Settings()
+        app = create_app(settings) if options.app is None else find_app(options.app)
+        mocks = tuple(settings.urls.values()) if options.app is None else ()
+        return asyncio.run(explain(_console(), asked, app, mocks))
+    except ValidationError as error:
+        return _complain(_complaints(error))
+    except NoSuchThingError as error:
+        return _complain([str(error)])
+
+
+def _complain(complaints: Sequence[str]) -> int:
+    for line in complaints:
+        print(f"gateway: {line}", file=sys.stderr)
+    return _USAGE_ERROR
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False, emoji=False)
+
+
 def _demo(_: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.ERROR)  # that services fail is no news here
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing has to be put in order first
-    return asyncio.run(demo(Console(highlight=False, markup=False, emoji=False)))
+    return asyncio.run(demo(_console()))
 
 
 async def _alone(server: Server) -> None:

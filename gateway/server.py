@@ -63,7 +63,9 @@ class Server(uvicorn.Server):
     uvicorn itself raises the signal again after a graceful stop, so that the process would end with 143.
     The first signal calls *on_stop*; then, for *drain* seconds, the server goes on accepting, so that whoever
     asks for readiness sees it fail first. Requests under way have *grace* seconds to end. A second signal
-    ends the drain at once. *url* is where it is reached from this machine.
+    ends the drain at once, and a SIGINT after that the grace; but however impatient the signals, what the
+    app's lifespan has left to do, such as to finish commits, is done. *url* is where it is reached from this
+    machine.
     """
 
     def __init__(
@@ -108,6 +110,12 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._begun.set()
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:  # uvicorn has not waited for the lifespan, or has: then this does nothing
+            await self.lifespan.shutdown()
 
     @override
     @contextlib.contextmanager

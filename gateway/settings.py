@@ -1,15 +1,18 @@
 """The gateway's settings: every `GATEWAY_*` variable, validated at start."""
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, PositiveInt, SecretStr, TypeAdapter
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-__all__ = ("PREFIX", "SERVICES", "Settings", "unknown_variables")
+__all__ = ("PREFIX", "SECRETS", "SERVICES", "Settings", "unknown_variables")
 
 PREFIX: Final = "GATEWAY_"
+SECRETS: Final = frozenset({"operator_token"})
+"""The settings that nothing may show."""
 SERVICES: Final = (
     "user",
     "inventory",
@@ -40,6 +43,13 @@ def _service_url(value: str) -> str:
     return str(url).rstrip("/")
 
 
+def _bearer_token(value: SecretStr) -> SecretStr:
+    if re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", value.get_secret_value()) is None:
+        msg = "a bearer token has letters, digits and -._~+/ only, and may end in = (RFC 6750)"
+        raise ValueError(msg)
+    return value
+
+
 def _split(value: object) -> object:
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
@@ -48,13 +58,19 @@ ServiceUrl: TypeAlias = Annotated[
     str, AfterValidator(_service_url), Field(description="where that service is")
 ]
 ServiceTimeout: TypeAlias = Annotated[PositiveInt | None, Field(description="milliseconds for that service")]
+Token: TypeAlias = Annotated[SecretStr, AfterValidator(_bearer_token)]
 Origins: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
     """What can be set; times are in milliseconds."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # one is a secret
+    )
 
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
@@ -68,7 +84,7 @@ class Settings(BaseSettings):
         default=10_000, description="milliseconds that writes have, repeats included"
     )
     undo_budget_ms: PositiveInt = Field(default=30_000, description="milliseconds that undoing them has")
-    operator_token: SecretStr | None = Field(
+    operator_token: Token | None = Field(
         default=None, description="who has it may list executions and retry; else only this machine"
     )
     drain_ms: int = Field(default=0, ge=0, description="milliseconds from failing readiness to refusing")

@@ -6,13 +6,23 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import IO, Final, cast
 
 import httpx
 
-__all__ = ("MOCKS_PORT", "ORDER", "MocksFailedError", "mock_services", "where", "worked_checkout")
+__all__ = (
+    "MOCKS_PORT",
+    "ORDER",
+    "MocksFailedError",
+    "mock_services",
+    "mocks_answer",
+    "where",
+    "worked_checkout",
+)
+
+_PATIENCE: Final = 1.0
 
 MOCKS_PORT: Final = 8101
 """Where the mock services are by default: the first here, the others on the ports that follow."""
@@ -51,6 +61,20 @@ def where(said: str) -> Mapping[str, str]:
     """Read the line in which mock services say where they are: the URL of each by name."""
     _, *words, _ = said.split()
     return dict(zip(words[::2], words[1::2], strict=True))
+
+
+async def mocks_answer(urls: Iterable[str]) -> bool:
+    """Tell whether each of *urls* is a mock service's, by what only they have: anything may answer there."""
+    async with httpx.AsyncClient(trust_env=False, timeout=_PATIENCE) as client:
+        return all(await asyncio.gather(*(_is_mock(client, url) for url in urls)))
+
+
+async def _is_mock(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        answer = await client.get(f"{url}/_mock/state")
+    except httpx.TransportError:
+        return False
+    return answer.is_success
 
 
 async def worked_checkout(url: str) -> str:

@@ -9,7 +9,8 @@ from typing_extensions import override
 class AutojumpLoop(asyncio.SelectorEventLoop):
     """Time passes only when every task waits for it, and then all at once.
 
-    Not for threads or real sockets: a timer would fire before what it guards is done.
+    Not for threads or real sockets: a timer would fire before what it guards is done. Nor for months: from
+    the 97th day on the loop's resolution is lost in the float of the time, and a timer never fires.
     """
 
     def __init__(self) -> None:

@@ -130,6 +130,7 @@ async def test_every_operation_of_the_documentation_is_there(client: httpx.Async
         "/health/live",
         "/health/ready",
         "/orders",
+        "/pipelines",
         "/problems/{code}",
         "/purchases",
         "/transfers",

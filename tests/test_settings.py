@@ -1,11 +1,15 @@
 """What can be set, and what is refused at start."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
-from gateway.settings import Settings, unknown_variables
+from gateway.settings import SECRETS, Settings, unknown_variables
 from mock_services.catalogue import SERVICES as MOCKS
 from mock_services.catalogue import port_of
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
 def test_out_of_the_box_everything_is_on_this_machine() -> None:
@@ -31,6 +35,45 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
     assert Settings().port == 8000
 
 
+def test_an_empty_token_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_OPERATOR_TOKEN", "")
+
+    assert Settings().operator_token is None
+
+
+def test_a_token_is_read_and_shown_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_OPERATOR_TOKEN", "s3cret-._~+/==")
+
+    settings = Settings()
+
+    assert settings.operator_token is not None
+    assert settings.operator_token.get_secret_value() == "s3cret-._~+/=="
+    assert "s3cret" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+def test_a_token_that_cannot_be_one_is_not_shown_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_OPERATOR_TOKEN", "s3cret word")
+
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_the_readme_lists_every_setting(name: str) -> None:
+    service, _, what = name.partition("_")
+    first = "user" if service in MOCKS and what == "timeout_ms" else service  # one stands for all
+
+    assert f"`GATEWAY_{first}_{what}`".upper().replace("_`", "`") in README
+
+
+def test_every_secret_is_one_of_the_settings_and_hidden() -> None:
+    assert {
+        name for name, field in Settings.model_fields.items() if "Secret" in str(field.annotation)
+    } == SECRETS
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -45,6 +88,14 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
         ("USER_URL", "http://me@users/"),
         ("USER_URL", "http://:secret@users/"),
         ("USER_TIMEOUT_MS", "0"),
+        ("COMMIT_RESERVE_MS", "0"),
+        ("COMMIT_BUDGET_MS", "0"),
+        ("UNDO_BUDGET_MS", "-1"),
+        ("OPERATOR_TOKEN", " "),
+        ("OPERATOR_TOKEN", "two words"),
+        ("OPERATOR_TOKEN", "p@ss"),
+        ("OPERATOR_TOKEN", "=a"),
+        ("OPERATOR_TOKEN", "Schlüssel"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(

@@ -4,22 +4,13 @@ from typing import Final
 
 from fastapi import APIRouter, Response
 
-from gateway.api.openapi import responses
+from gateway.api.openapi import asking, responses
 from gateway.api.route import PipelineRequest, PipelineRoute
 from gateway.pipelines.checkout import CheckoutRequest, CheckoutResult, checkout
 from gateway.upstreams import Upstreams
 
 __all__ = ("router",)
 
-# With a code: FastAPI leaves what is null out of examples, and then they are not valid.
-_REQUEST: Final = {
-    "user_id": "user-123",
-    "product_id": "prod-456",
-    "payment_id": "pm-789",
-    "address": "123 Main St",
-    "quantity": 1,
-    "discount_code": "SAVE10",
-}
 _ANSWER: Final = {
     "user": {"user_id": "user-123", "email": "user@example.com", "is_active": True},
     "inventory": {"product_id": "prod-456", "stock_level": 100, "available": True, "unit_price": "49.99"},
@@ -42,7 +33,7 @@ def router(up: Upstreams) -> APIRouter:
         summary="Can this order be paid, shipped and priced?",
         response_model=CheckoutResult,
         responses=responses(checkout, example=_ANSWER),
-        openapi_extra={"requestBody": {"content": {"application/json": {"example": _REQUEST}}}},
+        openapi_extra=asking(CheckoutRequest),
     )
     async def post_checkout(order: CheckoutRequest, request: PipelineRequest) -> Response:
         """Gather everything a buyer needs to see before the order; nothing is changed anywhere.

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias, cast
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from gateway.api import problems
 from gateway.api.catalogue import CATALOGUE
@@ -12,8 +12,9 @@ from gateway.api.examples import EXAMPLES
 from gateway.api.problems import AggregateProblem, Problem, plain, problem
 from gateway.api.running import Running
 from gateway.railway import Aggregate, Failure, Fault, Forbidden, Invalid, Pipeline, Stuck, Unexpected
+from gateway.upstreams.example import example_of
 
-__all__ = ("BEARER", "completed", "failures", "parameter", "responses")
+__all__ = ("BEARER", "asking", "completed", "failures", "parameter", "responses")
 
 _Object: TypeAlias = dict[str, Any]
 _Said: TypeAlias = Problem | AggregateProblem
@@ -123,6 +124,12 @@ def responses(
         **(_running(pipeline.name) if writes else {}),
         **{code: _failed(code, examples, always) for code, examples in sorted(said.items())},
     }
+
+
+def asking(request: type[BaseModel]) -> _Object:
+    """Show the body *request* of an operation as its model's own example has it."""
+    example = example_of(TypeAdapter(request)).model_dump(mode="json")
+    return {"requestBody": {"content": {"application/json": {"example": example}}}}
 
 
 def parameter(name: str) -> Mapping[str, str]:

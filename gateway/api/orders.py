@@ -5,20 +5,13 @@ from typing import Final
 from fastapi import APIRouter, Response
 
 from gateway.api.commit import CommitRequest
-from gateway.api.openapi import responses
+from gateway.api.openapi import asking, responses
 from gateway.api.route import PipelineRoute
 from gateway.pipelines.orders import OrderRequest, OrderResult, orders
 from gateway.upstreams import Upstreams
 
 __all__ = ("router",)
 
-_REQUEST: Final = {
-    "user_id": "user-123",
-    "product_id": "prod-456",
-    "payment_id": "pm-789",
-    "address": "123 Main St",
-    "quantity": 1,
-}
 _ANSWER: Final = {
     "order_id": "ord-1c0f6f0e2b7d4a1f8c3e9d7a6b5c4d3e",
     "status": "confirmed",
@@ -42,7 +35,7 @@ def router(up: Upstreams) -> APIRouter:
         status_code=201,
         response_model=OrderResult,
         responses=responses(orders, status=201, example=_ANSWER),
-        openapi_extra={"requestBody": {"content": {"application/json": {"example": _REQUEST}}}},
+        openapi_extra=asking(OrderRequest),
     )
     async def post_order(order: OrderRequest, request: CommitRequest) -> Response:
         """Check buyer, payment and stock, then put the goods aside.

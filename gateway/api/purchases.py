@@ -6,14 +6,13 @@ from typing import Final
 from fastapi import APIRouter, Response
 
 from gateway.api.commit import CommitRequest
-from gateway.api.openapi import BEARER, responses
+from gateway.api.openapi import BEARER, asking, responses
 from gateway.api.route import PipelineRoute
 from gateway.pipelines.purchases import PurchaseRequest, PurchaseResult, purchases
 from gateway.upstreams import Upstreams
 
 __all__ = ("router",)
 
-_REQUEST: Final = {"user_id": "user-123", "product_id": "prod-456", "quantity": 1}
 _ANSWER: Final[Mapping[str, object]] = {
     "order": {"order_id": "ord-8d2f1c7a", "status": "created"},
     "user": {"user_id": "user-123", "email": "user@example.com", "is_active": True},
@@ -34,10 +33,7 @@ def router(up: Upstreams) -> APIRouter:
         status_code=201,
         response_model=PurchaseResult,
         responses=responses(purchases, status=201, example=_ANSWER),
-        openapi_extra={
-            **BEARER,
-            "requestBody": {"content": {"application/json": {"example": _REQUEST}}},
-        },
+        openapi_extra={**BEARER, **asking(PurchaseRequest)},
     )
     async def post_purchase(purchase: PurchaseRequest, request: CommitRequest) -> Response:
         """Order for the user whose token it is, and tell the world.

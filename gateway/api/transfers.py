@@ -5,20 +5,13 @@ from typing import Final
 from fastapi import APIRouter, Response
 
 from gateway.api.commit import CommitRequest
-from gateway.api.openapi import responses
+from gateway.api.openapi import asking, responses
 from gateway.api.route import PipelineRoute
 from gateway.pipelines.transfers import TransferRequest, TransferResult, transfers
 from gateway.upstreams import Upstreams
 
 __all__ = ("router",)
 
-_REQUEST: Final = {
-    "from_account": "acc-001",
-    "to_account": "acc-002",
-    "amount": "25.00",
-    "currency": "USD",
-    "reference": "rent",
-}
 _ANSWER: Final = {
     "transfer_id": "trf-8d2f1c7a",
     "status": "completed",
@@ -41,7 +34,7 @@ def router(up: Upstreams) -> APIRouter:
         status_code=201,
         response_model=TransferResult,
         responses=responses(transfers, status=201, example=_ANSWER),
-        openapi_extra={"requestBody": {"content": {"application/json": {"example": _REQUEST}}}},
+        openapi_extra=asking(TransferRequest),
     )
     async def post_transfer(transfer: TransferRequest, request: CommitRequest) -> Response:
         """Move money from one account to another: all of it, or none.

@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from gateway.pipelines.fields import Address, Answer, DiscountCode, Id, Quantity, Request
+from gateway.pipelines.fields import Address, Answer, DiscountCode, Id, Quantity, Request, example
 from gateway.railway import Aggregate, Conflict, Forbidden, Invalid, NotFound, Run, UpstreamFault, railway
 from gateway.upstreams import Discount, Money, Payment, Quote, Risk, Stock, Tax, Upstreams, User
 
@@ -13,6 +13,15 @@ CheckoutError: TypeAlias = NotFound | Forbidden | Conflict | Invalid | UpstreamF
 
 class CheckoutRequest(Request):
     """Who wants how many of what, paid how, and sent where."""
+
+    model_config = example(
+        user_id="user-123",
+        product_id="prod-456",
+        payment_id="pm-789",
+        address="123 Main St",
+        quantity=1,
+        discount_code="SAVE10",
+    )
 
     user_id: Id
     product_id: Id

@@ -7,6 +7,7 @@ from typing import Annotated, Final, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gateway.upstreams.money import Payable
+from gateway.upstreams.shapes import example
 
 __all__ = (
     "Address",
@@ -18,6 +19,7 @@ __all__ = (
     "Quantity",
     "Reference",
     "Request",
+    "example",
     "nulls",
 )
 

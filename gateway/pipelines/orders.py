@@ -2,7 +2,7 @@
 
 from typing import Literal, TypeAlias
 
-from gateway.pipelines.fields import Address, Answer, Id, Quantity, Request
+from gateway.pipelines.fields import Address, Answer, Id, Quantity, Request, example
 from gateway.railway import (
     FAIL_FAST,
     PARALLEL,
@@ -25,6 +25,14 @@ OrderError: TypeAlias = NotFound | Forbidden | Conflict | Invalid | UpstreamFaul
 
 class OrderRequest(Request):
     """Who wants how many of what, paid how, and sent where."""
+
+    model_config = example(
+        user_id="user-123",
+        product_id="prod-456",
+        payment_id="pm-789",
+        address="123 Main St",
+        quantity=1,
+    )
 
     user_id: Id
     product_id: Id

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 from pydantic import Field
 
-from gateway.pipelines.fields import Answer, Id, Quantity, Request, nulls
+from gateway.pipelines.fields import Answer, Id, Quantity, Request, example, nulls
 from gateway.railway import (
     FAIL_FAST,
     PARALLEL,
@@ -27,6 +27,8 @@ PurchaseError: TypeAlias = Unauthorized | Forbidden | NotFound | Conflict | Upst
 
 class PurchaseRequest(Request):
     """Who wants how many of what."""
+
+    model_config = example(user_id="user-123", product_id="prod-456", quantity=1)
 
     user_id: Id
     product_id: Id

@@ -4,7 +4,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import ValidationInfo, field_validator
 
-from gateway.pipelines.fields import Amount, Answer, Currency, Id, Reference, Request
+from gateway.pipelines.fields import Amount, Answer, Currency, Id, Reference, Request, example
 from gateway.railway import (
     FAIL_FAST,
     Aggregate,
@@ -28,6 +28,14 @@ TransferError: TypeAlias = NotFound | Forbidden | Conflict | UpstreamFault | Stu
 
 class TransferRequest(Request):
     """How much goes from where to where, and what for."""
+
+    model_config = example(
+        from_account="acc-001",
+        to_account="acc-002",
+        amount="25.00",
+        currency="USD",
+        reference="rent",
+    )
 
     from_account: Id
     to_account: Id

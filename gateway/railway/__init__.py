@@ -20,7 +20,7 @@ The same as a chain:
     )
 """
 
-from gateway.railway.call import Attempt, Call, Missing, call, known
+from gateway.railway.call import Attempt, Call, Facts, Missing, call, known
 from gateway.railway.combining import combine, traverse, traverse_all
 from gateway.railway.commit import IN_ORDER, PARALLEL, Order
 from gateway.railway.errors import (
@@ -62,11 +62,13 @@ from gateway.railway.run import Pipeline, Run, railway
 from gateway.railway.stage import FAIL_FAST, SETTLE, Policy
 from gateway.railway.surroundings import (
     SURROUNDINGS,
+    UNOBSERVED,
     CallSpan,
     CommitTerms,
     Observer,
     Outcome,
     StageSpan,
+    StandIn,
     Surroundings,
 )
 from gateway.railway.write import Step, Undo, Write, WriteAttempt
@@ -77,6 +79,7 @@ __all__ = (
     "PARALLEL",
     "SETTLE",
     "SURROUNDINGS",
+    "UNOBSERVED",
     "UNRECORDED",
     "Aggregate",
     "Attempt",
@@ -87,6 +90,7 @@ __all__ = (
     "CommitTerms",
     "Conflict",
     "Err",
+    "Facts",
     "Failure",
     "Fault",
     "Forbidden",
@@ -112,6 +116,7 @@ __all__ = (
     "Run",
     "RunMisused",
     "StageSpan",
+    "StandIn",
     "State",
     "Step",
     "Stuck",

@@ -4,15 +4,30 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from dataclasses import dataclass, replace
-from typing import Any, Generic, Never, ParamSpec, TypeAlias, TypeVar, cast, final, overload
+from dataclasses import dataclass, field, replace
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Never,
+    ParamSpec,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    cast,
+    final,
+    overload,
+)
 
 from gateway.railway.errors import Failure, TimedOut
 from gateway.railway.journal import Key  # noqa: TC001 - a dataclass names it
 from gateway.railway.result import Err, Ok, Result
-from gateway.railway.surroundings import SURROUNDINGS, CallSpan, Observer
+from gateway.railway.surroundings import SURROUNDINGS, UNOBSERVED, CallSpan
 
-__all__ = ("Attempt", "Call", "Missing", "call", "known")
+if TYPE_CHECKING:
+    from gateway.railway.write import Undo, Write
+
+__all__ = ("Attempt", "Call", "Facts", "Missing", "call", "known")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,6 +52,19 @@ class Missing:
     error: Failure
 
 
+class Facts(Protocol):
+    """What is known of a call or a write without making it."""
+
+    @property
+    def example(self) -> object:
+        """Give a value such as it gives; raises `LookupError` if there is none."""
+
+    @property
+    def refusals(self) -> tuple[type[Failure], ...]:
+        """Give the failures that its service declares, besides what can befall every call."""
+        ...
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T_co, E_co]):
@@ -45,7 +73,8 @@ class Call(Generic[T_co, E_co]):
     Inert and reusable. Awaiting it makes the call, once each time, and gives a `Result`; dropping it is fine.
     The functions given to its methods may be sync or async, all but *otherwise* and *when*. *is_shaped* says
     that it asks no service itself: it is made of another call, or its value is `known`. *is_optional* says
-    that it cannot fail; *keyed* is the same call under a key, for a best-effort write (`Write.best_effort`).
+    that it cannot fail; *keyed* is the same call under a key, for a best-effort write (`Write.best_effort`);
+    *facts* are what is known of one that asks a service.
     """
 
     name: str
@@ -53,6 +82,7 @@ class Call(Generic[T_co, E_co]):
     is_shaped: bool = False
     is_optional: bool = False
     keyed: "Callable[[Key], Call[T_co, E_co]] | None" = None
+    facts: Facts | None = field(default=None, compare=False, repr=False)
 
     def __await__(self) -> Generator[Any, Any, Result[T_co, E_co]]:
         """Make the call, outside any stage."""
@@ -61,9 +91,9 @@ class Call(Generic[T_co, E_co]):
     async def make(self) -> Result[T_co, E_co]:
         """Make the call once, under the eyes of the observer if there is one."""
         around = SURROUNDINGS.get()
-        if self.is_shaped or around.observer is None:
+        if self.is_shaped or (around.observer is None and around.stand_in is None):
             return await self.attempt()
-        return await observed(CallSpan(self.name, around.stage), self.attempt, around.observer)
+        return await observed(self, self.attempt)
 
     @overload
     def map(self, change: Callable[[T_co], Awaitable[U]]) -> "Call[U, E_co]": ...
@@ -291,11 +321,18 @@ def _lenient(of: Call[T, Failure], *default: D) -> Attempt[T | D | Missing, Neve
     return lenient
 
 
-async def observed(span: CallSpan, attempt: Attempt[T, E], observer: Observer) -> Result[T, E]:
-    """Make *attempt* under the eyes of *observer*."""
+async def observed(
+    leaf: "Call[object, Failure] | Write[object, Failure] | Undo", attempt: Attempt[T, E]
+) -> Result[T, E]:
+    """Make *attempt* of *leaf* under the eyes of the observer, unless somebody stands in for the service."""
+    around = SURROUNDINGS.get()
+    observer, stand_in = around.observer or UNOBSERVED, around.stand_in
+    span = CallSpan(leaf.name, around.stage, leaf)
     observer.call_started(span)
     try:
-        result = await attempt()
+        stood_in = None if stand_in is None else stand_in(span)
+        # As sound as who stands in: it must know what the call gives.
+        result = await attempt() if stood_in is None else cast("Result[T, E]", stood_in)
     except BaseException as error:
         observer.call_ended(span, error)
         raise

@@ -10,7 +10,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final, Generic, TypeVar, final
 
-from gateway.railway.call import Attempt, observed
+from gateway.railway.call import Attempt
 from gateway.railway.errors import (
     Aggregate,
     BadAnswer,
@@ -24,7 +24,7 @@ from gateway.railway.errors import (
 from gateway.railway.journal import Beginning, Intent, State, WriteOutcome, key_of
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.stage import Leaving, with_others
-from gateway.railway.surroundings import SURROUNDINGS, CallSpan, StageSpan
+from gateway.railway.surroundings import SURROUNDINGS, StageSpan
 from gateway.railway.write import Step, Undo, Write
 
 __all__ = ("IN_ORDER", "PARALLEL", "Order", "commit", "intents", "sheltered")
@@ -71,7 +71,7 @@ async def commit(
     cancelled, for which there is `sheltered`.
     """
     around = SURROUNDINGS.get()
-    span = StageSpan(of.name, tuple(step.name for step in steps))
+    span = StageSpan(of.name, tuple(step.name for step in steps), tuple(steps), order)
     if around.observer is not None:
         around.observer.stage_started(span)
     before = SURROUNDINGS.set(replace(around, stage=span))
@@ -190,7 +190,7 @@ class _Commit(Generic[T, E]):
             await self._note(part, WriteOutcome.UNKNOWN)
 
     async def _write(self, part: _Part[T, E], write: Write[T, E]) -> None:
-        attempt = _watched(write.name, partial(write.attempt, part.intent.key))
+        attempt = partial(write.make, part.intent.key)
         part.result = await _held(write.name, attempt)
         await self._note(part, _meant(part.result))
         if part.outcome is WriteOutcome.UNKNOWN:
@@ -218,9 +218,8 @@ class _Commit(Generic[T, E]):
         return left
 
     async def _is_undone(self, part: _Part[T, E], undo: Undo) -> bool:
-        attempt = _watched(undo.name, partial(undo.attempt, part.intent.key))
         try:
-            result = await _held(undo.name, attempt)
+            result = await _held(undo.name, partial(undo.make, part.intent.key))
         except (Exception, Leaving):  # noqa: BLE001 - logged; it is made again, and so are the other undos
             _log.exception("%s raised, under key %s", undo.name, part.intent.key)
             return False
@@ -301,14 +300,6 @@ def _meant(result: Result[object, Failure]) -> WriteOutcome:
             return WriteOutcome.UNKNOWN
         case Err():
             return WriteOutcome.REFUSED
-
-
-def _watched(name: str, attempt: Attempt[T, E]) -> Attempt[T, E]:
-    """Show *attempt* to the observer, if there is one."""
-    around = SURROUNDINGS.get()
-    if around.observer is None:
-        return attempt
-    return partial(observed, CallSpan(name, around.stage), attempt, around.observer)
 
 
 async def _held(name: str, attempt: Attempt[T, E]) -> Result[T, E]:

@@ -53,7 +53,7 @@ async def together(
     around = SURROUNDINGS.get()
     if around.observer is None:
         return await _Fanout(calls, policy).ended()
-    span = StageSpan(name, tuple(call.name for call in calls))
+    span = StageSpan(name, tuple(call.name for call in calls), tuple(calls), policy)
     around.observer.stage_started(span)
     before = SURROUNDINGS.set(replace(around, stage=span))
     try:

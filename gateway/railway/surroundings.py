@@ -1,16 +1,32 @@
 """What belongs to the request rather than to the pipeline, and travels beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, Protocol, TypeAlias, final
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, final
 
 from gateway.railway.errors import Failure
 from gateway.railway.journal import UNRECORDED, Journal
 from gateway.railway.result import Result
 
-__all__ = ("SURROUNDINGS", "CallSpan", "CommitTerms", "Observer", "Outcome", "StageSpan", "Surroundings")
+if TYPE_CHECKING:
+    from gateway.railway.call import Call
+    from gateway.railway.commit import Order
+    from gateway.railway.stage import Policy
+    from gateway.railway.write import Step, Undo, Write
+
+__all__ = (
+    "SURROUNDINGS",
+    "UNOBSERVED",
+    "CallSpan",
+    "CommitTerms",
+    "Observer",
+    "Outcome",
+    "StageSpan",
+    "StandIn",
+    "Surroundings",
+)
 
 Outcome: TypeAlias = Result[object, Failure] | BaseException
 """How a call ended: a result, `asyncio.CancelledError` if it was cancelled, else a bug."""
@@ -19,19 +35,35 @@ Outcome: TypeAlias = Result[object, Failure] | BaseException
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class StageSpan:
-    """One stage being run: its name and those of its calls, in argument order."""
+    """One stage being run: its name and those of its calls, in argument order.
+
+    *steps* are the calls themselves, and *policy* is how the stage makes them: of a commit, the order.
+    """
 
     name: str
     calls: tuple[str, ...]
+    steps: "tuple[Step[object, Failure], ...]" = ()
+    policy: "Policy | Order | None" = None
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class CallSpan:
-    """One call being made; *stage* is None for a call that is awaited outside any stage."""
+    """One call being made; *stage* is None for a call that is awaited outside any stage.
+
+    *leaf* is what is made of it: a call that asks a service itself, a write, or an undo.
+    """
 
     name: str
     stage: StageSpan | None
+    leaf: "Call[object, Failure] | Write[object, Failure] | Undo | None" = None
+
+
+StandIn: TypeAlias = Callable[[CallSpan], Result[object, Failure] | None]
+"""Answers in the place of services, call by call: with examples, or with what is on record of a run.
+
+A call that it gives None for is made. What it gives must be of the type that the call gives.
+"""
 
 
 class Observer(Protocol):
@@ -53,6 +85,25 @@ class Observer(Protocol):
 
     def call_ended(self, call: CallSpan, outcome: Outcome, /) -> None:
         """Hear how *call* ended."""
+
+
+@final
+class _Nobody:
+    def stage_started(self, stage: StageSpan, /) -> None:
+        """Look away."""
+
+    def stage_ended(self, stage: StageSpan, /) -> None:
+        """Look away."""
+
+    def call_started(self, call: CallSpan, /) -> None:
+        """Look away."""
+
+    def call_ended(self, call: CallSpan, outcome: Outcome, /) -> None:
+        """Look away."""
+
+
+UNOBSERVED: Final[Observer] = _Nobody()
+"""Hears nothing."""
 
 
 @final
@@ -81,8 +132,8 @@ class Surroundings:
     *deadline* is an instant on the running loop's clock (`loop.time()`, in seconds) to which whoever makes
     a call clips its time; *optional_budget* is how many seconds an optional call has in all; *baggage* is
     what every call passes on with its request, by header name. *execution_id* is what a commit of the run is
-    known by, and its writes derive their keys from; without, the run makes one. *stage* is set by the stage
-    itself.
+    known by, and its writes derive their keys from; without, the run makes one. *stand_in* answers in the
+    place of services. *stage* is set by the stage itself.
     """
 
     deadline: float | None = None
@@ -92,6 +143,7 @@ class Surroundings:
     execution_id: str | None = None
     commits: CommitTerms = _TERMS
     stage: StageSpan | None = None
+    stand_in: StandIn | None = None
 
 
 SURROUNDINGS: Final = ContextVar("SURROUNDINGS", default=Surroundings())  # noqa: B039 - it is frozen

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, Never, TypeAlias, TypeVar, cast, final, overload
 
-from gateway.railway.call import Call, Missing, mapped
+from gateway.railway.call import Call, Facts, Missing, mapped, observed
 from gateway.railway.errors import Failure
 from gateway.railway.journal import Json, Key
 from gateway.railway.misused import RunMisused
@@ -36,13 +36,18 @@ class Undo:
     name: str
     attempt: WriteAttempt[object, Failure]
 
+    async def make(self, key: Key) -> Result[object, Failure]:
+        """Make the undo of the write under *key* once, under the eyes of the observer if there is one."""
+        return await observed(self, lambda: self.attempt(key))
+
 
 @final
 @dataclass(frozen=True, slots=True)
 class Write(Generic[T_co, E_co]):
     """A request that changes something, and has not been made yet: only a commit makes it.
 
-    Inert and reusable, as a `Call` is. *arguments* say, in JSON, what is asked for; *undo* takes it back.
+    Inert and reusable, as a `Call` is. *arguments* say, in JSON, what is asked for; *undo* takes it back;
+    *facts* are what is known of it without making it, *is_shaped* says that it is made of another write.
     What it comes to tells how far it got: a value, that it is done; `Unavailable` that was not sent and every
     failure but an `UpstreamFault`, that it is refused and has changed nothing; else nobody knows.
     """
@@ -51,6 +56,12 @@ class Write(Generic[T_co, E_co]):
     attempt: WriteAttempt[T_co, E_co]
     arguments: Mapping[str, Json] = field(default_factory=dict[str, Json])
     undo: Undo | None = None
+    facts: Facts | None = field(default=None, compare=False, repr=False)
+    is_shaped: bool = False
+
+    async def make(self, key: Key) -> Result[T_co, E_co]:
+        """Make the write under *key* once, under the eyes of the observer if there is one."""
+        return await (self.attempt(key) if self.is_shaped else observed(self, lambda: self.attempt(key)))
 
     @overload
     def map(self, change: Callable[[T_co], Awaitable[U]]) -> "Write[U, E_co]": ...
@@ -60,9 +71,9 @@ class Write(Generic[T_co, E_co]):
         """Change the value."""
 
         def attempt(key: Key) -> Coroutine[Any, Any, Result[U, E_co]]:
-            return mapped(partial(self.attempt, key), change)()
+            return mapped(partial(self.make, key), change)()
 
-        return Write(self.name, attempt, self.arguments, self.undo)
+        return Write(self.name, attempt, self.arguments, self.undo, is_shaped=True)
 
     @overload
     def best_effort(self) -> Call[T_co | Missing, Never]: ...
@@ -79,7 +90,7 @@ class Write(Generic[T_co, E_co]):
             # Sound: whichever the overload, `default` is what it says.
             return cast(
                 "Call[T_co | D | Missing, Never]",
-                Call(self.name, lambda: self.attempt(key)).optional(*default),
+                Call(self.name, lambda: self.make(key), is_shaped=True).optional(*default),
             )
 
         async def unkeyed() -> Ok[T_co | D | Missing]:

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from gateway.railway import Call, Conflict, NotFound, UpstreamFault, Write
 from gateway.upstreams.client import ServiceClient
 from gateway.upstreams.money import Balance, Money
-from gateway.upstreams.shapes import Answer
+from gateway.upstreams.shapes import Answer, example
 from gateway.upstreams.transfers import TransferTerms
 
 __all__ = ("Account", "AccountBalance", "Accounts", "Posting", "Transaction")
@@ -16,6 +16,10 @@ __all__ = ("Account", "AccountBalance", "Accounts", "Posting", "Transaction")
 @final
 class Account(Answer):
     """Whose money it is, how much there is, and whether it can be moved."""
+
+    model_config = example(
+        account_id="acc-001", owner="user-123", balance="1000.00", currency="USD", status="active"
+    )
 
     account_id: str
     owner: str
@@ -28,6 +32,8 @@ class Account(Answer):
 class Transaction(Answer):
     """Money that has come to an account (`credit`) or left it (`debit`)."""
 
+    model_config = example(transfer_id="trf-8d2f1c7a", amount="25.00", direction="debit")
+
     transfer_id: str
     amount: Money
     direction: Literal["debit", "credit"]
@@ -37,6 +43,8 @@ class Transaction(Answer):
 class AccountBalance(Answer):
     """What is in an account."""
 
+    model_config = example(account_id="acc-001", balance="975.00")
+
     account_id: str
     balance: Balance
 
@@ -44,6 +52,12 @@ class AccountBalance(Answer):
 @final
 class Posting(Answer):
     """What a posting has made of the two accounts."""
+
+    model_config = example(
+        posting_id="pst-8d2f1c7a",
+        from_account={"account_id": "acc-001", "balance": "975.00"},
+        to_account={"account_id": "acc-002", "balance": "275.00"},
+    )
 
     posting_id: str
     from_account: AccountBalance

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from gateway.railway import UpstreamFault, Write
 from gateway.upstreams.client import ServiceClient
-from gateway.upstreams.shapes import Answer, Body
+from gateway.upstreams.shapes import Answer, Body, example
 
 __all__ = ("Analytics", "Event")
 
@@ -14,6 +14,8 @@ __all__ = ("Analytics", "Event")
 @final
 class Event(Answer):
     """Something that was counted."""
+
+    model_config = example(event_id="evt-6c4e2f88")
 
     event_id: str
 

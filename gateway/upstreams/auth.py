@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from gateway.railway import Call, Forbidden, Unauthorized, UpstreamFault
 from gateway.upstreams.client import ServiceClient
-from gateway.upstreams.shapes import Answer
+from gateway.upstreams.shapes import Answer, example
 
 __all__ = ("Auth", "Session")
 
@@ -14,6 +14,8 @@ __all__ = ("Auth", "Session")
 @final
 class Session(Answer):
     """Whose token it is, and what it is good for."""
+
+    model_config = example(user_id="user-123", scopes=["purchases"])
 
     user_id: str
     scopes: tuple[str, ...]

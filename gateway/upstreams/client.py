@@ -34,6 +34,7 @@ from gateway.railway import (
 from gateway.resilience.deadline import clipped
 from gateway.upstreams.address import Address, Query
 from gateway.upstreams.answer import detail_of, nothing_of, refusal, value_of
+from gateway.upstreams.example import Documented
 from gateway.upstreams.raised import RAISED, Raised, meaning_of, was_sent
 from gateway.upstreams.retry_after import seconds_from
 from gateway.upstreams.sentence import one_line
@@ -140,7 +141,8 @@ class ServiceClient:
         question = _Question(
             name, "GET", path, query, None, partial(value_of, answer), declared, _sendable(headers)
         )
-        return Call(name, partial(self._attempt, question))
+        facts = Documented(answer, declared)
+        return Call(name, partial(self._attempt, question), facts=facts)
 
     @overload
     def post(
@@ -167,7 +169,8 @@ class ServiceClient:
     ) -> Call[T, E | UpstreamFault]:
         """Describe a POST of *body* that changes nothing; otherwise as `get`."""
         question = _Question(name, "POST", path, (), body, partial(value_of, answer), declared)
-        return Call(name, partial(self._attempt, question))
+        facts = Documented(answer, declared)
+        return Call(name, partial(self._attempt, question), facts=facts)
 
     @overload
     def write(
@@ -209,7 +212,8 @@ class ServiceClient:
         `BadAnswer`, and nobody knows what was. Without an *undo* it can only be made best effort.
         """
         question = _Question(name, "POST", path, (), body, partial(_fitting, answer, fits), declared)
-        return Write(name, partial(self._keyed, question), body.model_dump(mode="json"), undo)
+        facts = Documented(answer, declared)
+        return Write(name, partial(self._keyed, question), body.model_dump(mode="json"), undo, facts)
 
     def undo(self, name: str, path: Sequence[str]) -> Undo:
         """Describe a DELETE of *path* and the key of the write to be undone.

@@ -10,7 +10,7 @@ from gateway.upstreams.client import ServiceClient
 from gateway.upstreams.inventory import Stock
 from gateway.upstreams.money import Money
 from gateway.upstreams.payments import Payment
-from gateway.upstreams.shapes import Answer, Body
+from gateway.upstreams.shapes import Answer, Body, example
 from gateway.upstreams.users import User
 
 __all__ = ("Compliance", "Fraud", "Risk", "RiskProfile")
@@ -20,6 +20,8 @@ __all__ = ("Compliance", "Fraud", "Risk", "RiskProfile")
 class Risk(Answer):
     """How likely it is that somebody cheats."""
 
+    model_config = example(is_safe=True, risk_level="Low")
+
     is_safe: bool
     risk_level: str
 
@@ -28,6 +30,8 @@ class Risk(Answer):
 class RiskProfile(Answer):
     """How far an account is trusted."""
 
+    model_config = example(account_id="acc-001", risk_level="Low")
+
     account_id: str
     risk_level: str
 
@@ -35,6 +39,8 @@ class RiskProfile(Answer):
 @final
 class Compliance(Answer):
     """What the law says."""
+
+    model_config = example(is_compliant=True)
 
     is_compliant: bool
 

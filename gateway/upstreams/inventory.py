@@ -7,7 +7,7 @@ from pydantic import Field, TypeAdapter
 from gateway.railway import Call, Conflict, NotFound, UpstreamFault, Write
 from gateway.upstreams.client import ServiceClient
 from gateway.upstreams.money import Price
-from gateway.upstreams.shapes import Answer, Body
+from gateway.upstreams.shapes import Answer, Body, example
 
 __all__ = ("Inventory", "Reservation", "Stock")
 
@@ -15,6 +15,8 @@ __all__ = ("Inventory", "Reservation", "Stock")
 @final
 class Stock(Answer):
     """What there is of a product, and what one of it costs."""
+
+    model_config = example(product_id="prod-456", stock_level=100, available=True, unit_price="49.99")
 
     product_id: str
     stock_level: Annotated[int, Field(ge=0)]
@@ -25,6 +27,8 @@ class Stock(Answer):
 @final
 class Reservation(Answer):
     """So many of a product, put aside."""
+
+    model_config = example(reservation_id="res-8d2f1c7a", is_reserved=True, quantity=1)
 
     reservation_id: str
     is_reserved: Literal[True]

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from gateway.railway import UpstreamFault, Write
 from gateway.upstreams.client import ServiceClient
-from gateway.upstreams.shapes import Answer, Body
+from gateway.upstreams.shapes import Answer, Body, example
 
 __all__ = ("Notice", "Notifications")
 
@@ -14,6 +14,8 @@ __all__ = ("Notice", "Notifications")
 @final
 class Notice(Answer):
     """A message that will be sent."""
+
+    model_config = example(notification_id="ntf-3b9a5d10")
 
     notification_id: str
 

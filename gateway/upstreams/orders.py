@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from gateway.railway import UpstreamFault, Write
 from gateway.upstreams.client import ServiceClient
-from gateway.upstreams.shapes import Answer, Body
+from gateway.upstreams.shapes import Answer, Body, example
 
 __all__ = ("Order", "Orders")
 
@@ -14,6 +14,8 @@ __all__ = ("Order", "Orders")
 @final
 class Order(Answer):
     """An order that was taken."""
+
+    model_config = example(order_id="ord-8d2f1c7a", status="created")
 
     order_id: str
     status: Literal["created"]

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from gateway.railway import Call, Invalid, NotFound, UpstreamFault, Write
 from gateway.upstreams.client import ServiceClient
-from gateway.upstreams.shapes import Answer
+from gateway.upstreams.shapes import Answer, example
 from gateway.upstreams.transfers import TransferTerms
 
 __all__ = ("Payment", "Payments", "Transfer")
@@ -16,6 +16,8 @@ __all__ = ("Payment", "Payments", "Transfer")
 class Payment(Answer):
     """A way to pay."""
 
+    model_config = example(payment_id="pm-789", is_valid=True)
+
     payment_id: str
     is_valid: bool
 
@@ -23,6 +25,8 @@ class Payment(Answer):
 @final
 class Transfer(Answer):
     """A transfer that was made."""
+
+    model_config = example(transfer_id="trf-8d2f1c7a", status="executed")
 
     transfer_id: str
     status: Literal["executed"]

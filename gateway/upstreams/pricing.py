@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from gateway.railway import BadAnswer, Call, Conflict, NotFound, UpstreamFault
 from gateway.upstreams.client import ServiceClient
 from gateway.upstreams.money import Money, Price, Rate
-from gateway.upstreams.shapes import Answer, Body
+from gateway.upstreams.shapes import Answer, Body, example
 
 __all__ = ("Discount", "Pricing", "Tax")
 
@@ -17,6 +17,8 @@ __all__ = ("Discount", "Pricing", "Tax")
 class Tax(Answer):
     """What the state takes."""
 
+    model_config = example(rate="0.0825", amount="4.12")
+
     rate: Rate
     amount: Price
 
@@ -24,6 +26,8 @@ class Tax(Answer):
 @final
 class Discount(Answer):
     """What a code takes off; nothing without a code."""
+
+    model_config = example(code=None, amount="0.00")
 
     code: str | None
     amount: Price

@@ -1,8 +1,8 @@
 """What is sent to services and what they answer, as models."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
-__all__ = ("Answer", "Body")
+__all__ = ("Answer", "Body", "example")
 
 
 class Answer(BaseModel):
@@ -15,3 +15,8 @@ class Body(BaseModel):
     """What a service is sent."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+def example(**fields: JsonValue) -> ConfigDict:
+    """Say what a model looks like in JSON, as its `model_config`: for readers, and for rehearsals."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})

@@ -8,7 +8,7 @@ from gateway.railway import Call, Invalid, UpstreamFault
 from gateway.upstreams.client import ServiceClient
 from gateway.upstreams.inventory import Stock
 from gateway.upstreams.money import Price
-from gateway.upstreams.shapes import Answer, Body
+from gateway.upstreams.shapes import Answer, Body, example
 
 __all__ = ("Quote", "Shipping")
 
@@ -16,6 +16,8 @@ __all__ = ("Quote", "Shipping")
 @final
 class Quote(Answer):
     """Who would carry it, and for how much."""
+
+    model_config = example(carrier="USPS", rate="12.99")
 
     carrier: str
     rate: Price

@@ -7,7 +7,7 @@ from pydantic import Field, TypeAdapter
 
 from gateway.railway import Call, UpstreamFault, known
 from gateway.upstreams.client import ServiceClient
-from gateway.upstreams.shapes import Answer
+from gateway.upstreams.shapes import Answer, example
 from gateway.upstreams.users import User, UserSettings
 
 __all__ = ("Engagement", "Friend", "Notification", "Post", "Social")
@@ -17,12 +17,21 @@ __all__ = ("Engagement", "Friend", "Notification", "Post", "Social")
 class Friend(Answer):
     """Somebody whom a user follows."""
 
+    model_config = example(user_id="user-456")
+
     user_id: str
 
 
 @final
 class Post(Answer):
     """Something to read."""
+
+    model_config = example(
+        post_id="post-201",
+        author_id="user-456",
+        language="en",
+        text="First frost on the allotment this morning.",
+    )
 
     post_id: str
     author_id: str
@@ -34,6 +43,10 @@ class Post(Answer):
 class Notification(Answer):
     """What a friend has done."""
 
+    model_config = example(
+        notification_id="notification-2", from_user_id="user-456", text="has liked your post"
+    )
+
     notification_id: str
     from_user_id: str
     text: str
@@ -43,6 +56,8 @@ class Notification(Answer):
 class Engagement(Answer):
     """How a post was received."""
 
+    model_config = example(likes=28, comments=4)
+
     likes: Annotated[int, Field(ge=0)]
     comments: Annotated[int, Field(ge=0)]
 
@@ -50,7 +65,9 @@ class Engagement(Answer):
 _FRIENDS: Final = TypeAdapter(tuple[Friend, ...])
 _POSTS: Final = TypeAdapter(tuple[Post, ...])
 _NOTIFICATIONS: Final = TypeAdapter(tuple[Notification, ...])
-_ENGAGEMENT: Final = TypeAdapter(dict[str, Engagement])
+_ENGAGEMENT: Final = TypeAdapter(
+    Annotated[dict[str, Engagement], Field(examples=[{"post-201": {"likes": 28, "comments": 4}}])]
+)
 
 
 @final

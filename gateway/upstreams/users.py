@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from gateway.railway import Call, NotFound, UpstreamFault
 from gateway.upstreams.client import ServiceClient
-from gateway.upstreams.shapes import Answer
+from gateway.upstreams.shapes import Answer, example
 
 __all__ = ("User", "UserSettings", "Users")
 
@@ -14,6 +14,8 @@ __all__ = ("User", "UserSettings", "Users")
 @final
 class User(Answer):
     """Somebody who can ask for things."""
+
+    model_config = example(user_id="user-123", email="user@example.com", is_active=True)
 
     user_id: str
     email: str
@@ -23,6 +25,8 @@ class User(Answer):
 @final
 class UserSettings(Answer):
     """What somebody wants to see, and in which languages."""
+
+    model_config = example(languages=["en", "de"], show_recommendations=True)
 
     languages: tuple[str, ...]
     show_recommendations: bool

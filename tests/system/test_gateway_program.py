@@ -117,12 +117,29 @@ def test_settings_that_make_no_sense_are_named_one_line_each() -> None:
     ]
 
 
+@pytest.mark.parametrize("arguments", [["serve"], ["serve", "--help"]])
+def test_a_secret_is_shown_nowhere_whether_it_is_right_or_wrong(arguments: list[str]) -> None:
+    with Program("gateway", *arguments, environment={"GATEWAY_OPERATOR_TOKEN": "s3cret word"}) as program:
+        ended = program.wait()
+
+    assert "GATEWAY_OPERATOR_TOKEN" in ended.out + ended.err
+    assert "s3cret" not in ended.out + ended.err
+
+
 def test_a_variable_that_is_no_setting_is_pointed_out() -> None:
     with Program("gateway", "serve", environment={**FREE, "GATEWAY_DEADLNE_MS": "1"}) as program:
         url_of(program)
         ended = program.end()
 
     assert "GATEWAY_DEADLNE_MS is no setting; GATEWAY_DEADLINE_MS is" in ended.err
+
+
+def test_settings_with_which_nothing_can_be_written_are_pointed_out() -> None:
+    with Program("gateway", "serve", environment={**FREE, "GATEWAY_DEADLINE_MS": "500"}) as program:
+        url_of(program)
+        ended = program.end()
+
+    assert "GATEWAY_COMMIT_RESERVE_MS is not below GATEWAY_DEADLINE_MS" in ended.err
 
 
 @pytest.mark.parametrize("wrong", [["--prot", "1"], ["--with-mocks", "0"], ["--with-mocks", "65530"]])

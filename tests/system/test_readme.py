@@ -138,6 +138,16 @@ def test_its_fault_is_one(stack: Stack) -> None:
     assert stack.client.post("/checkout", json=ORDER).status_code == 504
 
 
+def test_what_it_shows_of_a_pipeline_is_what_the_command_prints() -> None:
+    (command,) = (block for block in SHELL if block.startswith(".venv/bin/gateway explain"))
+    (shown,) = re.findall(r"```text\n(transfers: .*?)```", README, re.DOTALL)
+
+    _, *arguments = shlex.split(command)
+    with Program("gateway", *arguments, environment={"COLUMNS": "80"}) as program:
+        said = program.wait().out
+    assert [line.rstrip() for line in said.splitlines()] == shown.splitlines()
+
+
 @pytest.fixture(scope="module")
 def reward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., httpx.Response]]:
     """What its example answers to requests for a reward; `LoyaltyService` is what it is about."""
@@ -224,6 +234,18 @@ def test_its_table_has_every_setting() -> None:
 
     of_one_service = {f"{service}_timeout_ms" for service in SERVICES if service != "user"}
     assert documented == {name.upper() for name in Settings.model_fields.keys() - of_one_service}
+
+
+def test_its_example_is_explained(tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+
+    arguments = ("explain", "rewards", "--app", "main:app", "--latency-default", "10")
+    with Program("gateway", *arguments, environment={"PYTHONPATH": str(tmp_path)}) as program:
+        ended = program.wait()
+    assert (ended.code, ended.err) == (0, "")
+    assert "\nexchange: commit, in order" in ended.out
+    assert "\n    undo: loyalty.refund" in ended.out
 
 
 def test_its_first_command_runs_everything() -> None:

@@ -1,0 +1,10 @@
+"""Write the page."""
+
+import logging
+
+from tests.matrix.page import PAGE, current
+
+if __name__ == "__main__":
+    logging.disable()  # to find out what fails is to see it fail
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(current(), encoding="utf-8")

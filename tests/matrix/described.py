@@ -1,0 +1,70 @@
+"""What the gateway's own OpenAPI document says of an answer."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeAlias, cast, final
+
+import httpx
+import jsonschema_rs
+
+__all__ = ("Document",)
+
+_Object: TypeAlias = dict[str, Any]
+
+_GENERIC: Final = frozenset({"content-length", "content-type", "cache-control"})
+
+
+@final
+class Document:
+    """The document, with a validator for each schema in it, made when it is first needed."""
+
+    def __init__(self, document: _Object) -> None:
+        self._document = document
+        self._validators: dict[tuple[str, str, int, str], jsonschema_rs.Draft202012Validator] = {}
+
+    def success_of(self, method: str, route: str) -> int:
+        """Give the status of a success: the lowest that is declared."""
+        return min(map(int, self._operation(method, route)["responses"]))
+
+    def complaints(self, method: str, route: str, answer: httpx.Response) -> Iterator[str]:
+        """Say what *answer* has that the document does not declare."""
+        declared = self._operation(method, route)["responses"].get(str(answer.status_code))
+        if declared is None:
+            yield f"{answer.status_code} is not declared"
+            return
+        kind = answer.headers["content-type"]
+        if kind not in declared["content"]:
+            yield f"{answer.status_code} is not declared as {kind}"
+            return
+        validator = self._validator(method, route, answer.status_code, kind)
+        for error in validator.iter_errors(answer.json()):
+            yield f"{answer.status_code}: {error.message}"
+        headers = {name.lower(): header for name, header in declared["headers"].items()}
+        for name, value in answer.headers.items():
+            if name not in headers and name not in _GENERIC:
+                yield f"{answer.status_code}: the header {name} is not declared"
+            elif name in headers and not self._fits(headers[name], value):
+                yield f"{answer.status_code}: {name}: {value}"
+
+    def _operation(self, method: str, route: str) -> _Object:
+        return cast("_Object", self._document["paths"][route][method.lower()])
+
+    def _validator(
+        self, method: str, route: str, status: int, kind: str
+    ) -> jsonschema_rs.Draft202012Validator:
+        known = (method, route, status, kind)
+        if known not in self._validators:
+            schema = self._operation(method, route)["responses"][str(status)]["content"][kind]["schema"]
+            self._validators[known] = self._compiled(schema)
+        return self._validators[known]
+
+    def _fits(self, reference: Mapping[str, str], value: str) -> bool:
+        header = self._document["components"]["headers"][reference["$ref"].rpartition("/")[2]]
+        schema = header["schema"]
+        if schema["type"] == "integer":
+            return value.isdecimal()
+        return value in schema.get("enum", (value,))
+
+    def _compiled(self, schema: _Object) -> jsonschema_rs.Draft202012Validator:
+        return jsonschema_rs.Draft202012Validator(
+            {**schema, "components": self._document["components"]}, validate_formats=True
+        )

@@ -1,0 +1,62 @@
+"""What can befall a call."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias, final
+
+from tests.matrix.shape import Called
+
+__all__ = ("FINE", "Fault", "Trouble", "UndoTrouble", "faults_of")
+
+Trouble: TypeAlias = Literal[
+    "none", "status", "hang", "refused", "dropped", "halved", "garbage", "lost", "late"
+]
+"""An answer that is *halved* breaks off in its body. *lost* is a write that is made, and its answer dropped;
+*late* one that is made long after its caller has left."""
+
+UndoTrouble: TypeAlias = Literal["none", "once", "always"]
+
+_UNDECLARED: Final = (404, 410, 418)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One trouble of one call, for each attempt or for the first *is_once*, and that of its undo."""
+
+    title: str
+    trouble: Trouble = "none"
+    status: int = 0
+    retry_after: int | None = None
+    is_declared: bool = False
+    is_once: bool = False
+    undo: UndoTrouble = "none"
+
+
+FINE: Final = Fault("nothing")
+
+
+def faults_of(call: Called) -> Iterator[Fault]:
+    """Give everything that can befall *call*."""
+    for status in call.declared:
+        yield Fault(f"{status}, declared", "status", status, is_declared=True)
+    undeclared = next(status for status in _UNDECLARED if status not in call.declared)
+    yield Fault(f"{undeclared}, not declared", "status", undeclared)
+    yield Fault("500", "status", 500)
+    # Each call of a stage another one, so that which of them counts can be seen.
+    yield Fault("503 with Retry-After", "status", 503, retry_after=2 + call.place)
+    yield Fault("no answer", "hang")
+    yield Fault("connection refused", "refused")
+    yield Fault("connection dropped", "dropped")
+    yield Fault("half an answer", "halved")
+    yield Fault("garbage", "garbage")
+    if call.is_write:
+        yield Fault("done, its first answer lost", "lost", is_once=True)
+        lost = Fault("done, every answer lost", "lost")
+        yield lost
+        yield Fault("done long after it was given up", "late")
+        if call.undo is not None:
+            yield Fault("its undo fails once", undo="once")
+            yield Fault("its undo always fails", undo="always")
+            yield replace(lost, title=f"{lost.title}, and its undo fails once", undo="once")
+            yield replace(lost, title=f"{lost.title}, and its undo always fails", undo="always")

@@ -1,0 +1,208 @@
+"""What each cell must come to: the rules, written down a second time and in another way.
+
+A call comes to what befalls it; a stage to what its calls come to, by its policy; a commit besides takes back
+what may have been written. Nothing here knows a pipeline, or the gateway's code.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias, final
+
+from tests.matrix.cells import Cell
+from tests.matrix.faults import FINE, Fault
+from tests.matrix.shape import Called, Shape, Stage
+
+__all__ = ("Expected", "Outcome", "Part", "expected")
+
+Outcome: TypeAlias = Literal["done", "refused", "undone", "stuck"]
+
+_CODES: Final = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not-found",
+    409: "conflict",
+    410: "gone",
+    412: "precondition-failed",
+    422: "invalid",
+    429: "rate-limited",
+    500: "stuck",
+    502: "bad-answer",
+    503: "unavailable",
+    504: "timed-out",
+}
+_REPEATED: Final = frozenset({"hang", "dropped", "halved", "lost", "late"})
+"""Nobody knows whether the write was made, so it is made again until the commit has no time left."""
+
+_SILENT: Final = frozenset({"hang", "late"})
+_MADE: Final = frozenset({"none", "halved", "lost"})
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One failure as a caller sees it; *retry_after* in seconds, *detail* where the service says it."""
+
+    status: int
+    source: str | None
+    retry_after: int | None = None
+    detail: str | None = None
+
+    @property
+    def code(self) -> str:
+        return _CODES[self.status]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """An answer, and what stands after it.
+
+    *parts* is empty for a success, of which *lacking* are the optional calls that it does without. One that
+    *outlasts* the deadline is 202 first; only one that *awaits* a silent call takes as long as a call may.
+    *called* are the calls that are made, *writes* what becomes of those of the commit (None if it does not
+    begin), and *standing* the writes that are there in the end.
+    """
+
+    status: int
+    parts: tuple[Part, ...] = ()
+    lacking: tuple[str, ...] = ()
+    outlasts: bool = False
+    awaits: bool = False
+    called: frozenset[str] = frozenset()
+    writes: Mapping[str, Outcome] | None = None
+    standing: frozenset[str] = frozenset()
+
+    @property
+    def code(self) -> str | None:
+        if not self.parts:
+            return None
+        return self.parts[0].code if len(self.parts) == 1 else "aggregate"
+
+    @property
+    def retry_after(self) -> int | None:
+        """Give the longest of the parts, where it is sent."""
+        waits = [part.retry_after for part in self.parts if part.retry_after is not None]
+        return max(waits) if waits and self.status in {429, 503} else None
+
+
+def expected(shape: Shape, cell: Cell, success: int) -> Expected:
+    """Say what *cell* must come to; *success* is the status of a success."""
+    called: frozenset[str] = frozenset()
+    writes: Mapping[str, Outcome] | None = None
+    awaits = False
+    for stage in shape.stages:
+        faults = {call.name: cell.faults.get(call.name, FINE) for call in stage.calls}
+        made = [*_made(stage, faults)]
+        called |= {call.name for call in made}
+        parts = _parts(stage, made, faults)
+        awaits |= any(faults[call.name].trouble in _SILENT for call in _awaited(stage, made, faults))
+        if stage.is_commit:
+            writes = _writes(stage, made, faults, has_failed=bool(parts))
+        if parts:
+            outlasts = stage.is_commit and any(_is_repeated(call, faults[call.name]) for call in made)
+            failed = Expected(
+                _status(parts), parts, called=called, writes=writes, outlasts=outlasts, awaits=awaits
+            )
+            return _stuck(failed, faults) if writes and "stuck" in writes.values() else failed
+    lacking, standing = _lacking(shape, cell), _standing(shape, cell)
+    return Expected(success, lacking=lacking, called=called, writes=writes, awaits=awaits, standing=standing)
+
+
+def _stuck(failed: Expected, faults: Mapping[str, Fault]) -> Expected:
+    """Say that a commit that has *failed* is stuck: that is all that is told, and what was made stands."""
+    stuck = [name for name, outcome in (failed.writes or {}).items() if outcome == "stuck"]
+    standing = frozenset(name for name in stuck if faults[name].trouble in _MADE)
+    return replace(failed, status=500, parts=(Part(500, None),), outlasts=True, standing=standing)
+
+
+def _made(stage: Stage, faults: Mapping[str, Fault]) -> Iterator[Called]:
+    """Give the calls that are made: all of them at once, or in order until one fails."""
+    for call in stage.calls:
+        yield call
+        if stage.policy == "in order" and _fails(call, faults[call.name]):
+            return
+
+
+def _awaited(stage: Stage, made: Sequence[Called], faults: Mapping[str, Fault]) -> Iterator[Called]:
+    """Give the calls that the answer must wait for: to fail fast is not to wait for those after the first."""
+    for call in made:
+        yield call
+        if stage.policy == "fail fast" and _fails(call, faults[call.name]):
+            return
+
+
+def _fails(call: Called, fault: Fault) -> bool:
+    """Say whether *call* fails its stage."""
+    is_made_good = call.kind == "write" and fault.is_once
+    return call.kind != "optional" and fault.trouble != "none" and not is_made_good
+
+
+def _parts(stage: Stage, made: Sequence[Called], faults: Mapping[str, Fault]) -> tuple[Part, ...]:
+    """Say what a stage fails with; nothing if it does not."""
+    parts = [_part(call, faults[call.name]) for call in made if _fails(call, faults[call.name])]
+    return tuple(parts[:1] if stage.policy == "fail fast" else _with_one_invalid(parts))
+
+
+def _lacking(shape: Shape, cell: Cell) -> tuple[str, ...]:
+    optional = {call.name for call in shape.calls if call.kind == "optional"}
+    return tuple(name for name, fault in cell.faults.items() if name in optional and fault.trouble != "none")
+
+
+def _standing(shape: Shape, cell: Cell) -> frozenset[str]:
+    """Name the writes that are there after a success."""
+    faults = {call.name: cell.faults.get(call.name, FINE) for call in shape.calls if call.is_write}
+    return frozenset(name for name, fault in faults.items() if fault.trouble in {*_MADE, "late"})
+
+
+def _part(call: Called, fault: Fault) -> Part:
+    """Say how a failed call is told."""
+    match fault.trouble:
+        case "status" if fault.is_declared:
+            return Part(fault.status, call.name, detail=fault.title)
+        case "status" if fault.status == 503:
+            return Part(503, call.name, fault.retry_after)
+        case "refused" | "dropped" | "halved" | "lost":
+            return Part(503, call.name)
+        case "hang" | "late":
+            return Part(504, call.name)
+        case _:
+            return Part(502, call.name)
+
+
+def _with_one_invalid(parts: Sequence[Part]) -> Sequence[Part]:
+    """Keep one of all that are invalid, in the place of the first: they are told as one."""
+    invalid = [part for part in parts if part.code == "invalid"]
+    if not invalid:
+        return parts
+    one = replace(invalid[0], detail="; ".join(part.detail or "" for part in invalid))
+    return [one if part is invalid[0] else part for part in parts if part not in invalid[1:]]
+
+
+def _status(parts: Sequence[Part]) -> int:
+    worst = max(part.status for part in parts)
+    return worst if len(parts) == 1 or worst >= 500 else 207
+
+
+def _is_repeated(call: Called, fault: Fault) -> bool:
+    """Say whether a write is made again and again: its service never says what has come of it."""
+    asks_to_wait = fault.trouble == "status" and fault.status == 503
+    return call.kind == "write" and not fault.is_once and (fault.trouble in _REPEATED or asks_to_wait)
+
+
+def _writes(
+    stage: Stage, made: Sequence[Called], faults: Mapping[str, Fault], *, has_failed: bool
+) -> Mapping[str, Outcome]:
+    return {
+        call.name: _outcome(faults[call.name], has_failed=has_failed) if call in made else "refused"
+        for call in stage.calls
+        if call.kind == "write"
+    }
+
+
+def _outcome(fault: Fault, *, has_failed: bool) -> Outcome:
+    """Say what becomes of a write that is made, by a commit that has failed or has not."""
+    if fault.is_declared or fault.trouble == "refused":
+        return "refused"
+    if not has_failed:
+        return "done"
+    return "stuck" if fault.undo == "always" else "undone"

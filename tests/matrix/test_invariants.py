@@ -1,0 +1,126 @@
+"""An invariant of the matrix that is broken is complained of."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Final
+
+import httpx
+import pytest
+
+from tests.matrix.cells import Cell
+from tests.matrix.discovery import shapes
+from tests.matrix.faults import Fault
+from tests.matrix.gateway import Gateway, Played
+from tests.matrix.invariants import Judged, complaints
+from tests.matrix.model import Expected, Part, expected
+from tests.matrix.samples import SAMPLES
+from tests.matrix.services import SECRET, Seen
+
+FINE: Final[Mapping[str, Fault]] = {}
+NO_USER: Final = {"users.fetch": Fault("no such user", "status", 404, is_declared=True)}
+LOST: Final = {"inventory.reserve": Fault("lost", "lost")}
+SHAPE: Final = shapes()["orders"]
+MISSING: Final = Part(404, "users.fetch", detail="nobody")
+
+
+@asynccontextmanager
+async def judged(faults: Mapping[str, Fault]) -> AsyncGenerator[Judged]:
+    """Play one cell of the orders, as it should be."""
+    (sample,) = (sample for sample in SAMPLES if sample.name == "orders")
+    cell = Cell(SHAPE.stages[-1], faults)
+    async with Gateway.opened(sample, SHAPE) as gateway:
+        document = await gateway.document()
+        healthy = await gateway.play(Cell(SHAPE.stages[0], FINE), {})
+        played = await gateway.play(cell, {})
+        yield Judged(sample, SHAPE, document, healthy, played, expected(SHAPE, cell, 201))
+
+
+def said(answer: httpx.Response, **headers: str) -> httpx.Response:
+    """Give *answer* with other headers, one of them its body."""
+    content = headers.pop("content", answer.text)
+    return httpx.Response(
+        answer.status_code,
+        headers={**answer.headers, "content-length": str(len(content)), **headers},
+        content=content,
+    )
+
+
+def wants(change: Callable[[Expected], Expected]) -> Callable[[Judged], Judged]:
+    return lambda case: replace(case, wanted=change(case.wanted))
+
+
+def plays(change: Callable[[Played], Played]) -> Callable[[Judged], Judged]:
+    return lambda case: replace(case, played=change(case.played))
+
+
+@pytest.mark.parametrize(
+    ("faults", "broken", "complaint"),
+    [
+        (FINE, wants(lambda it: replace(it, status=200)), "status: 201, not 200"),
+        (
+            FINE,
+            wants(lambda it: replace(it, parts=(MISSING,))),
+            "failures: [], not [(404, 'not-found', 'users.fetch')]",
+        ),
+        (NO_USER, wants(lambda it: replace(it, parts=(Part(502, "users.fetch"),))), "detail: no such user"),
+        (NO_USER, wants(lambda it: replace(it, parts=(MISSING,))), "detail: no such user, not nobody"),
+        (FINE, wants(lambda it: replace(it, lacking=("users.fetch",))), "how many are missing: 0, not 1"),
+        (
+            FINE,
+            wants(lambda it: replace(it, called=frozenset({"users.fetch"}))),
+            "calls: ['fraud.screen', 'inventory.check'",
+        ),
+        (
+            FINE,
+            wants(lambda it: replace(it, writes={"inventory.reserve": "undone"})),
+            "undos: [], not ['inventory.release']",
+        ),
+        (FINE, wants(lambda it: replace(it, writes=None)), "a record of the execution: True, not False"),
+        (
+            FINE,
+            wants(lambda it: replace(it, standing=frozenset[str]())),
+            "standing: ['inventory.reserve'], not []",
+        ),
+        (FINE, plays(lambda it: replace(it, seconds=1.0)), "it took 1.0 s"),
+        (FINE, plays(lambda it: replace(it, left=["a task"])), "a task"),
+        (
+            FINE,
+            plays(lambda it: replace(it, states={})),
+            "stock and balances: {}, not {('inventory', 'stock')",
+        ),
+        (
+            FINE,
+            plays(lambda it: replace(it, seen=[*it.seen, Seen("users.fetch", None)])),
+            "calls after the answer: users.fetch",
+        ),
+        (
+            FINE,
+            plays(lambda it: replace(it, made=[*it.made, Seen("inventory.reserve", "another")])),
+            "inventory.reserve was sent under 2 keys",
+        ),
+        (FINE, plays(lambda it: replace(it, final=said(it.final, content="{}"))), '"order_id" is a required'),
+        (FINE, plays(lambda it: replace(it, final=said(it.final, server="x"))), "the header server is not"),
+        (
+            FINE,
+            plays(lambda it: replace(it, final=said(it.final, location=SECRET))),
+            "the answer has what a service said for itself",
+        ),
+        (FINE, plays(lambda it: replace(it, again=it.final)), "Idempotent-Replayed: None, not true"),
+        (LOST, wants(lambda it: replace(it, outlasts=False)), "202 at first: True, not False"),
+        (
+            LOST,
+            wants(lambda it: replace(it, writes={"inventory.reserve": "stuck"})),
+            "state: undone, not stuck",
+        ),
+        (LOST, plays(lambda it: replace(it, first=said(it.first, location="/"))), "Location of the 202: /"),
+    ],
+)
+async def test_what_does_not_hold_is_said(
+    faults: Mapping[str, Fault], broken: Callable[[Judged], Judged], complaint: str
+) -> None:
+    async with judged(faults) as case:
+        found = [*complaints(broken(case))]
+
+        assert not [*complaints(case)]
+        assert any(complaint in said for said in found), found

@@ -1,0 +1,126 @@
+"""Every cell of the failure matrix."""
+
+import logging
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final, final
+
+import pytest
+
+from tests.matrix.cells import Cell, arrivals, pairs, singles
+from tests.matrix.described import Document
+from tests.matrix.discovery import shapes
+from tests.matrix.gateway import Gateway, Played
+from tests.matrix.invariants import Judged, complaints
+from tests.matrix.model import Expected, Part, expected
+from tests.matrix.samples import SAMPLES, Sample
+from tests.matrix.shape import Shape
+
+SHAPES: Final = shapes()
+
+
+@final
+@dataclass(frozen=True)
+class Table:
+    """The matrix of one pipeline, ready to be played."""
+
+    sample: Sample
+    shape: Shape
+    gateway: Gateway
+    document: Document
+    healthy: Played
+
+    async def failing(self, cells: Iterable[Cell]) -> Sequence[str]:
+        """Play *cells* in every order of arrival; say what does not hold."""
+        return [complaint for cell in cells for complaint in await self._complaints(cell)]
+
+    async def _complaints(self, cell: Cell) -> Sequence[str]:
+        success = self.document.success_of(self.sample.method, self.sample.route)
+        wanted = expected(self.shape, cell, success)
+        found: list[str] = []
+        told: dict[str, str] = {}
+        for order, latencies in arrivals(cell.stage).items():
+            played = await self.gateway.play(cell, latencies)
+            told[played.told] = order
+            found += [f"{cell} ({order}): {complaint}" for complaint in self.judged(played, wanted)]
+        if len(told) > 1:
+            found.append(f"{cell}: not the same answer {' and '.join(told.values())}: {[*told]}")
+        return found
+
+    def judged(self, played: Played, wanted: Expected) -> Iterator[str]:
+        return complaints(Judged(self.sample, self.shape, self.document, self.healthy, played, wanted))
+
+
+@pytest.fixture(autouse=True)
+def _quietly(caplog: pytest.LogCaptureFixture) -> None:
+    """Keep the log of thousands of failures out of the report."""
+    caplog.set_level(logging.CRITICAL)
+
+
+@asynccontextmanager
+async def opened(sample: Sample) -> AsyncGenerator[Table]:
+    shape = SHAPES[sample.name]
+    async with Gateway.opened(sample, shape) as gateway:
+        healthy = await gateway.play(Cell(shape.stages[0], {}), {})
+        yield Table(sample, shape, gateway, await gateway.document(), healthy)
+
+
+def calls(size: int) -> Iterator[object]:
+    """Give the calls of each stage of each pipeline, *size* at a time."""
+    for sample in SAMPLES:
+        for stage in SHAPES[sample.name].stages:
+            for some in combinations(stage.calls, size):
+                names = [call.name for call in some]
+                yield pytest.param(sample, names, id=" ".join((sample.name, *names)))
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+async def test_nothing_that_befalls_no_call_fails_a_pipeline(sample: Sample) -> None:
+    async with opened(sample) as table:
+        found = await table.failing(Cell(stage, {}) for stage in table.shape.stages)
+
+    assert not found, report(found)
+
+
+@pytest.mark.parametrize(("sample", "names"), [*calls(1)])
+async def test_whatever_befalls_a_call_is_answered_as_it_must_be(
+    sample: Sample, names: Sequence[str]
+) -> None:
+    async with opened(sample) as table:
+        (call,), stage = table.shape.picked(names)
+        found = await table.failing(singles(stage, call))
+
+    assert not found, report(found)
+
+
+@pytest.mark.parametrize(("sample", "names"), [*calls(2)])
+async def test_whatever_befalls_two_calls_of_a_stage_is_answered_as_it_must_be(
+    sample: Sample, names: Sequence[str]
+) -> None:
+    async with opened(sample) as table:
+        (one, other), stage = table.shape.picked(names)
+        found = await table.failing(pairs(stage, one, other))
+
+    assert not found, report(found)
+
+
+@pytest.mark.parametrize(
+    "sample", [one for one in SAMPLES if SHAPES[one.name].commit], ids=lambda sample: sample.name
+)
+async def test_nothing_is_written_if_there_is_too_little_time_for_a_commit(sample: Sample) -> None:
+    shape = SHAPES[sample.name]
+    assert shape.commit
+    called = {call.name for stage in shape.before(shape.commit) for call in stage.calls}
+    wanted = Expected(503, (Part(503, None),), called=frozenset(called))
+    async with opened(sample) as table:
+        played = await table.gateway.play(Cell(shape.commit, {}), {}, {"X-Request-Timeout-Ms": "499"})
+        found = [*table.judged(played, wanted)]
+
+    assert not found, report(found)
+
+
+def report(found: Sequence[str]) -> str:
+    """Say what does not hold, as far as anybody will read it."""
+    return "\n".join((f"{len(found)} complaints", *found[:20]))

@@ -1,0 +1,184 @@
+"""The pipelines that the gateway ships, described: as the contract has them."""
+
+from typing import Any, Final, TypeAlias
+
+import httpx
+import pytest
+import pytest_asyncio
+from typing_extensions import override
+
+from gateway.app import create_app
+from gateway.plans.schedule import schedule
+from gateway.settings import Settings
+
+Stages: TypeAlias = list[tuple[str, str, list[str]]]
+
+
+class Nobody(httpx.AsyncBaseTransport):
+    """Fails the test that asks a service."""
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise AssertionError(request.url)
+
+
+STAGES: Final[dict[str, Stages]] = {
+    "checkout": [
+        ("core data", "settle", ["users.fetch", "inventory.check", "payments.validate"]),
+        ("assessment", "settle", ["fraud.assess", "shipping.quote"]),
+        ("pricing", "settle", ["pricing.tax", "pricing.discount"]),
+    ],
+    "orders": [
+        ("core data", "fail fast", ["users.fetch", "inventory.check"]),
+        ("verification", "settle", ["payments.validate", "fraud.screen"]),
+        ("fulfilment", "commit, parallel", ["shipping.quote", "inventory.reserve (undo: inventory.release)"]),
+    ],
+    "feed": [
+        ("profile", "settle", ["users.fetch", "social.friends", "users.settings"]),
+        ("content", "settle", ["social.posts", "social.notifications optional"]),
+        ("engagement", "settle", ["social.engagement optional", "social.recommendations optional"]),
+    ],
+    "transfers": [
+        ("account data", "fail fast", ["accounts.fetch", "accounts.history", "fraud.risk_profile"]),
+        ("checks", "settle", ["fraud.check_transfer", "fraud.check_compliance"]),
+        (
+            "settlement",
+            "commit, in order",
+            [
+                "payments.execute_transfer (undo: payments.reverse_transfer)",
+                "accounts.post (undo: accounts.reverse_posting)",
+            ],
+        ),
+    ],
+    "purchases": [
+        ("identity", "fail fast", ["auth.verify", "users.fetch"]),
+        ("order", "commit, parallel", ["orders.create (undo: orders.cancel)", "inventory.check"]),
+        ("announce", "settle", ["notifications.send best effort", "analytics.track best effort"]),
+    ],
+}
+REFUSALS: Final = {
+    "users.fetch": [404],
+    "inventory.check": [404, 409],
+    "payments.validate": [404, 422],
+    "fraud.assess": [403],
+    "shipping.quote": [422],
+    "pricing.tax": [],
+    "pricing.discount": [404, 409],
+    "fraud.screen": [403],
+    "inventory.reserve": [404, 409],
+    "social.friends": [],
+    "users.settings": [],
+    "social.posts": [],
+    "social.notifications": [],
+    "social.engagement": [],
+    "social.recommendations": [],
+    "accounts.fetch": [404],
+    "accounts.history": [],
+    "fraud.risk_profile": [],
+    "fraud.check_transfer": [403],
+    "fraud.check_compliance": [403],
+    "payments.execute_transfer": [],
+    "accounts.post": [404, 409],
+    "auth.verify": [401],
+    "orders.create": [],
+    "notifications.send": [],
+    "analytics.track": [],
+}
+LATENCIES: Final = {
+    "users.fetch": 0.05,
+    "inventory.check": 0.05,
+    "payments.validate": 0.05,
+    "fraud.assess": 0.03,
+    "shipping.quote": 0.04,
+    "pricing.tax": 0.02,
+    "pricing.discount": 0.02,
+    "fraud.screen": 0.03,
+    "inventory.reserve": 0.025,
+    "social.friends": 0.05,
+    "users.settings": 0.03,
+    "social.posts": 0.04,
+    "social.notifications": 0.03,
+    "social.engagement": 0.03,
+    "social.recommendations": 0.04,
+    "accounts.fetch": 0.05,
+    "accounts.history": 0.04,
+    "fraud.risk_profile": 0.05,
+    "fraud.check_transfer": 0.03,
+    "fraud.check_compliance": 0.04,
+    "payments.execute_transfer": 0.04,
+    "accounts.post": 0.04,
+    "auth.verify": 0.03,
+    "orders.create": 0.04,
+    "notifications.send": 0.02,
+    "analytics.track": 0.02,
+}
+CRITICAL: Final = {"checkout": 0.11, "orders": 0.14, "feed": 0.13, "transfers": 0.17, "purchases": 0.12}
+
+every_pipeline = pytest.mark.parametrize("name", STAGES)
+
+
+@pytest_asyncio.fixture
+async def listed() -> dict[str, Any]:
+    """Give what `GET /pipelines` says, by name."""
+    app = create_app(Settings(), Nobody())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        answer = await client.get("/pipelines")
+    return {one["name"]: one for one in answer.json()["pipelines"]}
+
+
+def in_words(call: dict[str, Any]) -> str:
+    """Say of a call what the contract's tables say of it."""
+    assert (call["kind"] == "write") is ("undo" in call or call["need"] == "best effort")
+    need = "" if call["need"] == "required" else f" {call['need']}"
+    return f"{call['name']}{need}" + (f" (undo: {call['undo']})" if "undo" in call else "")
+
+
+async def test_they_are_the_five_of_the_contract(listed: dict[str, Any]) -> None:
+    assert [(one["method"], one["path"], one["name"]) for one in listed.values()] == [
+        ("POST", "/checkout", "checkout"),
+        ("POST", "/orders", "orders"),
+        ("GET", "/feed/{user_id}", "feed"),
+        ("POST", "/transfers", "transfers"),
+        ("POST", "/purchases", "purchases"),
+    ]
+
+
+@every_pipeline
+async def test_each_has_the_stages_policies_and_calls_of_the_contract(
+    listed: dict[str, Any], name: str
+) -> None:
+    assert [
+        (stage["name"], stage["policy"], [in_words(call) for call in stage["calls"]])
+        for stage in listed[name]["stages"]
+    ] == STAGES[name]
+
+
+@every_pipeline
+async def test_only_what_follows_a_commit_is_said_to(listed: dict[str, Any], name: str) -> None:
+    after = [stage["name"] for stage in listed[name]["stages"] if stage["after_commit"]]
+
+    assert after == (["announce"] if name == "purchases" else [])
+
+
+@every_pipeline
+async def test_each_call_is_refused_as_its_service_declares(listed: dict[str, Any], name: str) -> None:
+    for stage in listed[name]["stages"]:
+        for call in stage["calls"]:
+            assert [refusal["status"] for refusal in call["refusals"]] == REFUSALS[call["name"]]
+
+
+@every_pipeline
+async def test_its_statuses_are_those_of_the_documentation(listed: dict[str, Any], name: str) -> None:
+    one = listed[name]
+    operation = create_app(Settings(), Nobody()).openapi()["paths"][one["path"]][one["method"].lower()]
+
+    assert one["statuses"] == sorted(map(int, operation["responses"]))
+    assert (202 in one["statuses"]) is (name in {"orders", "transfers", "purchases"})
+
+
+@every_pipeline
+def test_with_the_latencies_of_the_contract_the_critical_path_is_that_of_the_contract(name: str) -> None:
+    shown = create_app(Settings(), Nobody()).state.pipelines.described
+    (plan,) = (one.plan for one in shown if one.plan.name == name)
+
+    assert schedule(plan, LATENCIES, 0.5).seconds == pytest.approx(CRITICAL[name])
