@@ -10,11 +10,13 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import uvloop
 
 from mock_services.catalogue import BASE_PORT, SERVICES, create_service, port_of
+from mock_services.memory import CannotRememberError, Memory
 from mock_services.server import CannotListenError, Listener, serve
 
 __all__ = ["main"]
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="mock_services: %(message)s")
     try:
         listeners = _listen(options, _latency_scale(os.environ.get("MOCK_LATENCY_SCALE") or "1"))
-    except CannotListenError as error:
+    except (CannotListenError, CannotRememberError) as error:
         return _complain(1, error)
     except ValueError as error:
         return _complain(2, error)
@@ -45,6 +47,7 @@ class _Options(argparse.Namespace):
     port: int | None
     base_port: int
     exit_with_stdin: bool
+    state: Path | None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,6 +75,13 @@ def _parser() -> argparse.ArgumentParser:
         "--exit-with-stdin",
         action="store_true",
         help="end when standard input ends, so as not to outlive a parent, and not on Ctrl-C",
+    )
+    add(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="where what the one service has written outlives it, however it ends; faults and the log of "
+        "calls do not",
     )
     return parser
 
@@ -102,10 +112,14 @@ def _listen(options: _Options, latency_scale: float) -> Sequence[Listener]:
     if options.port is not None and options.service == _ALL:
         message = '--port is for one service; "all" takes --base-port'
         raise ValueError(message)
+    if options.state is not None and options.service == _ALL:
+        message = "--state is for one service"
+        raise ValueError(message)
+    memory = None if options.state is None else Memory(options.state)
     return [
         Listener.bind(
             name,
-            create_service(name, latency_scale=latency_scale),
+            create_service(name, latency_scale=latency_scale, memory=memory),
             options.host,
             port_of(name, options.base_port) if options.port is None else options.port,
         )

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from mock_services.answers import Body, Problem
 from mock_services.endpoints import Domain, Endpoint
-from mock_services.ids import new_id
+from mock_services.ids import id_of
 from mock_services.keyed import KeyedWrites, keyed
 from mock_services.money import money
 from mock_services.requests import Request
@@ -138,7 +138,8 @@ class Accounts(Domain):
     def _book(self, key: str, order: TransferOrder) -> Receipt | Problem:
         if objection := self._objection(order):
             return objection
-        posting_id = self._move(order.amount, order.from_account, order.to_account)
+        posting_id = id_of("pst", key)
+        self._move(posting_id, order.amount, order.from_account, order.to_account)
         self._postings[key] = Posting(posting_id=posting_id, status="posted", **order.terms)
         return Receipt(
             posting_id=posting_id,
@@ -149,7 +150,8 @@ class Accounts(Domain):
     def _book_back(self, key: str) -> None:
         # Also where the money has been spent, which overdraws the account: an undo must not fail.
         posting = self._postings[key]
-        self._move(Decimal(posting["amount"]), posting["to_account"], posting["from_account"])
+        opposite = id_of("pst", f"{key} undone")
+        self._move(opposite, Decimal(posting["amount"]), posting["to_account"], posting["from_account"])
         posting["status"] = "reversed"
 
     def _objection(self, order: TransferOrder) -> Problem | None:
@@ -164,14 +166,12 @@ class Accounts(Domain):
             return Problem(HTTPStatus.CONFLICT, "Insufficient funds")
         return None
 
-    def _move(self, amount: Decimal, source: str, destination: str) -> str:
-        posting_id = new_id("pst")
+    def _move(self, posting_id: str, amount: Decimal, source: str, destination: str) -> None:
         self._balances[source] -= amount
         self._balances[destination] += amount
         debit = Transaction(transfer_id=posting_id, amount=money(amount), direction="debit")
         self._transactions[source].append(debit)
         self._transactions[destination].append({**debit, "direction": "credit"})
-        return posting_id
 
     def _balance(self, account_id: str) -> Balance:
         return Balance(account_id=account_id, balance=money(self._balances[account_id]))

@@ -10,7 +10,7 @@ from typing_extensions import override
 from mock_services.answers import Body, Problem
 from mock_services.endpoints import Domain, Endpoint
 from mock_services.fields import Id, Strict
-from mock_services.ids import new_id
+from mock_services.ids import id_of
 from mock_services.keyed import KeyedWrites, keyed
 from mock_services.requests import Request
 
@@ -56,6 +56,6 @@ class Analytics(Domain):
         return self._writes.write(request, EventRequest, self._accept)
 
     def _accept(self, key: str, wanted: EventRequest) -> Acceptance:
-        acceptance = Acceptance(event_id=new_id("evt"))
+        acceptance = Acceptance(event_id=id_of("evt", key))
         self._events[key] = Event(**acceptance, event=wanted.event, order_id=wanted.order_id)
         return acceptance

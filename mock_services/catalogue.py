@@ -10,6 +10,7 @@ from mock_services.auth import Auth
 from mock_services.endpoints import Domain
 from mock_services.fraud import Fraud
 from mock_services.inventory import Inventory
+from mock_services.memory import Memory
 from mock_services.notification import Notifications
 from mock_services.order import Orders
 from mock_services.payment import Payments
@@ -43,12 +44,12 @@ SERVICES: Final[Mapping[str, Callable[[], Domain]]] = MappingProxyType(
 """What makes the domain of each service, in the order of the ports."""
 
 
-def create_service(name: str, *, latency_scale: float = 1.0) -> Service:
-    """Make a service as an ASGI application, with the seeds of the contract.
+def create_service(name: str, *, latency_scale: float = 1.0, memory: Memory | None = None) -> Service:
+    """Make a service as an ASGI application, with the seeds of the contract and what `memory` has.
 
     Raises KeyError for a name that is not in SERVICES.
     """
-    return Service(SERVICES[name], latency_scale)
+    return Service(SERVICES[name], latency_scale, memory)
 
 
 def port_of(name: str, base_port: int = BASE_PORT) -> int:

@@ -1,13 +1,13 @@
 """The ids of what the services write."""
 
-import secrets
+import hashlib
 from typing import Final
 
-__all__ = ["new_id"]
+__all__ = ["id_of"]
 
-_BYTES: Final = 12
+_DIGITS: Final = 24
 
 
-def new_id(prefix: str) -> str:
-    """Make an id such as "res-0f8c...": never given twice, and not to be guessed from another one."""
-    return f"{prefix}-{secrets.token_hex(_BYTES)}"
+def id_of(prefix: str, key: str) -> str:
+    """Make the id, such as "res-0f8c...", of what is written under *key*: always the same."""
+    return f"{prefix}-{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS]}"

@@ -10,7 +10,7 @@ from typing_extensions import override
 from mock_services.answers import Body, Problem
 from mock_services.endpoints import Domain, Endpoint
 from mock_services.fields import Count, Digits, Id, Strict
-from mock_services.ids import new_id
+from mock_services.ids import id_of
 from mock_services.keyed import KeyedWrites, keyed
 from mock_services.money import money
 from mock_services.requests import Request
@@ -103,7 +103,7 @@ class Inventory(Domain):
             return Problem(HTTPStatus.CONFLICT, "Cannot reserve unavailable inventory")
         self._stock[product_id] -= quantity
         self._reservations[key] = Reservation(
-            reservation_id=new_id("res"), product_id=product_id, quantity=quantity, is_reserved=True
+            reservation_id=id_of("res", key), product_id=product_id, quantity=quantity, is_reserved=True
         )
         return self._reservations[key]
 

@@ -9,7 +9,7 @@ from typing_extensions import override
 from mock_services.answers import Body, Problem
 from mock_services.endpoints import Domain, Endpoint
 from mock_services.fields import Id, Strict
-from mock_services.ids import new_id
+from mock_services.ids import id_of
 from mock_services.keyed import KeyedWrites, keyed
 from mock_services.requests import Request
 
@@ -55,7 +55,7 @@ class Notifications(Domain):
         return self._writes.write(request, NotificationRequest, self._accept)
 
     def _accept(self, key: str, wanted: NotificationRequest) -> Acceptance:
-        acceptance = Acceptance(notification_id=new_id("ntf"))
+        acceptance = Acceptance(notification_id=id_of("ntf", key))
         self._notifications[key] = Notification(
             **acceptance, user_id=wanted.user_id, order_id=wanted.order_id
         )

@@ -9,7 +9,7 @@ from typing_extensions import override
 from mock_services.answers import Body, Problem
 from mock_services.endpoints import Domain, Endpoint
 from mock_services.fields import Count, Id, Strict
-from mock_services.ids import new_id
+from mock_services.ids import id_of
 from mock_services.keyed import KeyedWrites, keyed
 from mock_services.requests import Request
 
@@ -72,7 +72,7 @@ class Orders(Domain):
         return self._writes.undo(request, self._cancel)
 
     def _create(self, key: str, wanted: OrderRequest) -> Confirmation:
-        confirmation = Confirmation(order_id=new_id("ord"), status="created")
+        confirmation = Confirmation(order_id=id_of("ord", key), status="created")
         self._keys[confirmation["order_id"]] = key
         self._orders[key] = Order(
             **confirmation, user_id=wanted.user_id, product_id=wanted.product_id, quantity=wanted.quantity

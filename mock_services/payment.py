@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from mock_services.answers import Body, Problem
 from mock_services.endpoints import Domain, Endpoint
-from mock_services.ids import new_id
+from mock_services.ids import id_of
 from mock_services.keyed import KeyedWrites, keyed
 from mock_services.requests import Request
 from mock_services.transfers import TransferOrder, TransferTerms
@@ -71,7 +71,7 @@ class Payments(Domain):
         return self._writes.undo(request, self._reverse)
 
     def _execute(self, key: str, wanted: TransferOrder) -> Execution:
-        execution = Execution(transfer_id=new_id("trf"), status="executed")
+        execution = Execution(transfer_id=id_of("trf", key), status="executed")
         self._transfers[key] = Transfer(**execution, **wanted.terms)
         return execution
 

@@ -17,6 +17,7 @@ from mock_services.connection import Connection
 from mock_services.control import Control
 from mock_services.endpoints import Domain, Endpoint, Routes
 from mock_services.faults import Fault
+from mock_services.memory import Memory
 from mock_services.requests import Request
 from mock_services.world import World, Worlds
 
@@ -29,12 +30,14 @@ class Service:
     """One service as an ASGI application.
 
     `seeded` makes its domain, once now and once at each reset. Each endpoint's latency is multiplied by
-    `latency_scale`.
+    `latency_scale`. What has been written is kept in `memory`, if there is one, and found there at the start.
     """
 
-    def __init__(self, seeded: Callable[[], Domain], latency_scale: float = 1.0) -> None:
+    def __init__(
+        self, seeded: Callable[[], Domain], latency_scale: float = 1.0, memory: Memory | None = None
+    ) -> None:
         self._seconds_per_ms = latency_scale * _MILLISECOND
-        self._worlds = Worlds(seeded)
+        self._worlds = Worlds(seeded, memory)
         self._control = Routes(Control(self._worlds).endpoints())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,7 +104,7 @@ class _Exchange:
 
     def _answer(self) -> Answer:
         if self.fault is None or self.fault.reaches_handler:
-            return self.endpoint.answer(self.request)
+            return self.world.handle(self.endpoint, self.request)
         return self.fault.answer()
 
     async def _deliver(self, answer: Answer) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mock_services.answers import Problem
 from mock_services.fields import Strict
-from mock_services.ids import new_id
+from mock_services.ids import id_of
 from mock_services.keyed import KeyedWrites
 from mock_services.requests import Request
 from tests.mock_services.callers import client_of, state_of, write
@@ -208,8 +208,8 @@ async def test_a_reset_forgets_keys_and_undos(inventory: httpx.AsyncClient) -> N
     assert (await reserve(inventory, "key-2")).status_code == 201
 
 
-def test_ids_are_never_given_twice() -> None:
-    ids = {new_id("res") for _ in range(1000)}
+def test_no_two_keys_have_the_same_id() -> None:
+    ids = {id_of("res", f"key-{number}") for number in range(1000)}
 
     assert len(ids) == 1000
     assert all(one.startswith("res-") for one in ids)

@@ -4,6 +4,7 @@ import signal
 import socket
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -44,8 +45,8 @@ class Running:
 
 
 @contextmanager
-def running(name: str) -> Generator[Running, None, None]:
-    with Program("mock_services", name, "--port", "0") as program:
+def running(name: str, *options: str) -> Generator[Running, None, None]:
+    with Program("mock_services", name, "--port", "0", *options) as program:
         service = Running(program, name)
         with service.client:
             yield service
@@ -271,6 +272,7 @@ def test_a_latency_scale_that_is_not_a_number_from_zero_is_refused(scale: str) -
         (["user", "--port", "http"], "not a port: 'http'"),
         (["all", "--base-port", "65525"], "not a port: '65525'"),
         (["all", "--port", "8000"], '--port is for one service; "all" takes --base-port'),
+        (["all", "--state", "all.jsonl"], "--state is for one service"),
         ([], "the following arguments are required: NAME"),
     ],
 )
@@ -289,6 +291,25 @@ def test_the_program_ends_with_its_standard_input_if_asked_to() -> None:
         program.say("something")
         assert answers(f"{url}/health")
         assert_clean(program.wait())
+
+
+def test_what_a_service_has_written_outlives_a_kill(tmp_path: Path) -> None:
+    with running("inventory", "--state", str(tmp_path / "inventory.jsonl")) as inventory:
+        before = reserve_two(inventory)
+        inventory.program.end(signal.SIGKILL)
+
+    with running("inventory", "--state", str(tmp_path / "inventory.jsonl")) as inventory:
+        assert stock_of(inventory) == 98
+        assert reserve_two(inventory).content == before.content
+        assert_clean(inventory.program.end())
+
+
+def test_a_file_that_cannot_keep_state_is_named_before_anything_is_served(tmp_path: Path) -> None:
+    with Program("mock_services", "order", "--state", str(tmp_path)) as program:
+        ended = program.wait()
+
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == f"mock_services: cannot keep state in {tmp_path}: {os.strerror(errno.EISDIR)}\n"
 
 
 def test_help_lists_services_ports_and_environment() -> None:

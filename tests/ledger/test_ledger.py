@@ -1,0 +1,158 @@
+"""Whatever goes wrong, and whatever callers do, in the end the books are right and everybody was told so.
+
+`scripts/test tests/ledger` plays the same games each time. To play many others, chosen at random:
+`scripts/test tests/ledger --hypothesis-profile=long`; one that is lost is printed, to be played again.
+With `--hypothesis-show-statistics` it is said which answers and which rare events there were in how many.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from itertools import permutations, product
+from typing import Final, TypeAlias, TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mock_services.catalogue import SERVICES
+from tests.ledger.callers import Wanted
+from tests.ledger.game import Again, Ask, BreakDown, Cut, Heal, Move, Retry, Wait, play
+from tests.ledger.world import HangsUp
+
+T = TypeVar("T")
+Target: TypeAlias = tuple[str, str, str | None]
+"""A service, a path prefix and a method."""
+Fault: TypeAlias = Mapping[str, object]
+
+IS_LONG: Final = settings.get_current_profile_name() == "long"
+GAMES: Final = settings() if IS_LONG else settings(max_examples=150, deadline=None, derandomize=True)
+
+KEYS: Final = st.sampled_from([None, None, "key-1", "key-2", '"key-2"', "key-3"])
+QUANTITIES: Final = st.sampled_from([1, 2, 45, 60])
+PRODUCTS: Final = st.sampled_from(["prod-456"] * 8 + ["prod-expensive", "prod-out-of-stock"])
+USERS: Final = st.sampled_from(["user-123", "user-456"])
+ACCOUNTS: Final = ("acc-001", "acc-002", "acc-empty")
+PAIRS: Final = st.sampled_from(
+    [
+        *[*permutations(ACCOUNTS, 2), ("acc-001", "acc-empty"), ("acc-001", "acc-002")] * 2,
+        *product(ACCOUNTS[:2], ("acc-frozen", "acc-none")),
+        ("acc-001", "acc-sanctioned"),
+    ]
+)
+AMOUNTS: Final = st.sampled_from(["0.01", "20", "100.00", "249.9", "1000.00"])
+
+
+def weighted(*choices: tuple[int, st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
+    """Choose each as often as its weight says; `one_of` takes the same twice for once."""
+    return st.sampled_from([one for weight, one in choices for _ in range(weight)]).flatmap(lambda one: one)
+
+
+def transfer(accounts: tuple[str, str], amount: str, key: str | None) -> Wanted:
+    source, destination = accounts
+    body = {"from_account": source, "to_account": destination, "amount": amount, "currency": "USD"}
+    return Wanted("/transfers", body, key)
+
+
+def order(product: str, quantity: int, key: str | None) -> Wanted:
+    who = {"user_id": "user-123", "payment_id": "pm-789", "address": "123 Main St"}
+    return Wanted("/orders", {**who, "product_id": product, "quantity": quantity}, key)
+
+
+def purchase(user: str, product: str, quantity: int, key: str | None) -> Wanted:
+    body = {"user_id": user, "product_id": product, "quantity": quantity}
+    return Wanted("/purchases", body, key, f"token-{user}")
+
+
+TRANSFERS: Final = st.builds(transfer, PAIRS, AMOUNTS, KEYS)
+ORDERS: Final = st.builds(order, PRODUCTS, QUANTITIES, KEYS)
+PURCHASES: Final = st.builds(purchase, USERS, PRODUCTS, QUANTITIES, KEYS)
+WANTED: Final = weighted((3, TRANSFERS), (1, ORDERS), (1, PURCHASES))
+
+PATIENCE: Final = st.sampled_from([None, None, None, None, 1, 550, 600, 700, 1500])
+# Commits begin after 50, 90 and 100 ms where nothing is slow.
+MOMENTS: Final = st.sampled_from([0, 20, 50, 50, 75, 90, 90, 100, 100, 125, 130, 170, 1000])
+HANGS_UP: Final[st.SearchStrategy[HangsUp]] = weighted(
+    (3, st.none()), (1, st.tuples(MOMENTS, st.integers(0, 24)))
+)
+
+READS: Final[Sequence[Target]] = [
+    ("user", "/users", None),
+    ("inventory", "/inventory", None),
+    ("payment", "/payments", None),
+    ("account", "/accounts", None),
+    ("fraud", "/", None),
+    ("shipping", "/quotes", None),
+    ("auth", "/sessions", None),
+]
+WRITES: Final[Sequence[Target]] = [
+    ("account", "/postings", "POST"),
+    ("payment", "/transfers", "POST"),
+    ("inventory", "/reservations", "POST"),
+    ("order", "/orders", "POST"),
+]
+UNDOS: Final[Sequence[Target]] = [(service, path, "DELETE") for service, path, _ in WRITES]
+EXTRAS: Final[Sequence[Target]] = [("notification", "/", None), ("analytics", "/", None)]
+TARGETS: Final = st.sampled_from([*READS, *WRITES, *WRITES, *UNDOS, *UNDOS, *EXTRAS])
+KINDS: Final = st.sampled_from(
+    ["status", "status", "latency", "hang", "drop", "garbage", "truncate", "drop_after_write"]
+)
+REFUSALS: Final = st.sampled_from([400, 404, 409, 409, 422, 429, 500, 503])
+STATUSES: Final = REFUSALS | st.sampled_from([200, 201, 202])
+LATENCIES: Final = st.sampled_from([None, 10, 990, 1010, 5000, 11_000, 35_000])
+TIMES: Final = st.sampled_from([None, 1, 1, 1, 2, 2, 3, 6, 15])
+FAULTS: Final[st.SearchStrategy[Fault]] = st.fixed_dictionaries(
+    {"kind": KINDS, "status": STATUSES, "latency_ms": LATENCIES, "times": TIMES},
+    optional={"retry_after": st.sampled_from([0, 2])},
+)
+
+
+@st.composite
+def trouble(draw: st.DrawFn) -> BreakDown:
+    """Have one endpoint of a service fail.
+
+    But an undo that was not made is never answered with a success in proper JSON: nobody can see through
+    that. What says that it is undone must have undone it.
+    """
+    service, path, method = draw(TARGETS)
+    faults = draw(st.lists(FAULTS, min_size=1, max_size=2))
+    if method == "DELETE":
+        faults = [{**fault, "status": draw(REFUSALS)} for fault in faults]
+    return BreakDown(service, [{"path_prefix": path, "method": method, **fault} for fault in faults])
+
+
+@st.composite
+def treason(draw: st.DrawFn) -> BreakDown:
+    """Have a service write without saying so, then say something else, and then be slow to undo."""
+    service, path, _ = draw(st.sampled_from([WRITES[0], *WRITES]))
+    write, undo = {"path_prefix": path, "method": "POST"}, {"path_prefix": path, "method": "DELETE"}
+    kind = draw(st.sampled_from(["drop_after_write", "truncate", "latency"]))
+    late = {"kind": kind, "latency_ms": draw(st.sampled_from([1010, 11_000, 35_000])), "times": 1}
+    then = {"kind": draw(st.sampled_from(["status", "garbage", "hang"])), "status": draw(REFUSALS)}
+    slow = {**draw(FAULTS), "status": draw(REFUSALS), "times": draw(st.sampled_from([1, 3, 15, None, None]))}
+    return BreakDown(service, [{**write, **late}, {**write, **then}, {**undo, **slow}])
+
+
+ASKING: Final = st.builds(Ask, WANTED, PATIENCE, HANGS_UP)
+WAITS: Final = st.sampled_from([5, 50, 90, 100, 130, 200, 500, 1000, 5000, 12_000, 45_000, 45_000])
+MOVES: Final = weighted(
+    (10, ASKING),
+    (4, st.builds(Again, st.integers(1, 4), PATIENCE, HANGS_UP)),
+    (9, st.builds(Wait, WAITS)),
+    (2, trouble()),
+    (4, treason()),
+    (2, st.just(Heal())),
+    (1, st.builds(Cut, st.sampled_from([*SERVICES]))),
+    (2, st.builds(Retry, st.integers(0, 2))),
+)
+
+
+@pytest.fixture
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, "gateway")
+
+
+@pytest.mark.usefixtures("_quiet")
+@settings(GAMES)
+@given(st.lists(MOVES, min_size=20, max_size=60))
+async def test_all_is_done_or_nothing_and_everybody_is_told_so(moves: Sequence[Move]) -> None:
+    await play(moves)
