@@ -111,7 +111,8 @@ CATALOGUE: Final[Mapping[str, Kind]] = MappingProxyType(
         "unexpected": Kind(
             HTTPStatus.INTERNAL_SERVER_ERROR,
             "There is a bug in the gateway. What happened stands in its log under the fault id that the"
-            " detail gives; pass that id, or the request_id, to whoever runs the gateway.",
+            " detail gives; pass that id, or the request_id, to whoever runs the gateway. If there is an"
+            " execution_id, something had been written: /executions/{execution_id} tells whether it stands.",
         ),
         "stuck": Kind(
             HTTPStatus.INTERNAL_SERVER_ERROR,

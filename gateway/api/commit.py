@@ -43,7 +43,12 @@ class CommitRequest(PipelineRequest):
         executions = cast("Serving", self.app.state.serving).executions
         key = key_of(self.asked.sent)
         known_as = execution_id(f"{self.method} {path(self.scope)}", self.asked.sent, key)
-        around = replace(self.surroundings, execution_id=known_as, commits=executions.terms)
+        around = replace(
+            self.surroundings,
+            execution_id=known_as,
+            key_prefix=None if key is None else executions.key_prefix(known_as),
+            commits=executions.terms,
+        )
 
         async def work() -> Kept:
             try:

@@ -29,7 +29,12 @@ ExecutionId: TypeAlias = Annotated[
 
 
 class WriteRecord(TypedDict):
-    """One write, and how far it has come."""
+    """One write, and how far it has come.
+
+    `pending`: it may be sent at any moment, or has been. `done`: the service has done it. `refused`: the
+    service has declined it, or it was never sent. `unknown`: it was sent, and nobody knows what came of it.
+    `undone`: it has been taken back. `stuck`: it could not be.
+    """
 
     name: str
     outcome: Literal["pending", "done", "refused", "unknown", "undone", "stuck"]

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic_core import to_json
 
-from gateway.api.incoming import Fields
+from gateway.api.incoming import Fields, bearer
 from gateway.api.refusal import Refusal
 
 __all__ = ("execution_id", "fingerprint", "key_of")
@@ -35,11 +35,14 @@ def key_of(sent: Fields) -> bytes | None:
 def execution_id(endpoint: str, sent: Fields, key: bytes | None) -> str:
     """Name the execution that a request is for: the same for the same *endpoint*, caller and *key*.
 
-    Who calls is who has the same `Authorization`. Without a key no two requests are the same.
+    Who calls is who has the same `Authorization`, however the scheme of a bearer token is spelled. Without a
+    key no two requests are the same.
     """
     if key is None:
         return f"exe-{token_hex(_HEX_DIGITS // 2)}"
-    caller = hashlib.sha256(sent.get(b"authorization", b"")).digest()
+    token = bearer(sent)
+    shown = sent.get(b"authorization", b"") if token is None else b"Bearer " + token.encode("ascii")
+    caller = hashlib.sha256(shown).digest()
     name = hashlib.sha256(b"\0".join((endpoint.encode(), caller, key)))
     return f"exe-{name.hexdigest()[:_HEX_DIGITS]}"
 

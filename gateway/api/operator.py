@@ -14,13 +14,15 @@ __all__ = ("OPERATOR", "refuse_others")
 
 OPERATOR: Final[dict[str, Any]] = {"security": [{"bearer": []}, {}]}
 """What an operation says of itself that is for operators: a token, or nothing from the gateway's machine."""
+_FORWARDED: Final = frozenset({"forwarded", "x-forwarded-for"})
 
 
 def refuse_others(token: str | None) -> Callable[[Request], Awaitable[None]]:
     """Make what raises `Refusal` unless a request comes from an operator.
 
-    That is who has the *token*, or is on this machine if there is none. A proxy on this machine makes every
-    request one from here unless it adds `X-Forwarded-For`: set a token.
+    That is who has the *token*, or is on this machine if there is none, and not somebody for whom a proxy
+    speaks. A proxy on this machine that adds neither `Forwarded` nor `X-Forwarded-For` makes every request
+    one from here: set a token.
     """
 
     async def refuse(request: Request) -> None:
@@ -36,8 +38,8 @@ def refuse_others(token: str | None) -> Callable[[Request], Awaitable[None]]:
 
 
 def _is_near(request: Request) -> bool:
-    if request.client is None:
-        return False
+    if request.client is None or not _FORWARDED.isdisjoint(request.headers.keys()):
+        return False  # whoever forwards a request speaks for somebody else, and says who it is as it likes
     try:
         address = ip_address(request.client.host)
     except ValueError:  # the path of a socket

@@ -58,9 +58,9 @@ class Success:
 class Asked:
     """What was sent: headers, what the endpoint takes, by name, and the token where the route wants one."""
 
-    sent: Fields
+    sent: Fields = field(repr=False)
     values: Mapping[str, object]
-    token: str | None
+    token: str | None = field(repr=False)
 
 
 class PipelineRequest(Request):

@@ -41,7 +41,8 @@ class PipelineRoute(APIRoute):
     gives what `request.commit` did. With `openapi_extra=BEARER` it wants a bearer token, `request.token`.
 
     The body is validated once, from its bytes, and the answer is written by pydantic's serializer for
-    `response_model`. The order of checks: 415, 413, 400, 401, 422. Every answer has `Server-Timing` and
+    `response_model`. The order of checks: 415, 413, 400 for a header, 401, 400 for
+    what is not JSON, 422. Every answer has `Server-Timing` and
     `Gateway-Completed`. If the client hangs up, a pipeline that has not begun to write is cancelled.
     """
 
@@ -102,11 +103,10 @@ class _Handler:
         body = await _in_time(read(sent, request.receive), arrival + serving.deadline)
         deadline = arrival + min(serving.deadline, patience(sent))
         self._request.check(sent)
-        arguments = self._arguments.read(request.path_params, body)
         token = bearer(sent) if self._wants_token else None
         if self._wants_token and token is None:
             return problems.answer(_TOKEN_WANTED, request.scope)
-        match arguments:
+        match self._arguments.read(request.path_params, body):
             case Ok(values):
                 carried = baggage(sent, request_id(request.scope))
                 around = Surroundings(deadline, serving.optional_budget, trace, carried)

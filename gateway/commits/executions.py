@@ -34,6 +34,9 @@ _log: Final = logging.getLogger(__name__)
 
 UNKNOWN: Final = NotFound("There is no execution of this id, or it is forgotten")
 NOT_STUCK: Final = Conflict("The execution is not stuck")
+_PATIENCE: Final = 30.0
+"""Seconds that one undo has that is tried again."""
+
 _AT_IT: Final = Conflict("What is stuck is being undone")
 
 
@@ -82,6 +85,8 @@ class _Run(Generic[A]):
     """None until its commit begins."""
     is_given_up: bool = False
     """Its request is gone, so its commit must not begin any more."""
+    execution: Execution | None = None
+    """What is known of it once it has ended: as long as its answer is, whatever the records forget."""
 
 
 @final
@@ -106,13 +111,15 @@ class Executions(Generic[A]):
         self._runs: dict[str, _Run[A]] = {}
         self._answered: dict[str, float] = {}
         self._being_undone: set[str] = set()
-        self.terms: Final = replace(terms, journal=_Watched(records, self._runs))
+        self.terms: Final = replace(terms, journal=_Watched(records, self._runs, undos))
         """How a run commits that is made here."""
 
     async def run(self, ticket: Ticket, work: Work[A]) -> Answered[A] | Unanswered:
         """Give what *work*, the run, came to; it is made unless there is such a run already.
 
-        If the request is cancelled before the commit has begun, the run is cancelled and awaited.
+        Who waits for a run that fails before its commit has its answer too, but it is not kept: its id is
+        free for the next who asks. If the request is cancelled before the commit has begun, the run is
+        cancelled and awaited.
         """
         self._forget()
         while (run := self._runs.get(ticket.execution_id)) is not None:
@@ -120,10 +127,18 @@ class Executions(Generic[A]):
                 return Unanswered.MISMATCH
             if not await _ended(run.task, ticket.deadline):
                 return Unanswered.RUNNING
-            if run.state is not None:
-                return Answered(run.task.result(), is_replayed=True)
-            # It failed before its commit, and so it leaves its id to the next who asks.
+            if run.state is not None or not run.is_given_up:
+                return Answered(run.task.result(), is_replayed=run.state is not None)
+            # Its request hung up before its commit, and so this one makes it anew.
         return await self._made(ticket, work)
+
+    def key_prefix(self, execution_id: str) -> str:
+        """Give what the keys of an execution's writes begin with: the same for a day, as its answer is kept.
+
+        Services may know keys for longer. The day is in them lest a run that is made anew once its answer has
+        been forgotten is taken for the one before, and undoes that.
+        """
+        return f"{execution_id}.{self._now().date().isoformat()}"
 
     def has_begun(self, execution_id: str) -> bool:
         """Say whether the commit of a run that is under way here has begun."""
@@ -133,6 +148,8 @@ class Executions(Generic[A]):
         """Give the execution; one whose commit has not begun is running, and has no writes."""
         found = await self._records.find(execution_id)
         run = self._runs.get(execution_id)
+        if found is None and run is not None:
+            found = run.execution
         if found is None and run is not None and not run.task.done():
             found = Execution(execution_id, run.ticket.pipeline, State.RUNNING, (), run.started_at)
         return Err(UNKNOWN) if found is None else Ok(found)
@@ -160,7 +177,12 @@ class Executions(Generic[A]):
             self._being_undone.remove(execution_id)
 
     async def drain(self) -> None:
-        """Wait until every run has ended."""
+        """Wait until every run has ended; say that there are some, since it may take a while.
+
+        A commit ends within its budgets; what a pipeline does after it has no such end of its own.
+        """
+        if names := [name for name, run in self._runs.items() if not run.task.done()]:
+            _log.warning("waiting for what is being written, or undone: %s", ", ".join(names))
         while going := [run.task for run in self._runs.values() if not run.task.done()]:
             await asyncio.wait(going)
 
@@ -217,7 +239,8 @@ class Executions(Generic[A]):
     async def _is_undone(self, intent: Intent) -> bool:
         try:
             # What is stuck has an undo, or there would be nothing to be stuck.
-            result = await self._undos[cast("str", intent.undo)].attempt(intent.key)
+            async with asyncio.timeout(_PATIENCE):
+                result = await self._undos[cast("str", intent.undo)].attempt(intent.key)
         except Exception:  # noqa: BLE001 - logged; what else is stuck is undone all the same
             _log.exception("%s raised, under key %s", intent.undo, intent.key)
             return False
@@ -228,13 +251,20 @@ class Executions(Generic[A]):
 class _Watched(Generic[A]):
     """The journal of the runs that are made here, each of which knows how far it has come."""
 
-    def __init__(self, records: Records, runs: Mapping[str, _Run[A]]) -> None:
+    def __init__(self, records: Records, runs: Mapping[str, _Run[A]], undos: Mapping[str, Undo]) -> None:
         self._records = records
         self._runs = runs
+        self._undos = undos
         self.note: Final = records.note
 
     async def begin(self, commit: Beginning, /) -> None:
-        """Let the commit begin, unless its run has been given up: here it is decided which comes first."""
+        """Let the commit begin, unless its run has been given up: here it is decided which comes first.
+
+        A write whose undo is not one of those that a retry can make is a `LookupError`.
+        """
+        if strangers := {intent.undo for intent in commit.intents if intent.undo} - self._undos.keys():
+            msg = f"nobody could retry {', '.join(sorted(strangers))}: give it to the gateway among its undos"
+            raise LookupError(msg)
         run = self._runs[commit.execution_id]
         if run.is_given_up:
             raise asyncio.CancelledError
@@ -250,6 +280,7 @@ class _Watched(Generic[A]):
         await self._records.end(execution_id, state)
         if (run := self._runs.get(execution_id)) is not None:
             run.state = state
+            run.execution = await self._records.find(execution_id)
 
 
 async def _ended(task: "asyncio.Task[object]", deadline: float | None) -> bool:

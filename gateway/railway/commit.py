@@ -83,13 +83,13 @@ async def commit(
             around.observer.stage_ended(span)
 
 
-def intents(execution_id: str, name: str, steps: Sequence[Step[object, Failure]]) -> tuple[Intent, ...]:
+def intents(key_prefix: str, name: str, steps: Sequence[Step[object, Failure]]) -> tuple[Intent, ...]:
     """Say what the commit called *name* means to do."""
-    return tuple(_intent(execution_id, name, place, step) for place, step in enumerate(steps))
+    return tuple(_intent(key_prefix, name, place, step) for place, step in enumerate(steps))
 
 
-def _intent(execution_id: str, commit: str, place: int, step: Step[object, Failure]) -> Intent:
-    key = key_of(execution_id, commit, place, step.name)
+def _intent(key_prefix: str, commit: str, place: int, step: Step[object, Failure]) -> Intent:
+    key = key_of(key_prefix, commit, place, step.name)
     if not isinstance(step, Write):
         return Intent(step.name, key)
     return Intent(step.name, key, step.arguments, step.undo and step.undo.name)
@@ -248,11 +248,17 @@ class _Commit(Generic[T, E]):
     def _failure(self, stuck: Sequence[_Part[T, E]]) -> Err[E | Aggregate | Stuck]:
         bugs = [bug for bug in (*(part.bug for part in self._parts), self._bug) if bug is not None]
         if stuck:
-            if bugs:
-                _log.error(
-                    "execution %s is stuck after a bug", self._of.execution_id, exc_info=with_others(bugs)
-                )
-            names = ", ".join(part.intent.name for part in reversed(stuck))
+            stands = [part.intent for part in reversed(stuck)]
+            keys = ", ".join(f"{intent.name} under key {intent.key}" for intent in stands)
+            bug = with_others(bugs) if bugs else None
+            _log.error(
+                "execution %s of %s is stuck: %s",
+                self._of.execution_id,
+                self._of.pipeline,
+                keys,
+                exc_info=bug,
+            )
+            names = ", ".join(intent.name for intent in stands)
             return Err(Stuck(f"What was done could not be undone: {names}"))
         if bugs:
             raise with_others(bugs)
@@ -294,7 +300,7 @@ def _meant(result: Result[object, Failure]) -> WriteOutcome:
     match result:
         case Ok():
             return WriteOutcome.DONE
-        case Err(Unavailable(was_sent=False)):
+        case Err(Unavailable(was_sent=False) | TimedOut(was_sent=False)):
             return WriteOutcome.REFUSED
         case Err(BadAnswer() | Unavailable() | TimedOut() | Unexpected() | Stuck() | Aggregate()):
             return WriteOutcome.UNKNOWN

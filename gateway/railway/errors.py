@@ -171,10 +171,11 @@ class Unavailable(_Fact):
 @final
 @dataclass(frozen=True, slots=True)
 class TimedOut(_Fact):
-    """The call did not end within *budget* seconds."""
+    """The call did not end within *budget* seconds; *was_sent* is False if there was no time to begin it."""
 
     code = "timed-out"
     budget: float | None = field(default=None, kw_only=True)
+    was_sent: bool = field(default=True, kw_only=True)
 
 
 UpstreamFault: TypeAlias = BadAnswer | Unavailable | TimedOut

@@ -27,12 +27,12 @@ Key = NewType("Key", str)
 _NOT_IN_A_KEY: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-def key_of(execution_id: str, stage: str, position: int, name: str) -> Key:
+def key_of(prefix: str, stage: str, position: int, name: str) -> Key:
     """Give the key of the write *name* at *position* of *stage*: the same whenever it is made again.
 
     It has only characters that a header and the segment of a path can carry as they are.
     """
-    return Key(_NOT_IN_A_KEY.sub("-", f"{execution_id}.{stage}.{position}.{name}"))
+    return Key(_NOT_IN_A_KEY.sub("-", f"{prefix}.{stage}.{position}.{name}"))
 
 
 class WriteOutcome(Enum):

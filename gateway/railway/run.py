@@ -73,6 +73,7 @@ class _Trip:
     """How far a run of *pipeline* has come."""
 
     pipeline: str
+    is_nested: bool = False
     is_over: bool = False
     is_left: bool = False
     has_committed: bool = False
@@ -109,6 +110,10 @@ class _Trip:
         self.made_up_id = self.made_up_id or f"exe-{token_hex(16)}"
         return self.made_up_id
 
+    @property
+    def key_prefix(self) -> str:
+        return SURROUNDINGS.get().key_prefix or self.execution_id
+
     def refuse_to_fail(self, what: str) -> None:
         if self.has_committed:
             msg = f"{what} after a commit, which is the point of no return"
@@ -140,7 +145,7 @@ class _Trip:
         for place, call in enumerate(calls):
             if not call.is_optional:
                 self.refuse_to_fail(f"{call.name}, which can fail, in stage {stage!r}")
-            yield call.keyed(key_of(self.execution_id, known_as, place, call.name)) if call.keyed else call
+            yield call.keyed(key_of(self.key_prefix, known_as, place, call.name)) if call.keyed else call
 
     @property
     def recorded(self) -> tuple[Recorded, ...]:
@@ -159,7 +164,8 @@ class Run(Generic[E_contra]):
     To leave is to raise a `BaseException` that only the run's own `@railway` function stops. A pipeline that
     keeps it from getting there, uses a run after its end or begins a stage inside another raises `RunMisused`.
 
-    A run that writes does so in one commit, after which it can no longer fail.
+    A run that writes does so in one commit, after which it can no longer fail; so a run that is part of another
+    does not write.
     """
 
     __slots__ = ("_trip",)
@@ -253,12 +259,16 @@ class Run(Generic[E_contra]):
         trip.begin(name)
         try:
             trip.refuse_to_fail(f"another commit, {name!r},")
+            if trip.is_nested:
+                msg = f"commit {name!r} is inside another run, which may fail after it"
+                raise RunMisused(msg)
             _refuse_what_stays(name, steps)
             if not _has_time(around):
                 trip.leave(Unavailable("There is too little time left to begin the commit", was_sent=False))
             trip.has_committed = True
             known_as = trip.execution_id
-            of = Beginning(known_as, trip.pipeline, name, intents(known_as, name, steps), trip.recorded)
+            meant = intents(trip.key_prefix, name, steps)
+            of = Beginning(known_as, trip.pipeline, name, meant, trip.recorded)
             result = await sheltered(commit(of, steps, order))
         finally:
             trip.stage = None
@@ -320,14 +330,15 @@ class Pipeline(Generic[P, T_co, E_co]):
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result[T_co, E_co]:
         """Run the pipeline once."""
-        before = SURROUNDINGS.set(self.surroundings or SURROUNDINGS.get())  # a commit changes them
+        around = self.surroundings or SURROUNDINGS.get()
+        trip = _Trip(self.name, is_nested=around.is_in_run)
+        before = SURROUNDINGS.set(replace(around, is_in_run=True))
         try:
-            return await self._run(*args, **kwargs)
+            return await self._run(trip, *args, **kwargs)
         finally:
             SURROUNDINGS.reset(before)
 
-    async def _run(self, *args: P.args, **kwargs: P.kwargs) -> Result[T_co, E_co]:
-        trip = _Trip(self.name)
+    async def _run(self, trip: _Trip, *args: P.args, **kwargs: P.kwargs) -> Result[T_co, E_co]:
         try:
             value = await self.function(Run(trip), *args, **kwargs)
         except _Leaving as leaving:

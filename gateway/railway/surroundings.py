@@ -132,8 +132,9 @@ class Surroundings:
     *deadline* is an instant on the running loop's clock (`loop.time()`, in seconds) to which whoever makes
     a call clips its time; *optional_budget* is how many seconds an optional call has in all; *baggage* is
     what every call passes on with its request, by header name. *execution_id* is what a commit of the run is
-    known by, and its writes derive their keys from; without, the run makes one. *stand_in* answers in the
-    place of services. *stage* is set by the stage itself.
+    known by; without, the run makes one. *key_prefix* is what the keys of its writes begin with, by default
+    the execution's id. *stand_in* answers in the place of services. *stage* is set by the stage itself, and
+    *is_in_run* by the run.
     """
 
     deadline: float | None = None
@@ -141,9 +142,11 @@ class Surroundings:
     observer: Observer | None = None
     baggage: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     execution_id: str | None = None
+    key_prefix: str | None = None
     commits: CommitTerms = _TERMS
     stage: StageSpan | None = None
     stand_in: StandIn | None = None
+    is_in_run: bool = False
 
 
 SURROUNDINGS: Final = ContextVar("SURROUNDINGS", default=Surroundings())  # noqa: B039 - it is frozen

@@ -48,8 +48,8 @@ class Write(Generic[T_co, E_co]):
 
     Inert and reusable, as a `Call` is. *arguments* say, in JSON, what is asked for; *undo* takes it back;
     *facts* are what is known of it without making it, *is_shaped* says that it is made of another write.
-    What it comes to tells how far it got: a value, that it is done; `Unavailable` that was not sent and every
-    failure but an `UpstreamFault`, that it is refused and has changed nothing; else nobody knows.
+    What it comes to tells how far it got: a value, that it is done; a fault that was not sent, or a failure
+    with which a service declines, that it is refused and has changed nothing; else nobody knows.
     """
 
     name: str

@@ -42,8 +42,11 @@ class Address:
     def url(self, segments: Sequence[str], query: Query = ()) -> httpx.URL:
         """Give the URL of *segments*, each percent-encoded, so that none of them can become a path.
 
-        One that would (empty, `.` or `..`) is a `ValueError`.
+        One that would (empty, `.` or `..`) is a `ValueError`; so is a path in the place of its segments.
         """
+        if isinstance(segments, str):  # which is a sequence of strings too
+            msg = f"{segments!r} is no sequence of segments"
+            raise ValueError(msg)  # noqa: TRY004 - as for what else is no segment
         path = "/".join([self._base, *map(_encoded, segments)])
         text = f"{path}?{urlencode(query, quote_via=quote, safe='')}" if query else path
         return self._parsed(text) if len(text) < _LONG else httpx.URL(text)

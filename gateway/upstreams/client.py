@@ -248,7 +248,7 @@ class ServiceClient:
     async def _attempt(self, question: _Question[T, E]) -> Result[T, E | UpstreamFault]:
         budget = clipped(self._timeout)
         if budget <= 0:
-            return Err(TimedOut(self._late, source=question.name, budget=0.0))
+            return Err(TimedOut(self._late, source=question.name, budget=0.0, was_sent=False))
         try:
             async with asyncio.timeout(budget):
                 return await self._exchange(question, budget)

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -153,10 +154,16 @@ def _router(bank: Bank) -> APIRouter:
     return routes
 
 
-def gateway(bank: Bank, *, operator_token: str | None = None, deadline: float = 5.0) -> FastAPI:
+def gateway(
+    bank: Bank,
+    *,
+    operator_token: str | None = None,
+    deadline: float = 5.0,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> FastAPI:
     """Wire the app as a composition root would."""
     terms = CommitTerms(reserve=0.5, budget=10, undo_budget=30)
-    made = Executions[Kept](MemoryJournal(), {"bank.repay": bank.undo}, terms)
+    made = Executions[Kept](MemoryJournal(), {"bank.repay": bank.undo}, terms, now)
     return application(
         Serving(deadline=deadline, executions=made), _router(bank), executions.router(made, operator_token)
     )

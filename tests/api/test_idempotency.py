@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
 from gateway.api.idempotency import execution_id, fingerprint, key_of
 from gateway.api.refusal import Refusal
+from gateway.commits.execution import KEPT_SECONDS
 from gateway.pipelines.orders import OrderRequest
 from gateway.pipelines.transfers import TransferRequest
 from gateway.railway import Conflict, Err, NotFound, Unavailable
@@ -70,6 +72,12 @@ def test_without_a_key_every_execution_has_a_name_of_its_own() -> None:
 
     assert first != second
     assert len(first) == len(second) == len("exe-") + 32
+
+
+def test_a_caller_is_the_same_however_the_scheme_of_a_bearer_token_is_spelled() -> None:
+    spelled = (b"Bearer a", b"bearer a", b"BEARER  a")
+
+    assert len({execution_id("POST /a", {b"authorization": one}, b"key") for one in spelled}) == 1
 
 
 def test_a_key_names_the_execution_with_endpoint_and_caller() -> None:
@@ -147,7 +155,21 @@ async def test_a_key_names_the_same_execution_for_the_services_again(
 ) -> None:
     location = (await posted(client, "rent")).headers["location"]
 
-    assert bank.pay.asked == [f"{location.removeprefix('/executions/')}.settlement.0.bank.pay"]
+    today = datetime.now(UTC).date()
+    known_as = f"{location.removeprefix('/executions/')}.{today}"
+    assert bank.pay.asked == [f"{known_as}.settlement.0.bank.pay"]
+
+
+async def test_services_do_not_take_a_request_for_one_whose_answer_has_been_forgotten(bank: Bank) -> None:
+    days = iter(range(1, 32))
+    async with client_of(gateway(bank, now=lambda: datetime(2026, 1, next(days), tzinfo=UTC))) as client:
+        await posted(client, "rent")
+        await asyncio.sleep(KEPT_SECONDS)
+        again = await posted(client, "rent")
+
+    assert again.status_code == 201
+    assert "idempotent-replayed" not in again.headers
+    assert len({*bank.pay.asked}) == 2
 
 
 async def test_a_failure_before_the_commit_began_frees_the_key(bank: Bank, client: httpx.AsyncClient) -> None:
@@ -270,9 +292,10 @@ TOKEN = {"Authorization": BEARER}
         ({**BAD_KEY}, b"{", "invalid-header"),
         ({**BAD_KEY}, b"{}", "invalid-header"),
         ({**BAD_KEY}, OTHER, "invalid-header"),
-        ({**JSON}, b"{", "malformed"),
+        ({**JSON}, b"{", "unauthorized"),
         ({**JSON}, b"{}", "unauthorized"),
         ({**JSON}, OTHER, "unauthorized"),
+        ({**JSON, **TOKEN}, b"{", "malformed"),
         ({**JSON, **TOKEN}, b"{}", "invalid"),
         ({**JSON, **TOKEN}, OTHER, "idempotency-mismatch"),
     ],

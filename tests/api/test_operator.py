@@ -45,6 +45,14 @@ async def test_without_a_token_it_is_nobody_else(peer: str | None) -> None:
     assert await code_of(from_(peer), None) == "forbidden"
 
 
+@pytest.mark.parametrize("header", [b"x-forwarded-for", b"forwarded"])
+async def test_without_a_token_it_is_nobody_for_whom_somebody_else_speaks(header: bytes) -> None:
+    request = from_("127.0.0.1")
+    request.scope["headers"].append((header, b"127.0.0.1"))
+
+    assert await code_of(request, None) == "forbidden"
+
+
 async def test_without_a_token_one_that_is_shown_changes_nothing() -> None:
     assert await code_of(from_("10.0.0.1", b"Bearer secret"), None) == "forbidden"
     assert await code_of(from_("127.0.0.1", b"Bearer secret"), None) is None

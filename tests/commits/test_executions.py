@@ -9,7 +9,7 @@ import pytest
 
 from gateway.commits.executions import UNKNOWN, Answered, Executions, Unanswered
 from gateway.commits.memory import KEPT, MemoryJournal
-from gateway.railway import CommitTerms, Err, Ok, State
+from gateway.railway import Beginning, CommitTerms, Err, Intent, Key, Ok, State
 from tests.commits.world import DAY, START, World, beginning, now, settled, ticket
 
 PARTS: Final = ("Task", "Led", "Execution")
@@ -82,7 +82,7 @@ async def test_a_run_that_fails_before_its_commit_leaves_its_id_to_the_next(worl
     assert await world.executions.run(ticket(asked=b"food"), world.run()) == fresh("paid")
 
 
-async def test_who_has_waited_for_a_run_that_fails_before_its_commit_makes_one(world: World) -> None:
+async def test_who_has_waited_for_a_run_that_fails_before_its_commit_fails_with_it(world: World) -> None:
     failing = world.run(fails=True)
     failing.begins.clear()
     owner = asyncio.create_task(world.executions.run(ticket(), failing))
@@ -91,23 +91,20 @@ async def test_who_has_waited_for_a_run_that_fails_before_its_commit_makes_one(w
 
     failing.begins.set()
 
-    assert await owner == fresh("paid not")
-    assert await waiter == fresh("paid")
+    assert await owner == await waiter == fresh("paid not")
+    assert await world.executions.run(ticket(), world.run()) == fresh("paid")
 
 
-async def test_of_many_who_have_waited_for_it_one_makes_the_next_run(world: World) -> None:
-    failing, second = world.run(fails=True), world.run()
-    failing.begins.clear()
-    asking = [asyncio.create_task(world.executions.run(ticket(), work)) for work in (failing, *[second] * 3)]
+async def test_of_many_who_have_waited_for_one_that_hangs_up_one_makes_the_next_run(world: World) -> None:
+    lost, second = world.run(), world.run()
+    lost.begins.clear()
+    owner = asyncio.create_task(world.executions.run(ticket(), lost))
     await settled()
-    failing.begins.set()
+    waiters = [asyncio.create_task(world.executions.run(ticket(), second)) for _ in range(3)]
+    await settled()
+    owner.cancel()
 
-    assert await asyncio.gather(*asking) == [
-        fresh("paid not"),
-        fresh("paid"),
-        replayed("paid"),
-        replayed("paid"),
-    ]
+    assert await asyncio.gather(*waiters) == [fresh("paid"), replayed("paid"), replayed("paid")]
     assert second.log == ["started", "begun", "ended"]
 
 
@@ -203,6 +200,7 @@ async def test_the_answer_of_what_is_stuck_is_kept_until_a_day_after_it_is_not(w
         await asyncio.sleep(DAY)
         assert await world.executions.run(ticket(), world.run()) == replayed("paid")
 
+    await asyncio.sleep(DAY / 2)
     await world.executions.retry("exe-1")
 
     await asyncio.sleep(DAY - 1)
@@ -253,13 +251,16 @@ async def test_a_run_is_found_as_the_journal_has_it_once_its_commit_has_begun(wo
     assert await world.executions.find("exe-1") == Ok(await world.records.find("exe-1"))
 
 
-async def test_what_the_journal_has_forgotten_is_not_running_though_its_answer_is_kept(world: World) -> None:
+async def test_what_the_journal_has_forgotten_is_known_as_long_as_its_answer_is(world: World) -> None:
     await world.executions.run(ticket(), world.run())
+    before = await world.executions.find("exe-1")
     for number in range(KEPT + 1):
         await world.records.begin(beginning(f"exe-other-{number}"))
         await world.records.end(f"exe-other-{number}", State.COMMITTED)
 
-    assert await world.executions.find("exe-1") == Err(UNKNOWN)
+    assert await world.records.find("exe-1") is None
+    assert isinstance(before, Ok)
+    assert await world.executions.find("exe-1") == before
     assert await world.executions.run(ticket(), world.run()) == replayed("paid")
 
 
@@ -287,6 +288,27 @@ async def test_there_is_nothing_to_drain_where_nothing_runs(world: World) -> Non
     await world.executions.drain()
 
     assert now() == 0
+
+
+async def test_who_waits_for_runs_to_end_says_for_which(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = world.run()
+    run.seconds = 5
+    await world.executions.run(ticket(deadline=1), run)
+
+    await world.executions.drain()
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "waiting for what is being written, or undone: exe-1"
+    ]
+
+
+async def test_a_write_that_nobody_could_retry_is_not_begun(world: World) -> None:
+    with pytest.raises(LookupError, match=r"nobody could retry bank\.return"):
+        await world.executions.terms.journal.begin(
+            Beginning("exe-1", "pay", "settlement", (Intent("bank.pay", Key("key"), undo="bank.return"),))
+        )
 
 
 async def test_without_being_told_the_time_they_ask_the_clock() -> None:

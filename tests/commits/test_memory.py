@@ -89,6 +89,13 @@ async def test_what_has_ended_is_known_for_a_day(journal: MemoryJournal, state: 
     assert await journal.find("exe-1") is None
 
 
+async def test_what_is_forgotten_is_no_longer_listed(journal: MemoryJournal) -> None:
+    await ended(journal, State.COMMITTED, "exe-1")
+    await asyncio.sleep(DAY)
+
+    assert await journal.page(None, 10, None) == Page((), None)
+
+
 async def test_what_is_forgotten_may_begin_anew_though_nobody_has_asked_in_between(
     journal: MemoryJournal,
 ) -> None:

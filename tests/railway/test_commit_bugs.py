@@ -84,7 +84,7 @@ async def test_what_is_stuck_beats_a_bug_which_is_logged(
 
     with caplog.at_level(logging.ERROR):
         assert await bank.commit(*steps) == Err(Stuck("What was done could not be undone: a"))
-    assert caplog.messages == ["execution exe-1 is stuck after a bug"]
+    assert caplog.messages == ["execution exe-1 of committing is stuck: a under key exe-1.settlement.0.a"]
     assert caplog.records[0].exc_info is not None
     assert caplog.records[0].exc_info[1] is bug
 

@@ -64,8 +64,9 @@ async def test_the_budget_is_that_of_all_writes_together(bank: Bank) -> None:
     assert 9 <= now() <= 10
 
 
-async def test_a_write_that_was_never_sent_is_refused_and_not_undone(bank: Bank) -> None:
-    assert await bank.commit(bank.write("a", UNREACHED)) == UNREACHED
+@pytest.mark.parametrize("never_sent", [UNREACHED, Err(TimedOut("no time", was_sent=False))])
+async def test_a_write_that_was_never_sent_is_refused_and_not_undone(bank: Bank, never_sent: Answer) -> None:
+    assert await bank.commit(bank.write("a", never_sent)) == never_sent
 
     assert bank.log[1:] == ["a sent", "a is refused", "end undone"]
 

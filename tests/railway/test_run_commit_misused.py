@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from gateway.railway import Call, Failure, Gone, Ok, Run, RunMisused, known, parallel
-from tests.railway.commit_world import LATE, Bank, Told
+from tests.railway.commit_world import LATE, Bank, Told, committing
 from tests.railway.world import FINE, MISSING, Answer
 
 Misuse = Callable[[Run[Failure], Bank], Awaitable[object]]
@@ -40,9 +41,19 @@ async def a_write_without_an_undo(run: Run[Failure], bank: Bank) -> object:
     return await run.commit("settlement", bank.write("b"), replace(bank.write("a"), undo=None))
 
 
+async def a_commit_inside_another_run(run: Run[Failure], bank: Bank) -> object:
+    return run.take(await committing(bank.write("a")))
+
+
+async def a_commit_inside_a_stage(run: Run[Failure], bank: Bank) -> object:
+    return await run.stage("core", Call("inner", partial(committing, bank.write("a"))))
+
+
 @pytest.mark.parametrize(
     ("misuse", "says"),
     [
+        (a_commit_inside_another_run, "commit 'settlement' is inside another run, which may fail after it"),
+        (a_commit_inside_a_stage, "commit 'settlement' is inside another run, which may fail after it"),
         (a_write_in_a_stage, "a in stage 'core': a write is made by a commit"),
         (best_effort_before_a_commit, "a in stage 'core': a best-effort write is made after a commit"),
         (best_effort_alone, "a is made only by a stage after a commit, and as `best_effort` gave it"),

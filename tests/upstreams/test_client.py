@@ -114,6 +114,13 @@ async def test_no_cookie_is_kept_between_calls() -> None:
     assert "cookie" not in transport.requests[1].headers
 
 
+async def test_a_path_in_the_place_of_its_segments_is_a_bug_of_the_call() -> None:
+    call = client(Answering()).get("things.fetch", "things/lamp", answer=THING)
+
+    with pytest.raises(ValueError, match="is no sequence of segments"):
+        await call
+
+
 @pytest.mark.parametrize("segment", ["", ".", ".."])
 async def test_a_segment_that_would_change_the_path_is_a_bug_of_the_call(segment: str) -> None:
     call = client(Answering()).get("things.fetch", ("things", segment), answer=THING)
@@ -154,7 +161,7 @@ async def test_a_call_without_time_left_sends_nothing(left: float) -> None:
     SURROUNDINGS.set(Surroundings(deadline=asyncio.get_running_loop().time() + left))
     result = await fetch(transport)
 
-    assert result == Err(TimedOut(LATE, source="things.fetch", budget=0.0))
+    assert result == Err(TimedOut(LATE, source="things.fetch", budget=0.0, was_sent=False))
     assert transport.requests == []
 
 
