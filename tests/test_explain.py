@@ -54,7 +54,7 @@ async def test_a_checkout_takes_as_long_as_the_contract_says(app: FastAPI) -> No
     said = await printed(app, Options("checkout", is_measured=True))
 
     assert "critical path: 110 ms; one call after the other: 260 ms\n" in said
-    assert "  users.fetch 50 + shipping.quote 40 + pricing.tax 20\n" in said
+    assert "  users.fetch=50 + shipping.quote=40 + pricing.tax=20\n" in said
     assert "times: median of 5 runs on the services\n" in said
 
 
@@ -176,7 +176,9 @@ async def test_what_is_not_known_makes_a_least_of_the_rest(app: FastAPI) -> None
     said = await printed(app, Options("orders", {"shipping.quote": 0.04}))
 
     assert "critical path: at least 40 ms; one call after the other: at least 40 ms\n" in said
-    assert [line.split()[-2:] for line in said.splitlines() if "inventory.reserve " in line] == [["?", "?"]]
+    rows = [line.split() for line in said.splitlines()]
+    assert [row[-2:] for row in rows if row[:1] == ["inventory.reserve"]] == [["?", "?"]]
+    assert ["fulfilment:", "commit,", "parallel", "?"] in rows
 
 
 async def test_it_draws_stages_calls_writes_and_undos_within_80_columns(app: FastAPI) -> None:

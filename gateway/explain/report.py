@@ -63,7 +63,9 @@ def _table(schedule: Schedule) -> Table:
 def _rows(steps: Sequence[ScheduledStep], indent: str) -> Iterator[Sequence[str | Text]]:
     for step in steps:
         if isinstance(step, ScheduledStage):
-            yield Text(f"{indent}{_title(step.stage)}", "bold"), "", "", _milliseconds(step.seconds), ""
+            is_known = all(call.slack is not None for call in step.calls)
+            seconds = _milliseconds(step.seconds if is_known else None)
+            yield Text(f"{indent}{_title(step.stage)}", "bold"), "", "", seconds, ""
             yield from _rows(step.calls, indent + _INDENT)
         else:
             yield _row(step, indent)
@@ -93,7 +95,7 @@ def _print_critical_path(console: Console, schedule: Schedule) -> None:
     at_least = "at least " if schedule.unknown else ""
     total, in_turn = _milliseconds(schedule.seconds), _milliseconds(schedule.in_turn)
     console.print(f"critical path: {at_least}{total} ms; one call after the other: {at_least}{in_turn} ms")
-    path = " + ".join(f"{call.name} {_milliseconds(seconds)}" for call, seconds in schedule.path)
+    path = " + ".join(f"{call.name}={_milliseconds(seconds)}" for call, seconds in schedule.path)
     console.print(Padding(path, (0, 0, 0, len(_INDENT))))
 
 
