@@ -8,9 +8,11 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from gateway.upstreams import Balance, Money, Rate
+from gateway.upstreams.money import Payable
 
 MONEY: Final[TypeAdapter[Decimal]] = TypeAdapter(Money)
 RATE: Final[TypeAdapter[Decimal]] = TypeAdapter(Rate)
+PAYABLE: Final[TypeAdapter[Decimal]] = TypeAdapter(Payable)
 BALANCE: Final[TypeAdapter[Decimal]] = TypeAdapter(Balance)
 
 LARGEST: Final = Decimal("999999999999999.99")
@@ -39,6 +41,28 @@ def test_what_a_checkout_computes_is_exact(amount: Decimal, quantity: int, rate:
 
     assert product == in_cents(int(amount * 100) * quantity)
     assert int(tax.scaleb(8)) == int(amount * 100) * int(rate.scaleb(6))
+
+
+@given(st.integers(0, 999_999_999).map(in_cents), st.booleans())
+def test_what_can_be_asked_for_is_money_to_the_cent(amount: Decimal, is_short: bool) -> None:  # noqa: FBT001
+    text = f"{amount}".rstrip("0").rstrip(".") if is_short else f"{amount}"
+    payable = PAYABLE.validate_json(f'"{text}"')
+
+    assert payable == amount
+    assert MONEY.dump_json(payable) == PAYABLE.dump_json(payable) == f'"{amount}"'.encode()
+
+
+@given(st.lists(st.integers(0, 999_999_999).map(in_cents), max_size=50))
+def test_what_is_taken_from_one_account_and_given_to_another_adds_up_to_nothing(
+    amounts: list[Decimal],
+) -> None:
+    source = destination = Decimal(0)
+    for amount in amounts:
+        source, destination = source - amount, destination + amount
+        written = [BALANCE.validate_json(BALANCE.dump_json(balance)) for balance in (source, destination)]
+
+        assert written == [source, destination]
+        assert sum(written) == 0
 
 
 @given(st.floats() | st.integers() | st.booleans() | st.none())
