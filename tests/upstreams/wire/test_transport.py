@@ -234,7 +234,7 @@ async def test_a_hundred_calls_that_hang_keep_none_to_another_service_waiting(
         await hang(reader, writer)
 
     async with serving(hanging) as stuck, serving(answer_all) as healthy:
-        calls = [asyncio.create_task(fetched(transport, stuck)) for _ in range(101)]
+        calls = [asyncio.create_task(fetched(transport, stuck, timeout=60.0)) for _ in range(101)]
         for _ in calls[1:]:  # under a limit of a hundred in all, one never arrives
             await arrived.acquire()
         fetch = await fetched(transport, healthy, timeout=2.0)
