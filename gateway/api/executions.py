@@ -86,7 +86,11 @@ def router(executions: Executions[Kept], operator_token: str | None) -> APIRoute
         responses={200: _shown("The execution.", _EXAMPLE), **failures(UNKNOWN)},
     )
     async def get_execution(execution_id: ExecutionId, request: Request) -> Response:
-        """Tell how far the writes of one run have come; an execution that has ended is known for a day."""
+        """Tell how far the writes of one run have come.
+
+        An execution that has ended is known for a day; one of a request without an Idempotency-Key, as long as it
+        is among the latest ten thousand.
+        """
         return _answer(await executions.find(execution_id), request)
 
     @routes.get(

@@ -95,7 +95,8 @@ class Executions(Generic[A]):
 
     Before the commit of a run begins, the run is its request's: it ends with it, and leaves nothing behind.
     From then on it is ours, and its answer, an `A`, is kept for a day for whoever asks with the same id; one
-    whose writes are stuck, until a day after they have been undone. *undos* are the undos of writes by name.
+    whose writes are stuck, until a day after they have been undone. *undos* are the undos of writes by name,
+    with which `retry` makes another attempt at what is stuck.
     """
 
     def __init__(

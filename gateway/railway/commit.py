@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
-from typing import Any, Final, Generic, TypeVar, final
+from typing import Final, Generic, TypeVar, final
 
 from gateway.railway.call import Attempt
 from gateway.railway.errors import (
@@ -27,7 +27,7 @@ from gateway.railway.stage import Leaving, with_others
 from gateway.railway.surroundings import SURROUNDINGS, StageSpan
 from gateway.railway.write import Step, Undo, Write
 
-__all__ = ("IN_ORDER", "PARALLEL", "Order", "commit", "intents", "sheltered")
+__all__ = ("IN_ORDER", "PARALLEL", "Order", "commit", "intents")
 
 _log: Final = logging.getLogger(__name__)
 
@@ -93,26 +93,6 @@ def _intent(key_prefix: str, commit: str, place: int, step: Step[object, Failure
     if not isinstance(step, Write):
         return Intent(step.name, key)
     return Intent(step.name, key, step.arguments, step.undo and step.undo.name)
-
-
-async def sheltered(work: Coroutine[Any, Any, T]) -> T:
-    """Finish *work* whoever cancels us, and only then let the cancellation through.
-
-    An exception of *work* is then its cause.
-    """
-    task = asyncio.ensure_future(work)
-    cancellation: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait((task,))
-        except asyncio.CancelledError as error:
-            cancellation = cancellation or error
-    try:
-        if cancellation is not None:
-            raise cancellation from (None if task.cancelled() else task.exception())
-        return task.result()
-    finally:
-        del cancellation, task  # their tracebacks refer to this frame: no cycles
 
 
 @final

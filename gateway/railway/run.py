@@ -26,11 +26,12 @@ from typing import (
 )
 
 from gateway.railway.call import Call
-from gateway.railway.commit import IN_ORDER, Order, commit, intents, sheltered
+from gateway.railway.commit import IN_ORDER, Order, commit, intents
 from gateway.railway.errors import Aggregate, Failure, Stuck, Unavailable
 from gateway.railway.journal import Beginning, Recorded, key_of
 from gateway.railway.misused import RunMisused
 from gateway.railway.result import Err, Ok, Result
+from gateway.railway.sheltered import sheltered
 from gateway.railway.stage import SETTLE, Leaving, Policy, together
 from gateway.railway.surroundings import SURROUNDINGS, Surroundings
 from gateway.railway.write import Step, Write
