@@ -37,8 +37,8 @@ class CommitRequest(PipelineRequest):
     ) -> Response:
         """Run *pipeline*, unless a request of the same key has; answer with what it came to.
 
-        202 if the deadline passes once its commit has begun, or while another request makes the run, which then
-        goes on. Raises `Refusal` where the key was used to ask for something else.
+        202 if the deadline passes once its commit has begun, or while another request makes the run, which
+        then goes on. Raises `Refusal` where the key was used to ask for something else.
         """
         executions = cast("Serving", self.app.state.serving).executions
         key = key_of(self.asked.sent)

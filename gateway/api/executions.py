@@ -88,8 +88,8 @@ def router(executions: Executions[Kept], operator_token: str | None) -> APIRoute
     async def get_execution(execution_id: ExecutionId, request: Request) -> Response:
         """Tell how far the writes of one run have come.
 
-        An execution that has ended is known for a day; one of a request without an Idempotency-Key, as long as it
-        is among the latest ten thousand.
+        An execution that has ended is known for a day; one of a request without an Idempotency-Key, only as
+        long as it is among the latest ten thousand.
         """
         return _answer(await executions.find(execution_id), request)
 
