@@ -86,7 +86,21 @@ class _Run(Generic[A]):
     is_given_up: bool = False
     """Its request is gone, so its commit must not begin any more."""
     execution: Execution | None = None
-    """What is known of it once it has ended: as long as its answer is, whatever the records forget."""
+    """What is known of it once its commit has ended."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Ended(Generic[A]):
+    """All that is kept of a run: *since* when, on the loop's clock, and its *execution* as it ended.
+
+    The records may forget that earlier; it is None where they could not tell.
+    """
+
+    asked: bytes
+    answer: A
+    execution: Execution | None
+    since: float
 
 
 @final
@@ -110,7 +124,7 @@ class Executions(Generic[A]):
         self._undos = undos
         self._now = now
         self._runs: dict[str, _Run[A]] = {}
-        self._answered: dict[str, float] = {}
+        self._kept: dict[str, _Ended[A]] = {}
         self._being_undone: set[str] = set()
         self.terms: Final = replace(terms, journal=_Watched(records, self._runs, undos))
         """How a run commits that is made here."""
@@ -131,6 +145,9 @@ class Executions(Generic[A]):
             if run.state is not None or not run.is_given_up:
                 return Answered(run.task.result(), is_replayed=run.state is not None)
             # Its request hung up before its commit, and so this one makes it anew.
+        if (kept := self._kept.get(ticket.execution_id)) is not None:
+            is_same = kept.asked == ticket.asked
+            return Answered(kept.answer, is_replayed=True) if is_same else Unanswered.MISMATCH
         return await self._made(ticket, work)
 
     def key_prefix(self, execution_id: str) -> str:
@@ -148,10 +165,9 @@ class Executions(Generic[A]):
     async def find(self, execution_id: str) -> Result[Execution, NotFound]:
         """Give the execution; one whose commit has not begun is running, and has no writes."""
         found = await self._records.find(execution_id)
-        run = self._runs.get(execution_id)
-        if found is None and run is not None:
-            found = run.execution
-        if found is None and run is not None and not run.task.done():
+        if found is None and (kept := self._kept.get(execution_id)) is not None:
+            found = kept.execution
+        if found is None and (run := self._runs.get(execution_id)) is not None:
             found = Execution(execution_id, run.ticket.pipeline, State.RUNNING, (), run.started_at)
         return Err(UNKNOWN) if found is None else Ok(found)
 
@@ -206,30 +222,31 @@ class Executions(Generic[A]):
 
     def _settle(self, run: _Run[A]) -> None:
         """Keep the answer of a run that has ended if somebody may ask for it again."""
-        if run.state is not None and run.ticket.asked is not None:
-            self._answered[run.ticket.execution_id] = asyncio.get_running_loop().time()
-        else:
-            del self._runs[run.ticket.execution_id]
+        execution_id, asked = run.ticket.execution_id, run.ticket.asked
+        del self._runs[execution_id]
+        if run.state is not None and asked is not None and not run.task.cancelled():
+            now = asyncio.get_running_loop().time()
+            self._kept[execution_id] = _Ended(asked, run.task.result(), run.execution, now)
 
     def _forget(self) -> None:
         now = asyncio.get_running_loop().time()
-        while self._answered and next(iter(self._answered.values())) <= now - KEPT_SECONDS:
-            execution_id = next(iter(self._answered))
-            del self._answered[execution_id]
-            if self._runs[execution_id].state is State.STUCK:
-                self._answered[execution_id] = now
-            else:
-                del self._runs[execution_id]
+        while self._kept and (oldest := next(iter(self._kept.items())))[1].since <= now - KEPT_SECONDS:
+            execution_id, kept = oldest
+            del self._kept[execution_id]
+            if kept.execution is not None and kept.execution.state is State.STUCK:
+                self._kept[execution_id] = replace(kept, since=now)
 
     async def _retried(self, stuck: Execution) -> Execution:
         writes = [await self._tried(stuck.execution_id, write) for write in reversed(stuck.writes)]
         if any(write.outcome is WriteOutcome.STUCK for write in writes):
             return replace(stuck, writes=(*reversed(writes),))
         await self.terms.journal.end(stuck.execution_id, State.UNDONE)
+        undone = await self._records.find(stuck.execution_id) or stuck
         # The journal knows it for another day, and until then its id must not be anybody else's.
-        if self._answered.pop(stuck.execution_id, None) is not None:
-            self._answered[stuck.execution_id] = asyncio.get_running_loop().time()
-        return await self._records.find(stuck.execution_id) or stuck
+        if (kept := self._kept.pop(stuck.execution_id, None)) is not None:
+            now = asyncio.get_running_loop().time()
+            self._kept[stuck.execution_id] = replace(kept, execution=undone, since=now)
+        return undone
 
     async def _tried(self, execution_id: str, write: Executed) -> Executed:
         if write.outcome is not WriteOutcome.STUCK or not await self._is_undone(write.intent):
