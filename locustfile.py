@@ -25,8 +25,8 @@ from itertools import cycle
 from typing import ClassVar, Final
 
 from locust import FastHttpUser, between, events, task
+from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
-from locust.runners import MasterRunner
 
 from load import checkout, feed, orders, purchases, transfers
 from load.case import Case, again, dealt
@@ -172,14 +172,18 @@ class Orderer(Caller):
             self.send(orders.OTHER_BODY, key)
 
 
-@events.init.add_listener
-def refuse_to_share(environment: Environment, **_: object) -> None:
-    """End a run of several processes in which each would count for itself what can be ordered."""
-    if isinstance(environment.runner, MasterRunner) and Orderer in environment.user_classes:
-        others = (name for name in environment.user_classes_by_name if name != Orderer.__name__)
+@events.init_command_line_parser.add_listener
+def refuse_to_share(parser: LocustArgumentParser, **_: object) -> None:
+    """Refuse several processes if each of them would count for itself what can be ordered.
+
+    It is done here because locust has begun the processes before any later event.
+    """
+    options, _unknown = parser.parse_known_args()
+    users = {user.__name__ for user in Caller.__subclasses__()}
+    if (options.processes or options.master) and Orderer.__name__ in (options.user_classes or users):
         sys.exit(
             "What can be ordered is counted in one process: leave out --processes and --master, or orders: "
-            f"scripts/load --processes N {' '.join(others)}"
+            f"scripts/load --processes N {' '.join(sorted(users - {Orderer.__name__}))}"
         )
 
 

@@ -112,7 +112,7 @@ def test_the_title_of_422_is_that_of_any_python() -> None:
 
 @pytest.mark.parametrize("level", [51, 100])
 def test_there_may_be_as_many_of_the_product_as_orders_leave(level: int) -> None:
-    came = {"product_id": "prod-456", "stock_level": level}
+    came: Body = {"product_id": "prod-456", "stock_level": level}
 
     assert found(came, {"product_id": "prod-456", "stock_level": SOME}) == []
 

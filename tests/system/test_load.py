@@ -135,7 +135,7 @@ def test_under_load_every_answer_is_the_exact_one_and_no_request_is_left_out() -
 
     figures = json.loads(ran.stdout)
     assert ran.returncode == 0, ran.stderr
-    assert "WARNING" not in ran.stderr
+    assert "WARNING/locustfile" not in ran.stderr
     assert sum(row["num_requests"] for row in figures) > 100
     assert [row["name"] for row in figures if row["num_failures"]] == []
     assert {row["name"] for row in figures} == titles()
@@ -158,7 +158,7 @@ def test_a_run_that_begins_with_too_little_to_order_says_so_and_how_to_have_more
 def test_a_run_of_several_processes_is_refused_where_it_orders() -> None:
     ran = loaded("http://127.0.0.1:1", "--run-time", "1s", "--processes", "2")
 
-    assert ran.returncode == 1
+    assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.endswith(
         "What can be ordered is counted in one process: leave out --processes and --master, or orders: "
         "scripts/load --processes N Buyer LuckyShopper Payer Reader UnluckyShopper\n"
@@ -167,10 +167,10 @@ def test_a_run_of_several_processes_is_refused_where_it_orders() -> None:
 
 def test_a_run_of_several_processes_is_made_where_it_does_not_order() -> None:
     with running(0) as stack:
-        ran = loaded(str(stack.client.base_url), "--run-time", "2s", "--processes", "2", "--json", "Reader")
+        ran = loaded(str(stack.client.base_url), "--run-time", "2s", "--processes", "2", "Reader")
 
     assert ran.returncode == 0, ran.stderr
-    assert {row["name"] for row in json.loads(ran.stdout)} == {case.title for case in feed.CASES}
+    assert re.search(r"Aggregated +[1-9]\d* +0\(0.00%\)", ran.stderr)
 
 
 def test_an_answer_that_is_not_the_exact_one_fails_the_run_and_is_told() -> None:
