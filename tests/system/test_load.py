@@ -148,11 +148,14 @@ def test_a_run_that_begins_with_too_little_to_order_says_so_and_how_to_have_more
         stack.client.post("/orders", json={**ORDER, "quantity": 40}).raise_for_status()
         ran = loaded(str(stack.client.base_url), "--run-time", "2s", "Orderer")
         left = stack.state_of("inventory")["stock"]["prod-456"]
+        *_, method, url = shlex.split(refill)
+        httpx.request(method, url.replace("http://127.0.0.1:8102", stack.services["inventory"]))
+        refilled = stack.state_of("inventory")["stock"]["prod-456"]
 
     warnings = re.findall(r"WARNING/locustfile: (.*)", ran.stderr)
     assert warnings == [Shelf().told(60, 0), "No order was placed in this run"]
     assert warnings[0].endswith(f": {refill}")
-    assert (ran.returncode, left) == (0, 60)
+    assert (ran.returncode, left, refilled) == (0, 60, 100)
 
 
 def test_a_run_of_several_processes_is_refused_where_it_orders() -> None:
