@@ -12,9 +12,9 @@ earlier ones, those that were placed are sent again; a run that begins so has no
 `curl -X DELETE http://127.0.0.1:8102/_mock` makes the inventory as new. What has been ordered is counted in
 one process: `--processes` is refused unless Orderer is left out.
 
-How long it can go on is a matter of memory. The gateway keeps the answer to each key for a day, in 2 to 4 kB:
-50 users have some 70 000 an hour, which is about 200 MB. The mock services keep what was written, and a log of
-their calls, until `DELETE /_mock` or their end.
+How long it can go on is a matter of memory. The gateway keeps the answer to each key for a day, in 2 to 4
+kB: 50 users have some 70 000 an hour, which is about 200 MB. The mock services keep what was written, and a
+log of their calls, until `DELETE /_mock` or their end.
 """
 
 import logging
