@@ -27,6 +27,7 @@ RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.13/site-packages/pip*
 FROM runtime AS load
 COPY --from=build-load /opt/locust /opt/locust
 COPY locustfile.py /load/locustfile.py
+COPY load /load/load
 WORKDIR /load
 USER 65532:65532
 EXPOSE 8089

@@ -13,6 +13,7 @@ from mock_services.catalogue import SERVICES, port_of
 
 ROOT: Final = Path(__file__).parents[1]
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+IGNORED: Final = (ROOT / ".dockerignore").read_text().splitlines()
 
 
 class Stage(NamedTuple):
@@ -97,8 +98,15 @@ def test_an_image_has_what_was_built_elsewhere_and_nothing_to_build_with(name: s
     assert stage.of == "runtime"
     assert stage.all("RUN") == []
     assert [path for path in added if not path.startswith("--from=build")] == (
-        ["locustfile.py /load/locustfile.py"] if name == "load" else []
+        ["locustfile.py /load/locustfile.py", "load /load/load"] if name == "load" else []
     )
+
+
+def test_what_is_copied_into_an_image_is_not_kept_from_docker() -> None:
+    copied = [words for stage in DOCKERFILE.values() for words in stage.all("COPY")]
+
+    needed = {path for words in copied if "--from=" not in words for path in words.split()[:-1]}
+    assert needed <= {line.removeprefix("!") for line in IGNORED if line.startswith("!")}
 
 
 def test_no_image_has_pip_neither_its_own_nor_that_of_what_it_is_made_of() -> None:

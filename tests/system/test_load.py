@@ -2,8 +2,9 @@
 
 import json
 import re
+import shlex
 import subprocess
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
@@ -14,9 +15,12 @@ from typing import Any, Final, TypeAlias
 import httpx
 from typing_extensions import override
 
-from tests.system.stack import Json, Stack, running
+from load import checkout, feed, orders, purchases, transfers
+from load.shelf import LEFT_FOR_OTHERS, Shelf
+from tests.system.stack import ORDER, Json, Stack, running
 
-LOAD: Final = Path(__file__).parents[2] / "scripts" / "load"
+ROOT: Final = Path(__file__).parents[2]
+COMMAND: Final = ("scripts/load", "--headless", "--users", "20", "--spawn-rate", "20")
 
 Spoil: TypeAlias = Callable[[Mapping[str, Any]], str]
 PASSED_ON: Final = ("Content-Type", "Authorization", "Idempotency-Key")
@@ -100,52 +104,76 @@ def spoiling_what_is_had_again(said: httpx.Response) -> httpx.Response:
     return httpx.Response(said.status_code, text=json.dumps(said.json(), indent=1))
 
 
-def loaded(url: str, *options: str) -> "subprocess.CompletedProcess[str]":
-    command = [str(LOAD), "--headless", "--users", "20", "--spawn-rate", "20", "--host", url, *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603
+def loaded(url: str, *options: str, command: Sequence[str] = COMMAND) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(  # noqa: S603 - our own program, no shell
+        [*command, "--host", url, *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        cwd=ROOT,
+    )
 
 
 def errors_of(ran: "subprocess.CompletedProcess[str]") -> str:
     return (ran.stdout + ran.stderr).rpartition("Error report\n")[2]
 
 
-def test_under_load_every_answer_is_the_exact_one() -> None:
+def titles() -> set[str]:
+    pipelines = (checkout.LUCKY, checkout.UNLUCKY, feed.CASES, orders.CASES, purchases.CASES, transfers.CASES)
+    return {title for cases in pipelines for case in cases for title in case.titles}
+
+
+def test_under_load_every_answer_is_the_exact_one_and_no_request_is_left_out() -> None:
+    (line,) = re.findall(r"^scripts/load .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    shorter = re.sub(r"--run-time 30s$", "--run-time 10s", line)
+    assert shorter != line
+
     with running(0.1) as stack:
-        ran = loaded(str(stack.client.base_url), "--run-time", "8s", "--json")
-        state = httpx.get(f"{stack.services['inventory']}/_mock/state").json()
+        ran = loaded(str(stack.client.base_url), "--json", command=shlex.split(shorter))
+        left = stack.state_of("inventory")["stock"]["prod-456"]
 
     figures = json.loads(ran.stdout)
     assert ran.returncode == 0, ran.stderr
+    assert "WARNING/locustfile" not in ran.stderr
     assert sum(row["num_requests"] for row in figures) > 100
     assert [row["name"] for row in figures if row["num_failures"]] == []
-    assert state["stock"]["prod-456"] >= 60
-    assert {row["name"] for row in figures} >= {
-        "/checkout: one piece (200)",
-        "/checkout: three pieces with a discount (200)",
-        "/checkout: unknown user (404)",
-        "/checkout: out of stock (409)",
-        "/checkout: payment expired (422)",
-        "/checkout: high-risk user (403)",
-        "/checkout: two failures at once (207)",
-        "/checkout: blank address (422)",
-        "/feed/user-123: everything (200)",
-        "/feed/user-789: no friends (200)",
-        "/feed/nonexistent-user: unknown user (404)",
-        "/orders: one piece (201)",
-        "/orders: more than there are (409)",
-        "/transfers: there (201)",
-        "/transfers: there, again (201)",
-        "/transfers: back (201)",
-        "/transfers: no funds (409)",
-        "/transfers: sanctioned (403)",
-        "/transfers: unknown destination (404)",
-        "/transfers: to itself (422)",
-        "/purchases: one piece (201)",
-        "/purchases: one piece, again (201)",
-        "/purchases: out of stock (409)",
-        "/purchases: no token (401)",
-        "/purchases: somebody else's token (403)",
-    }
+    assert {row["name"] for row in figures} == titles()
+    assert left >= LEFT_FOR_OTHERS
+
+
+def test_a_run_that_begins_with_too_little_to_order_says_so_and_how_to_have_more() -> None:
+    (refill,) = re.findall(r"^curl -X DELETE .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    with running(0) as stack:
+        stack.client.post("/orders", json={**ORDER, "quantity": 40}).raise_for_status()
+        ran = loaded(str(stack.client.base_url), "--run-time", "2s", "Orderer")
+        left = stack.state_of("inventory")["stock"]["prod-456"]
+        *_, method, url = shlex.split(refill)
+        httpx.request(method, url.replace("http://127.0.0.1:8102", stack.services["inventory"]))
+        refilled = stack.state_of("inventory")["stock"]["prod-456"]
+
+    warnings = re.findall(r"WARNING/locustfile: (.*)", ran.stderr)
+    assert warnings == [Shelf().told(60, 0), "No order was placed in this run"]
+    assert warnings[0].endswith(f": {refill}")
+    assert (ran.returncode, left, refilled) == (0, 60, 100)
+
+
+def test_a_run_of_several_processes_is_refused_where_it_orders() -> None:
+    ran = loaded("http://127.0.0.1:1", "--run-time", "1s", "--processes", "2")
+
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.endswith(
+        "What can be ordered is counted in one process: leave out --processes and --master, or orders: "
+        "scripts/load --processes N Buyer LuckyShopper Payer Reader UnluckyShopper\n"
+    )
+
+
+def test_a_run_of_several_processes_is_made_where_it_does_not_order() -> None:
+    with running(0) as stack:
+        ran = loaded(str(stack.client.base_url), "--run-time", "2s", "--processes", "2", "Reader")
+
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"Aggregated +[1-9]\d* +0\(0.00%\)", ran.stderr)
 
 
 def test_an_answer_that_is_not_the_exact_one_fails_the_run_and_is_told() -> None:
