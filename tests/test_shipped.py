@@ -1,14 +1,19 @@
 """The pipelines that the gateway ships, described: as the contract has them."""
 
+from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
 import httpx
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 from typing_extensions import override
 
+from gateway.api.pipelines import Described, Pipelines
 from gateway.app import create_app
+from gateway.plans.plan import Plan
 from gateway.plans.schedule import schedule
+from gateway.railway import PARALLEL, SETTLE, Order
 from gateway.settings import Settings
 
 Stages: TypeAlias = list[tuple[str, str, list[str]]]
@@ -133,6 +138,34 @@ def in_words(call: dict[str, Any]) -> str:
     return f"{call['name']}{need}" + (f" (undo: {call['undo']})" if "undo" in call else "")
 
 
+def described(app: FastAPI, name: str) -> Described:
+    pipelines: Pipelines = app.state.pipelines
+    return next(one for one in pipelines.described if one.plan.name == name)
+
+
+def plan_of(app: FastAPI, name: str) -> Plan:
+    return described(app, name).plan
+
+
+def responses_of(app: FastAPI, name: str) -> dict[str, Any]:
+    """Give what OpenAPI says that the pipeline can be answered with."""
+    about = described(app, name).description
+    said: dict[str, Any] = app.openapi()["paths"][about["path"]][about["method"].lower()]["responses"]
+    return said
+
+
+def problems_of(app: FastAPI, name: str) -> Iterator[dict[str, Any]]:
+    """Give the problems that OpenAPI shows of the pipeline."""
+    for answer in responses_of(app, name).values():
+        for example in answer["content"].get("application/problem+json", {}).get("examples", {}).values():
+            yield example["value"]
+
+
+def parts_of(problem: dict[str, Any]) -> list[dict[str, Any]]:
+    parts: list[dict[str, Any]] = problem.get("errors", [problem])
+    return parts
+
+
 async def test_they_are_the_five_of_the_contract(listed: dict[str, Any]) -> None:
     assert [(one["method"], one["path"], one["name"]) for one in listed.values()] == [
         ("POST", "/checkout", "checkout"),
@@ -177,8 +210,77 @@ async def test_its_statuses_are_those_of_the_documentation(listed: dict[str, Any
 
 
 @every_pipeline
+def test_every_failure_in_its_documentation_is_of_a_call_that_it_makes(name: str) -> None:
+    app = create_app(Settings(), Nobody())
+    plan, said = plan_of(app, name), [*problems_of(app, name)]
+
+    named = {part["source"] for problem in said for part in parts_of(problem) if "source" in part}
+    assert named <= {call.name for call in plan.calls}
+    refused = {(call.name, kind.code) for call in plan.calls for kind in call.refusals}
+    assert refused <= {(problem.get("source"), problem["code"]) for problem in said}
+
+
+@every_pipeline
+def test_failures_that_it_documents_together_are_of_one_stage_in_the_order_of_its_calls(name: str) -> None:
+    app = create_app(Settings(), Nobody())
+    gathering = [
+        [call.name for call in stage.calls]
+        for stage in plan_of(app, name).stages
+        if stage.policy in {SETTLE, PARALLEL}
+    ]
+
+    for problem in problems_of(app, name):
+        if "errors" in problem:
+            named = [part["source"] for part in problem["errors"]]
+            assert named in [[call for call in calls if call in named] for calls in gathering]
+
+
+@every_pipeline
+def test_what_it_documents_as_stuck_is_a_write_and_what_failed_in_its_commit_can_be_looked_up(
+    name: str,
+) -> None:
+    app = create_app(Settings(), Nobody())
+    commits = [stage for stage in plan_of(app, name).stages if isinstance(stage.policy, Order)]
+    calls = [call for stage in commits for call in stage.calls]
+
+    said = [problem for problem in problems_of(app, name) if "execution_id" in problem]
+    stuck = {problem["detail"].rpartition(" ")[2] for problem in said if problem["code"] == "stuck"}
+    assert stuck <= {call.name for call in calls if call.undo}
+    assert bool(stuck) is bool(commits)
+    others = {part["source"] for one in said if one["code"] != "stuck" for part in parts_of(one)}
+    assert others <= {call.name for call in calls}
+
+
+@pytest.mark.parametrize(
+    ("name", "stages"),
+    [
+        ("checkout", ["core data", "assessment"]),
+        ("orders", ["verification", "fulfilment"]),
+        ("transfers", ["checks"]),
+        ("feed", []),
+        ("purchases", []),
+    ],
+)
+def test_207_is_documented_for_each_stage_of_which_two_calls_can_be_refused(
+    name: str, stages: list[str]
+) -> None:
+    said = responses_of(create_app(Settings(), Nobody()), name).get("207")
+
+    shown = [] if said is None else [*said["content"]["application/problem+json"]["examples"]]
+    assert shown == [f"aggregate: {stage}" for stage in stages]
+
+
+@every_pipeline
+def test_a_request_that_it_documents_as_not_valid_is_one_of_its_own(name: str) -> None:
+    app = create_app(Settings(), Nobody())
+    fields = {violation["field"] for one in problems_of(app, name) for violation in one.get("violations", ())}
+
+    assert (fields - {""} == {"user_id"}) is (name == "feed")
+    assert "adress" not in fields
+
+
+@every_pipeline
 def test_with_the_latencies_of_the_contract_the_critical_path_is_that_of_the_contract(name: str) -> None:
-    shown = create_app(Settings(), Nobody()).state.pipelines.described
-    (plan,) = (one.plan for one in shown if one.plan.name == name)
+    plan = plan_of(create_app(Settings(), Nobody()), name)
 
     assert schedule(plan, LATENCIES, 0.5).seconds == pytest.approx(CRITICAL[name])

@@ -7,7 +7,7 @@ In the order in which a request travels:
 - `route`: the route of a pipeline; with `incoming` (headers), `body`, `arguments`, `disconnect`
 - `commit`: a request for a pipeline that writes; with `idempotency`, `kept` and `running`
 - `problems`: failures as answers; with `violations`, `refusal` and `exceptions`, which end there too
-- `catalogue`, `examples`, `openapi`, `docs`: what all that means, for readers
+- `catalogue`, `examples`, `foreseen`, `openapi`, `docs`: what all that means, for readers
 - `pipelines`: what each pipeline does, as data
 - `executions`: what has become of what was written; with `operator`
 - `health`, `ops`: for those who run it

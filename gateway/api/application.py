@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from starlette.routing import BaseRoute
 from gateway.api import docs, openapi
 from gateway.api.exceptions import answered
 from gateway.api.middleware import Faults, Methods, RequestId
+from gateway.api.pipelines import Pipelines
 from gateway.api.route import Serving, refuse_dependencies
 
 __all__ = ("application",)
@@ -82,7 +84,7 @@ def application(
         lifespan=_checked(lifespan or _nothing),
     )
     app.state.serving = serving
-    setattr(app, "openapi", partial(_document, app.openapi))  # noqa: B010 - both checkers call it a method
+    setattr(app, "openapi", partial(_document, app.state, app.openapi))  # noqa: B010 - both checkers call it a method
     for kind in (HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _handled)
     # The last one added is the first to see a request.
@@ -127,5 +129,7 @@ def _named(route: BaseRoute) -> BaseRoute:
     return route
 
 
-def _document(made: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    return openapi.completed(made())
+def _document(state: State, made: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    document = made()
+    getattr(state, "pipelines", Pipelines()).complete(document)
+    return openapi.completed(document)

@@ -17,6 +17,8 @@ __all__ = ("Arguments", "request_type")
 _Errors: TypeAlias = Iterator[Mapping[str, Any]]
 
 _NO_NUMBERS: Final = (b"NaN", b"Infinity")
+_WRONG: Final = "!" * 300
+"""Too long, of no form, and no number: what paths can hold is never valid, unless any text is."""
 
 
 @final
@@ -42,6 +44,21 @@ class Arguments:
     def has_body(self) -> bool:
         """Tell whether the endpoint takes a body."""
         return bool(self._body)
+
+    @property
+    def example(self) -> Invalid | None:
+        """Give what a request is told that has everything wrong; None where there is nothing to be wrong.
+
+        Where all that is tried is valid, the first argument is said not to be.
+        """
+        if not self._path and not self._body:
+            return None
+        for body in (b"{}", b"[]"):
+            tried = self.read(dict.fromkeys(self._path, _WRONG), bytearray(body))
+            if isinstance(tried, Err):
+                return tried.error
+        first = next(iter((*self._path, "")))
+        return Invalid("The request is not valid", violations=((first, ("is not valid",)),))
 
     def read(self, path: Mapping[str, object], body: bytearray) -> Result[dict[str, Any], Invalid]:
         """Give the arguments by name, but for the request; *body* is validated as it is parsed, once.

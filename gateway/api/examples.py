@@ -1,8 +1,11 @@
 """One failure of each kind, as callers of our pipelines meet it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
+
+import httpx
 
 from gateway.railway import (
     BadAnswer,
@@ -21,8 +24,11 @@ from gateway.railway import (
     Unavailable,
     Unexpected,
 )
+from gateway.upstreams.answer import refusal
 
-__all__ = ("EXAMPLES",)
+__all__ = ("EXAMPLES", "fault_of", "refusal_of")
+
+_WITHOUT_A_REASON: Final = httpx.Response(400)
 
 EXAMPLES: Final[Mapping[type[Failure], Fault]] = MappingProxyType(
     {
@@ -42,10 +48,23 @@ EXAMPLES: Final[Mapping[type[Failure], Fault]] = MappingProxyType(
             RateLimited("Too many requests", source="users.fetch", retry_after=1.0),
             Unexpected(fault="6f1d0a3c5b7e4f0e9a2c8d4b1e7f3a5c"),
             Stuck("What was done could not be undone: inventory.reserve"),
-            BadAnswer("inventory answered with something unusable", source="inventory.check"),
-            Unavailable("inventory cannot be reached", source="inventory.check", retry_after=2.0),
-            TimedOut("inventory did not answer in time", source="inventory.check", budget=1.0),
+            BadAnswer("The inventory service gave an answer that cannot be used", source="inventory.check"),
+            Unavailable("The inventory service is unavailable", source="inventory.check", retry_after=2.0),
+            TimedOut("The inventory service did not answer in time", source="inventory.check", budget=1.0),
         )
     }
 )
 """By class: every member of `Fault`."""
+
+
+def refusal_of(kind: type[Failure], call: str) -> Fault:
+    """Give the refusal of *call* that is of this *kind*: without a reason unless its service's is known."""
+    example = EXAMPLES[kind]
+    return example if example.source == call else refusal(type(example), "", _WITHOUT_A_REASON, call)
+
+
+def fault_of(kind: type[Failure], call: str) -> Fault:
+    """Give what is said where the service of *call* is at fault, which is a *kind* of `UpstreamFault`."""
+    service, _, _ = call.partition(".")
+    example = EXAMPLES[kind]
+    return replace(example, detail=example.detail.replace("inventory", service), source=call)

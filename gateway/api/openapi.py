@@ -1,23 +1,26 @@
 """What stands in the OpenAPI document: every answer of a route, with examples made as real answers are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias, cast
 
 from pydantic import BaseModel, TypeAdapter
 
-from gateway.api import problems
 from gateway.api.catalogue import CATALOGUE
 from gateway.api.examples import EXAMPLES
+from gateway.api.foreseen import Promise, any_of, foreseen
 from gateway.api.problems import AggregateProblem, Problem, plain, problem
 from gateway.api.running import Running
-from gateway.railway import Aggregate, Failure, Fault, Forbidden, Invalid, Pipeline, Stuck, Unexpected
+from gateway.plans.plan import Plan
+from gateway.railway import Aggregate, Failure, Invalid, Order, Pipeline, Stuck, Unexpected
 from gateway.upstreams.example import example_of
 
-__all__ = ("BEARER", "asking", "completed", "failures", "parameter", "responses")
+__all__ = ("BEARER", "asking", "completed", "failures", "narrowed", "parameter", "planned", "responses")
 
 _Object: TypeAlias = dict[str, Any]
 _Said: TypeAlias = Problem | AggregateProblem
+_Examples: TypeAlias = Mapping[str, _Said]
 
 _WHERE: Final = {"instance": "/checkout", "request_id": "5f0c6f0e2b7d4a1f8c3e9d7a6b5c4d3e"}
 _EXECUTION_ID: Final = "exe-1c0f6f0e2b7d4a1f8c3e9d7a6b5c4d3e"
@@ -29,6 +32,12 @@ _REFUSALS: Final[Mapping[str, str]] = {
     "too-large": "The body has more than 64 KiB",
     "unsupported-media-type": "The body must be JSON in UTF-8, with Content-Type: application/json",
 }
+_OF_BODIES: Final = ("malformed", "unsupported-media-type")
+_INVALID: Final = "invalid-request"
+_MISMATCH: Final = "idempotency-mismatch"
+_OWN: Final = (*_REFUSALS, _INVALID, _MISMATCH, Unexpected.code)
+"""What the routes of pipelines answer by themselves: the names of the examples."""
+
 _INVALID_REQUEST: Final = problem(
     Invalid(
         "The request is not valid",
@@ -113,17 +122,45 @@ def responses(
 
     A success has *status* and, for its body, *example*. Where the run promises `Aggregate`, it is declared as
     207 and beside every 5xx that the run promises. Where it promises `Stuck` it writes, and may answer 202.
+
+    A `PipelineRoute` leaves out what is never said of its request (see `narrowed`). Failures are some
+    pipeline's, until it is described and its plan shows its own (see `planned`).
     """
-    said: dict[int, dict[str, _Said]] = {}
     writes = Stuck in pipeline.promised
     always = (*_ALWAYS, "Idempotent-Replayed") if writes else _ALWAYS
-    for name, one in (*_own(), *(_of_keys() if writes else ()), *_promised(pipeline)):
-        said.setdefault(one["status"], {})[name] = one
+    said = _by_status((*_own(), *(_of_keys() if writes else ()), *_told(any_of(pipeline.promised))))
     return {
         int(status): _success(example, (*always, "Location") if writes else always),
         **(_running(pipeline.name) if writes else {}),
         **{code: _failed(code, examples, always) for code, examples in sorted(said.items())},
     }
+
+
+def narrowed(declared: dict[int | str, _Object], *, has_body: bool, invalid: Invalid | None) -> None:
+    """Leave out of what `responses` *declared* what is said of no request of the route.
+
+    Without a body none is malformed or of another type; *invalid* is what one is told that is wrong
+    throughout, None where nothing is validated.
+    """
+    lacking = {*(() if has_body else _OF_BODIES), *(() if invalid else (_INVALID,))}
+    own = {_INVALID: problem(invalid, **_WHERE)} if invalid else {}
+    for status, answer in [*declared.items()]:
+        said = {name: one for name, one in _examples(answer).items() if name not in lacking}
+        _exemplify(declared, status, {name: own.get(name, one) for name, one in said.items()})
+
+
+def planned(declared: dict[Any, _Object], promise: Promise, plan: Plan) -> None:
+    """Make what `responses` *declared* the answers of the pipeline with this *promise* and *plan*.
+
+    Failures become those of its calls. 207 is left out unless two calls of one stage can be refused.
+    """
+    commits = tuple(stage for stage in plan.stages if isinstance(stage.policy, Order))
+    of_commits = {call.name for call in replace(plan, stages=commits).calls}
+    found = _by_status(_told(foreseen(promise, plan), of_commits))
+    for status, answer in [*declared.items()]:
+        if int(status) in found or int(status) == HTTPStatus.MULTI_STATUS:
+            own = {name: said for name, said in _examples(answer).items() if name in _OWN}
+            _exemplify(declared, status, {**own, **found.get(int(status), {})})
 
 
 def asking(request: type[BaseModel]) -> _Object:
@@ -183,15 +220,14 @@ def _own() -> Iterator[tuple[str, _Said]]:
     """Give what every pipeline's route can answer by itself."""
     for code, detail in _REFUSALS.items():
         yield code, plain(code, detail, status=CATALOGUE[code].status, **_WHERE)
-    yield "invalid-request", _INVALID_REQUEST
-    yield "unexpected", problem(EXAMPLES[Unexpected], **_WHERE)
+    yield _INVALID, _INVALID_REQUEST
+    yield Unexpected.code, problem(EXAMPLES[Unexpected], **_WHERE)
 
 
 def _of_keys() -> Iterator[tuple[str, _Said]]:
     """Give what the route of a pipeline that writes can answer for its Idempotency-Key."""
-    code = "idempotency-mismatch"
     detail = "This Idempotency-Key was used for another request"
-    yield code, plain(code, detail, status=CATALOGUE[code].status, **_WHERE)
+    yield _MISMATCH, plain(_MISMATCH, detail, status=CATALOGUE[_MISMATCH].status, **_WHERE)
 
 
 def _running(pipeline: str) -> dict[int | str, _Object]:
@@ -215,33 +251,39 @@ def _running(pipeline: str) -> dict[int | str, _Object]:
     }
 
 
-def _promised(pipeline: Pipeline[..., object, Failure]) -> Iterator[tuple[str, _Said]]:
-    """Give what the run of *pipeline* promises: each kind alone, then several of them together."""
-    faults = [EXAMPLES[kind] for kind in pipeline.promised if kind is not Aggregate]
-    for fault in faults:
-        yield fault.code, _stuck(fault) if isinstance(fault, Stuck) else problem(fault, **_WHERE)
-    if Aggregate in pipeline.promised:
-        servers = [
-            fault
-            for fault in faults
-            # What is stuck is said alone.
-            if problems.status(fault) >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(fault, Stuck)
-        ]
-        # Who may do a thing is asked in a stage of its own, more often than not: no part of an example.
-        clients: list[Fault] = [
-            fault for fault in faults if fault not in servers and not isinstance(fault, Forbidden | Stuck)
-        ]
-        # One kind alone makes an aggregate as well: two calls that failed in the same way.
-        together = [clients[:3] if len(clients) > 1 else clients * 2] if clients else []
-        together += [[*(clients or servers)[:1], fault] for fault in servers]
-        for several in together:
-            yield "aggregate", problem(Aggregate(tuple(several)), **_WHERE)
+def _told(
+    failures: Iterable[tuple[str, Failure]], of_commits: Collection[str] = ()
+) -> Iterator[tuple[str, _Said]]:
+    """Make problems of *failures*; those of calls *of_commits* say which execution has failed."""
+    for name, failure in failures:
+        said = problem(failure, **_WHERE)
+        parts = failure.errors if isinstance(failure, Aggregate) else (failure,)
+        if any(isinstance(part, Stuck) or part.source in of_commits for part in parts):
+            said["execution_id"] = _EXECUTION_ID
+        yield name, said
 
 
-def _stuck(fault: Stuck) -> _Said:
-    said = problem(fault, **_WHERE)
-    said["execution_id"] = _EXECUTION_ID
+def _by_status(told: Iterable[tuple[str, _Said]]) -> Mapping[int, _Examples]:
+    said: dict[int, dict[str, _Said]] = {}
+    for name, one in told:
+        said.setdefault(one["status"], {})[name] = one
     return said
+
+
+def _examples(answer: _Object) -> _Examples:
+    """Give the problems that *answer* shows, by name."""
+    content = answer.get("content", {}).get("application/problem+json", {})
+    return {name: example["value"] for name, example in content.get("examples", {}).items()}
+
+
+def _exemplify(declared: dict[Any, _Object], status: object, examples: _Examples) -> None:
+    """Show these *examples* of *status*; if none is left it is not declared."""
+    if examples == _examples(declared[status]):
+        return
+    if examples:
+        declared[status] = {**declared[status], **_said(examples)}
+    else:
+        del declared[status]
 
 
 def _success(example: object, headers: tuple[str, ...]) -> _Object:
@@ -251,12 +293,15 @@ def _success(example: object, headers: tuple[str, ...]) -> _Object:
     return declared
 
 
-def _failed(status: int, examples: Mapping[str, _Said], headers: tuple[str, ...] = ()) -> _Object:
+def _failed(status: int, examples: _Examples, headers: tuple[str, ...] = ()) -> _Object:
+    return {**_said(examples), "headers": _headers(*headers, *_SOMETIMES.get(status, ()))}
+
+
+def _said(examples: _Examples) -> _Object:
     codes = dict.fromkeys(example["code"] for example in examples.values())
     schemas = dict.fromkeys("AggregateProblem" if "errors" in one else "Problem" for one in examples.values())
     return {
         "description": "\n\n".join(f"`{code}`: {CATALOGUE[code].explanation}" for code in codes),
-        "headers": _headers(*headers, *_SOMETIMES.get(status, ())),
         "content": {
             "application/problem+json": {
                 "schema": {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in schemas]},

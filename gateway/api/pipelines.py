@@ -3,16 +3,18 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, Literal, NotRequired, ParamSpec, TypeAlias, cast, final
+from typing import Any, Final, Literal, NotRequired, ParamSpec, TypeAlias, cast, final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic_core import to_json
 from starlette.responses import Response
+from starlette.routing import compile_path
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
-from gateway.api import problems
+from gateway.api import openapi, problems
 from gateway.api.examples import EXAMPLES
+from gateway.api.foreseen import Promise
 from gateway.plans.plan import Plan, PlannedCall, PlannedStage, Step
 from gateway.plans.rehearsal import rehearse
 from gateway.railway import Failure, Order, Pipeline, Policy, Result, Surroundings
@@ -104,6 +106,7 @@ class Described:
     """A pipeline, what is known of it, and how to *run* it on the arguments that it was described with."""
 
     plan: Plan
+    promise: Promise
     description: PipelineDescription
     run: Callable[[Surroundings], Awaitable[Result[object, Failure]]]
 
@@ -123,6 +126,14 @@ class Pipelines:
         self.described.append(one)
         self.listed["pipelines"].append(one.description)
         self.body = to_json(self.listed)
+
+    def complete(self, document: Mapping[str, Any]) -> None:
+        """Let the OpenAPI *document* show what was found out of each: how its calls can fail."""
+        for one in self.described:
+            _, path, _ = compile_path(one.description["path"])
+            operation = document["paths"].get(path, {}).get(one.description["method"].lower())
+            if operation is not None:  # else it is not to be shown
+                openapi.planned(operation["responses"], one.promise, one.plan)
 
 
 def router(pipelines: Pipelines) -> APIRouter:
@@ -154,19 +165,23 @@ def describe(
     It is rehearsed on the arguments, so that no service is asked: see `rehearse`, and for the examples that
     its calls need, `gateway.upstreams.example`. Raises `LookupError` if there is no such route, and
     `RehearsalError`.
+
+    From then on OpenAPI shows how its own calls can fail, and 207 only if two calls of one stage can be
+    refused. A pipeline that finds several things wrong by itself (`combine`) declares its 207 beside
+    `responses`.
     """
-    plan = rehearse(pipeline, *args, **kwargs)
+    plan, promise = rehearse(pipeline, *args, **kwargs), pipeline.promised
     method, _, path = at.partition(" ")
     description: PipelineDescription = {
         "name": plan.name,
         "summary": plan.summary,
         "method": method,
         "path": path,
-        "statuses": _statuses(_route(app, method, path)),
+        "statuses": _statuses(_route(app, method, path), promise, plan),
         "stages": [_stage(stage) for stage in plan.stages],
     }
     pipelines = cast("Pipelines", app.state.pipelines)
-    pipelines.add(Described(plan, description, lambda around: pipeline.on(around)(*args, **kwargs)))
+    pipelines.add(Described(plan, promise, description, lambda around: pipeline.on(around)(*args, **kwargs)))
 
 
 def policy_of(policy: Policy | Order) -> PolicyName:
@@ -188,9 +203,11 @@ def _route(app: FastAPI, method: str, path: str) -> APIRoute:
     raise LookupError(msg)
 
 
-def _statuses(route: APIRoute) -> list[int]:
-    """Give the statuses that OpenAPI has for *route*: `responses` made them of what its pipeline promises."""
-    return sorted({route.status_code or int(HTTPStatus.OK), *map(int, route.responses)})
+def _statuses(route: APIRoute, promise: Promise, plan: Plan) -> list[int]:
+    """Give the statuses that OpenAPI has for *route*."""
+    declared = {**route.responses}
+    openapi.planned(declared, promise, plan)
+    return sorted({route.status_code or int(HTTPStatus.OK), *map(int, declared)})
 
 
 def _stage(stage: PlannedStage) -> StageDescription:

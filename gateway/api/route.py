@@ -19,7 +19,7 @@ from gateway.api.body import read, refuse_other_than_json
 from gateway.api.disconnect import NoAnswer, while_connected
 from gateway.api.exceptions import answered
 from gateway.api.incoming import baggage, bearer, fields, path, patience, request_id
-from gateway.api.openapi import parameter
+from gateway.api.openapi import narrowed, parameter
 from gateway.api.refusal import Refusal
 from gateway.api.request import Asked, PipelineRequest, Serving, Success
 from gateway.railway import Err, Ok, Surroundings, Unauthorized
@@ -49,6 +49,9 @@ class PipelineRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
         super().__init__(path, endpoint, **options)
         extra = self.openapi_extra or {}
+        arguments = Arguments(self)
+        self.responses = {**self.responses}
+        narrowed(self.responses, has_body=arguments.has_body, invalid=arguments.example)
         own = (parameter(name) for name in request_type(endpoint).PARAMETERS)
         self.openapi_extra = {**extra, "parameters": [*own, *extra.get("parameters", ())]}
 

@@ -37,7 +37,8 @@ class PlannedCall:
     """A call of a stage: the service's operation *name*, and what it goes on with *then*, step by step.
 
     *undo* takes a write back. *refusals* are what the service declares; every call can fail as
-    `UpstreamFault` says besides, and the pipeline may find fault itself with what it is given.
+    `UpstreamFault` says besides. Where it *is_shaped*, the pipeline makes something else of what it is given,
+    and may find fault with it.
     """
 
     name: str
@@ -46,6 +47,7 @@ class PlannedCall:
     undo: str | None = None
     refusals: tuple[type[Failure], ...] = ()
     then: "tuple[Step, ...]" = ()
+    is_shaped: bool = False
 
 
 @final

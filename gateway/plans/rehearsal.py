@@ -137,7 +137,7 @@ class _Heard:
         for step in span.steps:
             mine = next((track for track in tracks if track[0].name == step.name), list[_Span]())
             tracks = [track for track in tracks if track is not mine]
-            calls.append(self._call(step.name, mine, _need(step)))
+            calls.append(replace(self._call(step.name, mine, _need(step)), is_shaped=_is_shaped(step)))
         # What is known of one argument may lead to a call of another name.
         calls += [self._call(track[0].name, track, Need.REQUIRED) for track in tracks]
         return PlannedStage(span.name, span.policy, tuple(calls))
@@ -168,6 +168,10 @@ def _parted(track: _Track, names: Sequence[str]) -> list[_Track]:
 
 def _need(step: Call[object, Failure] | Write[object, Failure]) -> Need:
     return Need.OPTIONAL if isinstance(step, Call) and step.is_optional else Need.REQUIRED
+
+
+def _is_shaped(step: Call[object, Failure] | Write[object, Failure]) -> bool:
+    return isinstance(step, Call) and step.is_shaped and not step.is_optional
 
 
 def _planned(call: CallSpan) -> PlannedCall:

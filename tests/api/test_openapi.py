@@ -6,11 +6,14 @@ from typing import Annotated, Any, get_args
 import httpx
 import pytest
 import schemathesis
-from fastapi import Query
+from fastapi import APIRouter, Query
+from starlette.responses import Response
 
+from gateway.api.application import application
 from gateway.api.examples import EXAMPLES
 from gateway.api.openapi import responses
 from gateway.api.problems import status
+from gateway.api.route import PipelineRequest, PipelineRoute, Serving
 from gateway.railway import (
     Aggregate,
     BadAnswer,
@@ -136,6 +139,73 @@ def test_a_pipelines_route_declares_what_its_run_promises(document: dict[str, An
     promised = {"207", "401", "404", "409", "422", "429", "502", "503", "504"}
 
     assert document["paths"]["/baskets"]["post"]["responses"].keys() == {"200"} | _OWN | promised
+
+
+def test_a_route_without_a_body_declares_nothing_that_is_said_of_bodies(document: dict[str, Any]) -> None:
+    answers = document["paths"]["/users/{user_id}"]["get"]["responses"]
+
+    assert answers.keys() & _OWN == {*_OWN} - {"415"}
+    assert [*shown(answers["400"])] == ["invalid-header"]
+    assert "malformed" not in answers["400"]["description"]
+
+
+def test_a_request_that_is_not_valid_has_the_fields_of_the_route(document: dict[str, Any]) -> None:
+    basket = document["paths"]["/baskets"]["post"]["responses"]["422"]
+    user = document["paths"]["/users/{user_id}"]["get"]["responses"]["422"]
+
+    assert shown(basket)["invalid-request"]["value"]["violations"] == [
+        {"field": "user_id", "messages": ["is required"]},
+        {"field": "items", "messages": ["is required"]},
+    ]
+    assert shown(user)["invalid-request"]["value"]["violations"] == [
+        {"field": "user_id", "messages": ["must have at most 10 characters"]}
+    ]
+
+
+@pytest.mark.parametrize(("path", "fields"), [("/anything/{name}", ["name"]), ("/nothing", None)])
+def test_a_route_that_finds_no_argument_wrong_names_the_first_and_one_without_declares_no_422(
+    path: str, fields: list[str] | None
+) -> None:
+    @railway
+    async def one(run: Run[NotFound]) -> None: ...
+
+    routes = APIRouter(route_class=PipelineRoute)
+
+    @routes.get("/nothing", responses=responses(one))
+    async def get_nothing(request: PipelineRequest) -> Response:
+        raise AssertionError(request)
+
+    @routes.get("/anything/{name}", responses=responses(one))
+    async def get_anything(name: str, request: PipelineRequest) -> Response:
+        raise AssertionError(name, request)
+
+    answers = application(Serving(), routes).openapi()["paths"][path]["get"]["responses"]
+    if fields is None:
+        assert "422" not in answers
+    else:
+        (example,) = shown(answers["422"]).values()
+        assert [violation["field"] for violation in example["value"]["violations"]] == fields
+
+
+def test_what_else_a_route_declares_stays_as_it_is() -> None:
+    @railway
+    async def one(run: Run[NotFound]) -> None: ...
+
+    routes = APIRouter(route_class=PipelineRoute)
+    own: dict[int | str, dict[str, Any]] = {418: {"description": "I am a teapot"}}
+
+    @routes.get("/tea", responses={**responses(one), **own})
+    async def get_tea(request: PipelineRequest) -> Response:
+        raise AssertionError(request)
+
+    answers = application(Serving(), routes).openapi()["paths"]["/tea"]["get"]["responses"]
+    assert answers["418"]["description"] == "I am a teapot"
+
+
+def shown(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the examples of problems in *answer*."""
+    found: Mapping[str, Any] = answer["content"]["application/problem+json"]["examples"]
+    return found
 
 
 def test_a_pipeline_that_promises_everything_declares_everything() -> None:

@@ -1,6 +1,6 @@
 """GET /pipelines, and how a pipeline of one's own gets there."""
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pytest
 from fastapi import APIRouter, FastAPI, Response
@@ -27,6 +27,8 @@ from tests.api.document import check
 from tests.api.world import client_of
 from tests.upstreams.world import Raising, client
 
+Declared: TypeAlias = dict[int | str, dict[str, Any]]
+
 
 class Lamp(Answer):
     model_config = example(size=3)
@@ -50,10 +52,16 @@ async def light(run: Run[NotFound | UpstreamFault | Aggregate], name: str) -> st
     return name
 
 
-def app_of(*, included: bool = False) -> FastAPI:
+def app_of(*, included: bool = False, hidden: bool = False, declared: Declared | None = None) -> FastAPI:
     routes, shown = APIRouter(route_class=PipelineRoute), Pipelines()
 
-    @routes.post("/lamps/{name}", response_model=str, status_code=201, responses=responses(light, status=201))
+    @routes.post(
+        "/lamps/{name}",
+        response_model=str,
+        status_code=201,
+        responses=declared or responses(light, status=201),
+        include_in_schema=not hidden,
+    )
     async def post_lamp(name: str, request: PipelineRequest) -> Response:
         """Light a lamp."""
         return request.answer(Ok(name))
@@ -126,6 +134,59 @@ async def test_its_statuses_are_those_that_openapi_has_for_its_route(app: FastAP
     declared = app.openapi()["paths"]["/lamps/{name}"]["post"]["responses"]
     assert pipeline["statuses"] == sorted(map(int, declared))
     assert 201 in pipeline["statuses"]
+
+
+def shown(app: FastAPI, status: int) -> dict[str, Any]:
+    """Give the problems that OpenAPI shows of the lamps, by name."""
+    answers = app.openapi()["paths"]["/lamps/{name}"]["post"]["responses"]
+    examples = answers[str(status)]["content"]["application/problem+json"]["examples"]
+    return {name: example["value"] for name, example in examples.items()}
+
+
+@pytest.mark.parametrize("included", [False, True])
+def test_the_documentation_shows_how_its_own_calls_can_fail(*, included: bool) -> None:
+    app = app_of(included=included)
+    before = app.openapi()["paths"]["/lamps/{name}"]["post"]["responses"].keys()
+    describe(app, "POST /lamps/{name}", light, "red")
+
+    assert "207" in before
+    assert {name: said["source"] for name, said in shown(app, 404).items()} == {
+        name: name for name in ("things.red", "things.hand", "things.eye", "things.head")
+    }
+    assert shown(app, 404)["things.red"]["detail"] == "things.red was refused: not found"
+    assert shown(app, 503)["unavailable"]["detail"] == "The things service is unavailable"
+    (together,) = shown(app, 207).values()
+    assert [part["source"] for part in together["errors"]] == ["things.hand", "things.eye"]
+    assert together["instance"] == "/lamps/name"
+
+
+def test_until_it_is_described_the_failures_in_the_documentation_are_some_pipelines() -> None:
+    assert [*shown(app_of(), 404)] == ["not-found"]
+    assert [*shown(app_of(), 207)] == ["aggregate"]
+
+
+def test_what_a_route_declares_beside_its_pipelines_responses_stays() -> None:
+    @railway
+    async def several(run: Run[NotFound | UpstreamFault | Aggregate], name: str) -> str:
+        await run.stage("find", read(name))
+        return name
+
+    declared = {**responses(several, status=201), 207: {"description": "It finds several things wrong."}}
+    app = app_of(declared=declared)
+    describe(app, "POST /lamps/{name}", several, "red")
+
+    (one,) = app.state.pipelines.listed["pipelines"]
+    answers = app.openapi()["paths"]["/lamps/{name}"]["post"]["responses"]
+    assert answers["207"]["description"] == "It finds several things wrong."
+    assert 207 in one["statuses"]
+
+
+async def test_a_pipeline_that_the_documentation_does_not_show_is_described_all_the_same() -> None:
+    app = app_of(hidden=True)
+    describe(app, "POST /lamps/{name}", light, "red")
+
+    assert "/lamps/{name}" not in app.openapi()["paths"]
+    assert [one["name"] for one in (await listed(app))["pipelines"]] == ["light"]
 
 
 async def test_it_may_be_cached_for_a_while(app: FastAPI) -> None:

@@ -1,6 +1,6 @@
 """What the gateway's own OpenAPI document says of an answer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias, cast, final
 
 import httpx
@@ -23,7 +23,11 @@ class Document:
 
     def success_of(self, method: str, route: str) -> int:
         """Give the status of a success: the lowest that is declared."""
-        return min(map(int, self._operation(method, route)["responses"]))
+        return min(self.statuses(method, route))
+
+    def statuses(self, method: str, route: str) -> Sequence[int]:
+        """Give every status that is declared."""
+        return [int(status) for status in self._operation(method, route)["responses"]]
 
     def complaints(self, method: str, route: str, answer: httpx.Response) -> Iterator[str]:
         """Say what *answer* has that the document does not declare."""

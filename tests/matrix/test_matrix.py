@@ -1,7 +1,7 @@
 """Every cell of the failure matrix."""
 
 import logging
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,7 +9,7 @@ from typing import Final, final
 
 import pytest
 
-from tests.matrix.cells import Cell, arrivals, pairs, singles
+from tests.matrix.cells import Cell, arrivals, cells, pairs, singles
 from tests.matrix.described import Document
 from tests.matrix.discovery import shapes
 from tests.matrix.gateway import Gateway, Played
@@ -19,6 +19,24 @@ from tests.matrix.samples import SAMPLES, Sample
 from tests.matrix.shape import Shape
 
 SHAPES: Final = shapes()
+
+OWN: Final[Mapping[int, str]] = {
+    400: "a header makes no sense",
+    408: "the body does not arrive in time",
+    413: "the body is too large, even one that nobody reads",
+    422: "an argument is not valid",
+    500: "there is a bug",
+}
+"""What a route answers by itself, and why."""
+
+OF_BODIES: Final[Mapping[int, str]] = {415: "the body is not declared as JSON"}
+OF_PIPELINES: Final[Mapping[str, Mapping[int, str]]] = {
+    "checkout": {},
+    "orders": {},
+    "feed": {},
+    "transfers": {},
+    "purchases": {403: "the token is somebody else's: no service says so, it is seen in what one answers"},
+}
 
 
 @final
@@ -119,6 +137,20 @@ async def test_nothing_is_written_if_there_is_too_little_time_for_a_commit(sampl
         found = [*table.judged(played, wanted)]
 
     assert not found, report(found)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+async def test_nothing_is_declared_but_what_comes_of_a_cell_or_has_a_reason(sample: Sample) -> None:
+    async with opened(sample) as table:
+        success = table.document.success_of(sample.method, sample.route)
+        declared = table.document.statuses(sample.method, sample.route)
+        came = [
+            expected(table.shape, cell, success)
+            for cell in (Cell(table.shape.stages[0], {}), *cells(table.shape))
+        ]
+
+    reached = {wanted.status for wanted in came} | {202 for wanted in came if wanted.outlasts}
+    assert {*declared} == {*reached, *OWN, *(OF_BODIES if sample.body else ()), *OF_PIPELINES[sample.name]}
 
 
 def report(found: Sequence[str]) -> str:

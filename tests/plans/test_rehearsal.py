@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -74,6 +75,10 @@ def undone(name: str) -> PlannedCall:
     return PlannedCall(f"things.{name}", Kind.WRITE, undo="things.forget")
 
 
+def shaped(call: PlannedCall) -> PlannedCall:
+    return replace(call, is_shaped=True)
+
+
 def test_a_plan_has_the_name_of_the_pipeline_and_the_first_line_of_its_docstring() -> None:
     found = plan(lambda run: run.stage("one", read("a")))
 
@@ -106,6 +111,13 @@ def test_what_a_later_call_needs_is_the_example_of_an_earlier_one() -> None:
     assert plan(two).stages[1].calls == reads("of-size-3")
 
 
+def test_a_call_of_which_the_pipeline_makes_something_that_may_fail_is_shaped() -> None:
+    ensured = read("a").ensure(bool, lambda _: Conflict("no"))
+    found = plan(lambda run: run.stage("one", ensured, read("b"), read("c").optional(), known("things.d", 1)))
+
+    assert [call.is_shaped for call in found.stages[0].calls] == [True, False, False, False]
+
+
 def test_a_call_that_the_answer_can_do_without_is_optional_whatever_is_made_of_it() -> None:
     found = plan(lambda run: run.stage("one", read("a").map(str).optional(None).map(str), read("b")))
 
@@ -117,7 +129,8 @@ def test_a_commit_has_writes_with_their_undos_and_what_rides_along(order: Order)
     steps = write("a").map(str), read("b").map(str), write("c")
     found = plan(lambda run: run.commit("do", *steps, order=order))
 
-    assert found.stages == (PlannedStage("do", order, (undone("a"), *reads("b"), undone("c"))),)
+    calls = undone("a"), shaped(*reads("b")), undone("c")
+    assert found.stages == (PlannedStage("do", order, calls),)
 
 
 def test_after_a_commit_writes_are_best_effort_and_reads_optional() -> None:
@@ -159,14 +172,15 @@ def test_calls_in_parallel_are_a_stage_of_their_own() -> None:
     both = parallel(read("a"), read("b"), name="both").whole
     (inner, last) = plan(lambda run: run.stage("one", both, read("c"))).stages[0].calls
 
-    assert inner == PlannedCall("both", Kind.NOTHING, then=(PlannedStage("both", SETTLE, reads("a", "b")),))
+    within = PlannedStage("both", SETTLE, reads("a", "b"))
+    assert inner == shaped(PlannedCall("both", Kind.NOTHING, then=(within,)))
     assert last == reads("c")[0]
 
 
 def test_a_call_of_another_name_than_its_argument_is_not_lost() -> None:
     found = plan(lambda run: run.stage("one", known("things.a", 1).bind(lambda _: read("b")), read("c")))
 
-    assert found.stages[0].calls == (PlannedCall("things.a", Kind.NOTHING), *reads("c", "b"))
+    assert found.stages[0].calls == (shaped(PlannedCall("things.a", Kind.NOTHING)), *reads("c", "b"))
 
 
 def test_a_call_outside_any_stage_stands_alone() -> None:
