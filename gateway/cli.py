@@ -35,8 +35,8 @@ every undo is among them.
 
 The gateway runs in this process, and asks its services over HTTP. These are mock services of its own, on
 free ports, and they end with it: those that run already keep their state and faults. They are as
-slow as the contract says, so that times mean something. GATEWAY_* variables and MOCK_LATENCY_SCALE change nothing.
-It takes about fifteen seconds.
+slow as the contract says, so that times mean something. GATEWAY_* variables and MOCK_LATENCY_SCALE change
+nothing. It takes about fifteen seconds.
 
 Exit code: 0 if all came out as the contract says; 1 if something did not, which is then explained, or if
 the mock services cannot be started.
@@ -202,9 +202,16 @@ def _serve(options: argparse.Namespace) -> int:
     return _served(settings, options.with_mocks)
 
 
+def _strangers() -> Sequence[str]:
+    return [
+        f"{variable} is no setting" + (f"; {resembled} is" if resembled else "")
+        for variable, resembled in unknown_variables(os.environ)
+    ]
+
+
 def _warn(settings: Settings) -> None:
-    for variable, resembled in unknown_variables(os.environ):
-        _log.warning("%s is no setting%s", variable, f"; {resembled} is" if resembled else "")
+    for line in _strangers():
+        _log.warning("%s", line)
     if settings.commit_reserve_ms >= settings.deadline_ms:
         _log.warning("nothing can be written: GATEWAY_COMMIT_RESERVE_MS is not below GATEWAY_DEADLINE_MS")
 
@@ -234,6 +241,7 @@ def _served(settings: Settings, mocks_port: int | None) -> int:
 
 def _explain(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.ERROR)  # a service that fails is told of once
+    _say(_strangers())
     asked = Options(
         name=options.name,
         latencies=dict(options.latency),
@@ -255,9 +263,13 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _complain(complaints: Sequence[str]) -> int:
-    for line in complaints:
-        print(f"gateway: {line}", file=sys.stderr)
+    _say(complaints)
     return _USAGE_ERROR
+
+
+def _say(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(f"gateway: {line}", file=sys.stderr)
 
 
 def _console() -> Console:

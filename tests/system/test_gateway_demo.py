@@ -138,5 +138,5 @@ def test_its_help_says_what_it_does_with_whose_services_and_how_it_ends() -> Non
 
     assert ended.code == 0
     assert "those that run already keep their state and faults" in ended.out
-    assert "MOCK_LATENCY_SCALE change nothing" in ended.out
+    assert "MOCK_LATENCY_SCALE change\nnothing." in ended.out
     assert "Exit code: 0" in ended.out
