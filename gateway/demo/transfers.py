@@ -48,6 +48,12 @@ def posted(status: str) -> Sequence[Due]:
     return [{**KNOWN, "posting_id": Like("pst-[0-9a-f]+"), "status": status}]
 
 
+def not_posted(name: str, to_account: str, problem: Problem) -> Scenario:
+    """Have the transfer to *to_account* executed, and reversed when the posting is refused."""
+    left = executed_transfer("reversed", to_account=to_account)
+    return transfers(name, transfer(to_account=to_account), undone(problem), REVERSED, left=left)
+
+
 COMPLETED: Final = executed(
     whole(
         201,
@@ -103,20 +109,8 @@ SCENARIOS: Final[Sequence[Scenario]] = (
         several(207, HIGH_RISK, SANCTIONED),
         CHECKED,
     ),
-    transfers(
-        "to unknown",
-        transfer(to_account="acc-x"),
-        undone(NO_DESTINATION),
-        REVERSED,
-        left=executed_transfer("reversed", to_account="acc-x"),
-    ),
-    transfers(
-        "to frozen",
-        transfer(to_account="acc-frozen"),
-        undone(FROZEN_DESTINATION),
-        REVERSED,
-        left=executed_transfer("reversed", to_account="acc-frozen"),
-    ),
+    not_posted("to unknown", "acc-x", NO_DESTINATION),
+    not_posted("to frozen", "acc-frozen", FROZEN_DESTINATION),
     transfers(
         "answer lost",
         transfer(),
