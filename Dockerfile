@@ -20,9 +20,9 @@ COPY pyproject.toml constraints.txt ./
 RUN /opt/locust/bin/pip install --no-cache-dir --constraint constraints.txt locust \
     && /opt/locust/bin/pip uninstall --yes --quiet pip
 
-# The base without its pip: nothing is installed where something runs.
+# The base without its pip, nor the one that ensurepip would install: nothing is installed where something runs.
 FROM python:3.13-slim AS runtime
-RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.13/site-packages/pip*
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.13/site-packages/pip* /usr/local/lib/python3.13/ensurepip
 
 FROM runtime AS load
 COPY --from=build-load /opt/locust /opt/locust

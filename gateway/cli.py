@@ -29,12 +29,14 @@ _log: Final = logging.getLogger("gateway")
 _USAGE_ERROR: Final = 2
 _LARGEST_PORT: Final = 65535
 _DEMO: Final = """\
-Play every way in which the requests of each pipeline can end, over real HTTP, and check each answer, the
-calls that were made for it, and what the services remember afterwards, against what the contract says.
+Play the ways in which the contract says that requests to each pipeline end, and check each answer, the calls
+that were made for it, and what the services remember afterwards. Every refusal that a service declares and
+every undo is among them.
 
-It starts mock services of its own, on free ports, and they end with it: those that run already keep their
-state and faults. They are as slow as the contract says, so that times mean something. GATEWAY_* variables and
-MOCK_LATENCY_SCALE change nothing. It takes about ten seconds.
+The gateway runs in this process, and asks its services over HTTP. These are mock services of its own, on
+free ports, and they end with it: those that run already keep their state and faults. They are as
+slow as the contract says, so that times mean something. GATEWAY_* variables and MOCK_LATENCY_SCALE change
+nothing. It takes about fifteen seconds.
 
 Exit code: 0 if all came out as the contract says; 1 if something did not, which is then explained, or if
 the mock services cannot be started.
@@ -81,11 +83,13 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
-    shown = commands.add_parser(
-        "demo",
-        help="play every way in which a request can end, and check it",
-        description=_DEMO,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    _define_demo(
+        commands.add_parser(
+            "demo",
+            help="play the ways in which requests end, and check them",
+            description=_DEMO,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
     )
     _define_explain(
         commands.add_parser(
@@ -95,7 +99,6 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
-    shown.set_defaults(command=_demo)
     return parser
 
 
@@ -114,6 +117,10 @@ def _define_serve(serve: argparse.ArgumentParser) -> None:
     levels = ("debug", "info", "warning", "error")
     serve.add_argument("--log-level", default="info", choices=levels, help="what is logged on stderr (info)")
     serve.set_defaults(command=_serve)
+
+
+def _define_demo(played: argparse.ArgumentParser) -> None:
+    played.set_defaults(command=_demo)
 
 
 def _define_explain(explained: argparse.ArgumentParser) -> None:
@@ -195,9 +202,16 @@ def _serve(options: argparse.Namespace) -> int:
     return _served(settings, options.with_mocks)
 
 
+def _strangers() -> Sequence[str]:
+    return [
+        f"{variable} is no setting" + (f"; {resembled} is" if resembled else "")
+        for variable, resembled in unknown_variables(os.environ)
+    ]
+
+
 def _warn(settings: Settings) -> None:
-    for variable, resembled in unknown_variables(os.environ):
-        _log.warning("%s is no setting%s", variable, f"; {resembled} is" if resembled else "")
+    for line in _strangers():
+        _log.warning("%s", line)
     if settings.commit_reserve_ms >= settings.deadline_ms:
         _log.warning("nothing can be written: GATEWAY_COMMIT_RESERVE_MS is not below GATEWAY_DEADLINE_MS")
 
@@ -227,6 +241,7 @@ def _served(settings: Settings, mocks_port: int | None) -> int:
 
 def _explain(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.ERROR)  # a service that fails is told of once
+    _say(_strangers())
     asked = Options(
         name=options.name,
         latencies=dict(options.latency),
@@ -248,9 +263,13 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _complain(complaints: Sequence[str]) -> int:
-    for line in complaints:
-        print(f"gateway: {line}", file=sys.stderr)
+    _say(complaints)
     return _USAGE_ERROR
+
+
+def _say(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(f"gateway: {line}", file=sys.stderr)
 
 
 def _console() -> Console:

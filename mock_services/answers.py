@@ -65,8 +65,11 @@ class Problem:
 
 
 def problem_of(error: ValidationError) -> Problem:
-    """Say what is wrong with a request: 400 where it is not JSON, else 422 with every field at fault."""
+    """Say what is wrong with a request: 400 where it is not JSON, else 422 with every field at fault.
+
+    A field is named by its dotted path.
+    """
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    details = [": ".join((*map(str, one["loc"][-1:]), one["msg"])) for one in found]
+    details = [": ".join(filter(None, (".".join(map(str, one["loc"])), one["msg"]))) for one in found]
     is_json = all(one["type"] != "json_invalid" for one in found)
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY if is_json else HTTPStatus.BAD_REQUEST, "; ".join(details))

@@ -42,6 +42,11 @@ class InProcess(httpx.AsyncBaseTransport):
         asked = [{"path_prefix": path, "kind": kind, **how} for path, kind in faults]
         await self._control("PUT", service, "faults", asked)
 
+    async def be_slow(self, service: str, path: str, *latencies_ms: int) -> None:
+        """Have *service* take so long at *path*: the first time, the second time, and so on."""
+        fault = {"path_prefix": path, "kind": "latency", "times": 1}
+        await self._control("PUT", service, "faults", [{**fault, "latency_ms": ms} for ms in latencies_ms])
+
     def answer(self, service: str, path: str, answer: Json) -> None:
         """Have *service* answer whatever is asked at *path* with this, and do nothing."""
         self._instead[_URLS[service] + path] = answer

@@ -72,6 +72,16 @@ async def test_what_is_measured_is_the_time_of_each_call(app: FastAPI) -> None:
     }
 
 
+async def test_it_is_the_median_of_the_runs_and_the_first_does_not_count(
+    services: InProcess, app: FastAPI
+) -> None:
+    await services.be_slow("user", "/users", 900, 100, 200, 300)
+
+    times = await measured(described(app, "checkout"), app.state.serving, runs=3)
+
+    assert times["users.fetch"] == pytest.approx(0.2)
+
+
 async def test_it_is_run_once_more_than_it_counts(services: InProcess, app: FastAPI) -> None:
     await measured(described(app, "checkout"), app.state.serving, runs=3)
 
@@ -306,6 +316,11 @@ async def test_a_name_that_is_none_is_told_with_those_that_are_close(
     assert str(error.value) == message
 
 
+def test_all_names_that_are_close_are_told() -> None:
+    with pytest.raises(NoSuchThingError, match=r"no word 'abcd': did you mean abcd1 or abcd1x\?$"):
+        chosen("abcd", ["abcd1x", "xyz", "abcd1"], "no word")
+
+
 def test_a_name_that_is_one_has_a_place() -> None:
     assert chosen("b", "abc", "there is no letter") == 1
 
@@ -345,7 +360,18 @@ def test_an_app_is_found_where_one_is(folder: Path) -> None:
     [
         ("not_there:app", "there is no app 'not_there:app': No module named 'not_there'"),
         ("json:app", "there is no app 'json:app': module 'json' has no attribute 'app'"),
-        ("a b", "there is no app 'a b': invalid format: 'a b'"),
+        ("json", "there is no app 'json': it is named as MODULE:NAME"),
+        (":app", "there is no app ':app': it is named as MODULE:NAME"),
+        (".here:app", "there is no app '.here:app': it is named as MODULE:NAME"),
+        ("a b:app", "there is no app 'a b:app': No module named 'a b'"),
+        (
+            "json.no:app",
+            "there is no app 'json.no:app': No module named 'json.no'",
+        ),
+        (
+            "sys.no:app",
+            "there is no app 'sys.no:app': No module named 'sys.no'; 'sys' is not a package",
+        ),
         ("json:loads", "'json:loads' is no app that create_app has made"),
     ],
 )
@@ -355,3 +381,22 @@ def test_what_is_no_app_is_told(name: str, message: str) -> None:
         find_app(name)
 
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("raise ValueError('of mine')", ValueError),
+        ("import not_there_at_all", ModuleNotFoundError),
+        ("import json.not_there_at_all", ModuleNotFoundError),
+        ("from json import not_there_at_all", ImportError),
+        ("import json; json.not_there_at_all", AttributeError),
+    ],
+)
+def test_what_an_app_of_ones_own_raises_is_not_hidden(
+    folder: Path, line: str, error: type[Exception]
+) -> None:
+    (folder / "raises_here.py").write_text(f"{line}\n")
+
+    with pytest.raises(error):
+        find_app("raises_here:app")

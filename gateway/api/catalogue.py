@@ -92,10 +92,10 @@ CATALOGUE: Final[Mapping[str, Kind]] = MappingProxyType(
         ),
         "invalid": Kind(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            "The request is JSON, but what it says breaks a rule: a field is missing, unknown, of the"
+            "The request can be read, but what it says breaks a rule: a field is missing, unknown, of the"
             " wrong type or out of its limits, or a service refused what it was sent. violations lists the"
-            " fields, each named by its dotted path in the body, with what is wrong; an empty name stands"
-            " for the request as a whole.",
+            " fields, each named by its dotted path in the body, or as in the address where that is at fault,"
+            " with what is wrong; an empty name stands for the request as a whole.",
         ),
         "rate-limited": Kind(
             HTTPStatus.TOO_MANY_REQUESTS,
@@ -129,9 +129,9 @@ CATALOGUE: Final[Mapping[str, Kind]] = MappingProxyType(
         ),
         "unavailable": Kind(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "A service behind the gateway, or the gateway itself, cannot be reached or has too much to"
-            " do. Wait for as many seconds as the header Retry-After says, where there is one, before"
-            " trying again.",
+            "A service behind the gateway, or the gateway itself, cannot be reached or has too much to do;"
+            " or too little of the deadline is left to begin to write, so that nothing was written. Wait for"
+            " as many seconds as the header Retry-After says, where there is one, before trying again.",
         ),
         "timed-out": Kind(
             HTTPStatus.GATEWAY_TIMEOUT,

@@ -1,4 +1,4 @@
-"""`gateway demo`: every scenario, played for real and held against what the contract says.
+"""`gateway demo`: every scenario, played on real services and held against what the contract says.
 
 `scenario` says what one is; `checkout`, `orders`, `feed`, `transfers` and `purchases` have those of their
 pipeline, `keys` those of the Idempotency-Key, and `scenarios` all there are. `answer` is what the gateway

@@ -1,4 +1,4 @@
-"""Every way in which a feed can end."""
+"""The ways in which a feed ends that the contract names."""
 
 from collections.abc import Sequence
 from functools import partial

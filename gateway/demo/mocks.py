@@ -18,7 +18,6 @@ __all__ = ("Mocks", "State", "own_services", "unanswered")
 State: TypeAlias = Mapping[str, JsonValue]
 """What services remember, by service and field: `account.balances`."""
 
-_REMEMBERING: Final = ("inventory", "payment", "account", "order", "notification", "analytics")
 _STATE: Final = TypeAdapter(dict[str, JsonValue])
 
 
@@ -47,8 +46,8 @@ class Mocks:
             await self._asked("PUT", service, "/_mock/faults", body)
 
     async def state(self) -> State:
-        """Ask what they remember."""
-        told = await asyncio.gather(*map(self._state_of, _REMEMBERING))
+        """Ask what they remember, all of them."""
+        told = await asyncio.gather(*map(self._state_of, self.urls))
         return {name: value for fields in told for name, value in fields.items()}
 
     async def reset(self, services: Collection[str]) -> None:

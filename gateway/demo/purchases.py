@@ -1,4 +1,4 @@
-"""Every way in which a purchase can end."""
+"""The ways in which a purchase ends that the contract names."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -60,9 +60,11 @@ NO_TOKEN: Final = Answer(
 )
 EXPIRED: Final = Problem(401, "unauthorized", "auth.verify")
 FOREIGN: Final = Problem(403, "forbidden", "auth.verify")
+NO_PRODUCT: Final = Problem(404, "not-found", "inventory.check")
 NO_USER: Final = Problem(404, "not-found", "users.fetch")
 NO_STOCK: Final = Problem(409, "conflict", "inventory.check")
 
+UNKNOWN_USER: Final = Fault("user", "/users", "status", status=404)
 SLOW_USER: Final = Fault("user", "/users", "latency", latency_ms=400)
 NOT_SAID: Final = Fault("notification", "/notifications", "garbage")
 
@@ -92,6 +94,14 @@ SCENARIOS: Final[Sequence[Scenario]] = (
         cancellable=("users.fetch",),
     ),
     purchases(
+        "unknown user",
+        purchase(),
+        alone(NO_USER),
+        IDENTITY,
+        faults=(UNKNOWN_USER,),
+        cancellable=("auth.verify",),
+    ),
+    purchases(
         "nobody is told",
         purchase(),
         UNHEARD,
@@ -99,6 +109,13 @@ SCENARIOS: Final[Sequence[Scenario]] = (
         faults=(NOT_SAID,),
         dead=("analytics",),
         left=ordered("created"),
+    ),
+    purchases(
+        "unknown product",
+        purchase(product_id="prod-x"),
+        undone(NO_PRODUCT),
+        CANCELLED,
+        left=ordered("cancelled", product_id="prod-x"),
     ),
     purchases(
         "out of stock",

@@ -1,4 +1,4 @@
-"""The gateway in this process, over real HTTP to its services, and the one who plays scenarios on it."""
+"""The gateway in this process, its services over HTTP, and the one who plays scenarios on it."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, final
@@ -22,10 +22,13 @@ MakeApp: TypeAlias = Callable[
 ]
 """Makes a gateway; the last argument is to hear what each request did."""
 
+_Wiring: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, int], ...]]
+"""Which services are dead, and which settings are not the defaults."""
+
 
 @final
 class Runner:
-    """Plays scenarios on gateways with the defaults of every setting, whatever the environment says.
+    """Plays scenarios on gateways in this process, with their settings, else the defaults, none from outside.
 
     The services are *mocks*, and as new for each scenario; one that it wants dead is looked for at *nowhere*
     instead. *transport* is left open.
@@ -43,12 +46,12 @@ class Runner:
         self._transport = transport
         self._make_app = make_app
         self._heard: list[Record] = []
-        self._apps: dict[tuple[str, ...], Starlette] = {}
+        self._apps: dict[_Wiring, Starlette] = {}
 
     async def play(self, scenario: Scenario) -> Outcome:
         """Make the scenario's requests; tell what came of them."""
         self._heard.clear()
-        app = self._apps.get(scenario.dead) or self._app_without(scenario.dead)
+        app = self._app_for(scenario.dead, scenario.settings)
         before = await self._mocks.state()
         await self._mocks.put(scenario.faults)
         answers = tuple([await _asked(app, request) for request, _ in scenario.exchanges])
@@ -58,13 +61,17 @@ class Runner:
         await self._mocks.reset(touched | {fault.service for fault in scenario.faults})
         return Outcome(scenario, answers, _sum(self._heard), changed)
 
-    def _app_without(self, dead: tuple[str, ...]) -> Starlette:
+    def _app_for(self, *wiring: *_Wiring) -> Starlette:
+        if wiring not in self._apps:
+            self._apps[wiring] = self._made_app(*wiring)
+        return self._apps[wiring]
+
+    def _made_app(self, dead: tuple[str, ...], settings: tuple[tuple[str, int], ...]) -> Starlette:
         urls = {**self._mocks.urls, **dict.fromkeys(dead, self._nowhere)}
-        settings = Settings.model_construct().model_copy(
-            update={f"{service}_url": url for service, url in urls.items()}
+        update = {**{f"{service}_url": url for service, url in urls.items()}, **dict(settings)}
+        return self._make_app(
+            Settings.model_construct().model_copy(update=update), self._transport, self._hear
         )
-        self._apps[dead] = self._make_app(settings, self._transport, self._hear)
-        return self._apps[dead]
 
     def _hear(self, _: str, trace: Trace) -> None:
         self._heard.append(

@@ -52,8 +52,8 @@ class Fault:
 
     service: str
     path_prefix: str
-    kind: Literal["status", "latency", "hang", "drop", "garbage", "drop_after_write"]
-    method: Literal["GET", "POST"] | None = None
+    kind: Literal["status", "latency", "hang", "drop", "garbage", "truncate", "drop_after_write"]
+    method: Literal["GET", "POST", "DELETE"] | None = None
     status: int | None = None
     latency_ms: int | None = None
     times: int | None = None
@@ -67,7 +67,8 @@ class Scenario:
     Of these, the *cancelled* must be cut short, and the *cancellable* may be, if they have not answered when
     another fails. *faults* are what services do wrong; the *dead* are not there at all. *first* is sent
     before, and answered before; its calls count as well. *left* is what the services remember afterwards, by
-    service and field; what it does not name must be as it was.
+    service and field; what it does not name must be as it was. *settings* are those of the gateway that are
+    not the defaults.
     """
 
     pipeline: Pipeline
@@ -81,6 +82,7 @@ class Scenario:
     dead: tuple[str, ...] = ()
     first: tuple[Request, Answer] | None = None
     left: Mapping[str, Due] = field(default_factory=dict[str, Due])
+    settings: tuple[tuple[str, int], ...] = ()
 
     @property
     def exchanges(self) -> tuple[tuple[Request, Answer | Again], ...]:

@@ -1,4 +1,4 @@
-"""Every way in which a transfer can end."""
+"""The ways in which a transfer ends that the contract names."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -27,6 +27,7 @@ EXAMPLE: Final[Mapping[str, str]] = {
     "currency": "USD",
     "reference": "rent",
 }
+KNOWN: Final[Mapping[str, Due]] = {**EXAMPLE, "key": Like(".+")}
 
 transfers: Final = partial(Scenario, TRANSFERS)
 
@@ -38,14 +39,19 @@ def transfer(**changes: str) -> Request:
 
 def executed_transfer(status: str, **changes: str) -> Mapping[str, Due]:
     """Say what is known of the transfer when it has *status*."""
-    record: Mapping[str, Due] = {
-        **EXAMPLE,
-        **changes,
-        "key": Like(".+"),
-        "transfer_id": Like("trf-[0-9a-f]+"),
-        "status": status,
-    }
+    record = {**KNOWN, **changes, "transfer_id": Like("trf-[0-9a-f]+"), "status": status}
     return {"payment.transfers": [record]}
+
+
+def posted(status: str) -> Sequence[Due]:
+    """Say what is known of the posting when it has *status*."""
+    return [{**KNOWN, "posting_id": Like("pst-[0-9a-f]+"), "status": status}]
+
+
+def not_posted(name: str, to_account: str, problem: Problem) -> Scenario:
+    """Have the transfer to *to_account* executed, and reversed when the posting is refused."""
+    left = executed_transfer("reversed", to_account=to_account)
+    return transfers(name, transfer(to_account=to_account), undone(problem), REVERSED, left=left)
 
 
 COMPLETED: Final = executed(
@@ -68,9 +74,7 @@ MOVED: Final[Mapping[str, Due]] = {
         "acc-sanctioned": "0.00",
         "acc-frozen": "100.00",
     },
-    "account.postings": [
-        {**EXAMPLE, "key": Like(".+"), "posting_id": Like("pst-[0-9a-f]+"), "status": "posted"}
-    ],
+    "account.postings": posted("posted"),
 }
 
 UNABLE: Final = Problem(409, "conflict", "accounts.fetch")
@@ -79,10 +83,12 @@ NO_DESTINATION: Final = Problem(404, "not-found", "accounts.post")
 FROZEN_DESTINATION: Final = Problem(409, "conflict", "accounts.post")
 SANCTIONED: Final = Problem(403, "forbidden", "fraud.check_compliance")
 HIGH_RISK: Final = Problem(403, "forbidden", "fraud.check_transfer")
+NOT_POSTED: Final = Problem(503, "unavailable", "accounts.post")
 NOT_SENT: Final = Problem(503, "unavailable", "payments.execute_transfer")
 SAME: Final = Problem(422, "invalid", violations=(Violation("to_account"),))
 
 LOST: Final = Fault("account", "/postings", "drop_after_write", "POST", times=1)
+THEN_BROKEN: Final = Fault("account", "/postings", "status", "POST", status=500)
 
 SCENARIOS: Final[Sequence[Scenario]] = (
     transfers("success", transfer(), COMPLETED, TRANSFERS.calls, left=MOVED),
@@ -103,20 +109,8 @@ SCENARIOS: Final[Sequence[Scenario]] = (
         several(207, HIGH_RISK, SANCTIONED),
         CHECKED,
     ),
-    transfers(
-        "to unknown",
-        transfer(to_account="acc-x"),
-        undone(NO_DESTINATION),
-        REVERSED,
-        left=executed_transfer("reversed", to_account="acc-x"),
-    ),
-    transfers(
-        "to frozen",
-        transfer(to_account="acc-frozen"),
-        undone(FROZEN_DESTINATION),
-        REVERSED,
-        left=executed_transfer("reversed", to_account="acc-frozen"),
-    ),
+    not_posted("to unknown", "acc-x", NO_DESTINATION),
+    not_posted("to frozen", "acc-frozen", FROZEN_DESTINATION),
     transfers(
         "answer lost",
         transfer(),
@@ -124,6 +118,14 @@ SCENARIOS: Final[Sequence[Scenario]] = (
         (*TRANSFERS.calls, "accounts.post"),
         faults=(LOST,),
         left=MOVED,
+    ),
+    transfers(
+        "posted, unknown",
+        transfer(),
+        undone(NOT_POSTED),
+        (*TRANSFERS.calls, "accounts.post", "accounts.reverse_posting", "payments.reverse_transfer"),
+        faults=(LOST, THEN_BROKEN),
+        left={**executed_transfer("reversed"), "account.postings": posted("reversed")},
     ),
     transfers(
         "never sent",

@@ -1,9 +1,11 @@
 """All of `gateway explain`: find the pipeline, find out times, say it."""
 
-import pkgutil
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Final, cast
 
 from fastapi import FastAPI
@@ -30,18 +32,34 @@ _UNKNOWN: Final = "unknown; --measure asks the services, --latency and --latency
 def find_app(name: str) -> FastAPI:
     """Import the app *name* (`module:attribute`), from the current directory too.
 
-    Raises `NoSuchThingError`.
+    Raises `NoSuchThingError` if there is none, and whatever the module raises while it is imported.
     """
     sys.path.insert(0, str(Path.cwd()))
+    module, _, attribute = name.partition(":")
+    if not module or not attribute or module.startswith("."):
+        raise _no_app(name, "it is named as MODULE:NAME")
+    imported = _imported(name, module)
     try:
-        app: object = pkgutil.resolve_name(name)
-    except (ImportError, AttributeError, ValueError) as error:
-        msg = f"there is no app {name!r}: {error}"
-        raise NoSuchThingError(msg) from error
+        app: object = attrgetter(attribute)(imported)
+    except AttributeError as error:
+        raise _no_app(name, str(error)) from error
     if not isinstance(app, FastAPI) or not hasattr(app.state, "pipelines"):
         msg = f"{name!r} is no app that create_app has made"
         raise NoSuchThingError(msg)
     return app
+
+
+def _imported(name: str, module: str) -> ModuleType:
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as missing:
+        if not f"{module}.".startswith(f"{missing.name}."):  # the module is there, and misses another one
+            raise
+        raise _no_app(name, str(missing)) from missing
+
+
+def _no_app(name: str, reason: str) -> NoSuchThingError:
+    return NoSuchThingError(f"there is no app {name!r}: {reason}")
 
 
 async def explain(console: Console, options: Options, app: FastAPI, mocks: Sequence[str] = ()) -> int:

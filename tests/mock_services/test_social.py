@@ -117,3 +117,15 @@ async def test_to_an_unknown_user_everybody_is_a_stranger(social: httpx.AsyncCli
 )
 async def test_a_question_that_makes_no_sense_is_refused(social: httpx.AsyncClient, url: str) -> None:
     assert (await social.get(url)).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("url", "field"),
+    [("/posts?author=user-123&author=user%20123", "author.1"), ("/posts?colour=red", "colour")],
+)
+async def test_what_makes_no_sense_is_named_by_its_dotted_path(
+    social: httpx.AsyncClient, url: str, field: str
+) -> None:
+    answer = await social.get(url)
+
+    assert answer.json()["detail"].startswith(f"{field}: ")

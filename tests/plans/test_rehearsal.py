@@ -237,6 +237,14 @@ def test_what_stands_in_for_services_anyway_is_asked_first() -> None:
     assert found.calls == (PlannedCall("my.number"), *reads("a"))
 
 
+def test_a_deadline_of_its_surroundings_is_none_of_a_rehearsal() -> None:
+    late = pipeline.on(Surroundings(deadline=0.0))
+
+    (stage,) = rehearse(late, lambda run: run.commit("write", write("a"))).stages
+
+    assert stage.calls == (undone("a"),)
+
+
 def test_a_pipeline_that_fails_on_examples_says_how() -> None:
     async def fail(run: Run[Failure]) -> None:
         run.fail(Conflict("Account is frozen"))

@@ -5,23 +5,17 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import httpx
 
 from gateway.settings import SERVICES
+from gateway.showcase import ORDER, where
 from tests.system.programs import Program, until
 
 __all__ = ("ORDER", "SERVICES", "Json", "Stack", "gateway", "mocks", "running")
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
-
-ORDER: Final[Mapping[str, Json]] = {
-    "user_id": "user-123",
-    "product_id": "prod-456",
-    "payment_id": "pm-789",
-    "address": "123 Main St",
-}
 
 
 @dataclass(frozen=True)
@@ -74,8 +68,7 @@ class Stack:
 def mocks(*arguments: str, **environment: str) -> Generator[Mapping[str, str]]:
     """Run mock services; give their URLs by name."""
     with Program("mock_services", *arguments, environment=environment) as program:
-        _, *words, _ = program.read_line().split()
-        yield dict(zip(words[::2], words[1::2], strict=True))
+        yield where(program.read_line())
         program.end()
 
 

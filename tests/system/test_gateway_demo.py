@@ -4,6 +4,7 @@ import asyncio
 import io
 import re
 import signal
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -73,7 +74,12 @@ def test_its_services_are_as_slow_as_the_contract_says_whatever_the_environment_
 def test_it_names_what_was_undone_and_counts_what_was_cancelled(played: Ended) -> None:
     undone = re.findall(r"^ +undone by +(\S+)", played.out, re.MULTILINE)
 
-    assert undone == ["inventory.release", *["payments.reverse_transfer"] * 2, "orders.cancel"]
+    assert Counter(undone) == {
+        "inventory.release": 3,
+        "payments.reverse_transfer": 3,
+        "accounts.reverse_posting": 1,
+        "orders.cancel": 2,
+    }
     assert row_of(played, "unknown user, slow stock")[0] == "2/1/4"
 
 
@@ -112,8 +118,8 @@ def test_what_is_not_as_the_contract_says_is_explained_and_the_exit_code_is_1(
     said = out.getvalue()
     assert code == 1
     assert "\nsuccess is wrong:\n  status: expected 200; came 502\n" in said
-    assert "\ncheckout: 17 of 18 right\n" in said
-    assert said.endswith(f"\n1 of {len(SCENARIOS)} scenarios did not come out as the contract says\n")
+    assert "\ncheckout: 22 of 26 right\n" in said
+    assert said.endswith(f"\n4 of {len(SCENARIOS)} scenarios did not come out as the contract says\n")
 
 
 def test_without_services_nothing_is_played() -> None:
@@ -131,6 +137,6 @@ def test_its_help_says_what_it_does_with_whose_services_and_how_it_ends() -> Non
         ended = program.wait()
 
     assert ended.code == 0
-    assert "those that run already keep their\nstate and faults" in ended.out
-    assert "MOCK_LATENCY_SCALE change nothing" in ended.out
+    assert "those that run already keep their state and faults" in ended.out
+    assert "MOCK_LATENCY_SCALE change\nnothing." in ended.out
     assert "Exit code: 0" in ended.out

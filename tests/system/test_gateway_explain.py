@@ -121,6 +121,31 @@ def test_wrong_arguments_are_a_usage_error(arguments: list[str], said: str) -> N
     assert said in ended.err
 
 
+def test_its_runs_are_five_unless_that_is_said(services: Mapping[str, str]) -> None:
+    ended = explained("checkout", "--measure", **at(services))
+
+    assert "times: median of 5 runs on the services\n" in ended.out
+
+
+def test_a_variable_that_is_no_setting_is_told(nobody: Mapping[str, str]) -> None:
+    ended = explained("feed", GATEWAY_DEADLNE_MS="1", GATEWAY_UNLIKE="1", **nobody)
+
+    assert ended.code == 0
+    assert ended.err.splitlines() == [
+        "gateway: GATEWAY_DEADLNE_MS is no setting; GATEWAY_DEADLINE_MS is",
+        "gateway: GATEWAY_UNLIKE is no setting",
+    ]
+
+
+def test_what_an_app_of_ones_own_raises_is_told_with_its_traceback(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("raise ValueError('of mine')\n")
+    ended = explained("checkout", "--app", "mine:app", PYTHONPATH=str(tmp_path))
+
+    assert ended.code == 1
+    assert ended.err.startswith("Traceback ")
+    assert ended.err.endswith("\nValueError: of mine\n")
+
+
 def test_settings_that_make_no_sense_are_named() -> None:
     ended = explained("feed", GATEWAY_DEADLINE_MS="soon")
 

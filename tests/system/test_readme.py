@@ -1,13 +1,14 @@
-"""What the README shows is what is there."""
+"""What the README and the pages that it sends to show is what is there."""
 
 import inspect
+import json
 import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,11 +26,18 @@ from tests.system.stack import ORDER, Stack, mocks, running
 
 ROOT: Final = Path(__file__).parents[2]
 README: Final = (ROOT / "README.md").read_text()
-SHELL: Final = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+PAGES: Final[Mapping[Path, str]] = {
+    path: path.read_text()
+    for path in (ROOT / "README.md", ROOT / "docs/writes.md", ROOT / "docs/your-own-pipeline.md")
+}
+SHELL: Final = [block for page in PAGES.values() for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL)]
 CURLS: Final = [block for block in SHELL if block.startswith("curl -i")]
+(FAULT,) = (block for block in SHELL if block.startswith("curl -X PUT"))
+(EXPLAIN,) = (block for block in SHELL if block.startswith(".venv/bin/gateway explain"))
+(LOAD,) = (block for block in SHELL if block.startswith("scripts/load"))
 REWARD: Final = {"user_id": "user-123", "product_id": "prod-456"}
 FILES: Final[Mapping[str, str]] = dict(
-    re.findall(r"<!-- (\w+\.py) -->\n```python\n(.*?)```", README, re.DOTALL)
+    re.findall(r"<!-- (\w+\.py) -->\n```python\n(.*?)```", "".join(PAGES.values()), re.DOTALL)
 )
 
 
@@ -89,18 +97,52 @@ def test_the_pipeline_that_it_shows_is_the_real_one() -> None:
     assert shown in source
 
 
-def test_every_command_is_tried_by_a_test_unless_it_needs_a_docker_engine() -> None:
-    commands = [line for block in SHELL for line in block.replace("\\\n", "").splitlines()]
+def lines(blocks: Iterable[str]) -> set[str]:
+    """Give the commands in *blocks*, each in one line."""
+    return {line for block in blocks for line in block.replace("\\\n", "").splitlines()}
 
-    assert {shlex.split(command)[0] for command in commands} == {
-        "scripts/run",
-        ".venv/bin/gateway",
-        "scripts/load",
-        "scripts/test",
-        "scripts/check",
-        "curl",
-        "docker",
+
+def test_every_command_is_tried_here_or_is_known_to_be_tried_elsewhere() -> None:
+    here = lines([*CURLS, FAULT, EXPLAIN, LOAD])
+
+    assert lines(SHELL) - here == {
+        "scripts/run",  # below, on other ports
+        ".venv/bin/gateway demo",  # test_gateway_demo.py
+        "scripts/test",  # what runs this
+        "scripts/check",  # with it, before a change is taken
+        "docker compose up --build",  # by nobody here: it needs a Docker engine; see test_compose.py
     }
+
+
+def test_what_is_tried_by_no_test_but_the_engine_is_tried_before_a_change_is_taken() -> None:
+    tried = (ROOT / ".ci" / "run").read_text().splitlines()
+
+    assert {"scripts/check", "scripts/test"} <= {line.partition(" --")[0] for line in tried}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_its_links_lead_to_what_is_there(page: Path) -> None:
+    linked = re.findall(r"\]\((?!https?://)([^)#]+)", PAGES[page])
+
+    assert [link for link in linked if not (page.parent / link).exists()] == []
+
+
+def test_its_load_is_borne_without_a_failure() -> None:
+    """It is the same line, but for where the gateway is and for how long."""
+    command, *options = shlex.split(LOAD.replace("--run-time 30s", "--run-time 4s"))
+    assert options[-1] == "4s"
+
+    with running(0.1) as stack:
+        ran = subprocess.run(  # noqa: S603 - our own script, no shell
+            [str(ROOT / command), *options, "--host", str(stack.client.base_url), "--json"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    assert ran.returncode == 0, ran.stderr
+    assert {row["num_failures"] for row in json.loads(ran.stdout)} == {0}
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs the Debian package curl")
@@ -131,18 +173,15 @@ def test_its_order_has_a_key_and_can_be_sent_again(stack: Stack) -> None:
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs the Debian package curl")
 def test_its_fault_is_one(stack: Stack) -> None:
-    (command,) = (block for block in SHELL if block.startswith("curl -X PUT"))
-
-    subprocess.run(["sh", "-c", command.replace("http://127.0.0.1:8101", stack.services["user"])], check=True)  # noqa: S603, S607
+    subprocess.run(["sh", "-c", FAULT.replace("http://127.0.0.1:8101", stack.services["user"])], check=True)  # noqa: S603, S607
 
     assert stack.client.post("/checkout", json=ORDER).status_code == 504
 
 
 def test_what_it_shows_of_a_pipeline_is_what_the_command_prints() -> None:
-    (command,) = (block for block in SHELL if block.startswith(".venv/bin/gateway explain"))
     (shown,) = re.findall(r"```text\n(transfers: .*?)```", README, re.DOTALL)
 
-    _, *arguments = shlex.split(command)
+    _, *arguments = shlex.split(EXPLAIN)
     with Program("gateway", *arguments, environment={"COLUMNS": "80"}) as program:
         said = program.wait().out
     assert [line.rstrip() for line in said.splitlines()] == shown.splitlines()
@@ -227,6 +266,38 @@ def test_its_example_can_undo_later_what_is_stuck(reward: Callable[..., httpx.Re
     assert (stuck.status_code, stuck.json()["code"]) == (500, "stuck")
     assert (retried.status_code, retried.json()["state"]) == (200, "undone")
     assert LoyaltyService.redeemed == before
+
+
+def settings_table() -> Iterator[tuple[str, str]]:
+    """Read the names of its table of settings and their defaults, as they stand there."""
+    table = README.partition("## Settings")[2].partition("\n## ")[0]
+    for names, defaults in re.findall(r"^\| (`GATEWAY_.*?) \| (.*?) \|", table, re.MULTILINE):
+        variables = re.findall(r"`GATEWAY_(\w+)`", names)
+        shown = re.findall(r"`(.*?)`", defaults) or [defaults]
+        if " to " in defaults:  # the ports follow each other
+            first, last = shown
+            start = int(first.rpartition(":")[2])
+            shown = [f"{first.rpartition(':')[0]}:{start + place}" for place in range(len(variables))]
+            assert shown[-1].endswith(last)
+        yield from zip(variables, shown, strict=True)
+
+
+def written(default: object) -> str:
+    match default:
+        case None | ():
+            return "none"
+        case bool():
+            return str(default).lower()
+        case _:
+            return str(default)
+
+
+def test_its_table_of_settings_has_their_defaults() -> None:
+    defaults = {name.upper(): written(one.default) for name, one in Settings.model_fields.items()}
+
+    table = [*settings_table()]
+    assert len(table) > len(SERVICES)
+    assert [(name, shown) for name, shown in table if shown != defaults[name]] == []
 
 
 def test_its_table_has_every_setting() -> None:
