@@ -16,7 +16,6 @@ from mock_services.catalogue import SERVICES, port_of
 
 ROOT: Final = Path(__file__).parents[1]
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-IGNORED: Final = (ROOT / ".dockerignore").read_text().splitlines()
 
 
 class Stage(NamedTuple):
