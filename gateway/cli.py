@@ -189,7 +189,8 @@ def _complaints(error: ValidationError) -> Sequence[str]:
 
 
 def _complaint(name: str, message: str, given: object) -> str:
-    shown = "" if name in SECRETS else f" (it is {given!r})"
+    is_secret = name in SECRETS or "@" in str(given)  # a URL may have a password in it
+    shown = "" if is_secret else f" (it is {given!r})"
     return f"{PREFIX}{name.upper()}: {message}{shown}"
 
 

@@ -126,6 +126,15 @@ def test_a_secret_is_shown_nowhere_whether_it_is_right_or_wrong(arguments: list[
     assert "s3cret" not in ended.out + ended.err
 
 
+def test_the_password_in_a_url_is_not_shown() -> None:
+    url = "http://ada:s3cret@127.0.0.1:8101"
+    with Program("gateway", "serve", environment={"GATEWAY_USER_URL": url}) as program:
+        ended = program.wait()
+
+    assert "GATEWAY_USER_URL: " in ended.err
+    assert "s3cret" not in ended.out + ended.err
+
+
 def test_a_variable_that_is_no_setting_is_pointed_out() -> None:
     with Program("gateway", "serve", environment={**FREE, "GATEWAY_DEADLNE_MS": "1"}) as program:
         url_of(program)
