@@ -279,6 +279,7 @@ def _console() -> Console:
 
 def _demo(_: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.ERROR)  # that services fail is no news here
+    logging.getLogger("gateway.railway").setLevel(logging.CRITICAL)  # nor what gets stuck on purpose
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing has to be put in order first
     return asyncio.run(demo(_console()))
 
