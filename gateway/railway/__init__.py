@@ -57,8 +57,9 @@ from gateway.railway.journal import (
 )
 from gateway.railway.misused import RunMisused
 from gateway.railway.parallel import Parallel, parallel
+from gateway.railway.pipeline import Pipeline, railway
 from gateway.railway.result import Err, Ok, Result, attempt, attempt_async
-from gateway.railway.run import Pipeline, Run, railway
+from gateway.railway.run import Run
 from gateway.railway.stage import FAIL_FAST, SETTLE, Policy
 from gateway.railway.surroundings import (
     SURROUNDINGS,

@@ -103,7 +103,7 @@ class World:
 
 @dataclass
 class Led:
-    """The work of one run: it waits where it is *held*, and notes how far it has come."""
+    """The work of one run: it waits for its events, and notes how far it has come."""
 
     world: World
     execution_id: str

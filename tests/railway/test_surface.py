@@ -18,6 +18,8 @@ MODULES = [
 ]
 INTERNAL = {
     "Leaving",
+    "RunLeaving",
+    "Trip",
     "commit",
     "intents",
     "key_of",
