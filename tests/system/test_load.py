@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
@@ -87,12 +87,14 @@ def in_between(stack: Stack, spoiled: Callable[[httpx.Response], httpx.Response]
 
 
 def spoiling_bodies() -> Callable[[httpx.Response], httpx.Response]:
-    """Spoil every body, each in another way."""
-    successes, problems = (cycle(spoilt) for spoilt in (SPOILT_SUCCESSES, SPOILT_PROBLEMS))
+    """Spoil every body: of each kind, one after the other in another way, so that none is left to luck."""
+    ways: dict[tuple[str, ...], Iterator[Spoil]] = {}
 
     def spoiled(said: httpx.Response) -> httpx.Response:
-        spoil = next(successes if said.status_code in {200, 201} else problems)
-        return httpx.Response(said.status_code, headers=said.headers, text=spoil(said.json()))
+        body = said.json()
+        spoilt = SPOILT_SUCCESSES if said.status_code in {200, 201} else SPOILT_PROBLEMS
+        spoil = next(ways.setdefault((body.get("instance", ""), *body), cycle(spoilt)))
+        return httpx.Response(said.status_code, headers=said.headers, text=spoil(body))
 
     return spoiled
 
@@ -179,7 +181,7 @@ def test_a_run_of_several_processes_is_made_where_it_does_not_order() -> None:
 def test_an_answer_that_is_not_the_exact_one_fails_the_run_and_is_told() -> None:
     with running(0.1) as stack, in_between(stack, spoiling_bodies()) as url:
         stack.break_down("pricing", "garbage", times=1)
-        ran = loaded(url, "--run-time", "4s")
+        ran = loaded(url, "--run-time", "6s")
 
     everything_failed = re.search(r"Aggregated +(\d+) +\1\(100", ran.stdout + ran.stderr)
     told = ["status 502 instead of 200", *SPOILT_SUCCESSES.values(), *SPOILT_PROBLEMS.values()]
