@@ -1,1 +1,1 @@
-"""Policies round a call: how long it may take, and when it is better not made."""
+"""Policies round a call and a request: how long it may take, and when it is better not made."""
