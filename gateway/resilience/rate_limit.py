@@ -46,7 +46,7 @@ class RateLimit:
         return len(self._whole_at)
 
     def ask(self, caller: str, now: float) -> Allowance:
-        """Admit *caller* if some of its quota is left, at *now*, in seconds of a clock that never goes back."""
+        """Admit *caller* if some of its quota is left at *now*: seconds, of a clock that never goes back."""
         instant = round(now * _MICROSECONDS) * self._quota
         whole_at = max(self._whole_at.pop(caller, instant), instant)
         spare = instant + self._quota * self._cost - whole_at
