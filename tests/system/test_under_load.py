@@ -60,15 +60,17 @@ def test_of_60_requests_a_minute_the_61st_at_once_is_refused_and_told_when_to_co
     with gateway(services, GATEWAY_RATE_LIMIT_PER_MINUTE="60") as stack:
         stack.reset()
         begin = time.monotonic()
-        answers = [*iter(lambda: stack.checkout(user_id="").status_code, 429)]
-        refused = stack.checkout()
+        answers = [stack.checkout(user_id="")]
+        while answers[-1].status_code != 429:
+            answers.append(stack.checkout(user_id=""))
         come_back = int(time.monotonic() - begin)
+        *let_in, refused = answers
         time.sleep(int(refused.headers["retry-after"]))
         later = stack.checkout()
 
-    assert answers[:60] == [422] * 60
-    assert len(answers) <= 60 + come_back
-    assert (refused.status_code, refused.json()["code"]) == (429, "rate-limited")
+    assert {answer.status_code for answer in let_in} == {422}
+    assert 60 <= len(let_in) <= 60 + come_back
+    assert refused.json()["code"] == "rate-limited"
     assert refused.headers["ratelimit-policy"] == '"caller";q=60;w=60'
     assert refused.headers["ratelimit"] == '"caller";r=0;t=1'
     assert later.status_code == 200
