@@ -25,7 +25,7 @@ from gateway.railway import (
     Unavailable,
 )
 from gateway.upstreams import Payment, Quote, Reservation, Risk, Stock, User
-from tests.pipelines.world import FOREVER, InTurn, World, now
+from tests.pipelines.world import FOREVER, InTurn, World, again, now
 
 USER: Final = "/users/user-1"
 STOCK: Final = "/inventory/prod-1"
@@ -179,7 +179,7 @@ async def test_a_stage_that_fails_is_the_last_and_nothing_is_put_aside(
 
     assert isinstance(result, Err)
     assert type(result.error) is error
-    assert world.asked == [*asked]
+    assert world.asked == [*asked, *again(path, error)]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ async def test_what_was_put_aside_is_put_back_if_shipping_has_no_price(
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (error, "shipping.quote")
-    assert world.asked == [*CORE_DATA, *VERIFICATION, *FULFILMENT, RELEASE]
+    assert world.asked == [*CORE_DATA, *VERIFICATION, *FULFILMENT, *again(QUOTE, error), RELEASE]
     assert world.undone(RESERVATION) == world.keys(RESERVATION)
 
 
@@ -222,7 +222,7 @@ async def test_what_was_never_put_aside_is_not_put_back(
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (error, "inventory.reserve")
-    assert world.asked == [*CORE_DATA, *VERIFICATION, *FULFILMENT]
+    assert world.asked == [*CORE_DATA, *VERIFICATION, *FULFILMENT, *again(RESERVATION, error)]
 
 
 @pytest.mark.parametrize(
