@@ -263,6 +263,14 @@ async def test_goods_of_which_nobody_knows_are_asked_for_again_under_their_key(
     assert world.keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 2
 
 
+async def test_goods_that_could_not_be_asked_for_are_asked_for_again_under_their_key(world: World) -> None:
+    refused = httpx.ConnectError("refused")
+    world.answers[RESERVATION] = InTurn(refused, refused, ORDERED.reservation.model_dump())
+
+    assert await order(ORDER, world.up) == Ok(ORDERED)
+    assert world.keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 3
+
+
 async def test_goods_of_which_nobody_ever_knows_are_put_back(world: World) -> None:
     world.delays[RESERVATION] = FOREVER
     result = await order(ORDER, world.up)
