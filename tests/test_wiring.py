@@ -208,7 +208,7 @@ async def test_no_more_requests_come_from_one_address_than_was_set() -> None:
 
 
 async def test_by_default_256_requests_are_answered_at_the_same_time_and_from_any_address() -> None:
-    async with client({}, "/quotes") as gateway:
+    async with client({"max_concurrency": 257}, "/quotes") as gateway:
         answers = await asyncio.gather(*(gateway.post("/checkout", json=ORDER) for _ in range(257)))
 
     assert [answer.status_code for answer in answers] == [504] * 256 + [503]
