@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     operator_token: Token | None = Field(
         default=None, description="who has it may list executions and retry; else only this machine"
     )
-    drain_ms: int = Field(default=0, ge=0, description="milliseconds from failing readiness to refusing")
+    drain_ms: int = Field(default=2000, ge=0, description="milliseconds from failing readiness to refusing")
     cors_origins: Origins = Field(default=(), description="origins browsers may call from, by commas")
     waterfall: bool = Field(default=False, description="draw requests on stderr, one a second")
 
