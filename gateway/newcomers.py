@@ -27,7 +27,7 @@ _FILTER: Final = b"".join(
 
 
 def turn_away(bound: socket.socket) -> None:
-    """Let no new connection begin on the listening socket *bound*; whoever has begun one can still be accepted.
+    """Let no new connection begin on the listening socket *bound*; those that have begun can be accepted.
 
     When a listening socket is closed, the kernel resets what nobody has accepted yet, though to the client it
     is a connection, on which it may have sent its request. So no connection may be on its way by then. The

@@ -68,13 +68,13 @@ class Server(uvicorn.Server):
     """Serves *app* on the socket *bound* until SIGINT or SIGTERM, and leaves the exit code alone.
 
     uvicorn itself raises the signal again after a graceful stop, so that the process would end with 143.
-    The first signal calls *on_stop*, and from then on each answer says that its connection ends with it. If it
-    is SIGTERM, the server goes on accepting for *drain* seconds, so that whoever asks for readiness sees it
-    fail first, and clients go elsewhere before anything is closed; SIGINT is somebody who waits. Then nobody
-    is let in any more, those who are in are heard to the end, and requests have *grace* seconds to end before
-    their clients are hung up on. A second signal ends the drain at once, and a SIGINT after that the grace;
-    but however impatient the signals, what the app's lifespan has left to do, such as to finish commits, is
-    done. *url* is where it is reached from this machine.
+    The first signal calls *on_stop*, and from then on each answer says that its connection ends with it. At
+    SIGTERM the server goes on accepting for *drain* seconds, so that whoever asks for readiness sees it fail
+    first, and clients go elsewhere before anything is closed; SIGINT comes from somebody who waits. Then
+    nobody is let in any more, those who are in are heard to the end, and requests have *grace* seconds to end
+    before their clients are hung up on. A second signal ends the drain at once, and a SIGINT after that the
+    grace; but however impatient the signals, what the app's lifespan has left to do, such as to finish
+    commits, is done. *url* is where it is reached from this machine.
     """
 
     def __init__(  # noqa: PLR0913 - what a server is made of

@@ -58,7 +58,7 @@ class Server:
         self.connection = Connection(config, ServerState(), {})
         self.connection.connection_made(self.line)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, _: Scope, __: Receive, send: Send) -> None:
         await asyncio.sleep(self.seconds)
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})

@@ -85,7 +85,9 @@ class Farewell:
 
         async def send_last(message: Message) -> None:
             if message["type"] == "http.response.start" and self._is_stopping():
-                others = [(name, value) for name, value in message.get("headers", ()) if name != b"connection"]
+                others = [
+                    (name, value) for name, value in message.get("headers", ()) if name != b"connection"
+                ]
                 message["headers"] = [*others, _CLOSE]
             await send(message)
 

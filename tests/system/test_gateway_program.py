@@ -77,10 +77,12 @@ def test_while_it_drains_readiness_fails_and_requests_are_served() -> None:
 
 
 def test_ctrl_c_is_somebody_who_waits_and_so_there_is_no_drain() -> None:
-    with Program("gateway", "serve", environment={**FREE, "GATEWAY_DRAIN_MS": "60000"}) as program:
-        with httpx.Client(base_url=url_of(program)) as browser:
-            browser.get("/health/live")  # whose connection stays open
-            ended = program.end(signal.SIGINT)
+    with (
+        Program("gateway", "serve", environment={**FREE, "GATEWAY_DRAIN_MS": "60000"}) as program,
+        httpx.Client(base_url=url_of(program)) as browser,
+    ):
+        browser.get("/health/live")  # whose connection stays open
+        ended = program.end(signal.SIGINT)
 
     assert (ended.code, ended.err) == (0, "")
 
