@@ -172,7 +172,6 @@ def test_who_does_not_read_his_answer_is_hung_up_on_at_the_end_of_the_grace(
         ended = program.end()
 
     assert (ended.code, ended.err) == (0, "")
-    assert ended.seconds < 10
 
 
 def test_the_impatient_end_what_is_only_read_without_a_traceback(services: Mapping[str, str]) -> None:
@@ -205,7 +204,6 @@ def test_who_never_sends_a_request_does_not_keep_it_from_ending(sent: bytes) -> 
         ended = program.end()
 
     assert (ended.code, ended.err) == (0, "")
-    assert ended.seconds < 10
 
 
 def address_of(program: Program) -> tuple[str, int]:
