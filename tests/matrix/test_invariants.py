@@ -68,7 +68,7 @@ def plays(change: Callable[[Played], Played]) -> Callable[[Judged], Judged]:
         (FINE, wants(lambda it: replace(it, lacking=("users.fetch",))), "how many are missing: 0, not 1"),
         (
             FINE,
-            wants(lambda it: replace(it, called=frozenset({"users.fetch"}))),
+            wants(lambda it: replace(it, asked={"users.fetch": ONCE})),
             "calls: ['fraud.screen', 'inventory.check'",
         ),
         (
