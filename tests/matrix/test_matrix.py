@@ -63,6 +63,7 @@ class Table:
             played = await self.gateway.play(cell, latencies)
             told[played.told] = order
             found += [f"{cell} ({order}): {complaint}" for complaint in self.judged(played, wanted)]
+        found += [f"{cell}: the breaker of {name} is not closed" for name in await self.gateway.ajar()]
         if len(told) > 1:
             found.append(f"{cell}: not the same answer {' and '.join(told.values())}: {[*told]}")
         return found
