@@ -69,8 +69,8 @@ def undo_asked(fault: Fault) -> range:
 def _repeated(fault: Fault) -> Course:
     if _is_over(fault, 1) or not _may_pass(fault):
         return Course(_ONCE, 0.0, is_well=_is_over(fault, 1))
-    if fault.is_once:
-        return Course(_TWICE, _silence(fault) + _wait(fault), is_well=True)
+    if fault.is_once or fault.then is not None:
+        return Course(_TWICE, _silence(fault) + _wait(fault), is_well=fault.is_once)
     return Course(_FOR_10_S, _COMMIT, is_well=False)
 
 

@@ -24,6 +24,7 @@ _UNDECLARED: Final = (404, 410, 418)
 class Fault:
     """One trouble of one call, for each attempt or for the first *is_once*, and that of its undo.
 
+    One that is refused *then* is so, with that declared status, from the second attempt on.
     One that *is_played_alone* is not put together with what befalls other calls, of which there are many.
     """
 
@@ -33,6 +34,7 @@ class Fault:
     retry_after: int | None = None
     is_declared: bool = False
     is_once: bool = False
+    then: int | None = None
     is_played_alone: bool = False
     undo: UndoTrouble = "none"
 
@@ -59,6 +61,9 @@ def faults_of(call: Called) -> Iterator[Fault]:
         yield Fault("done, its first answer lost", "lost", is_once=True)
         lost = Fault("done, every answer lost", "lost")
         yield lost
+        if call.kind == "write" and call.declared:
+            title = "done, its first answer lost, and refused then"
+            yield replace(lost, title=title, then=call.declared[0], is_played_alone=True)
         yield Fault("done long after it was given up", "late")
         if call.undo is not None:
             yield Fault("its undo fails once", undo="once")

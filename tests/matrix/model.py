@@ -188,6 +188,8 @@ def _stands(call: Called, fault: Fault, courses: Mapping[str, Course]) -> bool:
 
 def _part(call: Called, fault: Fault) -> Part:
     """Say how a failed call is told."""
+    if fault.then is not None:
+        return Part(fault.then, call.name, detail=fault.title)
     match fault.trouble:
         case "status" if fault.is_declared:
             return Part(fault.status, call.name, detail=fault.title)

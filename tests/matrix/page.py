@@ -52,6 +52,7 @@ the calls come to. Tests play them all, and hold each to this page and to what f
 | garbage | answers 200 and something that is not JSON, and has done nothing | |
 | ..., once | does so the first time, and what it is asked the next | yes |
 | done, its first answer lost | does what it is asked, hangs up, and answers when it is asked again | yes |
+| done, its first answer lost, and refused then | refuses, when it is asked again, what it has done | yes |
 | done, every answer lost | does what it is asked, and hangs up each time | yes |
 | done long after it was given up | does what it is asked after 12 seconds, by when nobody waits for it | yes |
 | its undo fails | hangs up when it is asked to undo what it has done, once or each time | yes |

@@ -102,8 +102,8 @@ class Services(httpx.AsyncBaseTransport):
         if (undo := script.undo_faults.get(name)) and (undo.undo == "always" or attempt == 1):
             raise httpx.ReadError(SECRET)
         fault = script.faults.get(name, FINE)
-        if fault.is_once and attempt > 1:
-            fault = FINE
+        if attempt > 1:
+            fault = _later(fault)
         answer = await self._faulty(fault, request)
         return self._response(answer, breaks_off=fault.trouble == "halved")
 
@@ -149,6 +149,13 @@ class Services(httpx.AsyncBaseTransport):
 
 def _nothing() -> None:
     """Close a body that is closed."""
+
+
+def _later(fault: Fault) -> Fault:
+    """Give what is left of *fault* after the first attempt."""
+    if fault.then is not None:
+        return Fault(fault.title, "status", fault.then, is_declared=True)
+    return FINE if fault.is_once else fault
 
 
 def _refusal(fault: Fault) -> Answer:
