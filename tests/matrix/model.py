@@ -162,9 +162,7 @@ def _asked(stage: Stage, made: Sequence[Called], courses: Mapping[str, Course]) 
     }
 
 
-def _undone(
-    stage: Stage, faults: Mapping[str, Fault], writes: Mapping[str, Outcome]
-) -> Mapping[str, range]:
+def _undone(stage: Stage, faults: Mapping[str, Fault], writes: Mapping[str, Outcome]) -> Mapping[str, range]:
     """Say how often each undo is asked for."""
     return {
         call.undo.name: undo_asked(faults[call.name])

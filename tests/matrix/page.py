@@ -26,9 +26,9 @@ _INTRODUCTION: Final = """\
 
 Made by `.venv/bin/python -m tests.matrix` from the pipelines themselves: do not edit. Each pipeline is run to
 find out what it calls, and each call is refused with every 4xx to find out which of them it declares. Then
-everything below befalls every call, alone, and most of it together with most of what can befall another call of
-its stage: {cells} cells, each of them a request to the whole gateway, in three or four orders of arrival of what
-the calls come to. Tests play them all, and hold each to this page and to what follows.
+everything below befalls every call, alone, and most of it together with most of what can befall another
+call of its stage: {cells} cells, each of them a request to the whole gateway, in three or four orders of
+arrival of what the calls come to. Tests play them all, and hold each to this page and to what follows.
 
 - The answer is the same whatever arrives first, and its status and body are declared in the OpenAPI document.
 - A service is asked as often as is said below, and the answer takes as long as that does, and no longer.
@@ -44,7 +44,7 @@ the calls come to. Tests play them all, and hold each to this page and to what f
 |---|---|---|
 | a declared 4xx | refuses, as the pipeline expects it to | |
 | another 4xx, 500 | answers with a status that the call does not declare | |
-| 503 with Retry-After | asks to come back later: after 2 s the first call of a stage, 3 s the second, ... | yes |
+| 503 with Retry-After | asks to come back: after 2 s the first call of a stage, 3 s the second, ... | yes |
 | no answer | does not answer, and has done nothing | yes |
 | connection refused | is not reached | yes |
 | connection dropped | hangs up without an answer, and has done nothing | yes |
@@ -54,7 +54,7 @@ the calls come to. Tests play them all, and hold each to this page and to what f
 | done, its first answer lost | does what it is asked, hangs up, and answers when it is asked again | yes |
 | done, its first answer lost, and refused then | refuses, when it is asked again, what it has done | yes |
 | done, every answer lost | does what it is asked, and hangs up each time | yes |
-| done long after it was given up | does what it is asked after 12 seconds, by when nobody waits for it | yes |
+| done long after it was given up | does what it is asked after 12 s, by when nobody waits for it | yes |
 | its undo fails | hangs up when it is asked to undo what it has done, once or each time | yes |
 
 ## How often a service is asked
@@ -70,10 +70,11 @@ Once, unless what befalls the call may pass. Then it is asked again:
 | any other write | until it is known what came of it, under one key | the 10 seconds that the commit has |
 | an undo | until it is made | 30 seconds |
 
-An attempt has 1 second. After a 503 with Retry-After the pause is longer by what the service asks for; where that
-is more than there is time, it is not asked again. All this is so where the service has been well of late. One that
-fails at half of what it is asked is not asked, and after many retries there are fewer: the call has failed with
-what came of it so far, or `unavailable`. Repeats of a write that was sent, and undos, are made all the same.
+An attempt has 1 second. After a 503 with Retry-After the pause is longer by what the service asks for; where
+that is more than there is time, it is not asked again. All this is so where the service has been well so far.
+One that fails at half of what it is asked is not asked, and after many retries there are fewer: the call has
+failed with what came of it so far, or is `unavailable`. Repeats of a write that was sent, and undos, are made
+all the same.
 
 ## What a failed call means for the others
 

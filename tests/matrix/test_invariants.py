@@ -88,7 +88,11 @@ def plays(change: Callable[[Played], Played]) -> Callable[[Judged], Judged]:
             "standing: ['inventory.reserve'], not []",
         ),
         (FINE, wants(lambda it: replace(it, asked={**it.asked, "users.fetch": TWICE})), "asked for 1 times"),
-        (RESTIVE, wants(lambda it: replace(it, asked={**it.asked, "users.fetch": TWICE})), "asked for 3 times"),
+        (
+            RESTIVE,
+            wants(lambda it: replace(it, asked={**it.asked, "users.fetch": TWICE})),
+            "asked for 3 times",
+        ),
         (FINE, plays(lambda it: replace(it, seconds=1.0)), "it took 1.0 s, not 0.0 s and a little"),
         (BUSY, plays(lambda it: replace(it, seconds=1.9)), "it took 1.9 s, not 2.0 s and a little"),
         (FINE, plays(lambda it: replace(it, left=["a task"])), "a task"),
