@@ -12,7 +12,6 @@ from pydantic import BaseModel, TypeAdapter
 
 from gateway.railway import SURROUNDINGS, Call, Effort, Fault, Key, Result, Undo, UpstreamFault, Write
 from gateway.resilience.breaker import BreakerState
-from gateway.resilience.deadline import time_left
 from gateway.resilience.evidence import Attempted
 from gateway.resilience.policies import MAX_CONCURRENCY, Policies, Refused
 from gateway.upstreams.address import Query
@@ -205,7 +204,7 @@ class ServiceClient:
             case Attempted(result):
                 return result
             case Refused(retry_after):
-                if time_left() <= 0:
+                if retry_after is None:
                     return self._exchange.too_late(question.name)
                 return self._exchange.not_made(question.name, retry_after)
 
