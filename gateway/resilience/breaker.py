@@ -84,13 +84,12 @@ class Breaker:
 
         Nobody knows how long the probes of others will take: while all of them are under way, it is a pause.
         """
-        match self.state:
-            case BreakerState.CLOSED:
-                return 0.0
-            case BreakerState.OPEN:
-                return self._remaining
-            case BreakerState.HALF_OPEN:
-                return 0.0 if self._wants_probe else self._terms.pause
+        state = self.state
+        if state is BreakerState.OPEN:
+            return self._remaining
+        if state is BreakerState.HALF_OPEN and not self._wants_probe:
+            return self._terms.pause
+        return 0.0
 
     def admit(self) -> int | None:
         """Let an attempt through, or not; what this gives must go back to `settle`, whatever happens."""

@@ -329,7 +329,7 @@ async def test_to_be_asked_too_often_is_no_illness() -> None:
 
 
 async def test_silence_for_less_than_the_timeout_shows_nothing() -> None:
-    """As with `X-Request-Timeout-Ms`: impatient callers must not have a service left alone that is only slow."""
+    """As with `X-Request-Timeout-Ms`: impatient callers must not have a slow service left alone."""
     service = Service(HANGS)
     things = client(service)
     have_left(0.9)

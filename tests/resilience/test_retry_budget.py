@@ -47,7 +47,7 @@ def test_within_ten_seconds_the_retries_stay_below_a_fifth_and_ten(asked: list[t
         else:
             retries += budget.take(now)
 
-        assert retries <= 10 + 0.2 * calls 
+        assert retries <= 10 + 0.2 * calls
 
 
 @given(st.lists(st.floats(0, 50), max_size=60), st.floats(0, 60))
