@@ -402,6 +402,22 @@ async def test_who_has_waited_for_a_turn_is_refused_if_the_breaker_has_opened_me
     assert (things.policies.counts.broken, things.policies.in_flight) == (20, 0)
 
 
+async def test_nobody_waits_for_a_place_to_be_refused_by_the_breaker() -> None:
+    service = Service(Does(500))
+    things = client(service, at_once=3)
+    while things.breaker is CLOSED:
+        await fetch(things)
+    await asyncio.sleep(0.5)
+    service.does = [HANGS]
+    probes = [asyncio.create_task(fetch(things).make()) for _ in range(3)]
+    await settle()
+    began = now()
+
+    assert await fetch(things) == away(0.5, was_sent=False)
+    assert (now(), things.policies.in_flight) == (began, 3)
+    await asyncio.wait(probes)
+
+
 async def test_every_change_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     service = Service(FINE)
     things = client(service)
