@@ -10,7 +10,7 @@ from typing import Final, TypeAlias, TypeVar, final
 from gateway.railway import Effort, Err, Failure, TimedOut, Unavailable
 from gateway.resilience.breaker import Breaker, BreakerState, BreakerTerms
 from gateway.resilience.concurrency_limit import ConcurrencyLimit
-from gateway.resilience.deadline import time_left
+from gateway.resilience.deadline import is_over
 from gateway.resilience.evidence import Attempted, Evidence
 from gateway.resilience.retry_budget import RetryBudget
 
@@ -37,9 +37,12 @@ Making: TypeAlias = Callable[[], Awaitable[Attempted[T, E]]]
 @final
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The service was not asked; it may be again in *retry_after* seconds."""
+    """The service was not asked; it may be in *retry_after* seconds, and None says that time was up."""
 
-    retry_after: float
+    retry_after: float | None
+
+
+_TIME_IS_UP: Final = Refused(None)
 
 
 @final
@@ -47,9 +50,10 @@ class Refused:
 class Counts:
     """What has happened on the way to one service since the start, ever growing.
 
-    *calls* are what pipelines have asked for; *attempts* what was made of them, of which *retries* were not
-    the first of their call. *unaffordable* retries were not made for want of budget. *broken* attempts were
-    refused by the breaker, which has *opened* so often, and *shed* ones by the concurrency limit.
+    *calls* are what pipelines have asked for, and every repeat and undo of a commit is one more; *attempts*
+    what was made of them, of which *retries* were not the first of their call. *unaffordable* retries were
+    not made for want of budget. *broken* attempts were refused by the breaker, which has *opened* so often;
+    *shed* ones got no place among those that are made at once.
     """
 
     calls: int = 0
@@ -88,7 +92,7 @@ class Policies:
 
     @property
     def in_flight(self) -> int:
-        """Give how many attempts are under way."""
+        """Give how many attempts are under way, without those that pass the limit by."""
         return self._limit.in_flight
 
     @property
@@ -109,31 +113,33 @@ class Policies:
             if pause is None or not self._is_affordable(pause):
                 break
             await asyncio.sleep(pause)
-            again = await self._attempt(make)
+            again = await self._attempt(make, is_retry=True)
             if isinstance(again, Refused):
                 break
-            self.counts.retries += 1
             made = again
         return made
 
-    async def _attempt(self, make: Making[T, E]) -> Attempted[T, E] | Refused:
+    async def _attempt(self, make: Making[T, E], *, is_retry: bool = False) -> Attempted[T, E] | Refused:
         if (wait := self._breaker.wait) > 0:
             self.counts.broken += 1
             return Refused(wait)
         if not await self._limit.enter():
             self.counts.shed += 1
-            return Refused(_ENOUGH)
+            return _TIME_IS_UP if is_over() else Refused(_ENOUGH)
         try:
-            return await self._watched(make)
+            return await self._watched(make, is_retry=is_retry)
         finally:
             self._limit.leave()
 
-    async def _watched(self, make: Making[T, E]) -> Attempted[T, E] | Refused:
+    async def _watched(self, make: Making[T, E], *, is_retry: bool) -> Attempted[T, E] | Refused:
+        if is_over():
+            return _TIME_IS_UP
         era = self._breaker.admit()
         if era is None:  # it has opened while this one waited for its turn
             self.counts.broken += 1
             return Refused(self._breaker.wait)
         self.counts.attempts += 1
+        self.counts.retries += is_retry
         evidence = Evidence.NONE
         try:
             made = await make()
@@ -144,7 +150,7 @@ class Policies:
 
     def _is_affordable(self, pause: float) -> bool:
         """Take a retry after *pause* seconds out of the budget, where there will be time and leave for it."""
-        if pause >= time_left() or self._breaker.wait > pause:
+        if is_over(after=pause) or self._breaker.wait > pause:
             return False
         is_left = self._budget.take(asyncio.get_running_loop().time())
         self.counts.unaffordable += not is_left

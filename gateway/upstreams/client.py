@@ -12,8 +12,6 @@ from pydantic import BaseModel, TypeAdapter
 
 from gateway.railway import SURROUNDINGS, Call, Effort, Fault, Key, Result, Undo, UpstreamFault, Write
 from gateway.resilience.breaker import BreakerState
-from gateway.resilience.deadline import time_left
-from gateway.resilience.evidence import Attempted
 from gateway.resilience.policies import MAX_CONCURRENCY, Policies, Refused
 from gateway.upstreams.address import Query
 from gateway.upstreams.answer import nothing_of, value_of
@@ -201,13 +199,12 @@ class ServiceClient:
         self, question: Question[T, E], effort: Effort | None = None
     ) -> Result[T, E | UpstreamFault]:
         make = partial(self._exchange.attempt, question)
-        match await self.policies.call(make, effort or SURROUNDINGS.get().effort):
-            case Attempted(result):
-                return result
-            case Refused(retry_after):
-                if time_left() <= 0:
-                    return self._exchange.too_late(question.name)
-                return self._exchange.not_made(question.name, retry_after)
+        made = await self.policies.call(make, effort or SURROUNDINGS.get().effort)
+        if not isinstance(made, Refused):
+            return made.result
+        if made.retry_after is None:
+            return self._exchange.too_late(question.name)
+        return self._exchange.not_made(question.name, made.retry_after)
 
 
 async def _fitting(

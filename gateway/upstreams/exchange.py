@@ -24,7 +24,7 @@ from gateway.railway import (
     Unavailable,
     UpstreamFault,
 )
-from gateway.resilience.deadline import clipped
+from gateway.resilience.deadline import clipped, is_over
 from gateway.resilience.evidence import Attempted, Evidence
 from gateway.upstreams.address import Address, Query
 from gateway.upstreams.answer import detail_of, refusal
@@ -93,9 +93,9 @@ class Exchange:
         Silence shows that the service is ill if it had all of the timeout, and nothing if the run's deadline
         left it less.
         """
-        budget = clipped(self._timeout)
-        if budget <= 0:
+        if is_over():
             return Attempted(self.too_late(question.name), Evidence.NONE)
+        budget = clipped(self._timeout)
         try:
             async with asyncio.timeout(budget):
                 return await self._asked(question, budget)
