@@ -5,6 +5,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias, TypeVar, final
 
 from gateway.railway import Effort, Err, Failure, TimedOut, Unavailable
@@ -26,6 +27,9 @@ MAX_CONCURRENCY: Final = 200
 
 _PAUSES: Final = (0.05, 0.1)
 """The longest that is waited before the second attempt, and before the third, which is the last."""
+
+_LONGEST_PAUSE: Final = 10.0
+"""Nobody waits longer than that because a service asks for it, however much time there is."""
 
 _ENOUGH: Final = 1.0
 """When to come back to a service that has enough to do: nobody knows, and a header counts in seconds."""
@@ -74,21 +78,30 @@ class Policies:
     service asks for, and another if the deadline and the budget of retries allow it. An attempt that the
     breaker or the concurrency limit (*max_concurrency*) refuses is not made: the call has failed with what
     came of those before.
+
+    Optional calls have a breaker of their own: where a service has what an answer needs and what it can do
+    without, trouble with the second must not keep the first from being asked for.
     """
 
     def __init__(
         self, upstream: str, *, max_concurrency: int = MAX_CONCURRENCY, breaker: BreakerTerms | None = None
     ) -> None:
-        self._upstream = upstream
         self._limit = ConcurrencyLimit(max_concurrency)
-        self._breaker = Breaker(breaker or BreakerTerms(), self._on_change)
+        terms = breaker or BreakerTerms()
+        self._breaker = Breaker(terms, partial(self._on_change, f"the breaker of {upstream}"))
+        self._optional = Breaker(terms, partial(self._on_change, f"the breaker of {upstream}, if optional,"))
         self._budget = RetryBudget()
         self.counts: Final = Counts()
 
     @property
     def breaker(self) -> BreakerState:
-        """Give the state of the breaker."""
+        """Tell whether calls get through that an answer needs."""
         return self._breaker.state
+
+    @property
+    def optional_breaker(self) -> BreakerState:
+        """Tell whether optional calls get through."""
+        return self._optional.state
 
     @property
     def in_flight(self) -> int:
@@ -100,44 +113,51 @@ class Policies:
         """Give how many attempts wait for their turn."""
         return self._limit.waiting
 
-    async def call(self, make: Making[T, E], effort: Effort) -> Attempted[T, E] | Refused:
+    async def call(
+        self, make: Making[T, E], effort: Effort, *, is_optional: bool = False
+    ) -> Attempted[T, E] | Refused:
         """Make the attempts of one call; give what the last one came to that was made."""
         self.counts.calls += 1
         if effort is Effort.REGARDLESS:
             self.counts.attempts += 1
             return await make()
         self._budget.note_call(asyncio.get_running_loop().time())
-        made = await self._attempt(make)
+        breaker = self._optional if is_optional else self._breaker
+        made = await self._attempt(make, breaker)
         for longest in _PAUSES:
             pause = _pause_after(made, longest, effort)
-            if pause is None or not self._is_affordable(pause):
+            if pause is None or not self._is_affordable(pause, breaker):
                 break
             await asyncio.sleep(pause)
-            again = await self._attempt(make, is_retry=True)
+            again = await self._attempt(make, breaker, is_retry=True)
             if isinstance(again, Refused):
                 break
             made = again
         return made
 
-    async def _attempt(self, make: Making[T, E], *, is_retry: bool = False) -> Attempted[T, E] | Refused:
-        if (wait := self._breaker.wait) > 0:
+    async def _attempt(
+        self, make: Making[T, E], breaker: Breaker, *, is_retry: bool = False
+    ) -> Attempted[T, E] | Refused:
+        if (wait := breaker.wait) > 0:
             self.counts.broken += 1
             return Refused(wait)
         if not await self._limit.enter():
             self.counts.shed += 1
             return _TIME_IS_UP if is_over() else Refused(_ENOUGH)
         try:
-            return await self._watched(make, is_retry=is_retry)
+            return await self._watched(make, breaker, is_retry=is_retry)
         finally:
             self._limit.leave()
 
-    async def _watched(self, make: Making[T, E], *, is_retry: bool) -> Attempted[T, E] | Refused:
+    async def _watched(
+        self, make: Making[T, E], breaker: Breaker, *, is_retry: bool
+    ) -> Attempted[T, E] | Refused:
         if is_over():
             return _TIME_IS_UP
-        era = self._breaker.admit()
+        era = breaker.admit()
         if era is None:  # it has opened while this one waited for its turn
             self.counts.broken += 1
-            return Refused(self._breaker.wait)
+            return Refused(breaker.wait)
         self.counts.attempts += 1
         self.counts.retries += is_retry
         evidence = Evidence.NONE
@@ -146,19 +166,19 @@ class Policies:
             evidence = made.evidence
             return made
         finally:
-            self._breaker.settle(era, evidence)
+            breaker.settle(era, evidence)
 
-    def _is_affordable(self, pause: float) -> bool:
+    def _is_affordable(self, pause: float, breaker: Breaker) -> bool:
         """Take a retry after *pause* seconds out of the budget, where there will be time and leave for it."""
-        if is_over(after=pause) or self._breaker.wait > pause:
+        if is_over(after=pause) or breaker.wait > pause:
             return False
         is_left = self._budget.take(asyncio.get_running_loop().time())
         self.counts.unaffordable += not is_left
         return is_left
 
-    def _on_change(self, state: BreakerState) -> None:
+    def _on_change(self, name: str, state: BreakerState) -> None:
         self.counts.opened += state is BreakerState.OPEN
-        _log.warning("the breaker of %s is %s", self._upstream, state.value)
+        _log.warning("%s is %s", name, state.value)
 
 
 def _pause_after(made: Attempted[T, E] | Refused, longest: float, effort: Effort) -> float | None:
@@ -170,7 +190,8 @@ def _pause_after(made: Attempted[T, E] | Refused, longest: float, effort: Effort
         case Err(Unavailable(was_sent=True) | TimedOut(was_sent=True)) if effort is Effort.ONCE:
             return None
         case Err(Unavailable(retry_after=seconds)):
-            return pause + (seconds or 0)
+            pause += seconds or 0
+            return pause if pause <= _LONGEST_PAUSE else None
         case Err(TimedOut()):
             return pause
         case _:

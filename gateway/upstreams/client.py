@@ -57,8 +57,13 @@ class ServiceClient:
 
     @property
     def breaker(self) -> BreakerState:
-        """Tell whether calls get through to the service."""
+        """Tell whether calls get through to the service that an answer needs."""
         return self.policies.breaker
+
+    @property
+    def optional_breaker(self) -> BreakerState:
+        """Tell whether optional calls get through to it."""
+        return self.policies.optional_breaker
 
     @overload
     def get(
@@ -198,8 +203,9 @@ class ServiceClient:
     async def _asked(
         self, question: Question[T, E], effort: Effort | None = None
     ) -> Result[T, E | UpstreamFault]:
+        around = SURROUNDINGS.get()
         make = partial(self._exchange.attempt, question)
-        made = await self.policies.call(make, effort or SURROUNDINGS.get().effort)
+        made = await self.policies.call(make, effort or around.effort, is_optional=around.is_optional)
         if not isinstance(made, Refused):
             return made.result
         if made.retry_after is None:
