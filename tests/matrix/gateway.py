@@ -96,7 +96,8 @@ class Gateway:
     async def ajar(self) -> Sequence[str]:
         """Name the services whose breakers are not closed: one cell would make itself felt in the next."""
         checks = (await self._client.get("/health/ready")).json()["checks"]
-        return [name for name, (check,) in checks.items() if {check["breaker"], check["optionalBreaker"]} != {"closed"}]
+        breakers = {name: {check["breaker"], check["optionalBreaker"]} for name, (check,) in checks.items()}
+        return [name for name, states in breakers.items() if states != {"closed"}]
 
     async def play(
         self, cell: Cell, latencies: Mapping[str, float], headers: Mapping[str, str] = _NONE
