@@ -68,7 +68,11 @@ def _wired(
 ) -> tuple[FastAPI, Readiness]:
     clients = {
         service: ServiceClient(
-            service, settings.urls[service], transport, timeout=settings.timeout_of(service)
+            service,
+            settings.urls[service],
+            transport,
+            timeout=settings.timeout_of(service),
+            max_concurrency=settings.max_concurrency_of(service),
         )
         for service in SERVICES
     }
@@ -84,7 +88,7 @@ def _wired(
     )
     token = settings.operator_token
     described = pipelines.Pipelines()
-    readiness = Readiness({service: client.ping for service, client in clients.items()})
+    readiness = Readiness(clients)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:

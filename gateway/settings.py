@@ -58,6 +58,9 @@ ServiceUrl: TypeAlias = Annotated[
     str, AfterValidator(_service_url), Field(description="where that service is")
 ]
 ServiceTimeout: TypeAlias = Annotated[PositiveInt | None, Field(description="milliseconds for that service")]
+ServiceConcurrency: TypeAlias = Annotated[
+    PositiveInt | None, Field(description="calls at once to that service")
+]
 Token: TypeAlias = Annotated[SecretStr, AfterValidator(_bearer_token)]
 Origins: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
@@ -75,7 +78,8 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     deadline_ms: PositiveInt = Field(default=5000, description="milliseconds a request has in all")
-    call_timeout_ms: PositiveInt = Field(default=1000, description="milliseconds a call has")
+    call_timeout_ms: PositiveInt = Field(default=1000, description="milliseconds an attempt of a call has")
+    max_concurrency: PositiveInt = Field(default=200, description="calls at once to one service")
     optional_timeout_ms: PositiveInt = Field(default=500, description="milliseconds an optional call has")
     commit_reserve_ms: PositiveInt = Field(
         default=500, description="milliseconds that must be left to begin to write"
@@ -117,6 +121,19 @@ class Settings(BaseSettings):
     notification_timeout_ms: ServiceTimeout = None
     analytics_timeout_ms: ServiceTimeout = None
 
+    user_max_concurrency: ServiceConcurrency = None
+    inventory_max_concurrency: ServiceConcurrency = None
+    payment_max_concurrency: ServiceConcurrency = None
+    fraud_max_concurrency: ServiceConcurrency = None
+    shipping_max_concurrency: ServiceConcurrency = None
+    pricing_max_concurrency: ServiceConcurrency = None
+    social_max_concurrency: ServiceConcurrency = None
+    account_max_concurrency: ServiceConcurrency = None
+    auth_max_concurrency: ServiceConcurrency = None
+    order_max_concurrency: ServiceConcurrency = None
+    notification_max_concurrency: ServiceConcurrency = None
+    analytics_max_concurrency: ServiceConcurrency = None
+
     @property
     def urls(self) -> Mapping[str, str]:
         """Give the base URL of each of `SERVICES`."""
@@ -131,6 +148,11 @@ class Settings(BaseSettings):
         """Give the seconds that one attempt of a call to one of `SERVICES` has."""
         milliseconds: int | None = getattr(self, f"{service}_timeout_ms")
         return (milliseconds or self.call_timeout_ms) / 1000
+
+    def max_concurrency_of(self, service: str) -> int:
+        """Give how many calls may be made to one of `SERVICES` at once."""
+        at_once: int | None = getattr(self, f"{service}_max_concurrency")
+        return at_once or self.max_concurrency
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:

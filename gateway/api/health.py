@@ -2,30 +2,43 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final, Literal, NotRequired, TypeAlias, final
+from typing import Final, Literal, NotRequired, Protocol, TypeAlias, final
 
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
-__all__ = ("STOPPING", "Check", "Health", "Ping", "Readiness", "Status")
+from gateway.resilience.breaker import BreakerState
+
+__all__ = ("STOPPING", "Check", "Health", "Readiness", "Status", "Upstream")
 
 _log: Final = logging.getLogger(__name__)
-
-Ping: TypeAlias = Callable[[], Awaitable[bool]]
-"""Tells whether an upstream answers."""
 
 Status: TypeAlias = Literal["pass", "warn", "fail"]
 
 _SECONDS: Final = 1.0
 
 
+class Upstream(Protocol):
+    """A service that can be asked how it is."""
+
+    @property
+    def breaker(self) -> BreakerState:
+        """Tell whether calls get through to it."""
+        ...
+
+    async def ping(self) -> bool:
+        """Tell whether it answers."""
+        ...
+
+
 class Check(TypedDict):
-    """How one upstream was at a *time* (RFC 3339)."""
+    """How one upstream was at a *time* (RFC 3339), and whether its *breaker* lets calls through."""
 
     status: Status
     componentType: str
     time: str
+    breaker: Literal["closed", "open", "half-open"]
 
 
 class Health(TypedDict):
@@ -46,13 +59,14 @@ class Readiness:
 
     An upstream in trouble is a warning: to take every gateway out because one upstream is down would make it
     worse. However many want to know, every upstream is asked once a second at the most, all of them at once.
-    One that has not answered within a second, or whose ping raises, is down.
+    One that has not answered within a second, or whose ping raises, is down: `fail`. One that answers, but
+    has failed at what it was asked so often that its breaker is not closed, is a `warn`.
     """
 
     def __init__(
-        self, pings: Mapping[str, Ping], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, upstreams: Mapping[str, Upstream], now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._pings = pings
+        self._upstreams = upstreams
         self._now = now
         self._asking = asyncio.Lock()
         self._fresh_until = float("-inf")
@@ -75,19 +89,30 @@ class Readiness:
             return self._last
 
     async def _ask(self) -> Health:
-        up = await asyncio.gather(*(_is_up(name, ping) for name, ping in self._pings.items()))
+        up = await asyncio.gather(*(_is_up(name, upstream) for name, upstream in self._upstreams.items()))
         time = self._now().isoformat()
-        checks: dict[str, list[Check]] = {
-            name: [{"status": "pass" if is_up else "fail", "componentType": "system", "time": time}]
-            for name, is_up in zip(self._pings, up, strict=True)
+        checks = {
+            name: _check(upstream.breaker, time, is_up=is_up)
+            for (name, upstream), is_up in zip(self._upstreams.items(), up, strict=True)
         }
-        return {"status": "pass" if all(up) else "warn", "checks": checks}
+        is_well = all(check["status"] == "pass" for check in checks.values())
+        return {"status": "pass" if is_well else "warn", "checks": {name: [checks[name]] for name in checks}}
 
 
-async def _is_up(name: str, ping: Ping) -> bool:
+def _check(breaker: BreakerState, time: str, *, is_up: bool) -> Check:
+    lets_through: Status = "pass" if breaker is BreakerState.CLOSED else "warn"
+    return {
+        "status": lets_through if is_up else "fail",
+        "componentType": "system",
+        "time": time,
+        "breaker": breaker.value,
+    }
+
+
+async def _is_up(name: str, upstream: Upstream) -> bool:
     try:
         async with asyncio.timeout(_SECONDS):
-            return await ping()
+            return await upstream.ping()
     except TimeoutError:
         return False
     except Exception:  # noqa: BLE001 - a bug in a ping must not take the gateway out

@@ -24,7 +24,7 @@ from gateway.railway.errors import (
 from gateway.railway.journal import Beginning, Intent, State, WriteOutcome, key_of
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.stage import Leaving, with_others
-from gateway.railway.surroundings import SURROUNDINGS, StageSpan
+from gateway.railway.surroundings import SURROUNDINGS, Effort, StageSpan
 from gateway.railway.write import Step, Undo, Write
 
 __all__ = ("IN_ORDER", "PARALLEL", "Order", "commit", "intents")
@@ -67,8 +67,9 @@ async def commit(
     bug: it counts as a failure, and is raised in the end, that of the earliest argument with those of others
     noted on it. To be cancelled by somebody else is one too, and so is to overrun the deadline of an attempt.
 
-    The run's own deadline plays no part from here on. See `CommitTerms` for the budgets; and this must not be
-    cancelled, for which there is `sheltered`.
+    The first attempt of a write may be declined, by a policy say, and is made `ONCE` (`Effort`); repeats and
+    undos are made `REGARDLESS`. The run's own deadline plays no part from here on. See `CommitTerms` for the
+    budgets; and this must not be cancelled, for which there is `sheltered`.
     """
     around = SURROUNDINGS.get()
     span = StageSpan(of.name, tuple(step.name for step in steps), tuple(steps), order)
@@ -171,10 +172,12 @@ class _Commit(Generic[T, E]):
 
     async def _write(self, part: _Part[T, E], write: Write[T, E]) -> None:
         attempt = partial(write.make, part.intent.key)
-        part.result = await _held(write.name, attempt)
+        with _effort(Effort.ONCE):
+            part.result = await _held(write.name, attempt)
         await self._note(part, _meant(part.result))
         if part.outcome is WriteOutcome.UNKNOWN:
-            part.result = await _repeated(write.name, attempt, part.result)
+            with _effort(Effort.REGARDLESS):
+                part.result = await _repeated(write.name, attempt, part.result)
             if isinstance(part.result, Ok):
                 await self._note(part, WriteOutcome.DONE)
 
@@ -199,7 +202,8 @@ class _Commit(Generic[T, E]):
 
     async def _is_undone(self, part: _Part[T, E], undo: Undo) -> bool:
         try:
-            result = await _held(undo.name, partial(undo.make, part.intent.key))
+            with _effort(Effort.REGARDLESS):
+                result = await _held(undo.name, partial(undo.make, part.intent.key))
         except (Exception, Leaving):  # noqa: BLE001 - logged; it is made again, and so are the other undos
             _log.exception("%s raised, under key %s", undo.name, part.intent.key)
             return False
@@ -306,6 +310,16 @@ def _time(seconds: float) -> Generator[None]:
     """Give what is done within no other deadline than the end of these *seconds*."""
     end = asyncio.get_running_loop().time() + seconds
     before = SURROUNDINGS.set(replace(SURROUNDINGS.get(), deadline=end))
+    try:
+        yield
+    finally:
+        SURROUNDINGS.reset(before)
+
+
+@contextmanager
+def _effort(effort: Effort) -> Generator[None]:
+    """Say what may be done for what is made within."""
+    before = SURROUNDINGS.set(replace(SURROUNDINGS.get(), effort=effort))
     try:
         yield
     finally:

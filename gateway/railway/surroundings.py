@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, final
 
@@ -21,6 +22,7 @@ __all__ = (
     "UNOBSERVED",
     "CallSpan",
     "CommitTerms",
+    "Effort",
     "Observer",
     "Outcome",
     "StageSpan",
@@ -106,6 +108,19 @@ UNOBSERVED: Final[Observer] = _Nobody()
 """Hears nothing."""
 
 
+class Effort(Enum):
+    """How much whoever makes calls to a service may do for one, and whether it may decline to make it."""
+
+    USUAL = "usual"
+    """It may be made again if it fails, and not be made where it would do harm."""
+
+    ONCE = "once"
+    """The same, but what has been sent is not sent again: who makes the call wants to hear of it first."""
+
+    REGARDLESS = "regardless"
+    """It is made, once, whatever there is to say against it."""
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class CommitTerms:
@@ -133,8 +148,8 @@ class Surroundings:
     a call clips its time; *optional_budget* is how many seconds an optional call has in all; *baggage* is
     what every call passes on with its request, by header name. *execution_id* is what a commit of the run is
     known by; without, the run makes one. *key_prefix* is what the keys of its writes begin with, by default
-    the execution's id. *stand_in* answers in the place of services. *stage* is set by the stage itself, and
-    *is_in_run* by the run.
+    the execution's id. *stand_in* answers in the place of services. *stage* is set by the stage itself,
+    *effort* by a commit, and *is_in_run* by the run.
     """
 
     deadline: float | None = None
@@ -146,6 +161,7 @@ class Surroundings:
     commits: CommitTerms = _TERMS
     stage: StageSpan | None = None
     stand_in: StandIn | None = None
+    effort: Effort = Effort.USUAL
     is_in_run: bool = False
 
 

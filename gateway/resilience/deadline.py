@@ -4,7 +4,7 @@ import asyncio
 
 from gateway.railway import SURROUNDINGS
 
-__all__ = ("clipped",)
+__all__ = ("clipped", "time_left")
 
 
 def clipped(seconds: float) -> float:
@@ -12,5 +12,10 @@ def clipped(seconds: float) -> float:
 
     Zero or less says that nothing is left. The deadline is an instant on the running loop's clock.
     """
+    return min(seconds, time_left())
+
+
+def time_left() -> float:
+    """Give the seconds until the deadline of the run that is going on: infinity where there is none."""
     deadline = SURROUNDINGS.get().deadline
-    return seconds if deadline is None else min(seconds, deadline - asyncio.get_running_loop().time())
+    return float("inf") if deadline is None else deadline - asyncio.get_running_loop().time()

@@ -14,7 +14,6 @@ from typing_extensions import override
 
 __all__ = ("create_transport", "translated")
 
-_CONNECTIONS: Final = 512
 _KEEP_ALIVE: Final = 4.0
 _DNS_TTL: Final = 10
 _PORTS: Final[Mapping[str, int]] = MappingProxyType({"http": 80, "https": 443})
@@ -52,9 +51,8 @@ _RAISED: Final = (aiohttp.ClientError, HttpProcessingError, httpx.TransportError
 def create_transport(resolver: AbstractResolver | None = None) -> httpx.AsyncBaseTransport:
     """Make the transport that every upstream shares; it opens nothing before its first request.
 
-    At most 512 connections go to one origin, and the next request waits for one until its pool timeout. That
-    is a fuse against running out of file descriptors; how many calls a service can take is not decided here.
-    There is no limit over all origins: a service that hangs would use up the connections of the others.
+    It has as many connections as there are requests: how many a service is asked at once is for policies to
+    decide, and with a limit over all of them a service that hangs would use up the connections of the others.
     Idle ones are closed after 4 s, before the 5 s after which uvicorn does, so that a request hardly ever
     meets a connection that is being closed. Names are looked up again after 10 s, and as soon as nobody can
     be reached there: a service that comes back may do so at another address. *resolver* is who looks them up.
@@ -98,7 +96,6 @@ class _Transport(httpx.AsyncBaseTransport):
             resolver=self._resolver,
             ssl=self._tls,
             limit=0,
-            limit_per_host=_CONNECTIONS,
             keepalive_timeout=_KEEP_ALIVE,
             ttl_dns_cache=_DNS_TTL,
         )

@@ -7,11 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
+from typing_extensions import override
 
 from gateway.api import ops
 from gateway.api.application import application
-from gateway.api.health import Ping, Readiness
+from gateway.api.health import Readiness
 from gateway.api.route import Serving
+from gateway.resilience.breaker import BreakerState
 from tests.api.world import client_of
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -20,8 +22,11 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 class Upstream:
     """Counts how often it is asked."""
 
-    def __init__(self, *, is_up: bool = True, seconds: float = 0.1) -> None:
+    def __init__(
+        self, *, is_up: bool = True, seconds: float = 0.1, breaker: BreakerState = BreakerState.CLOSED
+    ) -> None:
         self.asked = 0
+        self.breaker = breaker
         self._is_up = is_up
         self._seconds = seconds
 
@@ -31,16 +36,21 @@ class Upstream:
         return self._is_up
 
 
-async def broken() -> bool:
-    raise KeyError
+class Broken(Upstream):
+    """Has a bug."""
+
+    @override
+    async def ping(self) -> bool:
+        raise KeyError
 
 
-def check(status: str) -> list[dict[str, Any]]:
-    return [{"status": status, "componentType": "system", "time": "2026-01-31T12:00:00+00:00"}]
+def check(status: str, breaker: str = "closed") -> list[dict[str, Any]]:
+    time = "2026-01-31T12:00:00+00:00"
+    return [{"status": status, "componentType": "system", "time": time, "breaker": breaker}]
 
 
 async def test_all_upstreams_well_is_a_pass() -> None:
-    readiness = Readiness({"user": Upstream().ping, "payment": Upstream().ping}, lambda: NOON)
+    readiness = Readiness({"user": Upstream(), "payment": Upstream()}, lambda: NOON)
 
     assert await readiness.report() == {
         "status": "pass",
@@ -49,12 +59,12 @@ async def test_all_upstreams_well_is_a_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    "ping",
-    [Upstream(is_up=False).ping, Upstream(seconds=60).ping, broken],
+    "upstream",
+    [Upstream(is_up=False), Upstream(seconds=60), Broken()],
     ids=["says so", "hangs", "raises"],
 )
-async def test_an_upstream_in_trouble_is_a_warning(ping: Ping) -> None:
-    readiness = Readiness({"user": Upstream().ping, "payment": ping}, lambda: NOON)
+async def test_an_upstream_in_trouble_is_a_warning(upstream: Upstream) -> None:
+    readiness = Readiness({"user": Upstream(), "payment": upstream}, lambda: NOON)
 
     assert await readiness.report() == {
         "status": "warn",
@@ -62,8 +72,26 @@ async def test_an_upstream_in_trouble_is_a_warning(ping: Ping) -> None:
     }
 
 
+@pytest.mark.parametrize("breaker", [BreakerState.OPEN, BreakerState.HALF_OPEN])
+async def test_an_upstream_that_calls_do_not_get_through_to_is_a_warning(breaker: BreakerState) -> None:
+    readiness = Readiness({"user": Upstream(), "payment": Upstream(breaker=breaker)}, lambda: NOON)
+
+    assert await readiness.report() == {
+        "status": "warn",
+        "checks": {"user": check("pass"), "payment": check("warn", breaker.value)},
+    }
+
+
+async def test_an_upstream_that_does_not_answer_is_down_whatever_its_breaker() -> None:
+    upstream = Upstream(is_up=False, breaker=BreakerState.OPEN)
+
+    report = await Readiness({"user": upstream}, lambda: NOON).report()
+
+    assert report == {"status": "warn", "checks": {"user": check("fail", "open")}}
+
+
 async def test_a_ping_that_raises_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    await Readiness({"user": broken}).report()
+    await Readiness({"user": Broken()}).report()
 
     (record,) = caplog.records
     assert record.exc_info
@@ -73,14 +101,14 @@ async def test_upstreams_are_asked_all_at_once() -> None:
     clock = asyncio.get_running_loop().time
     start = clock()
 
-    await Readiness({str(number): Upstream(seconds=0.5).ping for number in range(12)}).report()
+    await Readiness({str(number): Upstream(seconds=0.5)for number in range(12)}).report()
 
     assert clock() - start == pytest.approx(0.5)
 
 
 async def test_those_who_want_to_know_at_the_same_time_share_one_round() -> None:
     upstream = Upstream()
-    readiness = Readiness({"user": upstream.ping})
+    readiness = Readiness({"user": upstream})
 
     await asyncio.gather(*(readiness.report() for _ in range(50)))
 
@@ -89,7 +117,7 @@ async def test_those_who_want_to_know_at_the_same_time_share_one_round() -> None
 
 async def test_upstreams_are_asked_once_a_second_at_the_most() -> None:
     upstream = Upstream(seconds=0)
-    readiness = Readiness({"user": upstream.ping})
+    readiness = Readiness({"user": upstream})
 
     for _ in range(9):
         await readiness.report()
@@ -100,7 +128,7 @@ async def test_upstreams_are_asked_once_a_second_at_the_most() -> None:
 
 async def test_one_who_leaves_while_waiting_leaves_the_others_an_answer() -> None:
     upstream = Upstream()
-    readiness = Readiness({"user": upstream.ping})
+    readiness = Readiness({"user": upstream})
     leaver = asyncio.create_task(readiness.report())
     stayer = asyncio.create_task(readiness.report())
     await asyncio.sleep(0.05)
@@ -112,7 +140,7 @@ async def test_one_who_leaves_while_waiting_leaves_the_others_an_answer() -> Non
 
 @pytest.fixture
 def readiness() -> Readiness:
-    return Readiness({"user": Upstream(is_up=False).ping})
+    return Readiness({"user": Upstream(is_up=False)})
 
 
 @pytest.fixture

@@ -1,0 +1,171 @@
+"""All that stands between the calls to one service and the service."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias, TypeVar, final
+
+from gateway.railway import Effort, Err, Failure, TimedOut, Unavailable
+from gateway.resilience.breaker import Breaker, BreakerState, BreakerTerms
+from gateway.resilience.concurrency_limit import ConcurrencyLimit
+from gateway.resilience.deadline import time_left
+from gateway.resilience.evidence import Attempted, Evidence
+from gateway.resilience.retry_budget import RetryBudget
+
+__all__ = ("MAX_CONCURRENCY", "Counts", "Policies", "Refused")
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Failure)
+
+_log: Final = logging.getLogger("gateway.upstreams")
+
+MAX_CONCURRENCY: Final = 200
+"""How many calls go to one service at once, unless somebody says otherwise."""
+
+_PAUSES: Final = (0.05, 0.1)
+"""The longest that is waited before the second attempt, and before the third, which is the last."""
+
+_ENOUGH: Final = 1.0
+"""When to come back to a service that has enough to do: nobody knows, and a header counts in seconds."""
+
+Making: TypeAlias = Callable[[], Awaitable[Attempted[T, E]]]
+"""Makes one attempt, whatever there is to say against it."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The service was not asked; it may be again in *retry_after* seconds."""
+
+    retry_after: float
+
+
+@final
+@dataclass(slots=True)
+class Counts:
+    """What has happened on the way to one service since the start, ever growing.
+
+    *calls* are what pipelines have asked for; *attempts* what was made of them, of which *retries* were not
+    the first of their call. *unaffordable* retries were not made for want of budget. *broken* attempts were
+    refused by the breaker, which has *opened* so often, and *shed* ones by the concurrency limit.
+    """
+
+    calls: int = 0
+    attempts: int = 0
+    retries: int = 0
+    unaffordable: int = 0
+    broken: int = 0
+    shed: int = 0
+    opened: int = 0
+
+
+@final
+class Policies:
+    """Decides whether the service *upstream* is asked, and how often for one call.
+
+    A call makes at most three attempts. After one that failed there is a pause of random length ("full
+    jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), longer by what the
+    service asks for, and another if the deadline and the budget of retries allow it. An attempt that the
+    breaker or the concurrency limit (*max_concurrency*) refuses is not made: the call has failed with what
+    came of those before.
+    """
+
+    def __init__(
+        self, upstream: str, *, max_concurrency: int = MAX_CONCURRENCY, breaker: BreakerTerms | None = None
+    ) -> None:
+        self._upstream = upstream
+        self._limit = ConcurrencyLimit(max_concurrency)
+        self._breaker = Breaker(breaker or BreakerTerms(), self._on_change)
+        self._budget = RetryBudget()
+        self.counts: Final = Counts()
+
+    @property
+    def breaker(self) -> BreakerState:
+        """Give the state of the breaker."""
+        return self._breaker.state
+
+    @property
+    def in_flight(self) -> int:
+        """Give how many attempts are under way."""
+        return self._limit.in_flight
+
+    @property
+    def waiting(self) -> int:
+        """Give how many attempts wait for their turn."""
+        return self._limit.waiting
+
+    async def call(self, make: Making[T, E], effort: Effort) -> Attempted[T, E] | Refused:
+        """Make the attempts of one call; give what the last one came to that was made."""
+        self.counts.calls += 1
+        if effort is Effort.REGARDLESS:
+            self.counts.attempts += 1
+            return await make()
+        self._budget.note_call(asyncio.get_running_loop().time())
+        made = await self._attempt(make)
+        for longest in _PAUSES:
+            pause = _pause_after(made, longest, effort)
+            if pause is None or not self._is_affordable(pause):
+                break
+            await asyncio.sleep(pause)
+            again = await self._attempt(make)
+            if isinstance(again, Refused):
+                break
+            self.counts.retries += 1
+            made = again
+        return made
+
+    async def _attempt(self, make: Making[T, E]) -> Attempted[T, E] | Refused:
+        if (wait := self._breaker.wait) > 0:
+            self.counts.broken += 1
+            return Refused(wait)
+        if not await self._limit.enter():
+            self.counts.shed += 1
+            return Refused(_ENOUGH)
+        try:
+            return await self._watched(make)
+        finally:
+            self._limit.leave()
+
+    async def _watched(self, make: Making[T, E]) -> Attempted[T, E] | Refused:
+        era = self._breaker.admit()
+        if era is None:  # it has opened while this one waited for its turn
+            self.counts.broken += 1
+            return Refused(self._breaker.wait)
+        self.counts.attempts += 1
+        evidence = Evidence.NONE
+        try:
+            made = await make()
+            evidence = made.evidence
+            return made
+        finally:
+            self._breaker.settle(era, evidence)
+
+    def _is_affordable(self, pause: float) -> bool:
+        """Take a retry after *pause* seconds out of the budget, where there will be time and leave for it."""
+        if pause >= time_left() or self._breaker.wait > pause:
+            return False
+        is_left = self._budget.take(asyncio.get_running_loop().time())
+        self.counts.unaffordable += not is_left
+        return is_left
+
+    def _on_change(self, state: BreakerState) -> None:
+        self.counts.opened += state is BreakerState.OPEN
+        _log.warning("the breaker of %s is %s", self._upstream, state.value)
+
+
+def _pause_after(made: Attempted[T, E] | Refused, longest: float, effort: Effort) -> float | None:
+    """Give the seconds after which another attempt makes sense; None if none does."""
+    if isinstance(made, Refused) or made.evidence is Evidence.WELL:
+        return None
+    pause = random.uniform(0, longest)  # noqa: S311 - so that not all come back at once
+    match made.result:
+        case Err(Unavailable(was_sent=True) | TimedOut(was_sent=True)) if effort is Effort.ONCE:
+            return None
+        case Err(Unavailable(retry_after=seconds)):
+            return pause + (seconds or 0)
+        case Err(TimedOut()):
+            return pause
+        case _:
+            return None
