@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from benchmarks.storms.answers import NONE, Answer, Answers
 from benchmarks.storms.request import ORDER, PURCHASE
@@ -50,12 +50,11 @@ async def _stands(site: Stand, answer: Answer) -> bool:
     """Say whether the answer is that it is done, or that it is being done and then is."""
     if answer.status != _ACCEPTED:
         return answer.status == _CREATED
-    state = ""
+
+    async def state() -> str:
+        return cast("Mapping[str, str]", await site.client.read(answer.location or ""))["state"]
 
     async def has_ended() -> bool:
-        nonlocal state
-        state = cast("Mapping[str, Any]", await site.client.read(answer.location or ""))["state"]
-        return state != "running"
+        return await state() != "running"
 
-    await eventually(has_ended, _PATIENCE)
-    return state == "committed"
+    return await eventually(has_ended, _PATIENCE) and await state() == "committed"

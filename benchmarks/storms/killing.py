@@ -18,7 +18,9 @@ _RATE: Final = 30
 _DOWN: Final = 1.0
 _HEALED: Final = 2.0
 _WATCHED: Final = 3.0
-"""Seconds from a restart to the next kill: those that it may take to heal, and one that must go well."""
+"""Seconds that are looked at from a restart on: those that it may take to heal, and one that must go well."""
+_BETWEEN: Final = 1.0
+"""Seconds from those to the next kill, within which their requests are answered."""
 _ROUNDS_PER_ORDER: Final = 6
 """There are a hundred to be ordered, and the others need to see some in stock."""
 _DECLARED: Final = (200, 201, 202, 503, 504)
@@ -62,7 +64,7 @@ async def _kill(site: Stand, names: Sequence[str]) -> Mapping[str, float]:
         await asyncio.sleep(_DOWN)
         await site.services.restart(name)
         restarts[name] = asyncio.get_running_loop().time()
-        await asyncio.sleep(_WATCHED)
+        await asyncio.sleep(_WATCHED + _BETWEEN)
     return restarts
 
 

@@ -10,7 +10,7 @@ from benchmarks.storms.stand import Target, stand
 
 __all__ = ("overload",)
 
-_WORKERS: Final = 64
+_WORKERS: Final = 128
 _ROUNDS: Final = 3
 _LIGHT_RATE: Final = 20
 _SHARE: Final = 0.8
@@ -21,7 +21,7 @@ _NOISE: Final = 1.5
 async def overload(target: Target, size: float) -> Report:
     """Find out how many checkouts a second are answered, then offer twice that for *size* seconds.
 
-    The first with 64 at any time, each sent when another is answered; the second whether or not any is.
+    The first with 128 at any time, each sent when another is answered; the second whether or not any is.
     """
     report = Report()
     round_seconds = max(2.0, size / 6)

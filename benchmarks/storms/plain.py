@@ -20,8 +20,8 @@ from fastapi import FastAPI, Header, HTTPException, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from benchmarks.storms.serving import serve
 from benchmarks.storms.services import SERVICES
+from benchmarks.storms.serving import serve
 
 T = TypeVar("T")
 Json = dict[str, Any]
