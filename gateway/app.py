@@ -9,6 +9,7 @@ import httpx
 from fastapi import FastAPI
 
 from gateway.api import checkout, executions, feed, ops, orders, pipelines, purchases, transfers
+from gateway.api.admission import Admission
 from gateway.api.application import application
 from gateway.api.health import Readiness
 from gateway.api.kept import Kept
@@ -103,6 +104,7 @@ def _wired(
             optional_budget=settings.optional_timeout_ms / 1000,
             on_trace=on_trace,
             executions=made,
+            admission=Admission(settings.max_in_flight, settings.rate_limit_per_minute),
         ),
         checkout.router(up),
         orders.router(up),

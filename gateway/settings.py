@@ -91,6 +91,12 @@ class Settings(BaseSettings):
     operator_token: Token | None = Field(
         default=None, description="who has it may list executions and retry; else only this machine"
     )
+    max_in_flight: PositiveInt = Field(
+        default=256, description="requests for pipelines that are answered at the same time"
+    )
+    rate_limit_per_minute: PositiveInt | None = Field(
+        default=None, description="requests for pipelines from one address; else there is no limit"
+    )
     drain_ms: int = Field(default=0, ge=0, description="milliseconds from failing readiness to refusing")
     cors_origins: Origins = Field(default=(), description="origins browsers may call from, by commas")
     waterfall: bool = Field(default=False, description="draw requests on stderr, one a second")

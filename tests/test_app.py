@@ -136,7 +136,8 @@ async def test_every_operation_of_the_documentation_is_there(client: httpx.Async
         "/transfers",
     ]
     assert sorted(document["paths"]["/checkout"]["post"]["responses"]) == [
-        "200", "207", "400", "403", "404", "408", "409", "413", "415", "422", "500", "502", "503", "504",
+        "200", "207", "400", "403", "404", "408", "409", "413", "415", "422", "429",
+        "500", "502", "503", "504",
     ]  # fmt: skip
 
 

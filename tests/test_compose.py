@@ -103,6 +103,9 @@ def test_what_can_be_set_from_outside_has_its_own_name_and_default() -> None:
         "GATEWAY_OPERATOR_TOKEN",
         "GATEWAY_DEADLINE_MS",
         "GATEWAY_CALL_TIMEOUT_MS",
+        "GATEWAY_MAX_CONCURRENCY",
+        "GATEWAY_MAX_IN_FLIGHT",
+        "GATEWAY_RATE_LIMIT_PER_MINUTE",
     }
 
 

@@ -225,7 +225,7 @@ async def test_what_follows_a_commit_says_so(app: FastAPI) -> None:
 
 
 async def test_it_says_how_the_pipeline_can_answer(app: FastAPI) -> None:
-    assert (await printed(app, FEED)).endswith("\nanswers: 200 400 404 408 413 422 500 502 503 504")
+    assert (await printed(app, FEED)).endswith("\nanswers: 200 400 404 408 413 422 429 500 502 503 504")
 
 
 async def test_without_a_name_it_lists_the_pipelines(app: FastAPI) -> None:

@@ -229,7 +229,7 @@ async def test_the_documentation_says_what_a_feed_can_be_answered_with(client: h
     responses = document["paths"]["/feed/{user_id}"]["get"]["responses"]
 
     assert sorted(responses) == [
-        "200", "400", "404", "408", "413", "422", "500", "502", "503", "504",
+        "200", "400", "404", "408", "413", "422", "429", "500", "502", "503", "504",
     ]  # fmt: skip
     assert list(responses["200"]["content"]["application/json"]["example"]) == list(FEED)
     assert document["components"]["schemas"]["FeedResult"]["required"] == list(FEED)

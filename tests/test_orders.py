@@ -291,7 +291,7 @@ async def test_the_documentation_says_what_an_order_can_be_answered_with(client:
 
     assert sorted(responses) == [
         "201", "202", "207", "400", "403", "404", "408",
-        "409", "413", "415", "422", "500", "502", "503", "504",
+        "409", "413", "415", "422", "429", "500", "502", "503", "504",
     ]  # fmt: skip
     example = responses["201"]["content"]["application/json"]["example"]
     assert list(example) == document["components"]["schemas"]["OrderResult"]["required"]

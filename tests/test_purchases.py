@@ -322,7 +322,7 @@ async def test_the_documentation_says_what_a_purchase_can_be_answered_with(clien
 
     assert sorted(operation["responses"]) == [
         "201", "202", "400", "401", "403", "404", "408",
-        "409", "413", "415", "422", "500", "502", "503", "504",
+        "409", "413", "415", "422", "429", "500", "502", "503", "504",
     ]  # fmt: skip
     example = operation["responses"]["201"]["content"]["application/json"]["example"]
     assert list(example) == document["components"]["schemas"]["PurchaseResult"]["required"]

@@ -41,6 +41,12 @@ def test_an_empty_token_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().operator_token is None
 
 
+def test_an_empty_rate_limit_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_RATE_LIMIT_PER_MINUTE", "")
+
+    assert Settings().rate_limit_per_minute is None
+
+
 def test_a_token_is_read_and_shown_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_OPERATOR_TOKEN", "s3cret-._~+/==")
 
@@ -91,6 +97,8 @@ def test_every_secret_is_one_of_the_settings_and_hidden() -> None:
         ("COMMIT_RESERVE_MS", "0"),
         ("COMMIT_BUDGET_MS", "0"),
         ("UNDO_BUDGET_MS", "-1"),
+        ("MAX_IN_FLIGHT", "0"),
+        ("RATE_LIMIT_PER_MINUTE", "0"),
         ("OPERATOR_TOKEN", " "),
         ("OPERATOR_TOKEN", "two words"),
         ("OPERATOR_TOKEN", "p@ss"),

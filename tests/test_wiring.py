@@ -110,6 +110,28 @@ def test_an_optional_call_has_the_time_that_was_set() -> None:
     assert app.state.serving.optional_budget == 0.125
 
 
+async def test_no_more_requests_are_answered_at_the_same_time_than_was_set() -> None:
+    async with client({"max_in_flight": 2}, "/quotes") as gateway:
+        answers = await asyncio.gather(*(gateway.post("/checkout", json=ORDER) for _ in range(3)))
+
+    assert [answer.status_code for answer in answers] == [504, 504, 503]
+
+
+async def test_no_more_requests_come_from_one_address_than_was_set() -> None:
+    async with client({"rate_limit_per_minute": 2}) as gateway:
+        answers = [await gateway.post("/checkout", json=ORDER) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].headers["ratelimit-policy"] == '"caller";q=2;w=60'
+
+
+async def test_by_default_256_requests_are_answered_at_the_same_time_and_from_any_address() -> None:
+    async with client({}, "/quotes") as gateway:
+        answers = await asyncio.gather(*(gateway.post("/checkout", json=ORDER) for _ in range(257)))
+
+    assert [answer.status_code for answer in answers] == [504] * 256 + [503]
+
+
 async def test_pages_of_the_origins_that_were_set_may_call() -> None:
     async with client({"cors_origins": (ORIGIN,)}) as gateway:
         answer = await gateway.options("/checkout", headers=PREFLIGHT)

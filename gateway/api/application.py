@@ -44,6 +44,8 @@ _EXPOSED: Final = (
     "Server-Timing",
     "Gateway-Completed",
     "Retry-After",
+    "RateLimit-Policy",
+    "RateLimit",
     "Location",
     "Idempotent-Replayed",
 )

@@ -99,8 +99,11 @@ CATALOGUE: Final[Mapping[str, Kind]] = MappingProxyType(
         ),
         "rate-limited": Kind(
             HTTPStatus.TOO_MANY_REQUESTS,
-            "There were too many requests. Wait for as many seconds as the header Retry-After says, where"
-            " there is one, before sending this one again.",
+            "There were too many requests: from this address to the gateway or, where there is a source, from"
+            " the gateway to that service. RateLimit-Policy says how many requests an address may make in how"
+            " many seconds, and RateLimit how many are left; they come back evenly, and a request that is"
+            " refused for want of them takes none. Wait for as many seconds as the header Retry-After says,"
+            " where there is one, before sending this one again.",
         ),
         "idempotency-mismatch": Kind(
             HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from pydantic import BaseModel, TypeAdapter
 
+from gateway.api.admission import BUSY, TOO_OFTEN
 from gateway.api.catalogue import CATALOGUE
 from gateway.api.examples import EXAMPLES
 from gateway.api.foreseen import Promise, any_of, foreseen
@@ -32,10 +33,15 @@ _REFUSALS: Final[Mapping[str, str]] = {
     "too-large": "The body has more than 64 KiB",
     "unsupported-media-type": "The body must be JSON in UTF-8, with Content-Type: application/json",
 }
+_NOT_LET_IN: Final[Mapping[str, tuple[str, str]]] = {
+    "too-many-requests": ("rate-limited", TOO_OFTEN),
+    "too-much-to-do": ("unavailable", BUSY),
+}
+"""The code and the detail; services can be the reason for the same code."""
 _OF_BODIES: Final = ("malformed", "unsupported-media-type")
 _INVALID: Final = "invalid-request"
 _MISMATCH: Final = "idempotency-mismatch"
-_OWN: Final = (*_REFUSALS, _INVALID, _MISMATCH, Unexpected.code)
+_OWN: Final = (*_REFUSALS, *_NOT_LET_IN, _INVALID, _MISMATCH, Unexpected.code)
 """What the routes of pipelines answer by themselves: the names of the examples."""
 
 _INVALID_REQUEST: Final = problem(
@@ -71,12 +77,20 @@ _HEADERS: Final[Mapping[str, _Object]] = {
         "description": "How many seconds to wait before trying again; sent when it is known.",
         "schema": {"type": "integer", "minimum": 0, "examples": [2]},
     },
+    "RateLimit-Policy": {
+        "description": "How many requests (`q`) an address may make in `w` seconds, where that is limited.",
+        "schema": {"type": "string", "examples": ['"caller";q=60;w=60']},
+    },
+    "RateLimit": {
+        "description": "How many of these are left (`r`) for the next `t` seconds, where that is limited.",
+        "schema": {"type": "string", "examples": ['"caller";r=59;t=1']},
+    },
     "WWW-Authenticate": {
         "description": "The scheme by which to say who is asking.",
         "schema": {"type": "string", "examples": ["Bearer"]},
     },
 }
-_ALWAYS: Final = ("Server-Timing", "Gateway-Completed")
+_OF_PIPELINES: Final = ("Server-Timing", "Gateway-Completed", "RateLimit-Policy", "RateLimit")
 _SOMETIMES: Final[Mapping[int, tuple[str, ...]]] = {
     HTTPStatus.UNAUTHORIZED: ("WWW-Authenticate",),
     HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After",),
@@ -127,7 +141,7 @@ def responses(
     pipeline's, until it is described and its plan shows its own (see `planned`).
     """
     writes = Stuck in pipeline.promised
-    always = (*_ALWAYS, "Idempotent-Replayed") if writes else _ALWAYS
+    always = (*_OF_PIPELINES, "Idempotent-Replayed") if writes else _OF_PIPELINES
     said = _by_status((*_own(), *(_of_keys() if writes else ()), *_told(any_of(pipeline.promised))))
     return {
         int(status): _success(example, (*always, "Location") if writes else always),
@@ -220,6 +234,8 @@ def _own() -> Iterator[tuple[str, _Said]]:
     """Give what every pipeline's route can answer by itself."""
     for code, detail in _REFUSALS.items():
         yield code, plain(code, detail, status=CATALOGUE[code].status, **_WHERE)
+    for name, (code, detail) in _NOT_LET_IN.items():
+        yield name, plain(code, detail, status=CATALOGUE[code].status, **_WHERE)
     yield _INVALID, _INVALID_REQUEST
     yield Unexpected.code, problem(EXAMPLES[Unexpected], **_WHERE)
 
@@ -240,7 +256,7 @@ def _running(pipeline: str) -> dict[int | str, _Object]:
     return {
         int(HTTPStatus.ACCEPTED): {
             "description": "The writes are under way; Location says where to look.",
-            "headers": _headers(*_ALWAYS, "Location", "Retry-After"),
+            "headers": _headers(*_OF_PIPELINES, "Location", "Retry-After"),
             "content": {
                 "application/json": {
                     "schema": {"$ref": "#/components/schemas/Running"},

@@ -2,12 +2,12 @@
 
 import hmac
 from collections.abc import Awaitable, Callable
-from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 
 from starlette.requests import Request
 
 from gateway.api.incoming import bearer, fields
+from gateway.api.peer import address
 from gateway.api.refusal import Refusal
 
 __all__ = ("OPERATOR", "refuse_others")
@@ -38,12 +38,7 @@ def refuse_others(token: str | None) -> Callable[[Request], Awaitable[None]]:
 
 
 def _is_near(request: Request) -> bool:
-    if request.client is None or not _FORWARDED.isdisjoint(request.headers.keys()):
+    if not _FORWARDED.isdisjoint(request.headers.keys()):
         return False  # whoever forwards a request speaks for somebody else, and says who it is as it likes
-    try:
-        address = ip_address(request.client.host)
-    except ValueError:  # the path of a socket
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped.is_loopback
-    return address.is_loopback
+    found = address(request.scope)
+    return found is not None and found.is_loopback

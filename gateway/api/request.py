@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api import problems
+from gateway.api.admission import Admission
 from gateway.api.incoming import Fields
 from gateway.api.kept import Kept
 from gateway.commits.executions import Executions
@@ -34,7 +35,8 @@ class Serving:
 
     *deadline* is what a request has at most, *optional_budget* what an optional call has in all, both in
     seconds. *on_trace* is handed what each request did, under a title such as `POST /checkout 200`; *clock*
-    gives the seconds of its record. *executions* makes the runs that write.
+    gives the seconds of its record. *executions* makes the runs that write, *admission* says which requests
+    are let in.
     """
 
     deadline: float = 5.0
@@ -42,6 +44,7 @@ class Serving:
     on_trace: Callable[[str, Trace], None] | None = None
     clock: Callable[[], float] = time.perf_counter
     executions: Executions[Kept] = field(default_factory=_forgetful, compare=False)
+    admission: Admission = field(default_factory=Admission, compare=False)
 
 
 @final

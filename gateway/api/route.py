@@ -41,9 +41,9 @@ class PipelineRoute(APIRoute):
     gives what `request.commit` did. With `openapi_extra=BEARER` it wants a bearer token, `request.token`.
 
     The body is validated once, from its bytes, and the answer is written by pydantic's serializer for
-    `response_model`. The order of checks: 415, 413, 400 for a header, 401, 400 for
-    what is not JSON, 422. Every answer has `Server-Timing` and
-    `Gateway-Completed`. If the client hangs up, a pipeline that has not begun to write is cancelled.
+    `response_model`. The order of checks: 429, 503 where the gateway has enough to do, 415, 413, 400 for a
+    header, 401, 400 for what is not JSON, 422. Every answer has `Server-Timing` and `Gateway-Completed`. If
+    the client hangs up, a pipeline that has not begun to write is cancelled.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
@@ -85,15 +85,18 @@ class _Handler:
         """Answer *request*, whatever happens, and hand on the record of it."""
         arrival = asyncio.get_running_loop().time()
         serving = cast("Serving", request.app.state.serving)
+        visit = serving.admission.visit(request.scope, arrival)
         trace = Trace(serving.clock)
         try:
-            response = await self._answer(request, arrival, serving, trace)
+            with visit:
+                response = await self._answer(request, arrival, serving, trace)
         except ClientDisconnect:
             return NoAnswer()
         except Exception as error:  # noqa: BLE001 - every one of them becomes an answer
             response = answered(error, request.scope)
         response.headers.setdefault("Gateway-Completed", "false")
         response.headers["Server-Timing"] = trace.server_timing()
+        response.headers.update(visit.headers)
         if serving.on_trace is not None:
             title = f"{request.method} {path(request.scope)} {response.status_code}"
             _shown(serving.on_trace, title, trace)

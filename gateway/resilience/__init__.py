@@ -1,1 +1,1 @@
-"""Policies round a call: how long it may take, how often it is made, and when it is better not made."""
+"""Policies round requests and calls: how much is let in, how long it may take, what is better not made."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from gateway.api import executions
+from gateway.api.admission import Admission
 from gateway.api.application import application
 from gateway.api.commit import CommitRequest
 from gateway.api.kept import Kept
@@ -159,14 +160,14 @@ def gateway(
     *,
     operator_token: str | None = None,
     deadline: float = 5.0,
+    admission: Admission | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """Wire the app as a composition root would."""
     terms = CommitTerms(reserve=0.5, budget=10, undo_budget=30)
     made = Executions[Kept](MemoryJournal(), {"bank.repay": bank.undo}, terms, now)
-    return application(
-        Serving(deadline=deadline, executions=made), _router(bank), executions.router(made, operator_token)
-    )
+    serving = Serving(deadline=deadline, executions=made, admission=admission or Admission())
+    return application(serving, _router(bank), executions.router(made, operator_token))
 
 
 @asynccontextmanager

@@ -36,7 +36,7 @@ from tests.api.bank import PAYMENT, Bank
 from tests.api.document import check, examples, media, operations
 from tests.api.world import BASKET, BasketError, World, client_of, gateway, gives
 
-_OWN = {"400", "408", "413", "415", "422", "500"}
+_OWN = {"400", "408", "413", "415", "422", "429", "500", "503"}
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_success_has_the_status_that_is_given() -> None:
     @railway
     async def one(run: Run[Gone]) -> None: ...
 
-    assert [*responses(one, status=201, example=1)] == [201, 400, 408, 410, 413, 415, 422, 500]
+    assert [*responses(one, status=201, example=1)] == [201, 400, 408, 410, 413, 415, 422, 429, 500, 503]
 
 
 def test_a_pipeline_that_promises_only_faults_of_servers_never_answers_207() -> None:
@@ -239,7 +239,8 @@ def test_answers_of_several_codes_have_an_example_of_each(document: dict[str, An
     for code, names in {
         "400": ["malformed", "invalid-header"],
         "422": ["invalid-request", "invalid"],
-        "503": ["unavailable", "aggregate"],
+        "429": ["too-many-requests", "rate-limited"],
+        "503": ["too-much-to-do", "unavailable", "aggregate"],
     }.items():
         assert [*answers[code]["content"]["application/problem+json"]["examples"]] == names
 

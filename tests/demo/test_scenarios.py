@@ -113,10 +113,9 @@ NEVER_OF_A_PIPELINE: Final = {
     "method-not-allowed",
     "gone",
     "precondition-failed",
-    "rate-limited",
 }
-NOT_TO_BE_PROVOKED: Final = {"unexpected", "request-timeout"}
-"""A bug, and a body that does not come."""
+NOT_TO_BE_PROVOKED: Final = {"unexpected", "request-timeout", "rate-limited"}
+"""A bug, a body that does not come, and a limit that is not set."""
 
 
 def of(name: str) -> list[Scenario]:
@@ -177,10 +176,11 @@ def test_every_call_is_made_and_every_undo(name: str) -> None:
     assert {*pipeline.calls, *pipeline.undos} == {*made}
 
 
-def test_every_status_of_every_pipeline_is_met_but_for_a_body_that_does_not_come() -> None:
+def test_every_status_of_every_pipeline_is_met_but_for_a_late_body_and_a_limit_that_is_not_set() -> None:
     statuses = {status for one in DESCRIBED.values() for status in one.description["statuses"]}
 
-    assert {answer.status for answer in due(SCENARIOS)} == statuses - {CATALOGUE["request-timeout"].status}
+    others = {CATALOGUE[code].status for code in ("request-timeout", "rate-limited")}
+    assert {answer.status for answer in due(SCENARIOS)} == statuses - others
 
 
 def test_every_code_is_met_but_for_those_that_no_pipeline_has_or_that_nobody_can_provoke() -> None:

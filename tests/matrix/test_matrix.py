@@ -25,6 +25,7 @@ OWN: Final[Mapping[int, str]] = {
     408: "the body does not arrive in time",
     413: "the body is too large, even one that nobody reads",
     422: "an argument is not valid",
+    429: "its caller asks too often, where that is limited",
     500: "there is a bug",
 }
 """What a route answers by itself, and why."""
