@@ -30,15 +30,15 @@ async def wrongs(site: Stand, answers: Answers) -> Sequence[str]:
         if answer.request.path == "/transfers":
             due = int(await _stands(site, answer))
             if (postings[name], executed[name]) != (due, due):
-                found.append(
-                    f"{name} ({answer.status}): posted {postings[name]} times, executed {executed[name]} times"
-                )
+                times = f"posted {postings[name]} times, executed {executed[name]} times"
+                found.append(f"{name} ({answer.status}): {times}")
     inventory, order = await site.services.books("inventory"), await site.services.books("order")
     orders = [one for one in order["orders"] if one["status"] == "created"]
-    for what, entries, request in (
+    written = (
         ("reservations", inventory["reservations"], ORDER),
         ("orders", orders, PURCHASE),
-    ):
+    )
+    for what, entries, request in written:
         asked = answers.to((request.name,))
         due = sum([await _stands(site, answer) for answer in asked])
         if not due <= len(entries) <= due + len(asked.of(NONE)):

@@ -48,9 +48,9 @@ class Client:
     async def steadily(
         self, requests: Iterator[Request], rate: float, seconds: float | None = None
     ) -> Answers:
-        """Send *rate* requests a second, whether or not the earlier ones are answered, as long as there are any.
+        """Send *rate* requests a second, for so many *seconds* or as long as there are any.
 
-        A request that is sent late counts from when it was due, so that a server which stands still is not
+        Nothing waits for an answer to an earlier one, and a request that is sent late counts from when it was due, so that a server which stands still is not
         asked less for it ("coordinated omission").
         """
         loop = asyncio.get_running_loop()

@@ -24,7 +24,7 @@ _LONGEST_MS: Final = 1500
 
 
 async def flapping(target: Target, size: float) -> Report:
-    """Make 40 checkouts a second for *size* seconds, while the inventory drops its connections every other."""
+    """Make 40 checkouts a second for *size* seconds, while the inventory is dead in every other of them."""
     report = Report()
     async with stand(target) as site:
         await site.warm_up(CHECKOUT)

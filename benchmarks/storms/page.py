@@ -20,16 +20,16 @@ _INTRODUCTION: Final = """\
 # The storms
 
 Made by `.venv/bin/python -m benchmarks.storms --write docs/storms.md`: do not edit. Load and faults on real
-processes: the gateway, the mock services behind it, and whoever sends the requests. Beside it the same storms over
-[plain FastAPI](../benchmarks/storms/plain.py): the same routes as they are written with one shared
-`httpx.AsyncClient`, its stock pool, a timeout of a second and `asyncio.gather`, without this project.
+processes: the gateway, the mock services behind it, and whoever sends the requests. Beside it the same
+storms over [plain FastAPI](../benchmarks/storms/plain.py): the same routes as they are written with one
+shared `httpx.AsyncClient`, its stock pool, a timeout of a second and `asyncio.gather`, without this project.
 
 `tests/system/test_storms.py` plays small ones, and holds the gateway to all that is not a matter of time.
 """
 _READING: Final = """\
-Of figures that were taken in several rounds there is the median, and in brackets the least and the most. *Broken* is
-what was not as it must be: for the gateway the command then ends with 1. "None" among answers are those that did not
-come within 10 s, "left" are requests whose client had hung up.
+Of figures that were taken in several rounds there is the median, and in brackets the least and the most.
+*Broken* is what was not as it must be: for the gateway the command then ends with 1. "None" among answers are
+those that did not come within 10 s, "left" are requests whose client had hung up.
 """
 
 

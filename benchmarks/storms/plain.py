@@ -1,10 +1,10 @@
 """The same five requests as a good engineer writes them with FastAPI, httpx and `asyncio.gather` alone.
 
-It is what the two projects' own documentation leads to: `async def` routes, pydantic models, one
-`httpx.AsyncClient` for the life of the process with its stock transport and pool and a timeout, a `gather` for
-the calls that can be made at once, `raise_for_status`, and handlers that make statuses of httpx's exceptions.
-Calls are cancelled when a sibling fails, optional ones may fail, and what was written is taken back if the next
-write fails. It has none of what people add later: retries, a breaker, a limit, a deadline, a journal.
+It is what the documentation of both leads to: `async def` routes, pydantic models, one `httpx.AsyncClient` for
+the life of the process with its stock transport, its stock pool and a timeout, a `gather` for the calls that
+can be made at once, `raise_for_status`, and handlers that make statuses of httpx's exceptions. Calls are
+cancelled when a sibling fails, optional ones may fail, and what was written is taken back if the next write
+fails. It has none of what people add later: retries, a breaker, a limit, a deadline, a journal.
 """
 
 import asyncio
@@ -31,6 +31,8 @@ URLS: Final[Mapping[str, str]] = {name: os.environ[f"GATEWAY_{name.upper()}_URL"
 
 
 class Checkout(BaseModel):
+    """Who buys what."""
+
     user_id: str
     product_id: str
     payment_id: str
@@ -40,6 +42,8 @@ class Checkout(BaseModel):
 
 
 class Order(BaseModel):
+    """The same, and means it."""
+
     user_id: str
     product_id: str
     payment_id: str
@@ -48,6 +52,8 @@ class Order(BaseModel):
 
 
 class Transfer(BaseModel):
+    """How much goes from where to where."""
+
     from_account: str
     to_account: str
     amount: Decimal
@@ -56,6 +62,8 @@ class Transfer(BaseModel):
 
 
 class Purchase(BaseModel):
+    """Who wants how many of what."""
+
     user_id: str
     product_id: str
     quantity: int = 1

@@ -34,13 +34,14 @@ STORMS: Final[Sequence[Storm]] = (
     Storm(
         cancelled,
         10_000,
-        "10 000 orders are cancelled, 150 a second: half of them by a call beside that fails, half by clients "
-        "that hang up. Before, meanwhile and after somebody reads the feed.",
+        "10 000 orders are cancelled, 150 a second: half by a call beside that fails, half by clients that hang "
+        "up. Before, meanwhile and after somebody reads the feed.",
     ),
     Storm(
         flapping,
         60,
-        "For a minute the inventory drops its connections in every other second, under 40 checkouts a second.",
+        "For a minute the inventory drops its connections in every other second, under 40 checkouts a "
+        "second.",
     ),
     Storm(
         overload,
@@ -50,8 +51,8 @@ STORMS: Final[Sequence[Storm]] = (
     Storm(
         hanging,
         30,
-        "Shipping hangs for half a minute, under 40 checkouts a second, which need it, and 40 feeds, which do "
-        "not.",
+        "Shipping hangs for half a minute, under 40 checkouts a second, which need it, and 40 feeds, which "
+        "do not.",
     ),
     Storm(
         killing,

@@ -1,4 +1,4 @@
-"""Small storms over the gateway: what they leave behind and answer is as it must be, however long it takes."""
+"""Small storms over the gateway: what it answers and what they leave behind is as it must be."""
 
 import uvloop
 
