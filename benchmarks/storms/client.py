@@ -50,8 +50,8 @@ class Client:
     ) -> Answers:
         """Send *rate* requests a second, for so many *seconds* or as long as there are any.
 
-        Nothing waits for an answer to an earlier one, and a request that is sent late counts from when it was due, so that a server which stands still is not
-        asked less for it ("coordinated omission").
+        Nothing waits for an answer to an earlier one, and a request that is sent late counts from when it was
+        due, so that a server which stands still is not asked less for it ("coordinated omission").
         """
         loop = asyncio.get_running_loop()
         start, answers = loop.time(), list[Answer]()

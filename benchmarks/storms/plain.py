@@ -1,8 +1,8 @@
 """The same five requests as a good engineer writes them with FastAPI, httpx and `asyncio.gather` alone.
 
-It is what the documentation of both leads to: `async def` routes, pydantic models, one `httpx.AsyncClient` for
-the life of the process with its stock transport, its stock pool and a timeout, a `gather` for the calls that
-can be made at once, `raise_for_status`, and handlers that make statuses of httpx's exceptions. Calls are
+It is what the documentation of both leads to: `async def` routes, pydantic models, one `httpx.AsyncClient`
+for the life of the process with its stock transport, its stock pool and a timeout, a `gather` for the calls
+that can be made at once, `raise_for_status`, and handlers that make statuses of httpx's exceptions. Calls are
 cancelled when a sibling fails, optional ones may fail, and what was written is taken back if the next write
 fails. It has none of what people add later: retries, a breaker, a limit, a deadline, a journal.
 """

@@ -34,8 +34,8 @@ STORMS: Final[Sequence[Storm]] = (
     Storm(
         cancelled,
         10_000,
-        "10 000 orders are cancelled, 150 a second: half by a call beside that fails, half by clients that hang "
-        "up. Before, meanwhile and after somebody reads the feed.",
+        "10 000 orders are cancelled, 150 a second: half by a call beside that fails, half by clients that "
+        "hang up. Before, meanwhile and after somebody reads the feed.",
     ),
     Storm(
         flapping,
