@@ -16,12 +16,16 @@ LEFT: Final = -1
 
 
 class Answer(NamedTuple):
-    """What came of one request, *begun* when it was due by the loop's clock, and *seconds* later."""
+    """What came of one request that was due at *begun* on the loop's clock, and that so many *seconds* later.
+
+    It was sent *late* by some of those.
+    """
 
     request: Request
     status: int
     begun: float
     seconds: float
+    late: float = 0.0
     location: str | None = None
 
 
@@ -76,6 +80,11 @@ class Answers:
         if not ordered:
             return math.nan
         return ordered[min(len(ordered) - 1, math.floor(share * len(ordered)))] * 1000
+
+    @property
+    def late(self) -> float:
+        """Give how much too late the latest hundredth was sent, in milliseconds: that is whoever sends, busy."""
+        return Answers(answer._replace(seconds=answer.late) for answer in self._all).p99
 
     @property
     def median(self) -> float:

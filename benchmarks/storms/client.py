@@ -29,7 +29,9 @@ class Client:
     async def ask(self, request: Request, due: float | None = None) -> Answer:
         """Send one request; its time counts from when it was *due*, by default now."""
         clock = asyncio.get_running_loop().time
-        begun = clock() if due is None else due
+        sent = clock()
+        begun = sent if due is None else due
+        late = sent - begun
         try:
             async with (
                 asyncio.timeout(request.leaves or _PATIENCE),
@@ -39,11 +41,11 @@ class Client:
             ):
                 await response.read()
                 location = response.headers.get("location")
-                return Answer(request, response.status, begun, clock() - begun, location)
+                return Answer(request, response.status, begun, clock() - begun, late, location)
         except TimeoutError:
-            return Answer(request, NONE if request.leaves is None else LEFT, begun, clock() - begun)
+            return Answer(request, NONE if request.leaves is None else LEFT, begun, clock() - begun, late)
         except aiohttp.ClientError:
-            return Answer(request, NONE, begun, clock() - begun)
+            return Answer(request, NONE, begun, clock() - begun, late)
 
     async def steadily(
         self, requests: Iterator[Request], rate: float, seconds: float | None = None

@@ -1,14 +1,29 @@
-"""The gateway as it is, with a look inside."""
+"""The gateway as `gateway serve` serves it, with a look inside."""
 
 import logging
+from typing import TYPE_CHECKING, cast
 
-from benchmarks.storms.serving import serve
-from gateway.app import create_app
+import uvloop
+
+from benchmarks.storms.inside import watched
+from gateway.app import create_server
+from gateway.server import Server, listening
 from gateway.settings import Settings
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+async def served(server: Server) -> None:
+    """Serve, and say where once it does."""
+    watched(cast("FastAPI", server.config.app))
+    async with server.running():
+        print(server.url, flush=True)
+
+
 if __name__ == "__main__":
-    # As `gateway serve` logs: what that costs under a storm is part of the storm.
+    # What the gateway logs costs time as well.
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    serve(create_app(Settings()), http="h11")
+    uvloop.run(served(create_server(Settings(), listening("127.0.0.1", 0))))

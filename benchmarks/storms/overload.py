@@ -46,6 +46,7 @@ async def overload(target: Target, size: float) -> Report:
     report.tell("answers", storm.told)
     report.tell("median time of a refusal", spread((one.median for one in refused.rounds(_ROUNDS)), "ms"))
     report.tell("p99 of a success", spread((one.p99 for one in served.rounds(_ROUNDS)), "ms"))
+    report.tell("sent late, p99", f"{storm.late:.0f} ms")
     report.tell("CPU of the target, and of all services", f"{busy / seconds:.0%}, {mocks / seconds:.0%}")
     report.tell("median before and after", f"{light.median:.0f} ms, {after.median:.0f} ms")
     report.must(not storm.but(200, 503, 429), f"twice the capacity was answered with {storm.told}")

@@ -9,6 +9,7 @@ fails. It has none of what people add later: retries, a breaker, a limit, a dead
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -16,12 +17,13 @@ from typing import Annotated, Any, Final, TypeVar
 from uuid import uuid4
 
 import httpx
+import uvicorn
 from fastapi import FastAPI, Header, HTTPException, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from benchmarks.storms.inside import watched
 from benchmarks.storms.services import SERVICES
-from benchmarks.storms.serving import serve
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -293,4 +295,7 @@ async def purchase(wanted: Purchase, authorization: Annotated[str, Header()]) ->
 
 
 if __name__ == "__main__":
-    serve(app, http="auto")
+    watched(app)
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as bound:
+        print(f"http://127.0.0.1:{bound.getsockname()[1]}", flush=True)
+        uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="warning")).run(sockets=[bound])

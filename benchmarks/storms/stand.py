@@ -11,10 +11,10 @@ from typing import Final, cast
 
 from benchmarks.storms.answers import Answers
 from benchmarks.storms.client import Client, client
+from benchmarks.storms.inside import INSIDE
 from benchmarks.storms.process import Process
 from benchmarks.storms.request import CHECKOUT, Request
 from benchmarks.storms.services import Services, services
-from benchmarks.storms.serving import INSIDE
 
 __all__ = ("OURS", "PLAIN", "Stand", "Target", "eventually", "stand")
 
