@@ -69,7 +69,8 @@ def test_a_token_that_cannot_be_one_is_not_shown_either(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_the_readme_lists_every_setting(name: str) -> None:
     service, _, what = name.partition("_")
-    first = "user" if service in MOCKS and what == "timeout_ms" else service  # one stands for all
+    is_for_one = service in MOCKS and what in ("timeout_ms", "max_concurrency")
+    first = "user" if is_for_one else service  # one stands for all
 
     assert f"`GATEWAY_{first}_{what}`".upper().replace("_`", "`") in README
 
@@ -94,6 +95,8 @@ def test_every_secret_is_one_of_the_settings_and_hidden() -> None:
         ("USER_URL", "http://me@users/"),
         ("USER_URL", "http://:secret@users/"),
         ("USER_TIMEOUT_MS", "0"),
+        ("MAX_CONCURRENCY", "0"),
+        ("USER_MAX_CONCURRENCY", "0"),
         ("COMMIT_RESERVE_MS", "0"),
         ("COMMIT_BUDGET_MS", "0"),
         ("UNDO_BUDGET_MS", "-1"),
@@ -122,6 +125,17 @@ def test_a_service_has_the_common_timeout_unless_it_has_its_own(monkeypatch: pyt
     settings = Settings()
 
     assert (settings.timeout_of("user"), settings.timeout_of("fraud")) == (0.8, 0.25)
+
+
+def test_as_many_calls_go_to_a_service_at_once_as_to_any_unless_it_has_its_own_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GATEWAY_MAX_CONCURRENCY", "50")
+    monkeypatch.setenv("GATEWAY_FRAUD_MAX_CONCURRENCY", "5")
+
+    settings = Settings()
+
+    assert (settings.max_concurrency_of("user"), settings.max_concurrency_of("fraud")) == (50, 5)
 
 
 def test_origins_are_parted_by_commas_or_spaces(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -252,7 +252,7 @@ async def test_a_failure_after_the_commit_began_is_the_answer_for_good(
 async def test_a_failure_before_it_began_frees_the_key(
     services: InProcess, client: httpx.AsyncClient
 ) -> None:
-    await services.break_down("fraud", ("/", "status"), times=1)
+    await services.break_down("fraud", ("/", "status"), times=3)
     failed = await client.post("/transfers", json=RENT, headers=KEY)
     answer = await client.post("/transfers", json=RENT, headers=KEY)
 

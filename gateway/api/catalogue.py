@@ -132,9 +132,10 @@ CATALOGUE: Final[Mapping[str, Kind]] = MappingProxyType(
         ),
         "unavailable": Kind(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "A service behind the gateway, or the gateway itself, cannot be reached or has too much to do;"
-            " or too little of the deadline is left to begin to write, so that nothing was written. Wait for"
-            " as many seconds as the header Retry-After says, where there is one, before trying again.",
+            "A service behind the gateway, or the gateway itself, cannot be reached or has too much to do, or"
+            " the service has failed so often of late that it is left alone; or too little of the deadline is"
+            " left to begin to write, so that nothing was written. Wait for as many seconds as the header"
+            " Retry-After says, where there is one, before trying again.",
         ),
         "timed-out": Kind(
             HTTPStatus.GATEWAY_TIMEOUT,

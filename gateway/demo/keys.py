@@ -29,8 +29,9 @@ def impatient(key: str) -> Request:
 DEAD: Final = Problem(503, "unavailable", "payments.validate")
 MISMATCH: Final = Problem(422, "idempotency-mismatch")
 
-FAILS_ONCE: Final = Fault("payment", "/payments", "status", times=1)
-# Longer than the impatient wait, and within the time that one call has.
+# All that is made of one call: the second request is to go well.
+FAILS: Final = Fault("payment", "/payments", "status", times=3)
+# Longer than the impatient wait, and within the time that one attempt has.
 SLOW: Final = Fault("inventory", "/reservations", "latency", "POST", latency_ms=900)
 
 SCENARIOS: Final[Sequence[Scenario]] = (
@@ -57,7 +58,7 @@ SCENARIOS: Final[Sequence[Scenario]] = (
         CONFIRMED,
         (*CHECKED, *ORDERS.calls),
         first=(keyed("four"), alone(DEAD)),
-        faults=(FAILS_ONCE,),
+        faults=(FAILS,),
         left=RESERVED,
     ),
     twice(

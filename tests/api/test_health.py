@@ -101,7 +101,7 @@ async def test_upstreams_are_asked_all_at_once() -> None:
     clock = asyncio.get_running_loop().time
     start = clock()
 
-    await Readiness({str(number): Upstream(seconds=0.5)for number in range(12)}).report()
+    await Readiness({str(number): Upstream(seconds=0.5) for number in range(12)}).report()
 
     assert clock() - start == pytest.approx(0.5)
 

@@ -3,11 +3,12 @@
 from decimal import Decimal
 from typing import Final
 
+import httpx
 import pytest
 
 from gateway.pipelines.checkout import CheckoutRequest, checkout
 from gateway.railway import Aggregate, Conflict, Err, Fault, Forbidden, Invalid, Ok
-from tests.pipelines.world import ORDERS, World, now
+from tests.pipelines.world import ORDERS, InTurn, World, now
 
 CORE_DATA: Final = ("/users/user-1", "/inventory/prod-1", "/payments/pm-1")
 ASSESSMENT: Final = ("/assessments", "/quotes")
@@ -84,6 +85,17 @@ async def test_a_stage_that_fails_is_the_last(
 
     assert isinstance(result, Err)
     assert world.asked == [*asked]
+
+
+@pytest.mark.parametrize(
+    "fault", [408, 429, 503, 504, httpx.ConnectError("refused"), httpx.ReadError("reset")]
+)
+async def test_a_service_that_fails_twice_in_passing_spoils_no_checkout(world: World, fault: object) -> None:
+    world.answers["/quotes"] = InTurn(fault, fault, world.answers["/quotes"])
+    result = await checkout(ORDER, world.up)
+
+    assert isinstance(result, Ok)
+    assert world.asked == [*CORE_DATA, *ASSESSMENT, "/quotes", "/quotes", *PRICING]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from gateway.railway import (
     Unavailable,
 )
 from gateway.upstreams import Engagement, Friend, Notification, Post, User, UserSettings
-from tests.pipelines.world import FOREVER, ORDERS, World, now
+from tests.pipelines.world import FOREVER, ORDERS, World, again, now
 
 USER: Final = "/users/user-1"
 FRIENDS: Final = "/friends/user-1"
@@ -116,7 +116,7 @@ async def test_without_a_part_of_the_profile_there_is_no_feed_and_nothing_more_i
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (error, source)
-    assert world.asked == [*PROFILE]
+    assert world.asked == [*PROFILE, *again(path, error)]
 
 
 async def test_without_posts_there_is_no_feed_and_nothing_more_is_asked(world: World) -> None:

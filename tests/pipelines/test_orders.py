@@ -25,7 +25,7 @@ from gateway.railway import (
     Unavailable,
 )
 from gateway.upstreams import Payment, Quote, Reservation, Risk, Stock, User
-from tests.pipelines.world import FOREVER, InTurn, World, now
+from tests.pipelines.world import FOREVER, InTurn, World, again, now
 
 USER: Final = "/users/user-1"
 STOCK: Final = "/inventory/prod-1"
@@ -179,7 +179,7 @@ async def test_a_stage_that_fails_is_the_last_and_nothing_is_put_aside(
 
     assert isinstance(result, Err)
     assert type(result.error) is error
-    assert world.asked == [*asked]
+    assert world.asked == [*asked, *again(path, error)]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ async def test_what_was_put_aside_is_put_back_if_shipping_has_no_price(
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (error, "shipping.quote")
-    assert world.asked == [*CORE_DATA, *VERIFICATION, *FULFILMENT, RELEASE]
+    assert world.asked == [*CORE_DATA, *VERIFICATION, *FULFILMENT, *again(QUOTE, error), RELEASE]
     assert world.undone(RESERVATION) == world.keys(RESERVATION)
 
 
@@ -222,7 +222,7 @@ async def test_what_was_never_put_aside_is_not_put_back(
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (error, "inventory.reserve")
-    assert world.asked == [*CORE_DATA, *VERIFICATION, *FULFILMENT]
+    assert world.asked == [*CORE_DATA, *VERIFICATION, *FULFILMENT, *again(RESERVATION, error)]
 
 
 @pytest.mark.parametrize(
@@ -261,6 +261,14 @@ async def test_goods_of_which_nobody_knows_are_asked_for_again_under_their_key(
 
     assert await order(ORDER, world.up) == Ok(ORDERED)
     assert world.keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 2
+
+
+async def test_goods_that_could_not_be_asked_for_are_asked_for_again_under_their_key(world: World) -> None:
+    refused = httpx.ConnectError("refused")
+    world.answers[RESERVATION] = InTurn(refused, refused, ORDERED.reservation.model_dump())
+
+    assert await order(ORDER, world.up) == Ok(ORDERED)
+    assert world.keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 3
 
 
 async def test_goods_of_which_nobody_ever_knows_are_put_back(world: World) -> None:

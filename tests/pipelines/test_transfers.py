@@ -24,7 +24,7 @@ from gateway.railway import (
     Unavailable,
 )
 from gateway.upstreams import AccountBalance, Compliance, Risk
-from tests.pipelines.world import FOREVER, ORDERS, InTurn, World, now
+from tests.pipelines.world import FOREVER, ORDERS, InTurn, World, again, now
 
 ACCOUNT: Final = "/accounts/acc-1"
 HISTORY: Final = "/accounts/acc-1/transactions"
@@ -188,7 +188,7 @@ async def test_no_money_moves_unless_everybody_has_agreed(
 
     assert isinstance(result, Err)
     assert type(result.error) is error
-    assert world.asked == [*asked]
+    assert world.asked == [*asked, *again(path, error)]
 
 
 @pytest.mark.parametrize(("status", "error"), [(404, NotFound), (409, Conflict)])
@@ -252,7 +252,7 @@ async def test_a_transfer_that_reached_nobody_leaves_nothing_to_reverse(world: W
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Unavailable)
-    assert world.asked == [*ACCOUNT_DATA, *CHECKS, TRANSFER]
+    assert world.asked == [*ACCOUNT_DATA, *CHECKS, TRANSFER, *again(TRANSFER, Unavailable)]
 
 
 @pytest.mark.parametrize("path", SETTLEMENT)

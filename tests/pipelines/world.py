@@ -9,6 +9,7 @@ from typing import Final
 import httpx
 from typing_extensions import override
 
+from gateway.railway import Failure, TimedOut, Unavailable
 from gateway.settings import SERVICES
 from gateway.upstreams import ServiceClient, Upstreams
 
@@ -79,6 +80,11 @@ class World(httpx.AsyncBaseTransport):
 def _asked(request: httpx.Request) -> str:
     path = request.url.path
     return f"DELETE {path.rpartition('/')[0]}" if request.method == "DELETE" else path
+
+
+def again(path: str, error: type[Failure]) -> Sequence[str]:
+    """Say how *path* is asked again by a call that comes to *error* whenever it is made."""
+    return [path] * 2 if issubclass(error, TimedOut | Unavailable) else []
 
 
 def now() -> float:

@@ -159,6 +159,7 @@ class Bank(World):
             told = plan[min(len(keys), len(plan) - 1)]
             keys.append(key)
             self.log.append(f"{name} sent")
+            self.note_effort(name)
             if told.lands is not None:
                 asyncio.get_running_loop().call_later(told.lands, land, key)
             if FOREVER > told.after > seconds_left():

@@ -5,7 +5,21 @@ from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Final, TypeAlias
 
-from gateway.railway import SETTLE, Call, Conflict, Err, Failure, NotFound, Ok, Policy, Result, Run, railway
+from gateway.railway import (
+    SETTLE,
+    SURROUNDINGS,
+    Call,
+    Conflict,
+    Effort,
+    Err,
+    Failure,
+    NotFound,
+    Ok,
+    Policy,
+    Result,
+    Run,
+    railway,
+)
 
 Answer: TypeAlias = Result[int, Failure]
 
@@ -22,9 +36,10 @@ ORDERS: Final = (*permutations((1.0, 2.0, 3.0)),)
 
 @dataclass
 class World:
-    """Every call writes here that it started, ended or was cleaned up."""
+    """Every call writes here that it started, ended or was cleaned up, and how much was to be done for it."""
 
     log: list[str] = field(default_factory=list[str])
+    efforts: dict[str, list[Effort]] = field(default_factory=dict[str, list[Effort]])
 
     def call(
         self, name: str, answer: Answer | BaseException = FINE, *, after: float = 0, cleanup: float = 0
@@ -33,6 +48,7 @@ class World:
 
         async def attempt() -> Answer:
             self.log.append(f"{name} started")
+            self.note_effort(name)
             try:
                 await asyncio.sleep(after)
             except asyncio.CancelledError:
@@ -45,6 +61,10 @@ class World:
             return answer
 
         return Call(name, attempt)
+
+    def note_effort(self, name: str) -> None:
+        """Write down how much is to be done for the call that is made."""
+        self.efforts.setdefault(name, []).append(SURROUNDINGS.get().effort)
 
     def hung(self, name: str, *, cleanup: float = 0) -> Call[int, Failure]:
         """Describe a call that does not answer."""

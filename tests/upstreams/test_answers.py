@@ -277,27 +277,29 @@ async def test_a_longer_body_is_read_no_further() -> None:
 
 
 @pytest.mark.parametrize(
-    ("response", "line"),
+    ("response", "line", "attempts"),
     [
-        (httpx.Response(500, text="SECRET"), "things.fetch: bad-answer: status 500"),
-        (httpx.Response(503, text="SECRET"), "things.fetch: unavailable: status 503"),
-        (httpx.Response(504, text="SECRET"), "things.fetch: timed-out: status 504"),
+        (httpx.Response(500, text="SECRET"), "things.fetch: bad-answer: status 500", 1),
+        (httpx.Response(503, text="SECRET"), "things.fetch: unavailable: status 503", 3),
+        (httpx.Response(504, text="SECRET"), "things.fetch: timed-out: status 504", 3),
         (
             httpx.Response(200, json={"name": "SECRET", "size": "SECRET"}),
             "things.fetch: bad-answer: size: Input should be a valid integer",
+            1,
         ),
         (
             httpx.Response(200, headers={"content-encoding": "a"}, stream=Content([])),
             "things.fetch: bad-answer: Content-Encoding a, which was not asked for",
+            1,
         ),
     ],
 )
-async def test_the_reason_goes_to_the_log_in_one_line(
-    response: httpx.Response, line: str, caplog: pytest.LogCaptureFixture
+async def test_the_reason_goes_to_the_log_in_one_line_an_attempt(
+    response: httpx.Response, line: str, attempts: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     await fetch(Answering(response))
 
-    assert caplog.record_tuples == [("gateway.upstreams", logging.WARNING, line)]
+    assert caplog.record_tuples == [("gateway.upstreams", logging.WARNING, line)] * attempts
 
 
 async def test_a_refusal_is_nothing_for_the_log(caplog: pytest.LogCaptureFixture) -> None:

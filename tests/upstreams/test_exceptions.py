@@ -160,8 +160,10 @@ async def test_an_exception_while_the_body_is_closed_is_a_fault_as_well() -> Non
     assert result == Err(Unavailable(UNAVAILABLE, source="things.fetch"))
 
 
-async def test_the_operator_finds_its_text_in_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_operator_finds_its_text_in_one_line_of_the_log_for_each_attempt(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     await fetch(Raising(made(httpx.ConnectError)))
 
     line = "things.fetch: unavailable: ConnectError: SECRET 10.0.0.7 at line 3"
-    assert caplog.record_tuples == [("gateway.upstreams", logging.WARNING, line)]
+    assert caplog.record_tuples == [("gateway.upstreams", logging.WARNING, line)] * 3

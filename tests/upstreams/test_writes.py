@@ -1,5 +1,6 @@
 """Each write as the contract has it: what is sent under its key, what is answered, what is refused."""
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -14,6 +15,7 @@ from gateway.railway import (
     SURROUNDINGS,
     BadAnswer,
     Conflict,
+    Effort,
     Err,
     Failure,
     Fault,
@@ -324,12 +326,14 @@ def test_terms_have_an_exact_amount(amount: object) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=named)
-async def test_a_write_that_hangs_has_its_timeout_and_no_more(case: Case) -> None:
+async def test_a_write_that_hangs_has_its_timeout_once_where_it_must_not_be_repeated(case: Case) -> None:
+    SURROUNDINGS.set(Surroundings(effort=Effort.ONCE))
     result = await writes(Hanging())[case.write].attempt(KEY)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, TimedOut)
     assert result.error.budget == 1.0
+    assert asyncio.get_running_loop().time() == 1.0
 
 
 async def test_a_write_has_no_more_time_than_its_commit() -> None:

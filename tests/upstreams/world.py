@@ -47,7 +47,7 @@ def fetch(
 
 
 class Answering(httpx.AsyncBaseTransport):
-    """Answers with *response*, and keeps the requests."""
+    """Answers with *response*, as new each time, and keeps the requests."""
 
     def __init__(self, response: httpx.Response | None = None) -> None:
         self.response = response or httpx.Response(200, content=LAMP_JSON)
@@ -56,7 +56,8 @@ class Answering(httpx.AsyncBaseTransport):
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        return self.response
+        new = self.response
+        return httpx.Response(new.status_code, headers=new.headers, stream=new.stream)
 
 
 class Raising(httpx.AsyncBaseTransport):
