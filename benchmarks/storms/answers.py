@@ -83,7 +83,7 @@ class Answers:
 
     @property
     def late(self) -> float:
-        """Give how much too late the latest hundredth was sent, in milliseconds: that is whoever sends, busy."""
+        """Give by how many milliseconds the latest hundredth was sent too late: then the sender is too busy."""
         return Answers(answer._replace(seconds=answer.late) for answer in self._all).p99
 
     @property
