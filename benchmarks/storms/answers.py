@@ -83,7 +83,7 @@ class Answers:
 
     @property
     def late(self) -> float:
-        """Give by how many milliseconds the latest hundredth was sent too late: then the sender is too busy."""
+        """Give by how many milliseconds the last hundredth was sent too late: by a busy sender."""
         return Answers(answer._replace(seconds=answer.late) for answer in self._all).p99
 
     @property

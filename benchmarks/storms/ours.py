@@ -1,22 +1,24 @@
 """The gateway as `gateway serve` serves it, with a look inside."""
 
 import logging
-from typing import TYPE_CHECKING, cast
+import socket
+from typing import Final
 
 import uvloop
 
 from benchmarks.storms.inside import watched
-from gateway.app import create_server
+from gateway.app import create_app
 from gateway.server import Server, listening
 from gateway.settings import Settings
 
-if TYPE_CHECKING:
-    from fastapi import FastAPI
+_GRACE: Final = 6.0
 
 
-async def served(server: Server) -> None:
+async def served(settings: Settings, bound: socket.socket) -> None:
     """Serve, and say where once it does."""
-    watched(cast("FastAPI", server.config.app))
+    app = create_app(settings)
+    watched(app)
+    server = Server(app, bound, on_stop=lambda: None, drain=0, grace=_GRACE)
     async with server.running():
         print(server.url, flush=True)
 
@@ -26,4 +28,4 @@ if __name__ == "__main__":
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    uvloop.run(served(create_server(Settings(), listening("127.0.0.1", 0))))
+    uvloop.run(served(Settings(), listening("127.0.0.1", 0)))
