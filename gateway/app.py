@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 import httpx
@@ -26,7 +26,21 @@ from gateway.telemetry.waterfall import Waterfall
 from gateway.upstreams import ServiceClient, Upstreams
 from gateway.upstreams.transport import create_transport
 
-__all__ = ("create_app", "create_server")
+__all__ = ("connect", "create_app", "create_server")
+
+
+def connect(settings: Settings, transport: httpx.AsyncBaseTransport) -> dict[str, ServiceClient]:
+    """Make the client of each of `SERVICES`, by name; pipelines share it, and so its limit and breaker."""
+    return {
+        service: ServiceClient(
+            service,
+            settings.urls[service],
+            transport,
+            timeout=settings.timeout_of(service),
+            max_concurrency=settings.max_concurrency_of(service),
+        )
+        for service in SERVICES
+    }
 
 
 def create_app(
@@ -34,20 +48,25 @@ def create_app(
     transport: httpx.AsyncBaseTransport | None = None,
     on_trace: Callable[[str, Trace], None] | None = None,
     undos: Iterable[Undo] = (),
+    clients: Mapping[str, ServiceClient] | None = None,
 ) -> FastAPI:
     """Make the gateway; by default with the environment's settings, and a transport to the real network.
 
     The transport is closed with the app. *on_trace* hears what each request did, in place of the waterfall.
     A router of your own is added with `include_router`, and its pipeline to what `GET /pipelines` describes
     with `describe`; *undos* are those of its services, so that what is stuck of them can be undone by name.
+    *clients* are what `connect` gives, and those of services of your own, for `GET /health/ready` to watch.
     """
     settings = settings or Settings()
-    return _wired(settings, transport or create_transport(), on_trace or _waterfall(settings), undos)[0]
+    transport = transport or create_transport()
+    clients = connect(settings, transport) if clients is None else clients
+    return _wired(settings, transport, clients, on_trace or _waterfall(settings), undos)[0]
 
 
 def create_server(settings: Settings, bound: socket.socket) -> Server:
     """Make the server of the gateway on the socket *bound*."""
-    app, readiness = _wired(settings, create_transport(), _waterfall(settings))
+    transport = create_transport()
+    app, readiness = _wired(settings, transport, connect(settings, transport), _waterfall(settings))
     return Server(
         app,
         bound,
@@ -64,19 +83,10 @@ def _waterfall(settings: Settings) -> Waterfall | None:
 def _wired(
     settings: Settings,
     transport: httpx.AsyncBaseTransport,
+    clients: Mapping[str, ServiceClient],
     on_trace: Callable[[str, Trace], None] | None,
     undos: Iterable[Undo] = (),
 ) -> tuple[FastAPI, Readiness]:
-    clients = {
-        service: ServiceClient(
-            service,
-            settings.urls[service],
-            transport,
-            timeout=settings.timeout_of(service),
-            max_concurrency=settings.max_concurrency_of(service),
-        )
-        for service in SERVICES
-    }
     up = Upstreams.behind(clients)
     made = Executions[Kept](
         MemoryJournal(),

@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(
             "serve",
             help="serve the gateway",
-            description="Serve the gateway until SIGINT or SIGTERM.",
+            description="Serve the gateway until SIGINT, or SIGTERM and then the drain.",
             epilog="environment:\n" + _environment(),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )

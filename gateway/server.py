@@ -2,15 +2,20 @@
 
 import asyncio
 import contextlib
+import math
 import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from types import FrameType
-from typing import Final, final
+from typing import Final, cast, final
 
 import uvicorn
 from fastapi import FastAPI
 from typing_extensions import override
+
+from gateway.api.middleware import Farewell
+from gateway.connection import Connection
+from gateway.newcomers import turn_away
 
 __all__ = ("CannotListenError", "Server", "listening", "url_of")
 
@@ -19,6 +24,8 @@ _NEAR: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared wi
 _BACKLOG: Final = 2048
 _KEEP_ALIVE: Final = 75
 """Seconds that an idle connection is kept: longer than the proxies before us keep theirs."""
+_HANDSHAKE: Final = 0.25
+"""Seconds that a connection takes to be made at the most: a round trip, and the loop's next turn."""
 
 
 class CannotListenError(Exception):
@@ -61,26 +68,36 @@ class Server(uvicorn.Server):
     """Serves *app* on the socket *bound* until SIGINT or SIGTERM, and leaves the exit code alone.
 
     uvicorn itself raises the signal again after a graceful stop, so that the process would end with 143.
-    The first signal calls *on_stop*; then, for *drain* seconds, the server goes on accepting, so that whoever
-    asks for readiness sees it fail first. Requests under way have *grace* seconds to end. A second signal
-    ends the drain at once, and a SIGINT after that the grace; but however impatient the signals, what the
-    app's lifespan has left to do, such as to finish commits, is done. *url* is where it is reached from this
-    machine.
+    The first signal calls *on_stop*, and from then on each answer says that its connection ends with it. At
+    SIGTERM the server goes on accepting for *drain* seconds, so that whoever asks for readiness sees it fail
+    first, and clients go elsewhere before anything is closed; SIGINT comes from somebody who waits. Then
+    nobody is let in any more, those who are in are heard to the end, and requests have *grace* seconds to end
+    before their clients are hung up on. A second signal ends the drain at once, and a SIGINT after that the
+    grace; but however impatient the signals, what the app's lifespan has left to do, such as to finish
+    commits, is done. *url* is where it is reached from this machine.
     """
 
-    def __init__(
-        self, app: FastAPI, bound: socket.socket, *, on_stop: Callable[[], None], drain: float, grace: float
+    def __init__(  # noqa: PLR0913 - what a server is made of
+        self,
+        app: FastAPI,
+        bound: socket.socket,
+        *,
+        on_stop: Callable[[], None],
+        drain: float,
+        grace: float,
+        connection: type[Connection] = Connection,
     ) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
+                Farewell(app, lambda: self._is_stopping),
                 access_log=False,
                 # httptools loses the body of a request that offers an upgrade, as Java's client always does.
-                http="h11",
+                http=connection,
                 lifespan="on",
                 log_config=None,
                 server_header=False,
-                timeout_graceful_shutdown=max(round(grace), 1),
+                # Later than the grace, for what a client that hangs up does not end.
+                timeout_graceful_shutdown=math.ceil(grace) + 1,
                 timeout_keep_alive=_KEEP_ALIVE,
                 ws="none",
             )
@@ -89,6 +106,7 @@ class Server(uvicorn.Server):
         self._bound = bound
         self._on_stop = on_stop
         self._drain = drain
+        self._grace = grace
         self._is_stopping = False
         self._begun = asyncio.Event()
 
@@ -113,8 +131,14 @@ class Server(uvicorn.Server):
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._is_stopping = True
+        turn_away(self._bound)
+        await asyncio.sleep(_HANDSHAKE)
+        ending = asyncio.get_running_loop().call_later(self._grace, self._hang_up)
         await super().shutdown(sockets)
+        ending.cancel()
         if self.force_exit:  # uvicorn has not waited for the lifespan, or has: then this does nothing
+            self._hang_up()
             await self.lifespan.shutdown()
 
     @override
@@ -132,7 +156,7 @@ class Server(uvicorn.Server):
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._on_stop()
-        if self._is_stopping or not self._drain:
+        if self._is_stopping or sig == signal.SIGINT or not self._drain:
             super().handle_exit(sig, frame)
         else:
             asyncio.get_running_loop().call_later(self._drain, self._stop_accepting)
@@ -140,3 +164,7 @@ class Server(uvicorn.Server):
 
     def _stop_accepting(self) -> None:
         self.should_exit = True
+
+    def _hang_up(self) -> None:
+        for connection in tuple(self.server_state.connections):
+            cast("Connection", connection).hang_up()

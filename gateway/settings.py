@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     rate_limit_per_minute: PositiveInt | None = Field(
         default=None, description="requests for pipelines from one address; else there is no limit"
     )
-    drain_ms: int = Field(default=0, ge=0, description="milliseconds from failing readiness to refusing")
+    drain_ms: int = Field(default=2000, ge=0, description="milliseconds from failing readiness to refusing")
     cors_origins: Origins = Field(default=(), description="origins browsers may call from, by commas")
     waterfall: bool = Field(default=False, description="draw requests on stderr, one a second")
 

@@ -8,8 +8,9 @@ import pytest
 import pytest_asyncio
 from typing_extensions import override
 
-from gateway.app import create_app
-from gateway.settings import Settings
+from gateway.app import connect, create_app
+from gateway.settings import SERVICES, Settings
+from gateway.upstreams import ServiceClient
 from tests.in_process import InProcess
 
 ORDER = {
@@ -171,3 +172,14 @@ async def test_the_log_says_whose_call_it_was(caplog: pytest.LogCaptureFixture) 
     (line,) = [record.getMessage() for record in caplog.records if record.name == "gateway.upstreams"]
     assert line.startswith("pricing.tax: bad-answer: ")
     assert line.endswith(" (request request-1)")
+
+
+async def test_a_service_of_ones_own_is_watched_like_the_others() -> None:
+    services = InProcess()
+    clients = connect(Settings(), services)
+    clients["loyalty"] = ServiceClient("loyalty", "http://127.0.0.1:8101", services, timeout=1.0)
+    app = create_app(Settings(), services, clients=clients)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        health = (await client.get("/health/ready")).json()
+
+    assert [*health["checks"]] == [*SERVICES, "loyalty"]

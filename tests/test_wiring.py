@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import httpx
 import pytest
+from starlette.middleware.base import BaseHTTPMiddleware
 from typing_extensions import override
 
 from gateway.app import create_app
@@ -208,7 +209,7 @@ async def test_no_more_requests_come_from_one_address_than_was_set() -> None:
 
 
 async def test_by_default_256_requests_are_answered_at_the_same_time_and_from_any_address() -> None:
-    async with client({}, "/quotes") as gateway:
+    async with client({"max_concurrency": 257}, "/quotes") as gateway:
         answers = await asyncio.gather(*(gateway.post("/checkout", json=ORDER) for _ in range(257)))
 
     assert [answer.status_code for answer in answers] == [504] * 256 + [503]
@@ -229,3 +230,12 @@ async def test_no_page_may_call_unless_its_origin_was_set() -> None:
 
     names = {*preflight.headers, *answer.headers}
     assert not [name for name in names if name.startswith("access-control")]
+
+
+def test_all_middleware_is_pure_asgi() -> None:
+    # Starlette's own kind runs the app in a task apart, which does not end with its client.
+    app = create_app(Settings(cors_origins=(ORIGIN,)))
+    kinds = [one.cls for one in app.user_middleware]
+
+    assert len(kinds) == 4
+    assert not any(isinstance(kind, type) and issubclass(kind, BaseHTTPMiddleware) for kind in kinds)

@@ -1,5 +1,6 @@
 """What happens round every request, whoever answers it: pure ASGI, one job each."""
 
+from collections.abc import Callable
 from typing import Final, final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -8,9 +9,10 @@ from gateway.api.allow import allowed
 from gateway.api.exceptions import answered
 from gateway.api.incoming import identify
 
-__all__ = ("Faults", "Methods", "RequestId")
+__all__ = ("Farewell", "Faults", "Methods", "RequestId")
 
 _EMPTY: Final = b""
+_CLOSE: Final = (b"connection", b"close")
 
 
 @final
@@ -68,6 +70,28 @@ class Methods:
                 await send({"type": "http.response.body", "body": _EMPTY})
             case _:
                 await self._app(scope, receive, send)
+
+
+@final
+class Farewell:
+    """Says in an answer that its connection ends with it, once *is_stopping*: the next must go elsewhere."""
+
+    def __init__(self, app: ASGIApp, is_stopping: Callable[[], bool]) -> None:
+        self._app = app
+        self._is_stopping = is_stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and its answer with `Connection: close` (RFC 9112, 9.6) if it is the last."""
+
+        async def send_last(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._is_stopping():
+                others = [
+                    (name, value) for name, value in message.get("headers", ()) if name != b"connection"
+                ]
+                message["headers"] = [*others, _CLOSE]
+            await send(message)
+
+        await self._app(scope, receive, send_last)
 
 
 def _named(send: Send, name: str) -> Send:

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.api.middleware import Faults, Methods, RequestId
+from gateway.api.middleware import Farewell, Faults, Methods, RequestId
 from tests.api.world import BASKET, World, breaks, client_of, gateway
 
 ORIGIN = "https://shop.example"
@@ -284,3 +284,16 @@ async def test_a_page_may_read_the_headers_of_the_gateway_also_on_a_500(
     assert answer.status_code == 500
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert "Server-Timing" in answer.headers["access-control-expose-headers"]
+
+
+async def test_each_answer_says_that_its_connection_ends_once_the_server_is_stopping() -> None:
+    stopping: list[str] = []
+    app = Response(headers={"Connection": "keep-alive"})
+    transport = httpx.ASGITransport(Farewell(app, lambda: bool(stopping)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        before = await client.get("/")
+        stopping.append("SIGTERM")
+        after = await client.get("/")
+
+    assert before.headers["connection"] == "keep-alive"
+    assert after.headers.get_list("connection") == ["close"]

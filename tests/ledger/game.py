@@ -48,9 +48,10 @@ class BreakDown:
 
 @dataclass(frozen=True)
 class Cut:
-    """A service cannot be reached."""
+    """A service cannot be reached, just when a crowd asks for what needs it: soon it is left alone."""
 
     service: str
+    crowd: Sequence[Wanted] = ()
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ async def _make(world: World, move: Move) -> None:
             await world.books()
         case BreakDown(service, faults):
             await world.break_down(service, faults)
-        case Cut(service):
-            world.cut(service)
+        case Cut(service, crowd):
+            world.cut(service, crowd)
         case Heal():
             await world.heal()
         case Retry(place):

@@ -80,3 +80,38 @@ async def test_the_undo_of_a_posting_overdraws_an_account_whose_money_was_spent_
     assert [asked.told for asked in world.asked] == ["503", "201"]
     assert books.balances["acc-empty"] == -25
     await world.settle()
+
+
+async def test_a_write_is_not_even_tried_while_its_service_is_left_alone_and_leaves_nothing_behind() -> None:
+    world = World()
+    world.cut("payment", [Wanted("/transfers", TRANSFER)] * 12)
+    await asyncio.sleep(0.4)
+    world.ask(Wanted("/transfers", TRANSFER))
+    await asyncio.sleep(0.2)
+    tried, refused = world.asked[0].answer, world.asked[-1].answer
+    await world.heal()
+    await asyncio.sleep(1)
+    world.ask(Wanted("/transfers", TRANSFER))
+    await world.settle()
+
+    assert tried
+    assert refused
+    assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    assert "retry-after" not in tried.headers
+    assert "transfers are not even tried" in world.saw
+    assert [asked.told for asked in world.asked] == [*["503"] * 13, "201"]
+
+
+async def test_a_write_that_was_sent_is_repeated_though_its_service_is_left_alone_by_then() -> None:
+    world = World()
+    lost: dict[str, object] = {"path_prefix": "/orders", "method": "POST", "kind": "drop_after_write"}
+    await world.break_down("order", [{**lost, "times": 20}])
+    for _ in range(20):
+        world.ask(Wanted("/purchases", PURCHASE, None, "token-user-123"))
+    await asyncio.sleep(0.2)
+    world.ask(Wanted("/purchases", PURCHASE, None, "token-user-123"))
+    await asyncio.sleep(0.2)
+
+    assert [asked.told for asked in world.asked] == [*["201"] * 20, "503"]
+    await world.settle()
+    assert "purchases are not even tried" in world.saw

@@ -66,6 +66,9 @@ def purchase(user: str, product: str, quantity: int, key: str | None) -> Wanted:
 TRANSFERS: Final = st.builds(transfer, PAIRS, AMOUNTS, KEYS)
 ORDERS: Final = st.builds(order, PRODUCTS, QUANTITIES, KEYS)
 PURCHASES: Final = st.builds(purchase, USERS, PRODUCTS, QUANTITIES, KEYS)
+NO_KEY: Final = st.none()
+ONE: Final = st.just(1)
+CHEAP: Final = st.builds(transfer, PAIRS, st.just("0.01"), NO_KEY)
 WANTED: Final = weighted((3, TRANSFERS), (1, ORDERS), (1, PURCHASES))
 
 PATIENCE: Final = st.sampled_from([None, None, None, None, 1, 550, 600, 700, 1500])
@@ -132,6 +135,20 @@ def treason(draw: st.DrawFn) -> BreakDown:
     return BreakDown(service, [{**write, **late}, {**write, **then}, {**undo, **slow}])
 
 
+CROWD: Final = 12
+"""So many open a breaker with their retries, of which there is a budget."""
+
+
+def outage(service: str, wanted: Wanted) -> Cut:
+    return Cut(service, [wanted] * CROWD)
+
+
+OUTAGES: Final = weighted(
+    (3, st.builds(outage, st.sampled_from(["payment", "payment", "account", "fraud"]), CHEAP)),
+    (1, st.builds(outage, st.sampled_from(["inventory", "user"]), st.builds(order, PRODUCTS, ONE, NO_KEY))),
+    (1, st.builds(outage, st.just("order"), st.builds(purchase, USERS, PRODUCTS, ONE, NO_KEY))),
+)
+
 ASKING: Final = st.builds(Ask, WANTED, PATIENCE, HANGS_UP)
 WAITS: Final = st.sampled_from([5, 50, 90, 100, 130, 200, 500, 1000, 5000, 12_000, 45_000, 45_000])
 MOVES: Final = weighted(
@@ -139,10 +156,11 @@ MOVES: Final = weighted(
     (4, st.builds(Again, st.integers(1, 4), PATIENCE, HANGS_UP)),
     (9, st.builds(Wait, WAITS)),
     (2, trouble()),
-    (4, treason()),
+    (5, treason()),
     (2, st.just(Heal())),
     (1, st.builds(Cut, st.sampled_from([*SERVICES]))),
-    (2, st.builds(Retry, st.integers(0, 2))),
+    (1, OUTAGES),
+    (3, st.builds(Retry, st.integers(0, 2))),
 )
 
 

@@ -27,16 +27,22 @@ HangsUp: TypeAlias = tuple[int, int] | None
 
 
 class Network(httpx.AsyncBaseTransport):
-    """The way to each service; where it is cut, nobody can be reached."""
+    """The way to each service; where it is cut, nobody can be reached.
+
+    *writing* are the executions that have tried to send a write, or an undo.
+    """
 
     def __init__(self) -> None:
         self._services = {name: httpx.ASGITransport(create_service(name)) for name in SERVICES}
         self._names = {urlsplit(url).port: name for name, url in _URLS.items()}
         self.cut: set[str] = set()
+        self.writing: set[str] = set()
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         name = self._names[request.url.port]
+        key = request.headers.get("idempotency-key", request.url.path.rpartition("/")[2])
+        self.writing.add(key.partition(".")[0])
         if name in self.cut:
             raise httpx.ConnectError("no way to " + name)
         return await self._services[name].handle_async_request(request)
@@ -76,9 +82,11 @@ class World:
 
         self._begin(retried())
 
-    def cut(self, service: str) -> None:
-        """Let nobody reach *service*."""
+    def cut(self, service: str, crowd: Sequence[Wanted] = ()) -> None:
+        """Let nobody reach *service*, and have a *crowd* find out."""
         self._network.cut.add(service)
+        for wanted in crowd:
+            self.ask(wanted)
 
     async def break_down(self, service: str, faults: Sequence[Mapping[str, object]]) -> None:
         await self._network.control("PUT", service, "faults", faults)
@@ -125,6 +133,10 @@ class World:
             self.ask(wanted)
             await self._quiet()
         executions, books = await self.executions(), await self.books()
+        for one in executions:
+            if one.execution_id not in self._network.writing:  # its services are left alone for now
+                assert one.outcomes == {"refused"}
+                self.saw.add(f"{one.pipeline} are not even tried")
         self.saw |= {f"{one.pipeline} are {one.state}" for one in executions}
         books.assert_agree(executions)
         assert_told_the_truth(self.asked, books, executions)

@@ -45,7 +45,7 @@ def singles(stage: Stage, call: Called) -> Iterator[Cell]:
 
 def pairs(stage: Stage, call: Called, other: Called) -> Iterator[Cell]:
     """Give the cells in which both are."""
-    for one, two in product(faults_of(call), faults_of(other)):
+    for one, two in product(_sociable(call), _sociable(other)):
         yield Cell(stage, {call.name: one, other.name: two})
 
 
@@ -63,3 +63,7 @@ def arrivals(stage: Stage) -> Mapping[str, Mapping[str, float]]:
         name: {call.name: 0.01 * (1 + rank) for call, rank in zip(stage.calls, order, strict=True)}
         for name, order in ranks.items()
     }
+
+
+def _sociable(call: Called) -> Iterator[Fault]:
+    return (fault for fault in faults_of(call) if not fault.is_played_alone)

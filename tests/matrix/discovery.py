@@ -44,6 +44,8 @@ __all__ = ("named", "shapes")
 
 _STATUSES: Final = tuple(status.value for status in HTTPStatus if 400 <= status < 500)
 _KEY: Final = Key("key")
+_A_WHILE: Final = 60.0
+"""Long enough for a service not to be held to what befell it."""
 
 
 @cache
@@ -125,6 +127,7 @@ class _Discovery:
         fault = Fault("probed", "status", status)
         self._services.begin(Script(partial(named, shape), {call.name: fault}))
         await self._sample.run(self._under(ear), self._up)
+        await asyncio.sleep(_A_WHILE)
         outcome = ear.outcomes[call.name]
         assert isinstance(outcome, Err)
         return not isinstance(outcome.error, BadAnswer | Unavailable | TimedOut)

@@ -22,7 +22,11 @@ _UNDECLARED: Final = (404, 410, 418)
 @final
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One trouble of one call, for each attempt or for the first *is_once*, and that of its undo."""
+    """One trouble of one call, for each attempt or for the first *is_once*, and that of its undo.
+
+    One that is refused *then* is so, with that declared status, from the second attempt on.
+    One that *is_played_alone* is not put together with what befalls other calls, of which there are many.
+    """
 
     title: str
     trouble: Trouble = "none"
@@ -30,6 +34,8 @@ class Fault:
     retry_after: int | None = None
     is_declared: bool = False
     is_once: bool = False
+    then: int | None = None
+    is_played_alone: bool = False
     undo: UndoTrouble = "none"
 
 
@@ -44,16 +50,20 @@ def faults_of(call: Called) -> Iterator[Fault]:
     yield Fault(f"{undeclared}, not declared", "status", undeclared)
     yield Fault("500", "status", 500)
     # Each call of a stage another one, so that which of them counts can be seen.
-    yield Fault("503 with Retry-After", "status", 503, retry_after=2 + call.place)
-    yield Fault("no answer", "hang")
-    yield Fault("connection refused", "refused")
-    yield Fault("connection dropped", "dropped")
-    yield Fault("half an answer", "halved")
-    yield Fault("garbage", "garbage")
+    busy = Fault("503 with Retry-After", "status", 503, retry_after=2 + call.place)
+    silent, refused = Fault("no answer", "hang"), Fault("connection refused", "refused")
+    dropped, halved = Fault("connection dropped", "dropped"), Fault("half an answer", "halved")
+    yield from (busy, silent, refused, dropped, halved, Fault("garbage", "garbage"))
+    for passing in (busy, silent, refused, halved):
+        yield replace(passing, title=f"{passing.title}, once", is_once=True, is_played_alone=True)
+    yield replace(dropped, title=f"{dropped.title}, once", is_once=True)
     if call.is_write:
         yield Fault("done, its first answer lost", "lost", is_once=True)
         lost = Fault("done, every answer lost", "lost")
         yield lost
+        if call.kind == "write" and call.declared:
+            title = "done, its first answer lost, and refused then"
+            yield replace(lost, title=title, then=call.declared[0], is_played_alone=True)
         yield Fault("done long after it was given up", "late")
         if call.undo is not None:
             yield Fault("its undo fails once", undo="once")

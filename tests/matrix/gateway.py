@@ -93,6 +93,11 @@ class Gateway:
         """Ask the gateway what it can answer."""
         return Document((await self._client.get("/openapi.json")).json())
 
+    async def ajar(self) -> Sequence[str]:
+        """Name the services whose breakers are not closed: one cell would make itself felt in the next."""
+        checks = (await self._client.get("/health/ready")).json()["checks"]
+        return [name for name, (check,) in checks.items() if check["breaker"] != "closed"]
+
     async def play(
         self, cell: Cell, latencies: Mapping[str, float], headers: Mapping[str, str] = _NONE
     ) -> Played:

@@ -1,14 +1,16 @@
 """What each cell must come to: the rules, written down a second time and in another way.
 
-A call comes to what befalls it; a stage to what its calls come to, by its policy; a commit besides takes back
-what may have been written. Nothing here knows a pipeline, or the gateway's code.
+A call comes to what befalls it, unless that has passed when its service is asked again (`course`); a stage to
+what its calls come to, by its policy; a commit besides takes back what may have been written. Nothing here
+knows a pipeline, or the gateway's code.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias, final
 
 from tests.matrix.cells import Cell
+from tests.matrix.course import DEADLINE, Course, course_of, undo_asked
 from tests.matrix.faults import FINE, Fault
 from tests.matrix.shape import Called, Shape, Stage
 
@@ -30,11 +32,8 @@ _CODES: Final = {
     503: "unavailable",
     504: "timed-out",
 }
-_REPEATED: Final = frozenset({"hang", "dropped", "halved", "lost", "late"})
-"""Nobody knows whether the write was made, so it is made again until the commit has no time left."""
-
-_SILENT: Final = frozenset({"hang", "late"})
 _MADE: Final = frozenset({"none", "halved", "lost"})
+"""What befalls a write that is made all the same."""
 
 
 @final
@@ -57,18 +56,18 @@ class Part:
 class Expected:
     """An answer, and what stands after it.
 
-    *parts* is empty for a success, of which *lacking* are the optional calls that it does without. One that
-    *outlasts* the deadline is 202 first; only one that *awaits* a silent call takes as long as a call may.
-    *called* are the calls that are made, *writes* what becomes of those of the commit (None if it does not
-    begin), and *standing* the writes that are there in the end.
+    *parts* is empty for a success, of which *lacking* are the optional calls that it does without. The first
+    answer takes *seconds*, or not quite one more; if the commit *outlasts* the deadline, that one is 202.
+    *asked* says how often each call and undo is asked for, of those that are at all; *writes* what becomes of
+    those of the commit (None if it does not begin), and *standing* the writes that are there in the end.
     """
 
     status: int
     parts: tuple[Part, ...] = ()
     lacking: tuple[str, ...] = ()
     outlasts: bool = False
-    awaits: bool = False
-    called: frozenset[str] = frozenset()
+    seconds: float = 0.0
+    asked: Mapping[str, range] = field(default_factory=dict[str, range])
     writes: Mapping[str, Outcome] | None = None
     standing: frozenset[str] = frozenset()
 
@@ -87,75 +86,108 @@ class Expected:
 
 def expected(shape: Shape, cell: Cell, success: int) -> Expected:
     """Say what *cell* must come to; *success* is the status of a success."""
-    called: frozenset[str] = frozenset()
+    asked: dict[str, range] = {}
     writes: Mapping[str, Outcome] | None = None
-    awaits = False
+    lacking: list[str] = []
+    standing: set[str] = set()
+    seconds = 0.0
     for stage in shape.stages:
         faults = {call.name: cell.faults.get(call.name, FINE) for call in stage.calls}
-        made = [*_made(stage, faults)]
-        called |= {call.name for call in made}
-        parts = _parts(stage, made, faults)
-        awaits |= any(faults[call.name].trouble in _SILENT for call in _awaited(stage, made, faults))
+        courses = {call.name: course_of(stage, call, faults[call.name]) for call in stage.calls}
+        made = [*_made(stage, courses)]
+        parts = _parts(stage, made, faults, courses)
+        seconds += _seconds(stage, made, courses)
+        asked |= _asked(stage, made, courses)
         if stage.is_commit:
             writes = _writes(stage, made, faults, has_failed=bool(parts))
+            asked |= _undone(stage, faults, writes)
         if parts:
-            outlasts = stage.is_commit and any(_is_repeated(call, faults[call.name]) for call in made)
-            failed = Expected(
-                _status(parts), parts, called=called, writes=writes, outlasts=outlasts, awaits=awaits
-            )
-            return _stuck(failed, faults) if writes and "stuck" in writes.values() else failed
-    lacking, standing = _lacking(shape, cell), _standing(shape, cell)
-    return Expected(success, lacking=lacking, called=called, writes=writes, awaits=awaits, standing=standing)
+            is_stuck = "stuck" in (writes or {}).values()
+            outlasts = stage.is_commit and (is_stuck or seconds > DEADLINE)
+            seconds = DEADLINE if outlasts else seconds
+            failed = Expected(_status(parts), parts, (), outlasts, seconds, asked, writes)
+            return _stuck(failed, faults) if is_stuck else failed
+        lacking += [call.name for call in stage.calls if not courses[call.name].is_well]
+        standing |= {call.name for call in stage.calls if _stands(call, faults[call.name], courses)}
+    return Expected(
+        success,
+        lacking=tuple(lacking),
+        seconds=seconds,
+        asked=asked,
+        writes=writes,
+        standing=frozenset(standing),
+    )
 
 
 def _stuck(failed: Expected, faults: Mapping[str, Fault]) -> Expected:
     """Say that a commit that has *failed* is stuck: that is all that is told, and what was made stands."""
     stuck = [name for name, outcome in (failed.writes or {}).items() if outcome == "stuck"]
     standing = frozenset(name for name in stuck if faults[name].trouble in _MADE)
-    return replace(failed, status=500, parts=(Part(500, None),), outlasts=True, standing=standing)
+    return replace(failed, status=500, parts=(Part(500, None),), standing=standing)
 
 
-def _made(stage: Stage, faults: Mapping[str, Fault]) -> Iterator[Called]:
+def _made(stage: Stage, courses: Mapping[str, Course]) -> Iterator[Called]:
     """Give the calls that are made: all of them at once, or in order until one fails."""
     for call in stage.calls:
         yield call
-        if stage.policy == "in order" and _fails(call, faults[call.name]):
+        if stage.policy == "in order" and _fails(call, courses):
             return
 
 
-def _awaited(stage: Stage, made: Sequence[Called], faults: Mapping[str, Fault]) -> Iterator[Called]:
+def _awaited(stage: Stage, made: Sequence[Called], courses: Mapping[str, Course]) -> Iterator[Called]:
     """Give the calls that the answer must wait for: to fail fast is not to wait for those after the first."""
     for call in made:
         yield call
-        if stage.policy == "fail fast" and _fails(call, faults[call.name]):
+        if stage.policy == "fail fast" and _fails(call, courses):
             return
 
 
-def _fails(call: Called, fault: Fault) -> bool:
+def _fails(call: Called, courses: Mapping[str, Course]) -> bool:
     """Say whether *call* fails its stage."""
-    is_made_good = call.kind == "write" and fault.is_once
-    return call.kind != "optional" and fault.trouble != "none" and not is_made_good
+    return call.kind != "optional" and not courses[call.name].is_well
 
 
-def _parts(stage: Stage, made: Sequence[Called], faults: Mapping[str, Fault]) -> tuple[Part, ...]:
+def _seconds(stage: Stage, made: Sequence[Called], courses: Mapping[str, Course]) -> float:
+    each = [courses[call.name].seconds for call in _awaited(stage, made, courses)]
+    return sum(each) if stage.policy == "in order" else max(each)
+
+
+def _asked(stage: Stage, made: Sequence[Called], courses: Mapping[str, Course]) -> Mapping[str, range]:
+    """Say how often each call is asked for: one that nobody waits for may be cancelled, once it was made."""
+    awaited = [*_awaited(stage, made, courses)]
+    return {
+        call.name: (asked if call in awaited else range(1, asked.stop))
+        for call in made
+        for asked in (courses[call.name].asked,)
+    }
+
+
+def _undone(stage: Stage, faults: Mapping[str, Fault], writes: Mapping[str, Outcome]) -> Mapping[str, range]:
+    """Say how often each undo is asked for."""
+    return {
+        call.undo.name: undo_asked(faults[call.name])
+        for call in stage.calls
+        if call.undo is not None and writes[call.name] in {"undone", "stuck"}
+    }
+
+
+def _parts(
+    stage: Stage, made: Sequence[Called], faults: Mapping[str, Fault], courses: Mapping[str, Course]
+) -> tuple[Part, ...]:
     """Say what a stage fails with; nothing if it does not."""
-    parts = [_part(call, faults[call.name]) for call in made if _fails(call, faults[call.name])]
+    parts = [_part(call, faults[call.name]) for call in made if _fails(call, courses)]
     return tuple(parts[:1] if stage.policy == "fail fast" else _with_one_invalid(parts))
 
 
-def _lacking(shape: Shape, cell: Cell) -> tuple[str, ...]:
-    optional = {call.name for call in shape.calls if call.kind == "optional"}
-    return tuple(name for name, fault in cell.faults.items() if name in optional and fault.trouble != "none")
-
-
-def _standing(shape: Shape, cell: Cell) -> frozenset[str]:
-    """Name the writes that are there after a success."""
-    faults = {call.name: cell.faults.get(call.name, FINE) for call in shape.calls if call.is_write}
-    return frozenset(name for name, fault in faults.items() if fault.trouble in {*_MADE, "late"})
+def _stands(call: Called, fault: Fault, courses: Mapping[str, Course]) -> bool:
+    """Say whether *call* is a write that is there after a success."""
+    return call.is_write and (courses[call.name].is_well or fault.trouble in {*_MADE, "late"})
 
 
 def _part(call: Called, fault: Fault) -> Part:
     """Say how a failed call is told."""
+    if fault.then is not None:
+        return Part(fault.then, call.name, detail=fault.title)
     match fault.trouble:
         case "status" if fault.is_declared:
             return Part(fault.status, call.name, detail=fault.title)
@@ -183,12 +215,6 @@ def _status(parts: Sequence[Part]) -> int:
     return worst if len(parts) == 1 or worst >= 500 else 207
 
 
-def _is_repeated(call: Called, fault: Fault) -> bool:
-    """Say whether a write is made again and again: its service never says what has come of it."""
-    asks_to_wait = fault.trouble == "status" and fault.status == 503
-    return call.kind == "write" and not fault.is_once and (fault.trouble in _REPEATED or asks_to_wait)
-
-
 def _writes(
     stage: Stage, made: Sequence[Called], faults: Mapping[str, Fault], *, has_failed: bool
 ) -> Mapping[str, Outcome]:
@@ -201,7 +227,7 @@ def _writes(
 
 def _outcome(fault: Fault, *, has_failed: bool) -> Outcome:
     """Say what becomes of a write that is made, by a commit that has failed or has not."""
-    if fault.is_declared or fault.trouble == "refused":
+    if fault.is_declared or (fault.trouble == "refused" and not fault.is_once):
         return "refused"
     if not has_failed:
         return "done"

@@ -26,11 +26,12 @@ _INTRODUCTION: Final = """\
 
 Made by `.venv/bin/python -m tests.matrix` from the pipelines themselves: do not edit. Each pipeline is run to
 find out what it calls, and each call is refused with every 4xx to find out which of them it declares. Then
-everything below befalls every call, alone and together with everything that can befall another call of its
-stage: {cells} cells, each of them a request to the whole gateway, in three or four orders of arrival of what
-the calls come to. Tests play them all, and hold each to this page and to what follows.
+everything below befalls every call, alone, and most of it together with most of what can befall another
+call of its stage: {cells} cells, each of them a request to the whole gateway, in three or four orders of
+arrival of what the calls come to. Tests play them all, and hold each to this page and to what follows.
 
 - The answer is the same whatever arrives first, and its status and body are declared in the OpenAPI document.
+- A service is asked as often as is said below, and the answer takes as long as that does, and no longer.
 - No call of a later stage is made. No task, no open answer and no call are left behind.
 - After a failure every write of the commit is refused or undone, or the answer says `stuck`. After a success
   none is undone. What the services hold in the end is what these words say.
@@ -39,20 +40,41 @@ the calls come to. Tests play them all, and hold each to this page and to what f
 
 ## What befalls a call
 
-| | the service |
-|---|---|
-| a declared 4xx | refuses, as the pipeline expects it to |
-| another 4xx, 500 | answers with a status that the call does not declare |
-| 503 with Retry-After | asks to come back later |
-| no answer | does not answer, and has done nothing |
-| connection refused | is not reached |
-| connection dropped | hangs up without an answer, and has done nothing |
-| half an answer | does what it is asked, and hangs up in the middle of its answer |
-| garbage | answers 200 and something that is not JSON, and has done nothing |
-| done, its first answer lost | does what it is asked, hangs up, and answers when it is asked again |
-| done, every answer lost | does what it is asked, and hangs up each time |
-| done long after it was given up | does what it is asked after 12 seconds, by when nobody waits for it |
-| its undo fails | hangs up when it is asked to undo what it has done, once or each time |
+| | the service | may pass |
+|---|---|---|
+| a declared 4xx | refuses, as the pipeline expects it to | |
+| another 4xx, 500 | answers with a status that the call does not declare | |
+| 503 with Retry-After | asks to come back: after 2 s the first call of a stage, 3 s the second, ... | yes |
+| no answer | does not answer, and has done nothing | yes |
+| connection refused | is not reached | yes |
+| connection dropped | hangs up without an answer, and has done nothing | yes |
+| half an answer | does what it is asked, and hangs up in the middle of its answer | yes |
+| garbage | answers 200 and something that is not JSON, and has done nothing | |
+| ..., once | does so the first time, and what it is asked the next | yes |
+| done, its first answer lost | does what it is asked, hangs up, and answers when it is asked again | yes |
+| done, its first answer lost, and refused then | refuses, when it is asked again, what it has done | yes |
+| done, every answer lost | does what it is asked, and hangs up each time | yes |
+| done long after it was given up | does what it is asked after 12 s, by when nobody waits for it | yes |
+| its undo fails | hangs up when it is asked to undo what it has done, once or each time | yes |
+
+## How often a service is asked
+
+Once, unless what befalls the call may pass. Then it is asked again:
+
+| | how often in all | in how much time |
+|---|---|---|
+| a call | 3 times, after pauses of up to 0.05 and 0.1 s | the 5 seconds that the request has |
+| the same, in a commit | 3 times | the 10 seconds that the commit has |
+| a call that the pipeline can do without | 3 times | 0.5 seconds |
+| a write that was not sent (connection refused) | 3 times | the 10 seconds that the commit has |
+| any other write | until it is known what came of it, under one key | the 10 seconds that the commit has |
+| an undo | until it is made | 30 seconds |
+
+An attempt has 1 second. After a 503 with Retry-After the pause is longer by what the service asks for; where
+that is more than there is time, it is not asked again. All this is so where the service has been well so far.
+One that fails at half of what it is asked is not asked, and after many retries there are fewer: the call has
+failed with what came of it so far, or is `unavailable`. Repeats of a write that was sent, and undos, are made
+all the same.
 
 ## What a failed call means for the others
 
@@ -63,9 +85,8 @@ the calls come to. Tests play them all, and hold each to this page and to what f
 | commit, parallel | are made at once, and awaited; a failed one undoes all | as if settled, or `stuck` |
 | commit, in order | are made one by one; a failed one undoes those before it | that failure, or `stuck` |
 
-A write of which nobody knows whether it was done is repeated for 10 seconds, and its undo for 30 before it is
-stuck. Where that outlasts the deadline of 5 seconds, the first answer is 202 and says where to look: there
-"202, then" stands before the answer that the same Idempotency-Key brings in the end.
+Where a commit outlasts the deadline of 5 seconds, the first answer is 202 and says where to look: there "202,
+then" stands before the answer that the same Idempotency-Key brings in the end.
 
 ## How many
 

@@ -24,6 +24,7 @@ SECRET: Final = "the innards of a service"  # noqa: S105 - what no caller may se
 
 _LATENCY: Final = 0.01
 _MUCH_LATER: Final = 12.0
+_HEALTH: Final = "/health"
 _NAMES: Final = {urlsplit(url).port: name for name, url in Settings().urls.items()}
 
 
@@ -91,6 +92,8 @@ class Services(httpx.AsyncBaseTransport):
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == _HEALTH:  # which is always good, and no call
+            return httpx.Response(HTTPStatus.OK)
         script = self._script
         name = script.name_of(request)
         self.seen.append(Seen(name, request.headers.get("idempotency-key")))
@@ -99,8 +102,8 @@ class Services(httpx.AsyncBaseTransport):
         if (undo := script.undo_faults.get(name)) and (undo.undo == "always" or attempt == 1):
             raise httpx.ReadError(SECRET)
         fault = script.faults.get(name, FINE)
-        if fault.is_once and attempt > 1:
-            fault = FINE
+        if attempt > 1:
+            fault = _later(fault)
         answer = await self._faulty(fault, request)
         return self._response(answer, breaks_off=fault.trouble == "halved")
 
@@ -146,6 +149,13 @@ class Services(httpx.AsyncBaseTransport):
 
 def _nothing() -> None:
     """Close a body that is closed."""
+
+
+def _later(fault: Fault) -> Fault:
+    """Give what is left of *fault* after the first attempt."""
+    if fault.then is not None:
+        return Fault(fault.title, "status", fault.then, is_declared=True)
+    return FINE if fault.is_once else fault
 
 
 def _refusal(fault: Fault) -> Answer:

@@ -1,5 +1,6 @@
 """An invariant of the matrix that is broken is complained of."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -20,6 +21,10 @@ from tests.matrix.services import SECRET, Seen
 FINE: Final[Mapping[str, Fault]] = {}
 NO_USER: Final = {"users.fetch": Fault("no such user", "status", 404, is_declared=True)}
 LOST: Final = {"inventory.reserve": Fault("lost", "lost")}
+RESTIVE: Final = {"users.fetch": Fault("refused", "refused")}
+BUSY: Final = {"users.fetch": Fault("busy", "status", 503, retry_after=2, is_once=True)}
+ONCE: Final = range(1, 2)
+TWICE: Final = range(2, 3)
 SHAPE: Final = shapes()["orders"]
 MISSING: Final = Part(404, "users.fetch", detail="nobody")
 
@@ -68,7 +73,7 @@ def plays(change: Callable[[Played], Played]) -> Callable[[Judged], Judged]:
         (FINE, wants(lambda it: replace(it, lacking=("users.fetch",))), "how many are missing: 0, not 1"),
         (
             FINE,
-            wants(lambda it: replace(it, called=frozenset({"users.fetch"}))),
+            wants(lambda it: replace(it, asked={"users.fetch": ONCE})),
             "calls: ['fraud.screen', 'inventory.check'",
         ),
         (
@@ -82,7 +87,14 @@ def plays(change: Callable[[Played], Played]) -> Callable[[Judged], Judged]:
             wants(lambda it: replace(it, standing=frozenset[str]())),
             "standing: ['inventory.reserve'], not []",
         ),
-        (FINE, plays(lambda it: replace(it, seconds=1.0)), "it took 1.0 s"),
+        (FINE, wants(lambda it: replace(it, asked={**it.asked, "users.fetch": TWICE})), "asked for 1 times"),
+        (
+            RESTIVE,
+            wants(lambda it: replace(it, asked={**it.asked, "users.fetch": TWICE})),
+            "asked for 3 times",
+        ),
+        (FINE, plays(lambda it: replace(it, seconds=1.0)), "it took 1.0 s, not 0.0 s and a little"),
+        (BUSY, plays(lambda it: replace(it, seconds=1.9)), "it took 1.9 s, not 2.0 s and a little"),
         (FINE, plays(lambda it: replace(it, left=["a task"])), "a task"),
         (
             FINE,
@@ -124,3 +136,13 @@ async def test_what_does_not_hold_is_said(
 
         assert not [*complaints(case)]
         assert any(complaint in said for said in found), found
+
+
+async def test_a_breaker_that_a_cell_leaves_open_is_seen() -> None:
+    (sample,) = (sample for sample in SAMPLES if sample.name == "orders")
+    async with Gateway.opened(sample, SHAPE) as gateway:
+        before = await gateway.ajar()
+        await asyncio.gather(*(gateway.play(Cell(SHAPE.stages[0], RESTIVE), {}) for _ in range(20)))
+        after = await gateway.ajar()
+
+    assert (before, after) == ([], ["user"])

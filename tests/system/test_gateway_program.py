@@ -72,7 +72,19 @@ def test_while_it_drains_readiness_fails_and_requests_are_served() -> None:
         # Without a drain, uvicorn would refuse connections a tenth of a second later.
         until(lambda: time.monotonic() > stopped + 1)
         assert httpx.get(f"{url}/health/ready").json()["status"] == "fail"
+        assert httpx.get(f"{url}/pipelines").headers["connection"] == "close"
         assert program.end().code == 0  # a second signal ends the drain
+
+
+def test_ctrl_c_is_somebody_who_waits_and_so_there_is_no_drain() -> None:
+    with (
+        Program("gateway", "serve", environment={**FREE, "GATEWAY_DRAIN_MS": "60000"}) as program,
+        httpx.Client(base_url=url_of(program)) as browser,
+    ):
+        browser.get("/health/live")  # whose connection stays open
+        ended = program.end(signal.SIGINT)
+
+    assert (ended.code, ended.err) == (0, "")
 
 
 def test_two_signals_leave_a_request_under_way_its_time(services: Mapping[str, str]) -> None:
@@ -80,14 +92,14 @@ def test_two_signals_leave_a_request_under_way_its_time(services: Mapping[str, s
     httpx.put(f"{services['shipping']}/_mock/faults", json=slow).raise_for_status()
     urls = {f"GATEWAY_{name.upper()}_URL": services[name] for name in SERVICES}
     answers: list[int] = []
-    with Program("gateway", "serve", environment={**FREE, **urls, "GATEWAY_DRAIN_MS": "300"}) as program:
+    with Program("gateway", "serve", environment={**FREE, **urls, "GATEWAY_DRAIN_MS": "60000"}) as program:
         url = url_of(program)
         asking = threading.Thread(
             target=lambda: answers.append(httpx.post(f"{url}/checkout", json=ORDER).status_code)
         )
         asking.start()
         until(lambda: bool(httpx.get(f"{services['fraud']}/_mock/calls").json()))
-        program.process.send_signal(signal.SIGINT)
+        program.process.send_signal(signal.SIGTERM)
         ended = program.end(signal.SIGINT)
         asking.join()
 

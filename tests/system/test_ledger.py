@@ -26,6 +26,8 @@ from tests.system.stack import ORDER, Json
 SEED: Final = int(os.environ.get("LEDGER_SEED", "1"))
 REQUESTS: Final = int(os.environ.get("LEDGER_REQUESTS", "700"))
 CALLERS: Final = 10
+COME_BACK: Final = (0.1, 0.6)
+"""Seconds after a 503: whoever came back at once would spend the game on services that are left alone."""
 
 # Seconds after which nothing is on its way any more: both budgets, and the slowest fault.
 TAIL: Final = 5.0
@@ -137,10 +139,11 @@ class Game:
         for _ in range(REQUESTS // CALLERS):
             patience = chance.randint(50, 900) if chance.happens(0.2) else None
             leaves = chance.uniform(0, 0.15) if chance.happens(0.15) else None
-            await self._ask(chance.wanted(), patience, leaves)
-            await asyncio.sleep(chance.uniform(0, 0.1))
+            asked = await self._ask(chance.wanted(), patience, leaves)
+            is_refused = asked.answer is not None and asked.answer.status == 503
+            await asyncio.sleep(chance.uniform(*(COME_BACK if is_refused else (0, 0.1))))
 
-    async def _ask(self, wanted: Wanted, patience: int | None = None, leaves: float | None = None) -> None:
+    async def _ask(self, wanted: Wanted, patience: int | None = None, leaves: float | None = None) -> Asked:
         asked = Asked(wanted)
         self._asked.append(asked)
         headers = dict(wanted.headers)
@@ -153,6 +156,7 @@ class Game:
             asked.has_hung_up = True
         else:
             asked.answer = Answer(answer.status_code, answer.headers, answer.content)
+        return asked
 
     async def _break(self, chance: Chance) -> None:
         """Put faults, and take them away again."""
@@ -176,7 +180,7 @@ class Game:
             else:
                 self.counted[f"stopped: {service}"] += 1
                 await self._services.stop(service, seconds)
-            await asyncio.sleep(chance.uniform(0, 0.3))
+            await asyncio.sleep(chance.uniform(0, 1))
 
     async def _operate(self, chance: Chance) -> None:
         while not self._is_over:
