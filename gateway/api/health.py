@@ -24,7 +24,12 @@ class Upstream(Protocol):
 
     @property
     def breaker(self) -> BreakerState:
-        """Tell whether calls get through to it."""
+        """Tell whether calls get through to it that an answer needs."""
+        ...
+
+    @property
+    def optional_breaker(self) -> BreakerState:
+        """Tell whether optional calls do."""
         ...
 
     async def ping(self) -> bool:
@@ -32,13 +37,17 @@ class Upstream(Protocol):
         ...
 
 
+Breaker: TypeAlias = Literal["closed", "open", "half-open"]
+
+
 class Check(TypedDict):
-    """How one upstream was at a *time* (RFC 3339), and whether its *breaker* lets calls through."""
+    """How one upstream was at a *time* (RFC 3339), and whether its breakers let calls through."""
 
     status: Status
     componentType: str
     time: str
-    breaker: Literal["closed", "open", "half-open"]
+    breaker: Breaker
+    optionalBreaker: Breaker
 
 
 class Health(TypedDict):
@@ -60,7 +69,7 @@ class Readiness:
     An upstream in trouble is a warning: to take every gateway out because one upstream is down would make it
     worse. However many want to know, every upstream is asked once a second at the most, all of them at once.
     One that has not answered within a second, or whose ping raises, is down: `fail`. One that answers, but
-    has failed at what it was asked so often that its breaker is not closed, is a `warn`.
+    has failed at what it was asked so often that a breaker of it is open, is a `warn`.
     """
 
     def __init__(
@@ -92,20 +101,23 @@ class Readiness:
         up = await asyncio.gather(*(_is_up(name, upstream) for name, upstream in self._upstreams.items()))
         time = self._now().isoformat()
         checks = {
-            name: _check(upstream.breaker, time, is_up=is_up)
+            name: _check(upstream, time, is_up=is_up)
             for (name, upstream), is_up in zip(self._upstreams.items(), up, strict=True)
         }
         is_well = all(check["status"] == "pass" for check in checks.values())
         return {"status": "pass" if is_well else "warn", "checks": {name: [checks[name]] for name in checks}}
 
 
-def _check(breaker: BreakerState, time: str, *, is_up: bool) -> Check:
-    lets_through: Status = "pass" if breaker is BreakerState.CLOSED else "warn"
+def _check(upstream: Upstream, time: str, *, is_up: bool) -> Check:
+    breakers = upstream.breaker, upstream.optional_breaker
+    # Half open, it lets through whoever comes first, and stays so until somebody comes.
+    lets_through: Status = "warn" if BreakerState.OPEN in breakers else "pass"
     return {
         "status": lets_through if is_up else "fail",
         "componentType": "system",
         "time": time,
-        "breaker": breaker.value,
+        "breaker": breakers[0].value,
+        "optionalBreaker": breakers[1].value,
     }
 
 

@@ -53,8 +53,24 @@ _TIME: Final = "2026-01-31T12:00:00+00:00"
 _WARNING: Final[Health] = {
     "status": "warn",
     "checks": {
-        "user": [{"status": "pass", "componentType": "system", "time": _TIME, "breaker": "closed"}],
-        "inventory": [{"status": "fail", "componentType": "system", "time": _TIME, "breaker": "open"}],
+        "user": [
+            {
+                "status": "pass",
+                "componentType": "system",
+                "time": _TIME,
+                "breaker": "closed",
+                "optionalBreaker": "closed",
+            }
+        ],
+        "inventory": [
+            {
+                "status": "fail",
+                "componentType": "system",
+                "time": _TIME,
+                "breaker": "open",
+                "optionalBreaker": "closed",
+            }
+        ],
     },
 }
 

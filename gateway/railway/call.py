@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import (
     TYPE_CHECKING,
     Any,
+    Final,
     Generic,
     Never,
     ParamSpec,
@@ -37,6 +38,8 @@ E = TypeVar("E", bound=Failure)
 F = TypeVar("F", bound=Failure)
 T_co = TypeVar("T_co", covariant=True)
 E_co = TypeVar("E_co", bound=Failure, covariant=True)
+
+_GRACE: Final = 0.01
 
 Attempt: TypeAlias = Callable[[], Coroutine[Any, Any, Result[T, E]]]
 """Makes the call once: an async function without arguments."""
@@ -311,8 +314,14 @@ def _always(_error: object) -> bool:
 
 def _lenient(of: Call[T, Failure], *default: D) -> Attempt[T | D | Missing, Never]:
     async def lenient() -> Ok[T | D | Missing]:
-        budget = SURROUNDINGS.get().optional_budget
-        match await (of.make() if budget is None else _limited(of, budget)):
+        around = SURROUNDINGS.get()
+        budget = around.optional_budget
+        before = SURROUNDINGS.set(replace(around, is_optional=True))
+        try:
+            result = await (of.make() if budget is None else _limited(of, budget))
+        finally:
+            SURROUNDINGS.reset(before)
+        match result:
             case Ok() as ok:
                 return ok
             case Err(error):
@@ -341,12 +350,15 @@ async def observed(
 
 
 async def _limited(of: Call[T, E], seconds: float) -> Result[T, E | TimedOut]:
-    """Make the call within *seconds*; it sees them as its deadline, and is cancelled if it does not care."""
+    """Make the call within *seconds*, which it sees as its deadline.
+
+    It is cancelled a hundredth of a second later: whoever keeps to the deadline says best why it was late.
+    """
     around = SURROUNDINGS.get()
     end = asyncio.get_running_loop().time() + seconds
     deadline = end if around.deadline is None else min(end, around.deadline)
     before = SURROUNDINGS.set(replace(around, deadline=deadline))
-    limit = asyncio.timeout_at(end)
+    limit = asyncio.timeout_at(end + _GRACE)
     bug: BaseException | None = None
     try:
         async with limit:

@@ -149,7 +149,7 @@ class Surroundings:
     what every call passes on with its request, by header name. *execution_id* is what a commit of the run is
     known by; without, the run makes one. *key_prefix* is what the keys of its writes begin with, by default
     the execution's id. *stand_in* answers in the place of services. *stage* is set by the stage itself,
-    *effort* by a commit, and *is_in_run* by the run.
+    *is_optional* by an optional call, *effort* by a commit, and *is_in_run* by the run.
     """
 
     deadline: float | None = None
@@ -161,6 +161,7 @@ class Surroundings:
     commits: CommitTerms = _TERMS
     stage: StageSpan | None = None
     stand_in: StandIn | None = None
+    is_optional: bool = False
     effort: Effort = Effort.USUAL
     is_in_run: bool = False
 

@@ -84,23 +84,22 @@ class Breaker:
 
         Nobody knows how long the probes of others will take: while all of them are under way, it is a pause.
         """
-        match self._state:
-            case BreakerState.CLOSED:
-                return 0.0
-            case BreakerState.OPEN:
-                return max(self._remaining, 0.0)
-            case BreakerState.HALF_OPEN:
-                return 0.0 if self._probing + self._passed < self._terms.probes else self._terms.pause
+        state = self.state
+        if state is BreakerState.OPEN:
+            return self._remaining
+        if state is BreakerState.HALF_OPEN and not self._wants_probe:
+            return self._terms.pause
+        return 0.0
 
     def admit(self) -> int | None:
         """Let an attempt through, or not; what this gives must go back to `settle`, whatever happens."""
-        if self._state is BreakerState.CLOSED:
-            return self._era
-        if self.wait > 0:
+        state = self.state
+        is_half_open = state is BreakerState.HALF_OPEN
+        if state is BreakerState.OPEN or (is_half_open and not self._wants_probe):
             return None
-        if self._state is BreakerState.OPEN:
-            self._change(BreakerState.HALF_OPEN)
-        self._probing += 1
+        if state is not self._state:
+            self._change(state)
+        self._probing += is_half_open
         return self._era
 
     def settle(self, era: int, evidence: Evidence) -> None:
@@ -115,6 +114,10 @@ class Breaker:
     @property
     def _remaining(self) -> float:
         return self._open_until - asyncio.get_running_loop().time()
+
+    @property
+    def _wants_probe(self) -> bool:
+        return self._probing + self._passed < self._terms.probes
 
     def _judge_probe(self, evidence: Evidence) -> None:
         self._probing -= 1

@@ -5,12 +5,13 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias, TypeVar, final
 
 from gateway.railway import Effort, Err, Failure, TimedOut, Unavailable
 from gateway.resilience.breaker import Breaker, BreakerState, BreakerTerms
 from gateway.resilience.concurrency_limit import ConcurrencyLimit
-from gateway.resilience.deadline import time_left
+from gateway.resilience.deadline import is_over
 from gateway.resilience.evidence import Attempted, Evidence
 from gateway.resilience.retry_budget import RetryBudget
 
@@ -27,6 +28,9 @@ MAX_CONCURRENCY: Final = 200
 _PAUSES: Final = (0.05, 0.1)
 """The longest that is waited before the second attempt, and before the third, which is the last."""
 
+_LONGEST_PAUSE: Final = 10.0
+"""Nobody waits longer than that because a service asks for it, however much time there is."""
+
 _ENOUGH: Final = 1.0
 """When to come back to a service that has enough to do: nobody knows, and a header counts in seconds."""
 
@@ -37,9 +41,12 @@ Making: TypeAlias = Callable[[], Awaitable[Attempted[T, E]]]
 @final
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The service was not asked; it may be again in *retry_after* seconds."""
+    """The service was not asked; it may be in *retry_after* seconds, and None says that time was up."""
 
-    retry_after: float
+    retry_after: float | None
+
+
+_TIME_IS_UP: Final = Refused(None)
 
 
 @final
@@ -47,9 +54,10 @@ class Refused:
 class Counts:
     """What has happened on the way to one service since the start, ever growing.
 
-    *calls* are what pipelines have asked for; *attempts* what was made of them, of which *retries* were not
-    the first of their call. *unaffordable* retries were not made for want of budget. *broken* attempts were
-    refused by the breaker, which has *opened* so often, and *shed* ones by the concurrency limit.
+    *calls* are what pipelines have asked for, and every repeat and undo of a commit is one more; *attempts*
+    what was made of them, of which *retries* were not the first of their call. *unaffordable* retries were
+    not made for want of budget. *broken* attempts were refused by the breaker, which has *opened* so often;
+    *shed* ones got no place among those that are made at once.
     """
 
     calls: int = 0
@@ -70,25 +78,34 @@ class Policies:
     service asks for, and another if the deadline and the budget of retries allow it. An attempt that the
     breaker or the concurrency limit (*max_concurrency*) refuses is not made: the call has failed with what
     came of those before.
+
+    Optional calls have a breaker of their own: where a service has what an answer needs and what it can do
+    without, trouble with the second must not keep the first from being asked for.
     """
 
     def __init__(
         self, upstream: str, *, max_concurrency: int = MAX_CONCURRENCY, breaker: BreakerTerms | None = None
     ) -> None:
-        self._upstream = upstream
         self._limit = ConcurrencyLimit(max_concurrency)
-        self._breaker = Breaker(breaker or BreakerTerms(), self._on_change)
+        terms = breaker or BreakerTerms()
+        self._breaker = Breaker(terms, partial(self._on_change, f"the breaker of {upstream}"))
+        self._optional = Breaker(terms, partial(self._on_change, f"the breaker of {upstream}, if optional,"))
         self._budget = RetryBudget()
         self.counts: Final = Counts()
 
     @property
     def breaker(self) -> BreakerState:
-        """Give the state of the breaker."""
+        """Tell whether calls get through that an answer needs."""
         return self._breaker.state
 
     @property
+    def optional_breaker(self) -> BreakerState:
+        """Tell whether optional calls get through."""
+        return self._optional.state
+
+    @property
     def in_flight(self) -> int:
-        """Give how many attempts are under way."""
+        """Give how many attempts are under way, without those that pass the limit by."""
         return self._limit.in_flight
 
     @property
@@ -96,63 +113,72 @@ class Policies:
         """Give how many attempts wait for their turn."""
         return self._limit.waiting
 
-    async def call(self, make: Making[T, E], effort: Effort) -> Attempted[T, E] | Refused:
+    async def call(
+        self, make: Making[T, E], effort: Effort, *, is_optional: bool = False
+    ) -> Attempted[T, E] | Refused:
         """Make the attempts of one call; give what the last one came to that was made."""
         self.counts.calls += 1
         if effort is Effort.REGARDLESS:
             self.counts.attempts += 1
             return await make()
         self._budget.note_call(asyncio.get_running_loop().time())
-        made = await self._attempt(make)
+        breaker = self._optional if is_optional else self._breaker
+        made = await self._attempt(make, breaker)
         for longest in _PAUSES:
             pause = _pause_after(made, longest, effort)
-            if pause is None or not self._is_affordable(pause):
+            if pause is None or not self._is_affordable(pause, breaker):
                 break
             await asyncio.sleep(pause)
-            again = await self._attempt(make)
+            again = await self._attempt(make, breaker, is_retry=True)
             if isinstance(again, Refused):
                 break
-            self.counts.retries += 1
             made = again
         return made
 
-    async def _attempt(self, make: Making[T, E]) -> Attempted[T, E] | Refused:
-        if (wait := self._breaker.wait) > 0:
+    async def _attempt(
+        self, make: Making[T, E], breaker: Breaker, *, is_retry: bool = False
+    ) -> Attempted[T, E] | Refused:
+        if (wait := breaker.wait) > 0:
             self.counts.broken += 1
             return Refused(wait)
         if not await self._limit.enter():
             self.counts.shed += 1
-            return Refused(_ENOUGH)
+            return _TIME_IS_UP if is_over() else Refused(_ENOUGH)
         try:
-            return await self._watched(make)
+            return await self._watched(make, breaker, is_retry=is_retry)
         finally:
             self._limit.leave()
 
-    async def _watched(self, make: Making[T, E]) -> Attempted[T, E] | Refused:
-        era = self._breaker.admit()
+    async def _watched(
+        self, make: Making[T, E], breaker: Breaker, *, is_retry: bool
+    ) -> Attempted[T, E] | Refused:
+        if is_over():
+            return _TIME_IS_UP
+        era = breaker.admit()
         if era is None:  # it has opened while this one waited for its turn
             self.counts.broken += 1
-            return Refused(self._breaker.wait)
+            return Refused(breaker.wait)
         self.counts.attempts += 1
+        self.counts.retries += is_retry
         evidence = Evidence.NONE
         try:
             made = await make()
             evidence = made.evidence
             return made
         finally:
-            self._breaker.settle(era, evidence)
+            breaker.settle(era, evidence)
 
-    def _is_affordable(self, pause: float) -> bool:
+    def _is_affordable(self, pause: float, breaker: Breaker) -> bool:
         """Take a retry after *pause* seconds out of the budget, where there will be time and leave for it."""
-        if pause >= time_left() or self._breaker.wait > pause:
+        if is_over(after=pause) or breaker.wait > pause:
             return False
         is_left = self._budget.take(asyncio.get_running_loop().time())
         self.counts.unaffordable += not is_left
         return is_left
 
-    def _on_change(self, state: BreakerState) -> None:
+    def _on_change(self, name: str, state: BreakerState) -> None:
         self.counts.opened += state is BreakerState.OPEN
-        _log.warning("the breaker of %s is %s", self._upstream, state.value)
+        _log.warning("%s is %s", name, state.value)
 
 
 def _pause_after(made: Attempted[T, E] | Refused, longest: float, effort: Effort) -> float | None:
@@ -164,7 +190,8 @@ def _pause_after(made: Attempted[T, E] | Refused, longest: float, effort: Effort
         case Err(Unavailable(was_sent=True) | TimedOut(was_sent=True)) if effort is Effort.ONCE:
             return None
         case Err(Unavailable(retry_after=seconds)):
-            return pause + (seconds or 0)
+            pause += seconds or 0
+            return pause if pause <= _LONGEST_PAUSE else None
         case Err(TimedOut()):
             return pause
         case _:

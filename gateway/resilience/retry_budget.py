@@ -29,7 +29,7 @@ class RetryBudget:
 
     def take(self, now: float) -> bool:
         """Take a retry out of the budget; say no if there is none left."""
-        if self._retries.total(now) >= self._floor + self._share * self._calls.total(now):
+        if self._retries.total(now) + 1 > self._floor + self._share * self._calls.total(now):
             return False
         self._retries.add(now)
         return True

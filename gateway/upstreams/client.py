@@ -12,8 +12,6 @@ from pydantic import BaseModel, TypeAdapter
 
 from gateway.railway import SURROUNDINGS, Call, Effort, Fault, Key, Result, Undo, UpstreamFault, Write
 from gateway.resilience.breaker import BreakerState
-from gateway.resilience.deadline import time_left
-from gateway.resilience.evidence import Attempted
 from gateway.resilience.policies import MAX_CONCURRENCY, Policies, Refused
 from gateway.upstreams.address import Query
 from gateway.upstreams.answer import nothing_of, value_of
@@ -59,8 +57,13 @@ class ServiceClient:
 
     @property
     def breaker(self) -> BreakerState:
-        """Tell whether calls get through to the service."""
+        """Tell whether calls get through to the service that an answer needs."""
         return self.policies.breaker
+
+    @property
+    def optional_breaker(self) -> BreakerState:
+        """Tell whether optional calls get through to it."""
+        return self.policies.optional_breaker
 
     @overload
     def get(
@@ -200,14 +203,14 @@ class ServiceClient:
     async def _asked(
         self, question: Question[T, E], effort: Effort | None = None
     ) -> Result[T, E | UpstreamFault]:
+        around = SURROUNDINGS.get()
         make = partial(self._exchange.attempt, question)
-        match await self.policies.call(make, effort or SURROUNDINGS.get().effort):
-            case Attempted(result):
-                return result
-            case Refused(retry_after):
-                if time_left() <= 0:
-                    return self._exchange.too_late(question.name)
-                return self._exchange.not_made(question.name, retry_after)
+        made = await self.policies.call(make, effort or around.effort, is_optional=around.is_optional)
+        if not isinstance(made, Refused):
+            return made.result
+        if made.retry_after is None:
+            return self._exchange.too_late(question.name)
+        return self._exchange.not_made(question.name, made.retry_after)
 
 
 async def _fitting(

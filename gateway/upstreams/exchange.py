@@ -24,7 +24,7 @@ from gateway.railway import (
     Unavailable,
     UpstreamFault,
 )
-from gateway.resilience.deadline import clipped
+from gateway.resilience.deadline import clipped, is_over
 from gateway.resilience.evidence import Attempted, Evidence
 from gateway.upstreams.address import Address, Query
 from gateway.upstreams.answer import detail_of, refusal
@@ -43,6 +43,7 @@ F = TypeVar("F", bound=UpstreamFault)
 Came: TypeAlias = Attempted[T, E | UpstreamFault]
 """What comes of an attempt."""
 
+_NEARLY_ALL: Final = 0.9
 _PING_BUDGET: Final = 0.5
 _REASON_LIMIT: Final = 500
 
@@ -90,12 +91,12 @@ class Exchange:
     async def attempt(self, question: Question[T, E]) -> Came[T, E]:
         """Ask once, unless there is no time left.
 
-        Silence shows that the service is ill if it had all of the timeout, and nothing if the run's deadline
-        left it less.
+        Silence shows that the service is ill if it had all of the timeout, or at least nine tenths of what an
+        optional call has in all; and nothing if the caller's deadline left it less.
         """
-        budget = clipped(self._timeout)
-        if budget <= 0:
+        if is_over():
             return Attempted(self.too_late(question.name), Evidence.NONE)
+        budget = clipped(self._timeout)
         try:
             async with asyncio.timeout(budget):
                 return await self._asked(question, budget)
@@ -202,7 +203,10 @@ class Exchange:
         return _failed(BadAnswer(self._unusable, source=name), reason, evidence)
 
     def _silence(self, budget: float) -> Evidence:
-        return Evidence.NONE if budget < self._timeout else Evidence.ILL
+        around, enough = SURROUNDINGS.get(), self._timeout
+        if around.is_optional and around.optional_budget is not None:
+            enough = min(enough, _NEARLY_ALL * around.optional_budget)
+        return Evidence.ILL if budget >= enough else Evidence.NONE
 
 
 def _failed(fault: F, reason: str, evidence: Evidence) -> Attempted[Never, F]:

@@ -23,10 +23,16 @@ class Upstream:
     """Counts how often it is asked."""
 
     def __init__(
-        self, *, is_up: bool = True, seconds: float = 0.1, breaker: BreakerState = BreakerState.CLOSED
+        self,
+        *,
+        is_up: bool = True,
+        seconds: float = 0.1,
+        breaker: BreakerState = BreakerState.CLOSED,
+        optional_breaker: BreakerState = BreakerState.CLOSED,
     ) -> None:
         self.asked = 0
         self.breaker = breaker
+        self.optional_breaker = optional_breaker
         self._is_up = is_up
         self._seconds = seconds
 
@@ -44,9 +50,10 @@ class Broken(Upstream):
         raise KeyError
 
 
-def check(status: str, breaker: str = "closed") -> list[dict[str, Any]]:
+def check(status: str, breaker: str = "closed", optional: str = "closed") -> list[dict[str, Any]]:
     time = "2026-01-31T12:00:00+00:00"
-    return [{"status": status, "componentType": "system", "time": time, "breaker": breaker}]
+    breakers = {"breaker": breaker, "optionalBreaker": optional}
+    return [{"status": status, "componentType": "system", "time": time, **breakers}]
 
 
 async def test_all_upstreams_well_is_a_pass() -> None:
@@ -72,14 +79,24 @@ async def test_an_upstream_in_trouble_is_a_warning(upstream: Upstream) -> None:
     }
 
 
-@pytest.mark.parametrize("breaker", [BreakerState.OPEN, BreakerState.HALF_OPEN])
-async def test_an_upstream_that_calls_do_not_get_through_to_is_a_warning(breaker: BreakerState) -> None:
-    readiness = Readiness({"user": Upstream(), "payment": Upstream(breaker=breaker)}, lambda: NOON)
-
-    assert await readiness.report() == {
-        "status": "warn",
-        "checks": {"user": check("pass"), "payment": check("warn", breaker.value)},
+async def test_an_upstream_that_calls_do_not_get_through_to_is_a_warning() -> None:
+    upstreams = {
+        "user": Upstream(breaker=BreakerState.OPEN),
+        "social": Upstream(optional_breaker=BreakerState.OPEN),
     }
+
+    assert await Readiness(upstreams, lambda: NOON).report() == {
+        "status": "warn",
+        "checks": {"user": check("warn", "open"), "social": check("warn", "closed", "open")},
+    }
+
+
+async def test_an_upstream_that_is_only_to_be_called_again_is_none() -> None:
+    upstream = Upstream(breaker=BreakerState.HALF_OPEN)
+
+    report = await Readiness({"user": upstream}, lambda: NOON).report()
+
+    assert report == {"status": "pass", "checks": {"user": check("pass", "half-open")}}
 
 
 async def test_an_upstream_that_does_not_answer_is_down_whatever_its_breaker() -> None:
