@@ -24,6 +24,13 @@ _NEAR: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared wi
 _BACKLOG: Final = 2048
 _KEEP_ALIVE: Final = 75
 """Seconds that an idle connection is kept: longer than the proxies before us keep theirs."""
+_ACCEPTED_A_TURN: Final = 32
+"""Connections that are accepted in one turn of the loop.
+
+By itself uvloop accepts one (https://github.com/libuv/libuv/pull/3696), and where there is much to do a turn
+is long: those who come then would wait for seconds before anything of ours, such as the limit of requests in
+flight, sees them. A listening socket that the loop knows so many times is looked at so many times.
+"""
 _HANDSHAKE: Final = 0.25
 """Seconds that a connection takes to be made at the most: a round trip, and the loop's next turn."""
 
@@ -113,7 +120,8 @@ class Server(uvicorn.Server):
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Enter once the server accepts requests; leave once it has stopped."""
-        serving = asyncio.create_task(self.serve(sockets=[self._bound]))
+        again = (self._bound.dup() for _ in range(_ACCEPTED_A_TURN - 1))
+        serving = asyncio.create_task(self.serve(sockets=[self._bound, *again]))
         serving.add_done_callback(lambda _: self._begun.set())
         try:
             await self._begun.wait()

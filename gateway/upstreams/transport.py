@@ -65,7 +65,9 @@ class _Transport(httpx.AsyncBaseTransport):
     """`httpx_aiohttp.AiohttpTransport` with a session of our own, and every exception of aiohttp mapped.
 
     By itself it lets malformed HTTP pass as aiohttp's exception and takes a lost connection for a connect
-    timeout; its session keeps cookies, and at most 100 connections in all, for 15 s.
+    timeout; its session keeps cookies, and at most 100 connections in all, for 15 s, and sends a GET or a
+    DELETE again whose connection is lost, if that was not its first. Policies decide that here: a service
+    that drops what it is asked would get twice of it, which no budget knows of.
     """
 
     def __init__(self, resolver: AbstractResolver | None) -> None:
@@ -101,7 +103,10 @@ class _Transport(httpx.AsyncBaseTransport):
         )
         self._connectors.append(connector)
         return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            middlewares=(_send_once,),
         )
 
     def _look_up_again(self, url: httpx.URL) -> None:
@@ -125,6 +130,16 @@ class _Stream(httpx.AsyncByteStream):
     @override
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+async def _send_once(
+    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectionError as error:
+        # No reason for aiohttp to send it again; what it means is judged by its cause.
+        raise httpx.NetworkError(str(error)) from error
 
 
 def translated(error: Exception) -> Exception:

@@ -195,6 +195,27 @@ async def test_a_connection_that_the_service_closed_while_idle_does_no_harm(
     assert all(isinstance(result, Ok) for result in results)
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_request_whose_connection_is_lost_is_not_sent_again_behind_the_back_of_the_policies(
+    transport: httpx.AsyncBaseTransport, method: str
+) -> None:
+    asked = 0
+
+    async def answer_the_first(reader: StreamReader, writer: StreamWriter) -> None:
+        nonlocal asked
+        for answer in (ANSWER, b""):
+            await reader.readuntil(b"\r\n\r\n")
+            asked += 1
+            writer.write(answer)
+
+    async with serving(answer_the_first) as url:
+        await (await transport.handle_async_request(httpx.Request(method, url))).aread()
+        with pytest.raises(httpx.ReadError):
+            await transport.handle_async_request(httpx.Request(method, url))
+
+    assert asked == 2
+
+
 async def test_after_a_hundred_cancelled_calls_a_healthy_service_is_still_reached(
     transport: httpx.AsyncBaseTransport,
 ) -> None:

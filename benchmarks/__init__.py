@@ -1,0 +1,1 @@
+"""What performance is shown with: figures of one run, side by side."""

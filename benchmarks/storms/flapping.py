@@ -1,0 +1,72 @@
+"""A service that is healthy in one second and dead in the next."""
+
+import asyncio
+import statistics
+from itertools import repeat
+from typing import Final
+
+from benchmarks.storms.report import Report, spread
+from benchmarks.storms.request import CHECKOUT
+from benchmarks.storms.stand import Stand, Target, stand
+
+__all__ = ("flapping",)
+
+_RATE: Final = 40
+_FLAP: Final = 1.0
+_HEALED: Final = 2.0
+_AFTER: Final = 4.0
+_ROUNDS: Final = 3
+_RETRIED: Final = 0.2
+_RETRIED_ANYHOW: Final = 10
+"""A fifth of the requests of 10 s may have their calls retried, and ten of them anyhow."""
+_WINDOW: Final = 10.0
+_LONGEST_MS: Final = 1500
+
+
+async def flapping(target: Target, size: float) -> Report:
+    """Make 40 checkouts a second for *size* seconds, while the inventory is dead in every other of them."""
+    report = Report()
+    async with stand(target) as site:
+        await site.warm_up(CHECKOUT)
+        earlier = (await site.services.calls("inventory")).total()
+        clock = asyncio.get_running_loop().time
+        start = clock()
+        flaps = max(1, round(size / 2 / _FLAP))
+        async with asyncio.TaskGroup() as group:
+            flapper = group.create_task(_flap(site, flaps))
+            asking = group.create_task(
+                site.client.steadily(repeat(CHECKOUT), _RATE, flaps * 2 * _FLAP + _AFTER)
+            )
+        healed, storm = flapper.result(), asking.result()
+        calls = (await site.services.calls("inventory")).total() - earlier
+        report.must(not site.tracebacks, f"{site.tracebacks} exceptions were caught by nobody")
+
+    flapped, later = storm.between(start, healed), storm.between(healed + _HEALED)
+    served, refused = flapped.of(200), flapped.of(503)
+    healthy = [
+        storm.between(start + 2 * flap * _FLAP, start + (2 * flap + 1) * _FLAP) for flap in range(flaps)
+    ]
+    shares = [100 * len(second.of(200)) / max(1, len(second)) for second in healthy]
+    whole = max((answer.begun - healed for answer in storm.between(healed).but(200)), default=0.0)
+    retries = _RETRIED * len(storm) + _RETRIED_ANYHOW * (1 + len(storm) / _RATE / _WINDOW)
+    report.tell("answers", storm.told)
+    report.tell("answered well, in healthy seconds", spread((statistics.mean(shares), *shares), "%"))
+    report.tell("median time of a 503", spread((one.median for one in refused.rounds(_ROUNDS)), "ms"))
+    report.tell("p99 of a success", spread((one.p99 for one in served.rounds(_ROUNDS)), "ms"))
+    report.tell("calls to the service a request", f"{calls / len(storm):.2f}")
+    report.tell("last failure after it healed", f"{whole:.2f} s")
+    report.must(not storm.but(200, 503), f"the answers were {storm.told}")
+    report.must(not later.but(200), f"from 2 s after it healed, the answers were {later.told}")
+    report.must(calls <= len(storm) + retries, f"{len(storm)} requests made {calls} calls to it")
+    report.should(storm.p99 <= _LONGEST_MS, f"the p99 of all answers was {storm.p99:.0f} ms")
+    return report
+
+
+async def _flap(site: Stand, times: int) -> float:
+    """Give the time when it healed for good."""
+    for _ in range(times):
+        await asyncio.sleep(_FLAP)
+        await site.services.break_down("inventory", "drop")
+        await asyncio.sleep(_FLAP)
+        await site.services.heal("inventory")
+    return asyncio.get_running_loop().time()
