@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import math
 import signal
 import socket
@@ -31,6 +32,8 @@ By itself uvloop accepts one (https://github.com/libuv/libuv/pull/3696), and whe
 is long: those who come then would wait for seconds before anything of ours, such as the limit of requests in
 flight, sees them. A listening socket that the loop knows so many times is looked at so many times.
 """
+_YOUNG_OBJECTS: Final = 10_000
+"""How many more objects there are when the garbage collector looks at the youngest; by itself, 700."""
 _HANDSHAKE: Final = 0.25
 """Seconds that a connection takes to be made at the most: a round trip, and the loop's next turn."""
 
@@ -135,6 +138,7 @@ class Server(uvicorn.Server):
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        _spare_the_collector()
         self._begun.set()
 
     @override
@@ -176,3 +180,14 @@ class Server(uvicorn.Server):
     def _hang_up(self) -> None:
         for connection in tuple(self.server_state.connections):
             cast("Connection", connection).hang_up()
+
+
+def _spare_the_collector() -> None:
+    """Keep the garbage collector from looking again and again at what stays: a quarter of the time under load.
+
+    What has been made by now lasts as long as the process. What a request makes is mostly freed without the
+    collector, since hardly any of it refers to itself.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])

@@ -12,6 +12,8 @@ from benchmarks.storms.stand import Stand, Target, stand
 __all__ = ("overload",)
 
 _WORKERS: Final = (16, 32, 64, 128)
+_AT_A_TIME: Final = "128"
+"""How many the gateway lets in: half as many again as are under way when it answers as many as it can."""
 _STILL_GROWING: Final = 1.05
 _PAUSE: Final = 2.0
 _ROUNDS: Final = 3
@@ -29,7 +31,7 @@ async def overload(target: Target, size: float) -> Report:
     """
     report = Report()
     round_seconds = max(2.0, size / 10)
-    async with stand(target) as site:
+    async with stand(target, GATEWAY_MAX_IN_FLIGHT=_AT_A_TIME) as site:
         await site.warm_up(CHECKOUT)
         light = await site.client.steadily(repeat(CHECKOUT), _LIGHT_RATE, round_seconds)
         workers = await _plateau(site, round_seconds)

@@ -90,13 +90,13 @@ async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float) -
 
 
 @asynccontextmanager
-async def stand(target: Target, *, apart: bool = False) -> AsyncGenerator[Stand]:
-    """Run *target* and the services behind it, *apart* in a process each."""
+async def stand(target: Target, *, apart: bool = False, **settings: str) -> AsyncGenerator[Stand]:
+    """Run *target* with *settings*, and the services behind it, *apart* in a process each."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with services(folder, apart=apart) as running:
             urls = {f"GATEWAY_{service.upper()}_URL": url for service, url in running.urls.items()}
-            process = Process(target.module, environment=urls, log=folder / "target.log")
+            process = Process(target.module, environment={**urls, **settings}, log=folder / "target.log")
             try:
                 url = await process.first_line()
                 async with client(url) as asking:

@@ -46,7 +46,8 @@ STORMS: Final[Sequence[Storm]] = (
     Storm(
         overload,
         60,
-        "For a minute twice as many checkouts are sent as can be answered.",
+        "For a minute twice as many checkouts are sent as can be answered, to a gateway that lets in 128 at a "
+        "time.",
     ),
     Storm(
         hanging,
