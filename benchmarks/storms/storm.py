@@ -46,8 +46,7 @@ STORMS: Final[Sequence[Storm]] = (
     Storm(
         overload,
         60,
-        "For a minute twice as many checkouts are sent as can be answered, to a gateway that lets in 128 at a "
-        "time.",
+        "For a minute twice as many checkouts are sent as can be answered; the gateway lets 128 in at a time.",
     ),
     Storm(
         hanging,

@@ -50,7 +50,6 @@ SCENARIOS: Final[Sequence[Scenario]] = (
         of("user-123"),
         degraded(200, "notifications"),
         FEED.calls,
-        cancelled=("social.notifications",),
         faults=(HANGS,),
     ),
     feed(
