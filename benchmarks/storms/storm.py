@@ -46,7 +46,7 @@ STORMS: Final[Sequence[Storm]] = (
     Storm(
         overload,
         60,
-        "For a minute twice as many checkouts are sent as can be answered; the gateway lets 128 in at a time.",
+        "For a minute twice as many checkouts are sent as can be answered; 128 are let in at a time.",
     ),
     Storm(
         hanging,
