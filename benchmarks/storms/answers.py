@@ -13,12 +13,13 @@ NONE: Final = 0
 """In the place of a status: there was no answer, or none that whoever asked would wait for."""
 LEFT: Final = -1
 """In the place of a status: whoever asked had hung up."""
+_SUCCESSES: Final = frozenset({200, 201})
 
 
 class Answer(NamedTuple):
     """What came of one request that was due at *begun* on the loop's clock, and that so many *seconds* later.
 
-    It was sent *late* by some of those.
+    It was sent *late* by some of those. A success is *whole* unless it says that something is missing.
     """
 
     request: Request
@@ -27,6 +28,7 @@ class Answer(NamedTuple):
     seconds: float
     late: float = 0.0
     location: str | None = None
+    whole: bool = True
 
 
 @final
@@ -51,7 +53,10 @@ class Answers:
     def told(self) -> str:
         """Write the statuses down: "200: 12, 503: 3"."""
         names = {NONE: "none", LEFT: "left"}
-        return ", ".join(f"{names.get(status, status)}: {n}" for status, n in sorted(self.statuses.items()))
+        told = [f"{names.get(status, status)}: {n}" for status, n in sorted(self.statuses.items())]
+        if self.lacking:
+            told.append(f"lacking something: {len(self.lacking)}")
+        return ", ".join(told) or "nothing"
 
     def of(self, *statuses: int) -> "Answers":
         """Give those with one of these statuses."""
@@ -64,6 +69,29 @@ class Answers:
     def to(self, names: Collection[str]) -> "Answers":
         """Give those to requests of these names."""
         return Answers(answer for answer in self._all if answer.request.name in names)
+
+    @property
+    def lacking(self) -> "Answers":
+        """Give the successes that lack something."""
+        return Answers(answer for answer in self._all if not answer.whole and answer.status in _SUCCESSES)
+
+    @property
+    def whole(self) -> "Answers":
+        """Give the successes that lack nothing."""
+        return Answers(answer for answer in self._all if answer.whole and answer.status in _SUCCESSES)
+
+    @property
+    def unwell(self) -> "Answers":
+        """Give those that are no success, or lack something."""
+        return Answers(answer for answer in self._all if not answer.whole or answer.status not in _SUCCESSES)
+
+    def by(self, end: float) -> "Answers":
+        """Give those that had come by *end*."""
+        return Answers(answer for answer in self._all if answer.begun + answer.seconds <= end)
+
+    def sent_by(self, end: float) -> "Answers":
+        """Give those whose requests had been sent by *end*, whenever they were due."""
+        return Answers(answer for answer in self._all if answer.begun + answer.late <= end)
 
     def between(self, start: float, end: float = math.inf) -> "Answers":
         """Give those whose requests were due from *start* until *end*."""

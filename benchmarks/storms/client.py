@@ -4,27 +4,54 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import Final, final
+from typing import Final, NamedTuple, Protocol, final
 
 import aiohttp
+from typing_extensions import override
 
 from benchmarks.storms.answers import LEFT, NONE, Answer, Answers
 from benchmarks.storms.request import Request
 
-__all__ = ("Client", "client")
+__all__ = ("Client", "Reply", "Server", "client")
 
 _PATIENCE: Final = 10.0
 """Seconds after which whoever asks gives up."""
 _KEEP_ALIVE: Final = 2.0
 """Seconds that a connection is kept: less than any server does, so that none is closed under a request."""
+_COMPLETED: Final = "Gateway-Completed"
+_MISSING: Final = tuple(
+    f'"{name}":null'.encode()
+    for name in ("notifications", "engagement", "recommended", "notification", "analytics")
+)
+"""How plain FastAPI says that something is missing."""
+
+
+class Reply(NamedTuple):
+    """What a server has said; *whole* is that it does not say that something is missing."""
+
+    status: int
+    location: str | None = None
+    whole: bool = True
+
+
+class Server(Protocol):
+    """Whoever is asked."""
+
+    async def reply(self, request: Request) -> Reply | None:
+        """Give its answer, or None if it ends the connection without one."""
+        ...
+
+    async def read(self, path: str) -> object:
+        """Give the JSON at a path, whatever its status."""
+        ...
 
 
 @final
 class Client:
     """Sends requests to one server, on as many connections as it takes."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
+    def __init__(self, server: Server) -> None:
+        self._server = server
 
     async def ask(self, request: Request, due: float | None = None) -> Answer:
         """Send one request; its time counts from when it was *due*, by default now."""
@@ -33,19 +60,11 @@ class Client:
         begun = sent if due is None else due
         late = sent - begun
         try:
-            async with (
-                asyncio.timeout(request.leaves or _PATIENCE),
-                self._session.request(
-                    request.method, request.path, data=request.body, headers=request.headers
-                ) as response,
-            ):
-                await response.read()
-                location = response.headers.get("location")
-                return Answer(request, response.status, begun, clock() - begun, late, location)
+            async with asyncio.timeout(request.leaves or _PATIENCE):
+                reply = await self._server.reply(request) or Reply(NONE)
         except TimeoutError:
-            return Answer(request, NONE if request.leaves is None else LEFT, begun, clock() - begun, late)
-        except aiohttp.ClientError:
-            return Answer(request, NONE, begun, clock() - begun, late)
+            reply = Reply(NONE if request.leaves is None else LEFT)
+        return Answer(request, reply.status, begun, clock() - begun, late, reply.location, reply.whole)
 
     async def steadily(
         self, requests: Iterator[Request], rate: float, seconds: float | None = None
@@ -94,9 +113,35 @@ class Client:
 
     async def read(self, path: str) -> object:
         """Give the JSON at a path, whatever its status."""
+        return await self._server.read(path)
+
+
+@final
+class _Connected(Server):
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    @override
+    async def reply(self, request: Request) -> Reply | None:
+        try:
+            async with self._session.request(
+                request.method, request.path, data=request.body, headers=request.headers
+            ) as response:
+                body = await response.read()
+                return Reply(response.status, response.headers.get("location"), _is_whole(response, body))
+        except aiohttp.ClientError:
+            return None
+
+    @override
+    async def read(self, path: str) -> object:
         async with self._session.get(path) as response:
             found: object = await response.json(content_type=None)
             return found
+
+
+def _is_whole(response: aiohttp.ClientResponse, body: bytes) -> bool:
+    said = response.headers.get(_COMPLETED)
+    return not any(field in body for field in _MISSING) if said is None else said == "true"
 
 
 @asynccontextmanager
@@ -105,4 +150,4 @@ async def client(url: str) -> AsyncGenerator[Client]:
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE)
     timeout = aiohttp.ClientTimeout()
     async with aiohttp.ClientSession(url, connector=connector, timeout=timeout) as session:
-        yield Client(session)
+        yield Client(_Connected(session))

@@ -5,6 +5,7 @@ import statistics
 from itertools import repeat
 from typing import Final
 
+from benchmarks.storms.answers import Answers
 from benchmarks.storms.report import Report, spread
 from benchmarks.storms.request import CHECKOUT
 from benchmarks.storms.stand import Stand, Target, stand
@@ -21,6 +22,10 @@ _RETRIED_ANYHOW: Final = 10
 """A fifth of the requests of 10 s may have their calls retried, and ten of them anyhow."""
 _WINDOW: Final = 10.0
 _LONGEST_MS: Final = 1500
+_SETTLED: Final = 0.3
+"""Seconds of a healthy one that the breaker may take to see it."""
+_SHARE: Final = 60
+_SHARE_ONCE_SETTLED: Final = 90
 
 
 async def flapping(target: Target, size: float) -> Report:
@@ -43,14 +48,14 @@ async def flapping(target: Target, size: float) -> Report:
 
     flapped, later = storm.between(start, healed), storm.between(healed + _HEALED)
     served, refused = flapped.of(200), flapped.of(503)
-    healthy = [
-        storm.between(start + 2 * flap * _FLAP, start + (2 * flap + 1) * _FLAP) for flap in range(flaps)
-    ]
-    shares = [100 * len(second.of(200)) / max(1, len(second)) for second in healthy]
+    starts = [start + 2 * flap * _FLAP for flap in range(flaps)]
+    shares = [_share(storm.between(second, second + _FLAP)) for second in starts]
+    settled = [_share(storm.between(second + _SETTLED, second + _FLAP)) for second in starts]
     whole = max((answer.begun - healed for answer in storm.between(healed).but(200)), default=0.0)
     retries = _RETRIED * len(storm) + _RETRIED_ANYHOW * (1 + len(storm) / _RATE / _WINDOW)
     report.tell("answers", storm.told)
-    report.tell("answered well, in healthy seconds", spread((statistics.mean(shares), *shares), "%"))
+    report.tell("answered well, in healthy seconds", spread(shares, "%"))
+    report.tell("and from 0.3 s into each", spread(settled, "%"))
     report.tell("median time of a 503", spread((one.median for one in refused.rounds(_ROUNDS)), "ms"))
     report.tell("p99 of a success", spread((one.p99 for one in served.rounds(_ROUNDS)), "ms"))
     report.tell("calls to the service a request", f"{calls / len(storm):.2f}")
@@ -58,8 +63,18 @@ async def flapping(target: Target, size: float) -> Report:
     report.must(not storm.but(200, 503), f"the answers were {storm.told}")
     report.must(not later.but(200), f"from 2 s after it healed, the answers were {later.told}")
     report.must(calls <= len(storm) + retries, f"{len(storm)} requests made {calls} calls to it")
+    mean, later_mean = statistics.mean(shares), statistics.mean(settled)
+    report.must(mean >= _SHARE, f"in healthy seconds, {mean:.0f}% were answered well")
+    report.must(
+        later_mean >= _SHARE_ONCE_SETTLED,
+        f"from 0.3 s into each healthy second, {later_mean:.0f}% were answered well",
+    )
     report.should(storm.p99 <= _LONGEST_MS, f"the p99 of all answers was {storm.p99:.0f} ms")
     return report
+
+
+def _share(answers: Answers) -> float:
+    return 100 * len(answers.of(200)) / max(1, len(answers))
 
 
 async def _flap(site: Stand, times: int) -> float:

@@ -9,8 +9,8 @@ from benchmarks.storms.answers import Answers
 from benchmarks.storms.books import wrongs
 from benchmarks.storms.report import Report, spread
 from benchmarks.storms.request import CHECKOUT, FEED, ORDER, PURCHASE, Request, transfers
-from benchmarks.storms.services import SERVICES
 from benchmarks.storms.stand import Stand, Target, stand
+from gateway.settings import SERVICES
 
 __all__ = ("killing",)
 
@@ -21,13 +21,15 @@ _WATCHED: Final = 3.0
 """Seconds that are looked at from a restart on: those that it may take to heal, and one that must go well."""
 _BETWEEN: Final = 1.0
 """Seconds from those to the next kill, within which their requests are answered."""
-_ROUNDS_PER_ORDER: Final = 6
+_ROUNDS_PER_ORDER: Final = 15
 """There are a hundred to be ordered, and the others need to see some in stock."""
 _DECLARED: Final = (200, 201, 202, 503, 504)
 
 
-async def killing(target: Target, size: float) -> Report:
+async def killing(target: Target, size: float, at_once: int = 1) -> Report:
     """Kill the first *size* services in turn with SIGKILL, and start each again a second later.
+
+    So many *at_once* are killed in one go, by default each alone.
 
     Meanwhile 30 requests a second are made to all five pipelines. Afterwards the books of the services are
     compared with what was answered.
@@ -39,7 +41,7 @@ async def killing(target: Target, size: float) -> Report:
         over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             asking = group.create_task(site.client.steadily(_requests(over), _RATE))
-            restarts = await _kill(site, names)
+            restarts = await _kill(site, names, at_once)
             over.set()
         answers = asking.result()
         wrong = await wrongs(site, answers)
@@ -56,21 +58,22 @@ async def killing(target: Target, size: float) -> Report:
     return report
 
 
-async def _kill(site: Stand, names: Sequence[str]) -> Mapping[str, float]:
+async def _kill(site: Stand, names: Sequence[str], at_once: int) -> Mapping[str, float]:
     """Give for each service the time at which it was there again."""
     restarts: dict[str, float] = {}
-    for name in names:
-        await site.services.kill(name)
+    for first in range(0, len(names), at_once):
+        together = names[first : first + at_once]
+        await asyncio.gather(*(site.services.kill(name) for name in together))
         await asyncio.sleep(_DOWN)
-        await site.services.restart(name)
-        restarts[name] = asyncio.get_running_loop().time()
+        await asyncio.gather(*(site.services.restart(name) for name in together))
+        restarts.update(dict.fromkeys(together, asyncio.get_running_loop().time()))
         await asyncio.sleep(_WATCHED + _BETWEEN)
     return restarts
 
 
 def _healed(answers: Answers, restart: float) -> float:
-    """Give the seconds after which nothing fails any more."""
-    failed = answers.between(restart, restart + _WATCHED).but(200, 201)
+    """Give the seconds after which nothing fails any more, nor lacks anything."""
+    failed = answers.between(restart, restart + _WATCHED).unwell
     return max((answer.begun - restart for answer in failed), default=0.0)
 
 

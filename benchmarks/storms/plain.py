@@ -23,13 +23,16 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from benchmarks.storms.inside import watched
-from benchmarks.storms.services import SERVICES
 
 T = TypeVar("T")
 Json = dict[str, Any]
 
 TIMEOUT: Final = 1.0
-URLS: Final[Mapping[str, str]] = {name: os.environ[f"GATEWAY_{name.upper()}_URL"] for name in SERVICES}
+URLS: Final[Mapping[str, str]] = {
+    name.removeprefix("GATEWAY_").removesuffix("_URL").lower(): url
+    for name, url in os.environ.items()
+    if name.startswith("GATEWAY_") and name.endswith("_URL")
+}
 
 
 class Checkout(BaseModel):
@@ -184,14 +187,15 @@ async def place_order(order: Order) -> Json:
         get("payment", f"/payments/{order.payment_id}"), post("fraud", "/screenings", screened)
     )
     key = uuid4().hex
-    try:
-        quote, reservation = await asyncio.gather(
-            post("shipping", "/quotes", {"address": order.address, "stock_level": stock["stock_level"]}),
-            post("inventory", "/reservations", order.model_dump(include={"product_id", "quantity"}), key),
-        )
-    except httpx.HTTPError:
+    ended = await asyncio.gather(
+        post("shipping", "/quotes", {"address": order.address, "stock_level": stock["stock_level"]}),
+        post("inventory", "/reservations", order.model_dump(include={"product_id", "quantity"}), key),
+        return_exceptions=True,
+    )
+    if failed := [one for one in ended if isinstance(one, BaseException)]:
         await delete("inventory", f"/reservations/{key}")
-        raise
+        raise failed[0]
+    quote, reservation = ended
     return {
         "order_id": f"ord-{key}",
         "status": "confirmed",

@@ -9,11 +9,14 @@ from typing import Final
 __all__ = (
     "CHECKOUT",
     "FEED",
+    "FOREIGN_PURCHASE",
     "ORDER",
     "PURCHASE",
     "REFUSED_CHECKOUT",
     "REFUSED_ORDER",
+    "REFUSED_TRANSFER",
     "UNKNOWN",
+    "UNKNOWN_FEED",
     "WRONG_CHECKOUT",
     "Request",
     "transfers",
@@ -38,6 +41,10 @@ class Request:
         """Give the same by somebody who hangs up."""
         return replace(self, leaves=seconds)
 
+    def under(self, key: str) -> "Request":
+        """Give the same, as one that can be sent again under this key."""
+        return replace(self, headers={**self.headers, "idempotency-key": key})
+
 
 def _post(path: str, body: Mapping[str, object], name: str = "", **headers: str) -> Request:
     stated = {"content-type": "application/json", **headers}
@@ -45,13 +52,23 @@ def _post(path: str, body: Mapping[str, object], name: str = "", **headers: str)
 
 
 CHECKOUT: Final = _post("/checkout", _ORDER)
-REFUSED_CHECKOUT: Final = _post("/checkout", _ORDER | {"user_id": "nonexistent-user"})
-WRONG_CHECKOUT: Final = _post("/checkout", {"user_id": 7})
+REFUSED_CHECKOUT: Final = _post("/checkout", _ORDER | {"user_id": "nonexistent-user"}, "refused checkout")
+WRONG_CHECKOUT: Final = _post("/checkout", {"user_id": 7}, "wrong checkout")
 FEED: Final = Request("/feed", "GET", "/feed/user-123")
 UNKNOWN: Final = Request("unknown", "GET", "/nowhere")
+UNKNOWN_FEED: Final = Request("unknown feed", "GET", "/feed/nonexistent-user")
 ORDER: Final = _post("/orders", _ORDER)
-REFUSED_ORDER: Final = _post("/orders", _ORDER | {"user_id": "nonexistent-user"})
+REFUSED_ORDER: Final = _post("/orders", _ORDER | {"user_id": "nonexistent-user"}, "refused order")
 PURCHASE: Final = _post("/purchases", _BUYER, authorization="Bearer token-user-123")
+
+FOREIGN_PURCHASE: Final = _post(
+    "/purchases", _BUYER, "foreign purchase", authorization="Bearer token-user-456"
+)
+REFUSED_TRANSFER: Final = _post(
+    "/transfers",
+    {"from_account": "acc-empty", "to_account": "acc-001", "amount": "1.00", "currency": "USD"},
+    "refused transfer",
+)
 
 
 def transfers() -> Iterator[Request]:

@@ -12,25 +12,12 @@ import aiohttp
 from yarl import URL
 
 from benchmarks.storms.process import Process
+from gateway.settings import SERVICES
 
-__all__ = ("SERVICES", "Services", "services")
+__all__ = ("Services", "services")
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
 
-SERVICES: Final = (
-    "user",
-    "inventory",
-    "payment",
-    "fraud",
-    "shipping",
-    "pricing",
-    "social",
-    "account",
-    "auth",
-    "order",
-    "notification",
-    "analytics",
-)
 _WRITTEN_TO: Final = frozenset({"inventory", "payment", "account", "order", "notification", "analytics"})
 _ALL: Final = "all"
 
@@ -73,7 +60,10 @@ class Services:
             await self.kill(name)
 
     async def break_down(self, name: str, kind: str, path: str = "/", **how: Json) -> None:
-        """Have one service do nothing but this at every *path* that begins so, until it is healed."""
+        """Have one service do nothing but this at every *path* that begins so, until it is healed.
+
+        With *times* it is healed after so many calls.
+        """
         await self._replace_faults(name, [{"path_prefix": path, "kind": kind, **how}])
 
     async def heal(self, name: str) -> None:

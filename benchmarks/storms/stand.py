@@ -46,16 +46,19 @@ class Stand:
     client: Client
 
     async def tasks(self) -> int:
-        """Count the tasks of the target's loop."""
+        """Count the tasks of the target's loop; let its garbage be collected."""
         return cast("dict[str, int]", await self.client.read(INSIDE))["tasks"]
 
     async def open_breakers(self) -> list[str]:
-        """Name the services whose breaker is not closed; a target without breakers has none open."""
+        """Name the services of which a breaker is not closed; a target without breakers has none open."""
         if not self.target.is_ours:
             return []
         health = cast("dict[str, dict[str, list[dict[str, str]]]]", await self.client.read("/health/ready"))
         return [
-            name for name, [check] in health["checks"].items() if check.get("breaker", "closed") != "closed"
+            f"{name} ({kind})"
+            for name, [check] in health["checks"].items()
+            for kind in ("breaker", "optionalBreaker")
+            if check[kind] != "closed"
         ]
 
     @property
@@ -67,6 +70,11 @@ class Stand:
     def tracebacks(self) -> int:
         """Count what nobody in the target has caught."""
         return self.process.log.read_text().count(_TRACEBACK)
+
+    async def resident(self) -> float:
+        """Give how much memory is resident, in MiB, once its garbage has been collected."""
+        await self.client.read(INSIDE)
+        return self.process.resident
 
     async def burst(self) -> Answers:
         """Make a hundred checkouts at once, which is as many as httpx's stock pool has connections."""
