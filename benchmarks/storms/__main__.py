@@ -31,8 +31,9 @@ def main() -> int:
             ours = _run(storm, OURS, options.scale)
             plain = Report() if options.ours else _run(storm, PLAIN, options.scale)
             shown.append((storm, ours, plain))
-    if options.write is not None:
-        options.write.write_text(written(shown, options.scale))
+            if options.write is not None:  # after each, so that a run which is cut short has shown something
+                is_over = len(shown) == len(STORMS)
+                options.write.write_text(written(shown, options.scale, is_over=is_over))
     return int(any(ours.broken or ours.slow for _, ours, _ in shown))
 
 
@@ -60,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--only", action="append", default=[], choices=[storm.name for storm in STORMS], help="this storm")
     add("--ours", action="store_true", help="the gateway alone")
     add("--scale", type=float, default=1.0, help="how large the storms are (default: %(default)s)")
-    add("--write", type=Path, metavar="FILE", help="write the page there")
+    add("--write", type=Path, metavar="FILE", help="write the page there, after each storm")
     return parser
 
 

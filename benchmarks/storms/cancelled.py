@@ -18,8 +18,8 @@ _ROUNDS: Final = 3
 _LONGEST_ROUND: Final = 15.0
 _ROUNDS_PER_SIZE: Final = 600
 _PATIENCE: Final = 10.0
-_EXPIRED: Final = 6.0
-"""Seconds within which idle connections are closed: by the gateway after 4, by httpx after 5."""
+_EXPIRED: Final = 12.0
+"""Seconds within which idle connections are closed: by the gateway within 8, by httpx after 5."""
 _KEPT: Final = 4
 """httpx closes idle connections only when it is asked for something else, and that keeps its own."""
 _NOISE: Final = 1.5
