@@ -13,7 +13,7 @@ from benchmarks.storms.stand import Stand, Target, eventually, stand
 __all__ = ("cancelled",)
 
 _RATE: Final = 150
-_FEED_RATE: Final = 60
+_FEED_RATE: Final = 40
 _ROUNDS: Final = 3
 _LONGEST_ROUND: Final = 15.0
 _ROUNDS_PER_SIZE: Final = 600

@@ -28,8 +28,8 @@ from benchmarks.storms.stand import PLAIN, Stand, Target, eventually, stand
 
 __all__ = ("memory",)
 
-_WORKERS: Final = 48
-_WARM_UP: Final = 0.1
+_WORKERS: Final = 64
+_WARM_UP: Final = 0.05
 _PARTS: Final = 3
 _PLAIN_SECONDS_PER_REQUEST: Final = 180 / 200_000
 _GROWTH: Final = 0.03

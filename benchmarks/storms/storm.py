@@ -35,7 +35,7 @@ STORMS: Final[Sequence[Storm]] = (
         cancelled,
         10_000,
         "10 000 orders are cancelled, 150 a second: half by a call beside that fails, half by clients that "
-        "hang up. Before, meanwhile and after somebody reads the feed, 60 times a second.",
+        "hang up. Before, meanwhile and after somebody reads the feed, 40 times a second.",
     ),
     Storm(
         flapping,
