@@ -55,6 +55,14 @@ class Connection(H11Protocol):
             )
 
     @override
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, and close; what comes amid an answer or after it cannot have one."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+
+    @override
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self._is_amid_request:

@@ -168,6 +168,22 @@ async def test_the_head_that_comes_with_the_end_of_such_a_body_has_its_own_time(
     assert server.line.closed_at == 7 + Connection.head_seconds
 
 
+async def test_what_is_no_http_is_refused(server: Server) -> None:
+    server.connection.data_received(b"HELLO\r\n\r\n")
+
+    assert server.line.sent.startswith(b"HTTP/1.1 400 ")
+    assert server.line.is_closing()
+
+
+async def test_a_body_that_is_no_http_after_its_answer_only_ends_the_connection(server: Server) -> None:
+    server.connection.data_received(b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n")
+    await asyncio.sleep(1)
+    server.connection.data_received(b"no length\r\n")
+
+    assert (server.line.closed_at, server.answers) == (1, 1)
+    assert server.line.sent.count(b"HTTP/1.1 ") == 1
+
+
 @pytest.mark.parametrize("error", [None, ConnectionResetError()])
 @pytest.mark.parametrize("sent", [b"", REQUEST, REQUEST[:-1], REQUEST + REQUEST[:-1], WITH_A_BODY])
 async def test_a_connection_that_is_lost_is_forgotten_at_once(
