@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from gateway.app import create_app, create_server
+from gateway.collector import spare_the_collector
 from gateway.demo.command import demo
 from gateway.explain.command import explain
 from gateway.explain.options import NoSuchThingError, Options, latency, milliseconds
@@ -309,12 +310,14 @@ def _demo(_: argparse.Namespace) -> int:
 
 async def _alone(server: Server) -> None:
     async with server.running():
+        spare_the_collector()
         print(f"gateway: {server.url} (documentation: {server.url}/docs)", flush=True)
 
 
 async def _with_mocks(settings: Settings, bound: socket.socket, port: int) -> None:
     server = create_server(settings, bound)
     async with mock_services(port) as said, server.running():
+        spare_the_collector()
         print(said)
         print(await worked_checkout(server.url))
         print(f"documentation: {server.url}/docs (Ctrl-C ends it)", flush=True)
