@@ -4,6 +4,7 @@ import socket
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from typing import cast
 
 import httpx
 from fastapi import FastAPI
@@ -60,33 +61,6 @@ def create_app(
     settings = settings or Settings()
     transport = transport or create_transport()
     clients = connect(settings, transport) if clients is None else clients
-    return _wired(settings, transport, clients, on_trace or _waterfall(settings), undos)[0]
-
-
-def create_server(settings: Settings, bound: socket.socket) -> Server:
-    """Make the server of the gateway on the socket *bound*."""
-    transport = create_transport()
-    app, readiness = _wired(settings, transport, connect(settings, transport), _waterfall(settings))
-    return Server(
-        app,
-        bound,
-        on_stop=readiness.stop,
-        drain=settings.drain_ms / 1000,
-        grace=settings.deadline_ms / 1000 + 1,
-    )
-
-
-def _waterfall(settings: Settings) -> Waterfall | None:
-    return Waterfall(sys.stderr) if settings.waterfall else None
-
-
-def _wired(
-    settings: Settings,
-    transport: httpx.AsyncBaseTransport,
-    clients: Mapping[str, ServiceClient],
-    on_trace: Callable[[str, Trace], None] | None,
-    undos: Iterable[Undo] = (),
-) -> tuple[FastAPI, Readiness]:
     up = Upstreams.behind(clients)
     made = Executions[Kept](
         MemoryJournal(),
@@ -112,7 +86,7 @@ def _wired(
         Serving(
             deadline=settings.deadline_ms / 1000,
             optional_budget=settings.optional_timeout_ms / 1000,
-            on_trace=on_trace,
+            on_trace=on_trace or _waterfall(settings),
             executions=made,
             admission=Admission(settings.max_in_flight, settings.rate_limit_per_minute),
         ),
@@ -128,5 +102,25 @@ def _wired(
         lifespan=lifespan,
     )
     app.state.pipelines = described
+    app.state.readiness = readiness
     describe_shipped(app, up)
-    return app, readiness
+    return app
+
+
+def create_server(settings: Settings, bound: socket.socket, app: FastAPI | None = None) -> Server:
+    """Make the server of *app*, by default of the gateway, on the socket *bound*.
+
+    `create_app` has made the app. Its requests have the time that it gives them, whatever *settings* say.
+    """
+    app = create_app(settings) if app is None else app
+    return Server(
+        app,
+        bound,
+        on_stop=cast("Readiness", app.state.readiness).stop,
+        drain=settings.drain_ms / 1000,
+        grace=cast("Serving", app.state.serving).deadline + 1,
+    )
+
+
+def _waterfall(settings: Settings) -> Waterfall | None:
+    return Waterfall(sys.stderr) if settings.waterfall else None

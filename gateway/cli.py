@@ -12,13 +12,16 @@ from importlib.metadata import version
 from typing import Final
 
 import uvloop
+from fastapi import FastAPI
 from pydantic import ValidationError
 from rich.console import Console
 
 from gateway.app import create_app, create_server
+from gateway.collector import spare_the_collector
 from gateway.demo.command import demo
-from gateway.explain.command import explain, find_app
+from gateway.explain.command import explain
 from gateway.explain.options import NoSuchThingError, Options, latency, milliseconds
+from gateway.finder import NoAppError, find_app
 from gateway.server import CannotListenError, Server, listening
 from gateway.settings import PREFIX, SECRETS, SERVICES, Settings, unknown_variables
 from gateway.showcase import MOCKS_PORT, MocksFailedError, mock_services, worked_checkout
@@ -78,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(
             "serve",
             help="serve the gateway",
-            description="Serve the gateway until SIGINT, or SIGTERM and then the drain.",
+            description="Serve the gateway, or your own app, until SIGINT, or SIGTERM and then the drain.",
             epilog="environment:\n" + _environment(),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
@@ -105,6 +108,9 @@ def _parser() -> argparse.ArgumentParser:
 def _define_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--host", help=f"address to listen on ({PREFIX}HOST)")
     serve.add_argument("--port", help=f"port to listen on, 0 for a free one ({PREFIX}PORT)")
+    serve.add_argument(
+        "--app", metavar="MODULE:NAME", help="an app of your own, which create_app has made (main:app)"
+    )
     serve.add_argument("--waterfall", action="store_true", help=f"draw each request ({PREFIX}WATERFALL)")
     serve.add_argument(
         "--with-mocks",
@@ -196,11 +202,30 @@ def _complaint(name: str, message: str, given: object) -> str:
 
 def _serve(options: argparse.Namespace) -> int:
     _log_from(options.log_level.upper())
+    if in_vain := _in_vain(options):
+        return _complain(in_vain)
+    # Until the server listens to it, Ctrl-C ends the process without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         settings = _settings(options)
     except ValidationError as error:
         return _complain(_complaints(error))
-    return _served(settings, options.with_mocks)
+    try:
+        app = None if options.app is None else find_app(options.app)
+    except NoAppError as error:
+        return _complain([str(error)])
+    return _served(settings, options.with_mocks, app)
+
+
+def _in_vain(options: argparse.Namespace) -> Sequence[str]:
+    """Say which options an app that has settings of its own would not hear of, and what to do instead."""
+    instead = {
+        "--with-mocks": options.with_mocks and "run python -m mock_services all beside it",
+        "--waterfall": options.waterfall and f"set {PREFIX}WATERFALL, for its settings to read",
+    }
+    return [
+        f"{option} is not for an --app: {what}" for option, what in instead.items() if options.app and what
+    ]
 
 
 def _strangers() -> Sequence[str]:
@@ -217,7 +242,7 @@ def _warn(settings: Settings) -> None:
         _log.warning("nothing can be written: GATEWAY_COMMIT_RESERVE_MS is not below GATEWAY_DEADLINE_MS")
 
 
-def _served(settings: Settings, mocks_port: int | None) -> int:
+def _served(settings: Settings, mocks_port: int | None, app: FastAPI | None) -> int:
     _warn(settings)
     try:
         bound = listening(settings.host, settings.port)
@@ -227,11 +252,9 @@ def _served(settings: Settings, mocks_port: int | None) -> int:
             file=sys.stderr,
         )
         return 1
-    # Until the server listens to it, Ctrl-C ends the process without a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         if mocks_port is None:
-            uvloop.run(_alone(create_server(settings, bound)))
+            uvloop.run(_alone(create_server(settings, bound, app)))
         else:
             uvloop.run(_with_mocks(settings.on_this_machine(mocks_port), bound, mocks_port))
     except MocksFailedError:  # pragma: no cover - tested, but coverage has lost its place in uvloop
@@ -254,12 +277,13 @@ def _explain(options: argparse.Namespace) -> int:
     )
     try:
         settings = Settings()
+    except ValidationError as error:
+        return _complain(_complaints(error))
+    try:
         app = create_app(settings) if options.app is None else find_app(options.app)
         mocks = tuple(settings.urls.values()) if options.app is None else ()
         return asyncio.run(explain(_console(), asked, app, mocks))
-    except ValidationError as error:
-        return _complain(_complaints(error))
-    except NoSuchThingError as error:
+    except (NoAppError, NoSuchThingError) as error:
         return _complain([str(error)])
 
 
@@ -286,12 +310,14 @@ def _demo(_: argparse.Namespace) -> int:
 
 async def _alone(server: Server) -> None:
     async with server.running():
+        spare_the_collector()
         print(f"gateway: {server.url} (documentation: {server.url}/docs)", flush=True)
 
 
 async def _with_mocks(settings: Settings, bound: socket.socket, port: int) -> None:
     server = create_server(settings, bound)
     async with mock_services(port) as said, server.running():
+        spare_the_collector()
         print(said)
         print(await worked_checkout(server.url))
         print(f"documentation: {server.url}/docs (Ctrl-C ends it)", flush=True)

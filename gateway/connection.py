@@ -14,10 +14,11 @@ LAST_CALL: Final = 0.5
 
 
 class Connection(H11Protocol):
-    """uvicorn's, which closes as well what never sends a request, or sends the head of one too slowly.
+    """uvicorn's, which closes as well what keeps it waiting amid a request, and lets go of what is lost.
 
-    A new connection may be silent for as long as one that is kept alive. From its first byte on the head of a
-    request has *head_seconds*; the body has its own deadline.
+    A client has *head_seconds* for the head of a request: for the first one from when he connects, for others
+    from their first byte on. He has as long for what is left of a body that was answered before it had come.
+    A body that is waited for has its own deadline, and between two requests uvicorn's keep-alive holds.
 
     A client that closes only its own half, after a request, is taken for one that hangs up: they look the
     same (RFC 9293, 3.6), and whoever hangs up must not be worked for.
@@ -25,25 +26,47 @@ class Connection(H11Protocol):
 
     head_seconds: ClassVar[float] = 10.0
 
-    _head_ends: asyncio.TimerHandle | None = None
+    _waits_until: asyncio.TimerHandle | None = None
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast("asyncio.Transport", transport))
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+        self._limit_the_wait()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        for timer in (self._waits_until, self.timeout_keep_alive_task):  # they would keep it in memory
+            if timer is not None:
+                timer.cancel()
 
     @override
     def data_received(self, data: bytes) -> None:
+        before = self.conn.our_state
         super().data_received(data)
-        is_amid_head = self._has_no_request and self.conn.trailing_data[0] != b""
-        if self._head_ends is None:
-            if is_amid_head:
-                self._head_ends = self.loop.call_later(self.head_seconds, self.timeout_keep_alive_handler)
-        elif not is_amid_head:
-            self._head_ends.cancel()
-            self._head_ends = None
+        if self.conn.our_state is not before and self._waits_until is not None:
+            self._waits_until.cancel()
+            self._waits_until = None
+        if self._is_amid_request:
+            self._limit_the_wait()
+        elif self._has_no_request:  # a body has ended that was answered before
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, and close; what comes amid an answer or after it cannot have one."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+
+    @override
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_amid_request:
+            self._limit_the_wait()
 
     @override
     def shutdown(self) -> None:
@@ -61,9 +84,19 @@ class Connection(H11Protocol):
         self.transport.abort()
 
     def _leave(self) -> None:
-        if self._has_no_request and self._head_ends is None:
+        if self._has_no_request and not self._is_amid_request:
             self.timeout_keep_alive_handler()
+
+    def _limit_the_wait(self) -> None:
+        if self._waits_until is None:
+            self._waits_until = self.loop.call_later(self.head_seconds, self.timeout_keep_alive_handler)
 
     @property
     def _has_no_request(self) -> bool:
         return self.conn.our_state is h11.IDLE
+
+    @property
+    def _is_amid_request(self) -> bool:
+        """Whether nothing is to be done before more of the request comes: of its head, or of its body."""
+        is_amid_head = self._has_no_request and self.conn.trailing_data[0] != b""
+        return is_amid_head or self.conn.our_state is h11.DONE

@@ -1,6 +1,8 @@
 """A client's connection, over a line that is only pretended, on a clock that jumps."""
 
 import asyncio
+import gc
+import weakref
 from typing import Final
 
 import pytest
@@ -13,6 +15,9 @@ from gateway.connection import LAST_CALL, Connection
 
 KEEP_ALIVE: Final = 75
 REQUEST: Final = b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n"
+BODY: Final = b"x" * 50
+WITH_A_BODY: Final = b"POST / HTTP/1.1\r\nHost: gateway\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+"""It is answered before its body has come."""
 
 
 class Line(asyncio.Transport):
@@ -42,6 +47,10 @@ class Line(asyncio.Transport):
         return self.closed_at is not None
 
     @override
+    def pause_reading(self) -> None:
+        """Read no further."""
+
+    @override
     def resume_reading(self) -> None:
         """Read on."""
 
@@ -68,26 +77,31 @@ class Server:
         return self.line.sent.count(b"HTTP/1.1 204")
 
 
-@pytest.fixture
-async def server() -> Server:
-    return Server()
-
-
-async def test_who_never_says_anything_is_kept_as_long_as_an_idle_connection(server: Server) -> None:
-    await asyncio.sleep(1000)
-
-    assert (server.line.closed_at, server.line.sent) == (KEEP_ALIVE, b"")
-
-
-async def test_the_head_of_a_request_must_arrive_in_time(server: Server) -> None:
-    await asyncio.sleep(5)
-    for byte in REQUEST:
+async def trickle(server: Server, sent: bytes) -> None:
+    """Send a byte a second, until the server has closed."""
+    for byte in sent:
         server.connection.data_received(bytes([byte]))
         await asyncio.sleep(1)
         if server.line.is_closing():
             break
 
-    assert (server.line.closed_at, server.line.sent) == (5 + Connection.head_seconds, b"")
+
+@pytest.fixture
+async def server() -> Server:
+    return Server()
+
+
+async def test_who_never_says_anything_is_not_waited_for_longer_than_a_request(server: Server) -> None:
+    await asyncio.sleep(1000)
+
+    assert (server.line.closed_at, server.line.sent) == (Connection.head_seconds, b"")
+
+
+async def test_the_head_of_the_first_request_must_arrive_in_time(server: Server) -> None:
+    await asyncio.sleep(5)
+    await trickle(server, REQUEST)
+
+    assert (server.line.closed_at, server.line.sent) == (Connection.head_seconds, b"")
 
 
 async def test_so_must_that_of_the_next_one(server: Server) -> None:
@@ -110,6 +124,82 @@ async def test_a_head_that_comes_in_pieces_but_in_time_is_answered(server: Serve
     assert server.line.closed_at == Connection.head_seconds - 1 + 30 + KEEP_ALIVE
 
 
+async def test_a_head_that_had_come_in_half_before_the_last_answer_has_as_long_from_then_on(
+    server: Server,
+) -> None:
+    server.seconds = 30
+    server.connection.data_received(REQUEST + REQUEST[:-1])
+    await asyncio.sleep(1000)
+
+    assert (server.line.closed_at, server.answers) == (30 + Connection.head_seconds, 1)
+
+
+@pytest.mark.parametrize("sent", [b"", BODY])
+async def test_a_body_that_was_answered_before_it_had_come_must_arrive_in_time(
+    server: Server, sent: bytes
+) -> None:
+    server.seconds = 3
+    server.connection.data_received(WITH_A_BODY)
+    await asyncio.sleep(5)
+    await trickle(server, sent)
+    await asyncio.sleep(1000)
+
+    assert (server.line.closed_at, server.answers) == (3 + Connection.head_seconds, 1)
+
+
+async def test_after_one_that_does_the_connection_is_kept(server: Server) -> None:
+    for _ in range(2):
+        server.connection.data_received(WITH_A_BODY)
+        await asyncio.sleep(Connection.head_seconds - 1)
+        server.connection.data_received(BODY)
+        await asyncio.sleep(20)
+    await asyncio.sleep(1000)
+
+    assert server.answers == 2
+    assert server.line.closed_at == 2 * (Connection.head_seconds - 1) + 20 + KEEP_ALIVE
+
+
+async def test_the_head_that_comes_with_the_end_of_such_a_body_has_its_own_time(server: Server) -> None:
+    server.connection.data_received(WITH_A_BODY)
+    await asyncio.sleep(7)
+    server.connection.data_received(BODY + REQUEST[:-1])
+    await asyncio.sleep(1000)
+
+    assert server.line.closed_at == 7 + Connection.head_seconds
+
+
+async def test_what_is_no_http_is_refused(server: Server) -> None:
+    server.connection.data_received(b"HELLO\r\n\r\n")
+
+    assert server.line.sent.startswith(b"HTTP/1.1 400 ")
+    assert server.line.is_closing()
+
+
+async def test_a_body_that_is_no_http_after_its_answer_only_ends_the_connection(server: Server) -> None:
+    server.connection.data_received(b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n")
+    await asyncio.sleep(1)
+    server.connection.data_received(b"no length\r\n")
+
+    assert (server.line.closed_at, server.answers) == (1, 1)
+    assert server.line.sent.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("error", [None, ConnectionResetError()])
+@pytest.mark.parametrize("sent", [b"", REQUEST, REQUEST[:-1], REQUEST + REQUEST[:-1], WITH_A_BODY])
+async def test_a_connection_that_is_lost_is_forgotten_at_once(
+    server: Server, sent: bytes, error: Exception | None
+) -> None:
+    if sent:
+        server.connection.data_received(sent)
+    await asyncio.sleep(1)
+    server.connection.connection_lost(error)
+    connection = weakref.ref(server.connection)
+    del server.connection
+    gc.collect()
+
+    assert connection() is None
+
+
 @pytest.mark.parametrize("requests", [0, 1])
 async def test_a_connection_without_a_request_is_closed_when_the_server_stops(
     server: Server, requests: int
@@ -129,7 +219,7 @@ async def test_a_request_that_was_on_its_way_by_then_is_answered(server: Server,
     server.seconds = 3
     for _ in range(requests):
         server.connection.data_received(REQUEST)
-    await asyncio.sleep(10)
+    await asyncio.sleep(5)
     server.connection.shutdown()
     await asyncio.sleep(LAST_CALL / 2)
     server.connection.data_received(REQUEST)

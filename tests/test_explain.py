@@ -2,9 +2,7 @@
 
 import io
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -13,7 +11,7 @@ from rich.console import Console
 
 from gateway.api.pipelines import Described, Pipelines
 from gateway.app import create_app
-from gateway.explain.command import explain, find_app
+from gateway.explain.command import explain
 from gateway.explain.measuring import MeasuringError, measured
 from gateway.explain.options import NoSuchThingError, Options, chosen, latency, milliseconds
 from gateway.plans.plan import Kind, Plan, PlannedCall, PlannedStage
@@ -340,63 +338,3 @@ def test_what_is_no_latency_is_refused(text: str) -> None:
 
 def test_milliseconds_are_read_as_seconds() -> None:
     assert milliseconds("12.5") == 0.0125
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    return tmp_path
-
-
-def test_an_app_is_found_where_one_is(folder: Path) -> None:
-    (folder / "found_here.py").write_text("from gateway.app import create_app\napp = create_app()\n")
-
-    assert isinstance(find_app("found_here:app"), FastAPI)
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("not_there:app", "there is no app 'not_there:app': No module named 'not_there'"),
-        ("json:app", "there is no app 'json:app': module 'json' has no attribute 'app'"),
-        ("json", "there is no app 'json': it is named as MODULE:NAME"),
-        (":app", "there is no app ':app': it is named as MODULE:NAME"),
-        (".here:app", "there is no app '.here:app': it is named as MODULE:NAME"),
-        ("a b:app", "there is no app 'a b:app': No module named 'a b'"),
-        (
-            "json.no:app",
-            "there is no app 'json.no:app': No module named 'json.no'",
-        ),
-        (
-            "sys.no:app",
-            "there is no app 'sys.no:app': No module named 'sys.no'; 'sys' is not a package",
-        ),
-        ("json:loads", "'json:loads' is no app that create_app has made"),
-    ],
-)
-@pytest.mark.usefixtures("folder")
-def test_what_is_no_app_is_told(name: str, message: str) -> None:
-    with pytest.raises(NoSuchThingError) as error:
-        find_app(name)
-
-    assert str(error.value) == message
-
-
-@pytest.mark.parametrize(
-    ("line", "error"),
-    [
-        ("raise ValueError('of mine')", ValueError),
-        ("import not_there_at_all", ModuleNotFoundError),
-        ("import json.not_there_at_all", ModuleNotFoundError),
-        ("from json import not_there_at_all", ImportError),
-        ("import json; json.not_there_at_all", AttributeError),
-    ],
-)
-def test_what_an_app_of_ones_own_raises_is_not_hidden(
-    folder: Path, line: str, error: type[Exception]
-) -> None:
-    (folder / "raises_here.py").write_text(f"{line}\n")
-
-    with pytest.raises(error):
-        find_app("raises_here:app")

@@ -44,7 +44,10 @@ class Admission:
 
 @final
 class Visit:
-    """A request at the door: `with` lets it in for as long as it is answered, or raises `Refusal`."""
+    """A request at the door, which may `knock`; `with` lets it in until its answer is made.
+
+    Both raise `Refusal`. Whoever has yet to send the body takes nobody's place meanwhile.
+    """
 
     __slots__ = ("_allowance", "_in_flight", "_policy")
 
@@ -61,14 +64,23 @@ class Visit:
         service_limit = f'"caller";r={self._allowance.left};t={math.ceil(self._allowance.wait)}'
         return {"RateLimit-Policy": self._policy, "RateLimit": service_limit}
 
-    def __enter__(self) -> None:
+    def knock(self) -> None:
+        """Be refused at once if the request comes too often, or there is no place for it now."""
         if self._allowance is not None and not self._allowance.is_admitted:
             wait = {"Retry-After": str(math.ceil(self._allowance.wait))}
             raise Refusal(code="rate-limited", detail=TOO_OFTEN, headers=wait)
+        if self._in_flight.is_full:
+            raise _busy()
+
+    def __enter__(self) -> None:
         if not self._in_flight.enter():
-            raise Refusal(code="unavailable", detail=BUSY, headers=_A_MOMENT)
+            raise _busy()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._in_flight.leave()
+
+
+def _busy() -> Refusal:
+    return Refusal(code="unavailable", detail=BUSY, headers=_A_MOMENT)

@@ -88,14 +88,17 @@ class Readiness:
 
     async def report(self) -> Health:
         """Give what is known now, or was less than a second ago."""
-        if self._is_stopping:
-            return STOPPING
+        if not self._is_stopping:
+            await self._refresh()
+        # It may have been told to stop meanwhile.
+        return STOPPING if self._is_stopping else self._last
+
+    async def _refresh(self) -> None:
         clock = asyncio.get_running_loop().time
         async with self._asking:
             if clock() >= self._fresh_until:
                 self._last = await self._ask()
                 self._fresh_until = clock() + _SECONDS
-            return self._last
 
     async def _ask(self) -> Health:
         up = await asyncio.gather(*(_is_up(name, upstream) for name, upstream in self._upstreams.items()))

@@ -84,12 +84,14 @@ class _Handler:
     async def handle(self, request: Request) -> Response:
         """Answer *request*, whatever happens, and hand on the record of it."""
         arrival = asyncio.get_running_loop().time()
-        serving = cast("Serving", request.app.state.serving)
+        serving = _serving(request)
         visit = serving.admission.visit(request.scope, arrival)
         trace = Trace(serving.clock)
         try:
+            visit.knock()
+            body = await self._body(request, arrival + serving.deadline)
             with visit:
-                response = await self._answer(request, arrival, serving, trace)
+                response = await self._answer(request, body, arrival, trace)
         except ClientDisconnect:
             return NoAnswer()
         except Exception as error:  # noqa: BLE001 - every one of them becomes an answer
@@ -102,11 +104,15 @@ class _Handler:
             _shown(serving.on_trace, title, trace)
         return response
 
-    async def _answer(self, request: Request, arrival: float, serving: Serving, trace: Trace) -> Response:
+    async def _body(self, request: Request, deadline: float) -> bytearray:
         sent = fields(request.scope)
         if self._arguments.has_body:
             refuse_other_than_json(sent)
-        body = await _in_time(read(sent, request.receive), arrival + serving.deadline)
+        return await _in_time(read(sent, request.receive), deadline)
+
+    async def _answer(self, request: Request, body: bytearray, arrival: float, trace: Trace) -> Response:
+        serving = _serving(request)
+        sent = fields(request.scope)
         deadline = arrival + min(serving.deadline, patience(sent))
         self._request.check(sent)
         token = bearer(sent) if self._wants_token else None
@@ -121,6 +127,10 @@ class _Handler:
                 return await while_connected(request.receive, work)
             case Err(error):
                 return problems.answer(error, request.scope)
+
+
+def _serving(request: Request) -> Serving:
+    return cast("Serving", request.app.state.serving)
 
 
 async def _in_time(reading: Awaitable[T], deadline: float) -> T:

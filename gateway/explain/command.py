@@ -2,10 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from importlib import import_module
-from operator import attrgetter
-from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Final, cast
 
 from fastapi import FastAPI
@@ -15,7 +11,7 @@ from rich.console import Console
 from gateway.api.pipelines import Described, Pipelines
 from gateway.explain.data import as_data
 from gateway.explain.measuring import MeasuringError, measured
-from gateway.explain.options import NoSuchThingError, Options, chosen
+from gateway.explain.options import Options, chosen
 from gateway.explain.report import list_all, report
 from gateway.plans.plan import Kind
 from gateway.plans.schedule import schedule
@@ -24,42 +20,9 @@ from gateway.showcase import mocks_answer
 if TYPE_CHECKING:
     from gateway.api.request import Serving
 
-__all__ = ("explain", "find_app")
+__all__ = ("explain",)
 
 _UNKNOWN: Final = "unknown; --measure asks the services, --latency and --latency-default say"
-
-
-def find_app(name: str) -> FastAPI:
-    """Import the app *name* (`module:attribute`), from the current directory too.
-
-    Raises `NoSuchThingError` if there is none, and whatever the module raises while it is imported.
-    """
-    sys.path.insert(0, str(Path.cwd()))
-    module, _, attribute = name.partition(":")
-    if not module or not attribute or module.startswith("."):
-        raise _no_app(name, "it is named as MODULE:NAME")
-    imported = _imported(name, module)
-    try:
-        app: object = attrgetter(attribute)(imported)
-    except AttributeError as error:
-        raise _no_app(name, str(error)) from error
-    if not isinstance(app, FastAPI) or not hasattr(app.state, "pipelines"):
-        msg = f"{name!r} is no app that create_app has made"
-        raise NoSuchThingError(msg)
-    return app
-
-
-def _imported(name: str, module: str) -> ModuleType:
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as missing:
-        if not f"{module}.".startswith(f"{missing.name}."):  # the module is there, and misses another one
-            raise
-        raise _no_app(name, str(missing)) from missing
-
-
-def _no_app(name: str, reason: str) -> NoSuchThingError:
-    return NoSuchThingError(f"there is no app {name!r}: {reason}")
 
 
 async def explain(console: Console, options: Options, app: FastAPI, mocks: Sequence[str] = ()) -> int:

@@ -153,7 +153,11 @@ class Call(Generic[T_co, E_co]):
         return self._shaped(attempt)
 
     def within(self, seconds: float) -> "Call[T_co, E_co | TimedOut]":
-        """Give up after *seconds*, with `TimedOut`."""
+        """Give up after *seconds*, with `TimedOut`.
+
+        The call sees them as its deadline. If it does not keep to it, it is cancelled a hundredth of a second
+        later; a value that comes until then is taken.
+        """
         return self._shaped(lambda: _limited(self, seconds))
 
     @overload
@@ -354,11 +358,13 @@ async def _limited(of: Call[T, E], seconds: float) -> Result[T, E | TimedOut]:
 
     It is cancelled a hundredth of a second later: whoever keeps to the deadline says best why it was late.
     """
-    around = SURROUNDINGS.get()
-    end = asyncio.get_running_loop().time() + seconds
+    around, loop = SURROUNDINGS.get(), asyncio.get_running_loop()
+    end = loop.time() + seconds
     deadline = end if around.deadline is None else min(end, around.deadline)
     before = SURROUNDINGS.set(replace(around, deadline=deadline))
-    limit = asyncio.timeout_at(end + _GRACE)
+    limit = asyncio.timeout(None)
+    # From when the end is noticed: on a busy loop both might have come in the same turn.
+    late = loop.call_at(end, lambda: limit.reschedule(loop.time() + _GRACE))
     bug: BaseException | None = None
     try:
         async with limit:
@@ -375,6 +381,7 @@ async def _limited(of: Call[T, E], seconds: float) -> Result[T, E | TimedOut]:
         detail = f"{of.name} took longer than {seconds:g} s"
         return Err(TimedOut(detail, source=of.name, budget=seconds))
     finally:
+        late.cancel()
         SURROUNDINGS.reset(before)
 
 

@@ -1,15 +1,16 @@
 """A change to the world that has not been made yet."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, Never, TypeAlias, TypeVar, cast, final, overload
 
-from gateway.railway.call import Call, Facts, Missing, mapped, observed
+from gateway.railway.call import Call, Facts, Missing, mapped, observed, settled
 from gateway.railway.errors import Failure
 from gateway.railway.journal import Json, Key
 from gateway.railway.misused import RunMisused
 from gateway.railway.result import Ok, Result
+from gateway.railway.surroundings import SURROUNDINGS, Effort
 
 __all__ = ("Step", "Undo", "Write", "WriteAttempt")
 
@@ -71,7 +72,8 @@ class Write(Generic[T_co, E_co]):
         """Change the value."""
 
         def attempt(key: Key) -> Coroutine[Any, Any, Result[U, E_co]]:
-            return mapped(partial(self.make, key), change)()
+            as_usual: Callable[[T_co], U | Awaitable[U]] = _as_usual(change)
+            return mapped(partial(self.make, key), as_usual)()
 
         return Write(self.name, attempt, self.arguments, self.undo, is_shaped=True)
 
@@ -98,6 +100,19 @@ class Write(Generic[T_co, E_co]):
             raise RunMisused(msg)
 
         return Call(self.name, unkeyed, is_shaped=True, is_optional=True, keyed=keyed)
+
+
+def _as_usual(change: Callable[[T], U | Awaitable[U]]) -> Callable[[T], Awaitable[U]]:
+    """Give *change*, in which calls are made as they usually are, and not as the write is."""
+
+    async def changed(value: T) -> U:
+        before = SURROUNDINGS.set(replace(SURROUNDINGS.get(), effort=Effort.USUAL))
+        try:
+            return await settled(change(value))
+        finally:
+            SURROUNDINGS.reset(before)
+
+    return changed
 
 
 Step: TypeAlias = Call[T, E] | Write[T, E]

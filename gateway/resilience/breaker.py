@@ -32,14 +32,17 @@ class BreakerTerms:
 
     It opens when *failure_rate* of what is known has failed: of the last *volume* attempts at most, none of
     them older than *seconds*, and *minimum* of them at least. It stays open for *pause* seconds; then
-    *probes* attempts get through, and if all of them succeed it closes.
+    *probes* attempts get through, and if all of them succeed it closes. If one fails it stays open for twice
+    as long as before, but never for more than *longest_pause*: what comes back soon is found soon, and what
+    does not is asked rarely.
     """
 
     volume: int = 100
     seconds: float = 10.0
     minimum: int = 20
     failure_rate: float = 0.5
-    pause: float = 0.5
+    pause: float = 0.1
+    longest_pause: float = 1.0
     probes: int = 3
 
 
@@ -68,6 +71,7 @@ class Breaker:
         self._era = 0
         self._known: deque[tuple[float, bool]] = deque()
         self._failures = 0
+        self._pause = 0.0
         self._open_until = 0.0
         self._probing = 0
         self._passed = 0
@@ -88,7 +92,7 @@ class Breaker:
         if state is BreakerState.OPEN:
             return self._remaining
         if state is BreakerState.HALF_OPEN and not self._wants_probe:
-            return self._terms.pause
+            return self._pause
         return 0.0
 
     def admit(self) -> int | None:
@@ -123,7 +127,7 @@ class Breaker:
         self._probing -= 1
         self._passed += evidence is Evidence.WELL
         if evidence is Evidence.ILL:
-            self._open()
+            self._open(2 * self._pause)
         elif self._passed == self._terms.probes:
             self._change(BreakerState.CLOSED)
 
@@ -135,10 +139,11 @@ class Breaker:
         while len(known) > terms.volume or known[0][0] <= now - terms.seconds:
             self._failures -= known.popleft()[1]
         if len(known) >= terms.minimum and self._failures >= terms.failure_rate * len(known):
-            self._open()
+            self._open(terms.pause)
 
-    def _open(self) -> None:
-        self._open_until = asyncio.get_running_loop().time() + self._terms.pause
+    def _open(self, pause: float) -> None:
+        self._pause = min(pause, self._terms.longest_pause)
+        self._open_until = asyncio.get_running_loop().time() + self._pause
         self._change(BreakerState.OPEN)
 
     def _change(self, state: BreakerState) -> None:

@@ -13,9 +13,14 @@ class InFlight:
         self.count = 0
         self._limit = limit
 
+    @property
+    def is_full(self) -> bool:
+        """Say whether there are as many as there may be."""
+        return self.count >= self._limit
+
     def enter(self) -> bool:
-        """Count one more, unless there are as many as there may be; whoever is let in must `leave`."""
-        if self.count >= self._limit:
+        """Count one more, unless it is full; whoever is let in must `leave`."""
+        if self.is_full:
             return False
         self.count += 1
         return True

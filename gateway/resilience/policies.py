@@ -4,8 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias, TypeVar, final
 
 from gateway.railway import Effort, Err, Failure, TimedOut, Unavailable
@@ -56,8 +55,9 @@ class Counts:
 
     *calls* are what pipelines have asked for, and every repeat and undo of a commit is one more; *attempts*
     what was made of them, of which *retries* were not the first of their call. *unaffordable* retries were
-    not made for want of budget. *broken* attempts were refused by the breaker, which has *opened* so often;
-    *shed* ones got no place among those that are made at once.
+    not made for want of budget. *broken* attempts were refused by a breaker: that of the calls that answers
+    need has *opened* so often, that of optional calls *optional_opened*. *shed* attempts got no place among
+    those that are made at once.
     """
 
     calls: int = 0
@@ -67,6 +67,16 @@ class Counts:
     broken: int = 0
     shed: int = 0
     opened: int = 0
+    optional_opened: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """What the calls of one kind have to themselves."""
+
+    breaker: Breaker
+    budget: RetryBudget = field(default_factory=RetryBudget)
 
 
 @final
@@ -79,29 +89,29 @@ class Policies:
     breaker or the concurrency limit (*max_concurrency*) refuses is not made: the call has failed with what
     came of those before.
 
-    Optional calls have a breaker of their own: where a service has what an answer needs and what it can do
-    without, trouble with the second must not keep the first from being asked for.
+    Optional calls have a breaker and a budget of their own: where a service has what an answer needs and what
+    it can do without, trouble with the second must not keep the first from being asked for.
     """
 
     def __init__(
         self, upstream: str, *, max_concurrency: int = MAX_CONCURRENCY, breaker: BreakerTerms | None = None
     ) -> None:
-        self._limit = ConcurrencyLimit(max_concurrency)
         terms = breaker or BreakerTerms()
-        self._breaker = Breaker(terms, partial(self._on_change, f"the breaker of {upstream}"))
-        self._optional = Breaker(terms, partial(self._on_change, f"the breaker of {upstream}, if optional,"))
-        self._budget = RetryBudget()
+        self._upstream = upstream
+        self._limit = ConcurrencyLimit(max_concurrency)
+        self._needed = _Lane(Breaker(terms, self._on_change))
+        self._optional = _Lane(Breaker(terms, self._on_change_of_optional))
         self.counts: Final = Counts()
 
     @property
     def breaker(self) -> BreakerState:
         """Tell whether calls get through that an answer needs."""
-        return self._breaker.state
+        return self._needed.breaker.state
 
     @property
     def optional_breaker(self) -> BreakerState:
         """Tell whether optional calls get through."""
-        return self._optional.state
+        return self._optional.breaker.state
 
     @property
     def in_flight(self) -> int:
@@ -121,64 +131,74 @@ class Policies:
         if effort is Effort.REGARDLESS:
             self.counts.attempts += 1
             return await make()
-        self._budget.note_call(asyncio.get_running_loop().time())
-        breaker = self._optional if is_optional else self._breaker
-        made = await self._attempt(make, breaker)
+        lane = self._optional if is_optional else self._needed
+        made = await self._attempt(make, lane)
         for longest in _PAUSES:
             pause = _pause_after(made, longest, effort)
-            if pause is None or not self._is_affordable(pause, breaker):
+            if pause is None or not self._is_worth(pause, lane):
                 break
             await asyncio.sleep(pause)
-            again = await self._attempt(make, breaker, is_retry=True)
+            if not self._is_affordable(lane.budget.take):
+                break
+            again = await self._attempt(make, lane, is_retry=True)
             if isinstance(again, Refused):
                 break
             made = again
         return made
 
     async def _attempt(
-        self, make: Making[T, E], breaker: Breaker, *, is_retry: bool = False
+        self, make: Making[T, E], lane: _Lane, *, is_retry: bool = False
     ) -> Attempted[T, E] | Refused:
-        if (wait := breaker.wait) > 0:
+        if (wait := lane.breaker.wait) > 0:
             self.counts.broken += 1
             return Refused(wait)
         if not await self._limit.enter():
+            if is_over():
+                return _TIME_IS_UP
             self.counts.shed += 1
-            return _TIME_IS_UP if is_over() else Refused(_ENOUGH)
+            return Refused(_ENOUGH)
         try:
-            return await self._watched(make, breaker, is_retry=is_retry)
+            return await self._watched(make, lane, is_retry=is_retry)
         finally:
             self._limit.leave()
 
-    async def _watched(
-        self, make: Making[T, E], breaker: Breaker, *, is_retry: bool
-    ) -> Attempted[T, E] | Refused:
+    async def _watched(self, make: Making[T, E], lane: _Lane, *, is_retry: bool) -> Attempted[T, E] | Refused:
         if is_over():
             return _TIME_IS_UP
-        era = breaker.admit()
+        era = lane.breaker.admit()
         if era is None:  # it has opened while this one waited for its turn
             self.counts.broken += 1
-            return Refused(breaker.wait)
+            return Refused(lane.breaker.wait)
         self.counts.attempts += 1
         self.counts.retries += is_retry
+        if not is_retry:  # what is not made gives nobody a retry
+            lane.budget.note_call(asyncio.get_running_loop().time())
         evidence = Evidence.NONE
         try:
             made = await make()
             evidence = made.evidence
             return made
         finally:
-            breaker.settle(era, evidence)
+            lane.breaker.settle(era, evidence)
 
-    def _is_affordable(self, pause: float, breaker: Breaker) -> bool:
-        """Take a retry after *pause* seconds out of the budget, where there will be time and leave for it."""
-        if is_over(after=pause) or breaker.wait > pause:
+    def _is_worth(self, pause: float, lane: _Lane) -> bool:
+        """Say whether there will be time and leave for a retry after *pause* seconds."""
+        if is_over(after=pause) or lane.breaker.wait > pause:
             return False
-        is_left = self._budget.take(asyncio.get_running_loop().time())
+        return self._is_affordable(lane.budget.allows)
+
+    def _is_affordable(self, left: Callable[[float], bool]) -> bool:
+        is_left = left(asyncio.get_running_loop().time())
         self.counts.unaffordable += not is_left
         return is_left
 
-    def _on_change(self, name: str, state: BreakerState) -> None:
+    def _on_change(self, state: BreakerState) -> None:
         self.counts.opened += state is BreakerState.OPEN
-        _log.warning("%s is %s", name, state.value)
+        _log.warning("the breaker of %s is %s", self._upstream, state.value)
+
+    def _on_change_of_optional(self, state: BreakerState) -> None:
+        self.counts.optional_opened += state is BreakerState.OPEN
+        _log.warning("the breaker of optional calls to %s is %s", self._upstream, state.value)
 
 
 def _pause_after(made: Attempted[T, E] | Refused, longest: float, effort: Effort) -> float | None:

@@ -24,12 +24,16 @@ class RetryBudget:
         self._retries = Window(_SECONDS)
 
     def note_call(self, now: float) -> None:
-        """Count a call, not one of its retries; *now* is in seconds on a clock that never goes back."""
+        """Count a call that is made, not one of its retries; *now* is in seconds, and never goes back."""
         self._calls.add(now)
+
+    def allows(self, now: float) -> bool:
+        """Say whether a retry is left."""
+        return self._retries.total(now) + 1 <= self._floor + self._share * self._calls.total(now)
 
     def take(self, now: float) -> bool:
         """Take a retry out of the budget; say no if there is none left."""
-        if self._retries.total(now) + 1 > self._floor + self._share * self._calls.total(now):
-            return False
-        self._retries.add(now)
-        return True
+        is_left = self.allows(now)
+        if is_left:
+            self._retries.add(now)
+        return is_left

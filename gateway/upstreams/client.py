@@ -11,7 +11,7 @@ import httpx
 from pydantic import BaseModel, TypeAdapter
 
 from gateway.railway import SURROUNDINGS, Call, Effort, Fault, Key, Result, Undo, UpstreamFault, Write
-from gateway.resilience.breaker import BreakerState
+from gateway.resilience.breaker import BreakerState, BreakerTerms
 from gateway.resilience.policies import MAX_CONCURRENCY, Policies, Refused
 from gateway.upstreams.address import Query
 from gateway.upstreams.answer import nothing_of, value_of
@@ -40,10 +40,10 @@ class ServiceClient:
     one attempt has in all, connecting and reading included, unless the run's deadline leaves less. Connecting
     has half of that: a host that cannot be reached is `Unavailable`, and only one that hangs is `TimedOut`.
     Its *policies* decide how often the service is asked for one call, and when it is not: *max_concurrency*
-    calls are made at once.
+    calls are made at once, and *breaker* says when it is left alone.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where the service is, and on what terms it is asked
         self,
         service: str,
         base_url: str,
@@ -51,9 +51,10 @@ class ServiceClient:
         *,
         timeout: float,
         max_concurrency: int = MAX_CONCURRENCY,
+        breaker: BreakerTerms | None = None,
     ) -> None:
         self._exchange = Exchange(service, base_url, transport, timeout)
-        self.policies: Final = Policies(service, max_concurrency=max_concurrency)
+        self.policies: Final = Policies(service, max_concurrency=max_concurrency, breaker=breaker)
 
     @property
     def breaker(self) -> BreakerState:

@@ -132,7 +132,7 @@ class Exchange:
             return self._raised(question.name, error, budget, is_sent=was_sent(error))
         try:
             try:
-                return await self._meant(question, response)
+                return await self._meant(question, response, budget)
             finally:
                 await response.aclose()
         except RAISED as error:
@@ -162,7 +162,7 @@ class Exchange:
         request.read()
         return request
 
-    async def _meant(self, question: Question[T, E], response: httpx.Response) -> Came[T, E]:
+    async def _meant(self, question: Question[T, E], response: httpx.Response, budget: float) -> Came[T, E]:
         name, status = question.name, response.status_code
         if (kind := question.declared.get(status)) is not None:
             return Attempted(Err(refusal(kind, await detail_of(response), response, name)), Evidence.WELL)
@@ -171,7 +171,8 @@ class Exchange:
         reason = f"status {status}"
         match status:
             case HTTPStatus.REQUEST_TIMEOUT | HTTPStatus.GATEWAY_TIMEOUT:
-                return _failed(TimedOut(self._late, source=name), reason, Evidence.ILL)
+                # It knows how long it had, and may say so in place of silence.
+                return _failed(TimedOut(self._late, source=name), reason, self._silence(budget))
             case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
                 after = seconds_from(response.headers.get("retry-after"), datetime.now(UTC))
                 away = Unavailable(self._unavailable, source=name, retry_after=after)

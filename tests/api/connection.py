@@ -10,17 +10,18 @@ class Connection:
 
     def __init__(self, *received: Message) -> None:
         self.sent: list[Message] = []
-        self._received = [*received]
-        self._hung_up = asyncio.Event()
+        self._received = asyncio.Queue[Message]()
+        for message in received:
+            self.say(message)
+
+    def say(self, message: Message) -> None:
+        self._received.put_nowait(message)
 
     def hang_up(self) -> None:
-        self._hung_up.set()
+        self.say({"type": "http.disconnect"})
 
     async def receive(self) -> Message:
-        if self._received:
-            return self._received.pop(0)
-        await self._hung_up.wait()
-        return {"type": "http.disconnect"}
+        return await self._received.get()
 
     async def send(self, message: Message) -> None:
         self.sent.append(message)

@@ -145,17 +145,31 @@ async def test_whatever_the_answer_is_it_makes_room_for_the_next(
     assert admission.in_flight.count == 0
 
 
-async def test_a_body_that_does_not_come_keeps_its_place_no_longer_than_the_deadline() -> None:
+async def test_a_body_that_does_not_come_takes_nobodys_place() -> None:
     admission = Admission(max_in_flight=1)
-    silent = Connection()
-    request = asyncio.create_task(app_of(World(), admission)(basket(), silent.receive, silent.send))
-    await asyncio.sleep(4.9)
-    before = admission.in_flight.count
-
+    silent, quick = Connection(), Connection({"type": "http.request", "body": BODY, "more_body": False})
+    app = app_of(World(), admission)
+    request = asyncio.create_task(app(basket(), silent.receive, silent.send))
+    await asyncio.sleep(1)
+    await app(basket(), quick.receive, quick.send)
     await request
 
-    assert (before, admission.in_flight.count) == (1, 0)
-    assert silent.sent[0]["status"] == 408
+    assert (quick.sent[0]["status"], silent.sent[0]["status"]) == (200, 408)
+
+
+async def test_a_place_that_is_gone_once_the_body_has_come_is_refused_all_the_same(hanging: Hanging) -> None:
+    admission = Admission(max_in_flight=1)
+    slow, quick = Connection(), Connection({"type": "http.request", "body": BODY, "more_body": False})
+    app = app_of(World(users=hanging.call), admission)
+    late = asyncio.create_task(app(basket(), slow.receive, slow.send))
+    await asyncio.sleep(1)
+    first = asyncio.create_task(app(basket(), quick.receive, quick.send))
+    await hanging.has_started.wait()
+    slow.say({"type": "http.request", "body": BODY, "more_body": False})
+    await late
+    first.cancel()
+
+    assert slow.sent[0]["status"] == 503
 
 
 async def test_who_hangs_up_makes_room(hanging: Hanging) -> None:

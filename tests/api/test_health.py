@@ -143,6 +143,15 @@ async def test_upstreams_are_asked_once_a_second_at_the_most() -> None:
     assert upstream.asked == 3
 
 
+async def test_who_asks_while_it_is_told_to_stop_hears_of_it() -> None:
+    readiness = Readiness({"user": Upstream()})
+    asking = asyncio.create_task(readiness.report())
+    await asyncio.sleep(0.05)
+    readiness.stop()
+
+    assert (await asking)["status"] == "fail"
+
+
 async def test_one_who_leaves_while_waiting_leaves_the_others_an_answer() -> None:
     upstream = Upstream()
     readiness = Readiness({"user": upstream})

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import Final, TypeAlias
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.railway import Ok
+from gateway.railway import SURROUNDINGS, Err, Ok
 from gateway.resilience.breaker import Breaker, BreakerState, BreakerTerms
 from gateway.resilience.evidence import Evidence
 from gateway.resilience.policies import Policies
@@ -34,6 +34,7 @@ from tests.resilience.world import (
 )
 from tests.upstreams.world import LAMP
 
+PAUSE: Final = BreakerTerms().pause
 CLOSED, OPEN, HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
 WELL, ILL, NONE = Evidence.WELL, Evidence.ILL, Evidence.NONE
 TERMS: Final = BreakerTerms()
@@ -56,7 +57,7 @@ def opened() -> Breaker:
 
 async def half_open() -> Breaker:
     breaker = opened()
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(PAUSE)
     assert breaker.state is HALF_OPEN
     return breaker
 
@@ -108,21 +109,42 @@ async def test_what_shows_nothing_counts_for_nothing() -> None:
     assert shows(breaker, ILL) is OPEN
 
 
-async def test_an_open_breaker_lets_nobody_through_for_half_a_second() -> None:
+async def test_an_open_breaker_lets_nobody_through_for_a_tenth_of_a_second() -> None:
     breaker = opened()
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(0.09)
 
     assert breaker.admit() is None
-    assert breaker.wait == pytest.approx(0.1)
-    await asyncio.sleep(0.1)
+    assert breaker.wait == pytest.approx(0.01)
+    await asyncio.sleep(0.02)
     assert (breaker.state, breaker.wait) == (HALF_OPEN, 0)
+
+
+async def test_each_probe_that_fails_has_the_breaker_open_for_twice_as_long_up_to_a_second() -> None:
+    breaker = opened()
+    waits = [breaker.wait]
+    for _ in range(5):
+        await asyncio.sleep(breaker.wait)
+        shows(breaker, ILL)
+        waits.append(breaker.wait)
+
+    assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.0, 1.0])
+
+
+async def test_a_breaker_that_has_closed_begins_with_the_shortest_pause_again() -> None:
+    breaker = opened()
+    await asyncio.sleep(breaker.wait)
+    shows(breaker, ILL)
+    await asyncio.sleep(breaker.wait)
+    shows(breaker, WELL, WELL, WELL, *repeat(ILL, 20))
+
+    assert breaker.wait == pytest.approx(PAUSE)
 
 
 async def test_half_open_lets_three_through() -> None:
     breaker = await half_open()
 
     assert [breaker.admit() is None for _ in range(5)] == [False, False, False, True, True]
-    assert (breaker.state, breaker.wait) == (HALF_OPEN, 0.5)
+    assert (breaker.state, breaker.wait) == (HALF_OPEN, PAUSE)
 
 
 async def test_a_breaker_closes_when_every_probe_succeeds() -> None:
@@ -144,7 +166,7 @@ async def test_a_breaker_opens_again_at_the_first_probe_that_fails() -> None:
     breaker = await half_open()
 
     assert shows(breaker, WELL, WELL, ILL) is OPEN
-    assert breaker.wait == 0.5
+    assert breaker.wait == pytest.approx(2 * PAUSE)
     assert breaker.admit() is None
 
 
@@ -171,7 +193,7 @@ async def test_what_comes_late_of_attempts_from_before_a_change_counts_for_nothi
     breaker = Breaker()
     eras = [breaker.admit() or 0 for _ in range(100)]
     shows(breaker, *repeat(ILL, 20))
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(PAUSE)
     for evidence in (WELL, ILL):
         for era in eras:
             breaker.settle(era, evidence)
@@ -190,9 +212,9 @@ async def test_who_wants_to_hear_of_every_change_does() -> None:
     heard: list[BreakerState] = []
     breaker = Breaker(on_change=heard.append)
     shows(breaker, *repeat(ILL, 20))
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(PAUSE)
     shows(breaker, ILL)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(2 * PAUSE)
     shows(breaker, WELL, WELL, WELL)
 
     assert heard == [OPEN, HALF_OPEN, OPEN, HALF_OPEN, CLOSED]
@@ -215,9 +237,10 @@ class Model:
     log: list[tuple[float, bool]] = field(default_factory=list[tuple[float, bool]])
     probes: int = 0
     changes: int = 0
+    pause: float = 0.0
 
     def look(self) -> BreakerState:
-        if self.state is OPEN and now() >= self.since + self.terms.pause:
+        if self.state is OPEN and now() >= self.since + self.pause:
             self.become(HALF_OPEN)
         return self.state
 
@@ -239,6 +262,7 @@ class Model:
         is_ill = [is_ill for at, is_ill in self.log if at > now() - self.terms.seconds][-self.terms.volume :]
         if self.state is HALF_OPEN:
             if evidence is ILL:
+                self.pause = min(2 * self.pause, self.terms.longest_pause)
                 self.become(OPEN)
             elif len(self.log) == self.terms.probes:
                 self.become(CLOSED)
@@ -247,6 +271,7 @@ class Model:
             and len(is_ill) >= self.terms.minimum
             and sum(is_ill) / len(is_ill) >= self.terms.failure_rate
         ):
+            self.pause = self.terms.pause
             self.become(OPEN)
 
     def become(self, state: BreakerState) -> None:
@@ -258,7 +283,9 @@ class Model:
 Move: TypeAlias = float | Evidence | None
 """To wait so long, to end the attempt that has been under way for longest, or to begin one."""
 
-FEW: Final = BreakerTerms(volume=6, seconds=10.0, minimum=3, failure_rate=0.5, pause=1.0, probes=2)
+FEW: Final = BreakerTerms(
+    volume=6, seconds=10.0, minimum=3, failure_rate=0.5, pause=0.5, longest_pause=1.5, probes=2
+)
 MOVES: Final = st.one_of(
     st.none(), st.sampled_from([ILL, ILL, WELL, NONE]), st.sampled_from([0.25, 0.5, 1.0, 4.0])
 )
@@ -339,13 +366,46 @@ async def test_silence_for_less_than_the_timeout_shows_nothing() -> None:
     assert things.breaker is CLOSED
 
 
+@pytest.mark.parametrize("status", [408, 504])
+async def test_a_service_that_says_so_when_it_has_too_little_time_shows_nothing(status: int) -> None:
+    """It is told how long it has, and some answer before the time is up rather than be silent."""
+    things = client(Service(Does(status)))
+    have_left(0.9)
+    await crowd(100, lambda: fetch(things))
+
+    assert things.breaker is CLOSED
+
+
+@pytest.mark.parametrize(("left", "state"), [(0.44, CLOSED), (0.46, OPEN)])
+async def test_silence_for_nine_tenths_of_what_an_optional_call_has_shows_that_a_service_is_ill(
+    left: float, state: BreakerState
+) -> None:
+    service = Service(HANGS)
+    things = client(service)
+    SURROUNDINGS.set(replace(SURROUNDINGS.get(), optional_budget=0.5, is_optional=True))
+    have_left(left)
+    await crowd(100, lambda: fetch(things))
+
+    assert (things.optional_breaker, things.breaker) == (state, CLOSED)
+
+
+async def test_optional_calls_have_a_breaker_of_their_own() -> None:
+    things = client(Service(Does(500)))
+    await crowd(20, lambda: fetch(things).optional())
+
+    assert (things.optional_breaker, things.breaker) == (OPEN, CLOSED)
+    assert (things.policies.counts.optional_opened, things.policies.counts.opened) == (1, 0)
+    assert isinstance((await fetch(things)), Err)
+    assert things.policies.counts.broken == 0
+
+
 async def test_an_open_breaker_answers_at_once_and_says_when_to_come_back() -> None:
     service = Service(FINE)
     things = client(service)
     await open_breaker(things, service)
     result = await fetch(things)
 
-    assert result == away(0.5, was_sent=False)
+    assert result == away(PAUSE, was_sent=False)
     assert (service.requests, now()) == ([], 0.0)
     assert (things.policies.counts.broken, things.policies.counts.attempts) == (1, 20)
 
@@ -354,7 +414,7 @@ async def test_a_service_that_is_well_again_is_asked_as_before() -> None:
     service = Service(FINE)
     things = client(service)
     await open_breaker(things, service)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(PAUSE)
     results = await crowd(3, lambda: fetch(things))
 
     assert results == [Ok(LAMP)] * 3
@@ -366,12 +426,12 @@ async def test_of_a_crowd_that_comes_half_open_three_get_through() -> None:
     service = Service(FINE)
     things = client(service)
     await open_breaker(things, service)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(PAUSE)
     service.does = [Does(after=0.9)]
     results = await crowd(100, lambda: fetch(things))
 
     assert results.count(Ok(LAMP)) == len(service.requests) == 3
-    assert results.count(away(0.5, was_sent=False)) == 97
+    assert results.count(away(PAUSE, was_sent=False)) == 97
     assert things.breaker is CLOSED
 
 
@@ -379,7 +439,7 @@ async def test_a_probe_that_is_cancelled_gives_its_place_to_another() -> None:
     service = Service(FINE)
     things = client(service)
     await open_breaker(things, service)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(PAUSE)
     service.does = [HANGS, HANGS, HANGS, FINE]
     probes = [asyncio.create_task(fetch(things).make()) for _ in range(3)]
     await settle()
@@ -387,7 +447,7 @@ async def test_a_probe_that_is_cancelled_gives_its_place_to_another() -> None:
     probes[0].cancel()
     await settle()
 
-    assert refused == away(0.5, was_sent=False)
+    assert refused == away(PAUSE, was_sent=False)
     assert await fetch(things) == Ok(LAMP)
     await asyncio.wait(probes)
 
@@ -398,7 +458,9 @@ async def test_who_has_waited_for_a_turn_is_refused_if_the_breaker_has_opened_me
     results = await crowd(40, lambda: fetch(things))
 
     assert len(service.requests) == 20
-    assert results[20:] == [away(0.5, was_sent=False)] * 20
+    assert [result.match(str, lambda failure: failure.code) for result in results[20:]] == [
+        "unavailable"
+    ] * 20
     assert (things.policies.counts.broken, things.policies.in_flight) == (20, 0)
 
 
@@ -407,13 +469,13 @@ async def test_nobody_waits_for_a_place_to_be_refused_by_the_breaker() -> None:
     things = client(service, at_once=3)
     while things.breaker is CLOSED:
         await fetch(things)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(PAUSE)
     service.does = [HANGS]
     probes = [asyncio.create_task(fetch(things).make()) for _ in range(3)]
     await settle()
     began = now()
 
-    assert await fetch(things) == away(0.5, was_sent=False)
+    assert await fetch(things) == away(PAUSE, was_sent=False)
     assert (now(), things.policies.in_flight) == (began, 3)
     await asyncio.wait(probes)
 
@@ -422,7 +484,7 @@ async def test_every_change_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     service = Service(FINE)
     things = client(service)
     await open_breaker(things, service)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(PAUSE)
     await crowd(3, lambda: fetch(things))
     said = [record for record in caplog.records if "breaker" in record.message]
 

@@ -70,6 +70,9 @@ def make(things: ServiceClient) -> Write[Thing, Conflict | UpstreamFault]:
     )
 
 
+STAYS_OPEN: Final = BreakerTerms(pause=9.0, longest_pause=9.0)
+
+
 @railway
 async def one(run: Run[MakeError], write: Write[Thing, MakeError]) -> Thing:
     (thing,) = await run.commit("making", write)
@@ -150,7 +153,7 @@ async def test_a_write_that_may_have_been_sent_is_made_again_by_the_commit(
 
 async def test_the_repeats_of_a_commit_pass_an_open_breaker_by(records: Records) -> None:
     service = Service(Does(raised=HANGS_UP.raised, after=0.2), *[Does(500)] * 20, HANGS_UP, FINE)
-    things = client(service)
+    things = client(service, breaker=STAYS_OPEN)
     writing = asyncio.create_task(one.on(records.surroundings)(make(things)))
     await asyncio.sleep(0.1)
     await crowd(20, lambda: fetch(things))
@@ -177,7 +180,7 @@ async def test_the_repeats_of_a_commit_pass_a_full_limit_by(records: Records) ->
 
 async def test_undos_pass_an_open_breaker_by(records: Records) -> None:
     service = Service(FINE, Does(409, after=0.2), *[Does(500)] * 20, IS_AWAY, FINE)
-    things = client(service)
+    things = client(service, breaker=STAYS_OPEN)
     writing = asyncio.create_task(two.on(records.surroundings)(make(things), make(things)))
     await asyncio.sleep(0.1)
     await crowd(20, lambda: fetch(things))
@@ -221,7 +224,7 @@ async def test_a_write_that_the_breaker_refuses_is_refused_and_needs_no_undo(rec
     await open_breaker(things, service)
     result = await one.on(records.surroundings)(make(things))
 
-    assert result == Err(Unavailable(UNAVAILABLE, source="things.make", retry_after=0.5, was_sent=False))
+    assert result == Err(Unavailable(UNAVAILABLE, source="things.make", retry_after=0.1, was_sent=False))
     assert (service.requests, now()) == ([], 0.0)
     assert await records.show() == (State.UNDONE, [WriteOutcome.REFUSED])
 
@@ -242,7 +245,7 @@ async def test_a_write_for_which_there_is_no_place_is_refused_and_needs_no_undo(
 async def test_a_write_refused_by_the_policies_has_those_before_it_undone(records: Records) -> None:
     """The first is made; the breaker opens while it is; the second is not sent, and the first is undone."""
     service = Service(Does(after=0.2), *[Does(500)] * 20, FINE)
-    things = client(service)
+    things = client(service, breaker=STAYS_OPEN)
     writing = asyncio.create_task(two.on(records.surroundings)(make(things), make(things)))
     await asyncio.sleep(0.1)
     await crowd(20, lambda: fetch(things))
@@ -290,3 +293,16 @@ async def test_what_is_made_regardless_is_made_once_and_shows_nothing() -> None:
     assert await policies.call(makes(WELL), Effort.REGARDLESS) == WELL
     assert policies.counts.attempts == before + 2
     assert policies.breaker is BreakerState.OPEN
+
+
+async def test_calls_that_a_shaped_write_makes_are_made_as_any_call(records: Records) -> None:
+    """They have the policies of reads, though the write is made only once by them."""
+    service, others = Service(FINE), Service(IS_AWAY, HANGS_UP, FINE)
+
+    async def looked_at(_: Thing) -> Thing:
+        return (await fetch(client(others))).value_or(Thing(name="nothing"))
+
+    shaped: Write[Thing, MakeError] = make(client(service)).map(looked_at)
+
+    assert await one.on(records.surroundings)(shaped) == Ok(LAMP)
+    assert (len(service.requests), len(others.requests)) == (1, 3)

@@ -33,6 +33,7 @@ from tests.resilience.world import (
     ILL,
     IS_AWAY,
     REFUSES,
+    WELL,
     Does,
     Service,
     away,
@@ -316,3 +317,35 @@ async def test_an_attempt_without_answer_and_time_is_the_last() -> None:
 
     assert await fetch(client(service)) == late(1.0)
     assert (len(service.requests), now()) == (1, 1.0)
+
+
+async def test_calls_that_are_not_made_give_nobody_a_retry() -> None:
+    policies = Policies("things", max_concurrency=20, breaker=NEVER_OPENS)
+    await asyncio.gather(*(policies.call(makes(WELL, 9.0), Effort.USUAL) for _ in range(1000)))
+    await asyncio.gather(*(policies.call(makes(ILL), Effort.USUAL) for _ in range(20)))
+    counts = policies.counts
+
+    assert (counts.shed, counts.calls) == (980, 1020)
+    assert counts.retries == 10 + 0.2 * (20 + 20)
+
+
+async def test_retries_of_optional_calls_cost_the_others_none() -> None:
+    policies = Policies("things", breaker=NEVER_OPENS)
+    await asyncio.gather(*(policies.call(makes(ILL), Effort.USUAL, is_optional=True) for _ in range(50)))
+    spent = policies.counts.retries
+    await policies.call(makes(ILL), Effort.USUAL)
+
+    assert (spent, policies.counts.retries) == (20, 22)
+
+
+async def test_a_retry_is_paid_when_it_is_made() -> None:
+    """Whoever leaves during the pause costs nothing."""
+    policies = Policies("things", breaker=NEVER_OPENS)
+    calls = [asyncio.create_task(policies.call(makes(ILL), Effort.USUAL)) for _ in range(10)]
+    await settle()
+    for call in calls:
+        call.cancel()
+    await asyncio.wait(calls)
+    await asyncio.gather(*(policies.call(makes(ILL), Effort.USUAL) for _ in range(5)))
+
+    assert policies.counts.retries == 10

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import httpx
 from typing_extensions import override
@@ -20,10 +20,13 @@ from gateway.railway import (
     Unavailable,
     UpstreamFault,
 )
+from gateway.resilience.breaker import BreakerTerms
 from gateway.resilience.evidence import Attempted, Evidence
 from gateway.resilience.policies import Making
 from gateway.upstreams import ServiceClient
 from tests.upstreams.world import LAMP_JSON, LATE, THING, UNAVAILABLE, Declared, Thing
+
+T = TypeVar("T")
 
 FOREVER: Final = 3600.0
 """An hour: nothing that is right waits for it."""
@@ -118,8 +121,17 @@ class Service(httpx.AsyncBaseTransport):
         return [int(request.headers["x-envoy-expected-rq-timeout-ms"]) for request in self.requests]
 
 
-def client(service: Service, *, timeout: float = 1.0, at_once: int = 200) -> ServiceClient:
-    return ServiceClient("things", "http://things.test", service, timeout=timeout, max_concurrency=at_once)
+def client(
+    service: Service, *, timeout: float = 1.0, at_once: int = 200, breaker: BreakerTerms | None = None
+) -> ServiceClient:
+    return ServiceClient(
+        "things",
+        "http://things.test",
+        service,
+        timeout=timeout,
+        max_concurrency=at_once,
+        breaker=breaker,
+    )
 
 
 def fetch(things: ServiceClient, declared: Declared | None = None) -> Call[Thing, Fault | UpstreamFault]:
@@ -137,7 +149,7 @@ def late(budget: float, *, was_sent: bool = True) -> Err[TimedOut]:
     return Err(TimedOut(LATE, source="things.fetch", budget=budget, was_sent=was_sent))
 
 
-async def crowd(size: int, make: Callable[[], Call[Thing, Failure]]) -> Sequence[Result[Thing, Failure]]:
+async def crowd(size: int, make: Callable[[], Call[T, Failure]]) -> Sequence[Result[T, Failure]]:
     """Make so many calls at once."""
     return await asyncio.gather(*(make().make() for _ in range(size)))
 

@@ -146,6 +146,14 @@ def test_what_an_app_of_ones_own_raises_is_told_with_its_traceback(tmp_path: Pat
     assert ended.err.endswith("\nValueError: of mine\n")
 
 
+def test_a_value_of_its_own_that_is_wrong_is_not_taken_for_a_setting(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("from gateway.settings import Settings\n\nSettings(port=-1)\n")
+    ended = explained("checkout", "--app", "mine:app", PYTHONPATH=str(tmp_path))
+
+    assert ended.code == 1
+    assert ended.err.startswith("Traceback ")
+
+
 def test_settings_that_make_no_sense_are_named() -> None:
     ended = explained("feed", GATEWAY_DEADLINE_MS="soon")
 

@@ -212,12 +212,13 @@ def example(folder: Path, loyalty_port: int, services: Mapping[str, str]) -> Gen
     """Run its example in *folder*."""
     for name, text in FILES.items():
         (folder / name).write_text(text.replace(":8201", f":{loyalty_port}"))
-    port = str(free_port())
-    server = ("main:app", "--app-dir", str(folder), "--port", port, "--loop", "uvloop", "--http", "h11")
+    (command,) = re.findall(r"`.venv/bin/gateway (serve [^`]*)`", "".join(PAGES.values()))
+    arguments = shlex.split(command.replace("8001", "0"))
     urls = {f"GATEWAY_{name.upper()}_URL": services[name] for name in ("user", "inventory")}
-    with Program("uvicorn", *server, environment={**urls, "GATEWAY_UNDO_BUDGET_MS": "100"}) as program:
-        program.wait_until_answers(f"http://127.0.0.1:{port}/health/live")
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+    environment = {**urls, "PYTHONPATH": str(folder), "GATEWAY_UNDO_BUDGET_MS": "100"}
+    with Program("gateway", *arguments, environment=environment) as program:
+        url = program.read_line().split()[1]
+        with httpx.Client(base_url=url) as client:
             yield client
 
 
