@@ -2,6 +2,7 @@
 
 import asyncio
 import statistics
+from collections.abc import Sequence
 from itertools import repeat
 from typing import Final
 
@@ -24,6 +25,8 @@ _WINDOW: Final = 10.0
 _LONGEST_MS: Final = 1500
 _SETTLED: Final = 0.3
 """Seconds of a healthy one that the breaker may take to see it."""
+_ASKING: Final = 0.05
+"""Seconds that a request takes to come to the service and back: what is due later may find it dead again."""
 _SHARE: Final = 60
 _SHARE_ONCE_SETTLED: Final = 90
 
@@ -42,16 +45,15 @@ async def flapping(target: Target, size: float) -> Report:
             asking = group.create_task(
                 site.client.steadily(repeat(CHECKOUT), _RATE, flaps * 2 * _FLAP + _AFTER)
             )
-        healed, storm = flapper.result(), asking.result()
+        (spans, healed), storm = flapper.result(), asking.result()
         calls = (await site.services.calls("inventory")).total() - earlier
         report.must(not site.tracebacks, f"{site.tracebacks} exceptions were caught by nobody")
 
     flapped, later = storm.between(start, healed), storm.between(healed + _HEALED)
     served, refused = flapped.of(200), flapped.of(503)
-    starts = [start + 2 * flap * _FLAP for flap in range(flaps)]
-    shares = [_share(storm.between(second, second + _FLAP)) for second in starts]
-    settled = [_share(storm.between(second + _SETTLED, second + _FLAP)) for second in starts]
-    whole = max((answer.begun - healed for answer in storm.between(healed).but(200)), default=0.0)
+    shares = [_share(storm.between(since, until - _ASKING)) for since, until in spans]
+    settled = [_share(storm.between(since + _SETTLED, until - _ASKING)) for since, until in spans]
+    failed = max((answer.begun - healed for answer in storm.between(healed).but(200)), default=0.0)
     retries = _RETRIED * len(storm) + _RETRIED_ANYHOW * (1 + len(storm) / _RATE / _WINDOW)
     report.tell("answers", storm.told)
     report.tell("answered well, in healthy seconds", spread(shares, "%"))
@@ -59,7 +61,7 @@ async def flapping(target: Target, size: float) -> Report:
     report.tell("median time of a 503", spread((one.median for one in refused.rounds(_ROUNDS)), "ms"))
     report.tell("p99 of a success", spread((one.p99 for one in served.rounds(_ROUNDS)), "ms"))
     report.tell("calls to the service a request", f"{calls / len(storm):.2f}")
-    report.tell("last failure after it healed", f"{whole:.2f} s")
+    report.tell("last failure after it healed", f"{failed:.2f} s")
     report.must(not storm.but(200, 503), f"the answers were {storm.told}")
     report.must(not later.but(200), f"from 2 s after it healed, the answers were {later.told}")
     report.must(calls <= len(storm) + retries, f"{len(storm)} requests made {calls} calls to it")
@@ -77,11 +79,16 @@ def _share(answers: Answers) -> float:
     return 100 * len(answers.of(200)) / max(1, len(answers))
 
 
-async def _flap(site: Stand, times: int) -> float:
-    """Give the time when it healed for good."""
-    for _ in range(times):
-        await asyncio.sleep(_FLAP)
+async def _flap(site: Stand, times: int) -> tuple[Sequence[tuple[float, float]], float]:
+    """Give each span in which it was healthy, and when it healed for good."""
+    clock = asyncio.get_running_loop().time
+    start = healed = clock()
+    spans: list[tuple[float, float]] = []
+    for flap in range(times):
+        await asyncio.sleep(start + (2 * flap + 1) * _FLAP - clock())
+        spans.append((healed, clock()))
         await site.services.break_down("inventory", "drop")
-        await asyncio.sleep(_FLAP)
+        await asyncio.sleep(start + (2 * flap + 2) * _FLAP - clock())
         await site.services.heal("inventory")
-    return asyncio.get_running_loop().time()
+        healed = clock()
+    return spans, healed
