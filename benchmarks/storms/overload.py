@@ -8,7 +8,7 @@ from typing import Final
 
 from benchmarks.storms.answers import Answers
 from benchmarks.storms.capacity import Capacity, capacity
-from benchmarks.storms.report import Report, spread
+from benchmarks.storms.report import Figure, Report, spread
 from benchmarks.storms.request import CHECKOUT
 from benchmarks.storms.stand import Stand, Target, stand
 
@@ -18,7 +18,7 @@ _WORKERS: Final = (32, 64, 96, 128, 192)
 _ALL: Final = "4096"
 """More than are ever sent at once while capacity is measured, so that no limit of the gateway is in it."""
 _LIMITS: Final = (128, 256)
-"""How many requests the gateway lets in at a time; the second is its default."""
+"""How many requests the gateway lets in at a time: a number for this machine, and its default."""
 _ROUNDS: Final = 3
 _LONGEST_SAMPLE: Final = 4.0
 _LIGHT_RATE: Final = 20
@@ -36,7 +36,8 @@ async def overload(
     """Find out how many checkouts a second are answered, then offer twice that for *size* seconds.
 
     The first with as many at any time as are best, each sent when another is answered; the second whether or
-    not any is, and of the gateway with each of the *limits* of requests in flight. Plain FastAPI has none.
+    not any is, and of the gateway with each of the *limits* of requests in flight, of which the first is held
+    to times. Plain FastAPI has no such limit.
     """
     report = Report()
     sample = min(_LONGEST_SAMPLE, max(1.5, size / 10))
@@ -47,11 +48,16 @@ async def overload(
     for limit in limits if target.is_ours else limits[:1]:
         async with stand(target, GATEWAY_MAX_IN_FLIGHT=f"{limit}") as site:
             await site.warm_up(CHECKOUT)
-            await _storm(report, site, found, size, f"at most {limit}: " if limit != limits[0] else "")
+            shown = await _storm(site, found, size)
+        which = "" if limit == limits[0] else f"with {limit}, "
+        report.figures.extend(Figure(which + name, value) for name, value in shown.figures)
+        report.broken.extend(which + sentence for sentence in shown.broken)
+        report.slow.extend(sentence for sentence in shown.slow if not which)
     return report
 
 
-async def _storm(report: Report, site: Stand, found: Capacity, size: float, which: str) -> None:
+async def _storm(site: Stand, found: Capacity, size: float) -> Report:
+    report = Report()
     most = statistics.median(found.rounds)
     quiet = max(2.0, size / 10)
     light = await site.client.steadily(repeat(CHECKOUT), _LIGHT_RATE, quiet)
@@ -64,34 +70,30 @@ async def _storm(report: Report, site: Stand, found: Capacity, size: float, whic
     refused, goodputs = storm.of(503, 429), _goodputs(storm, size)
     goodput, offered = sum(goodputs) / _ROUNDS, len(storm.sent_by(_start(storm) + size)) / size
     busy = ", ".join(f"{one / seconds:.0%}" for one in worked)
-    report.tell(f"{which}goodput at twice that", spread(goodputs, "a second"))
-    report.tell(f"{which}of capacity", f"{goodput / most:.0%}")
-    report.tell(f"{which}answers", storm.told)
-    report.tell(
-        f"{which}median time of a refusal", spread((one.median for one in refused.rounds(_ROUNDS)), "ms")
-    )
-    report.tell(f"{which}p99 of a success", spread((one.p99 for one in storm.of(200).rounds(_ROUNDS)), "ms"))
-    report.tell(f"{which}offered, and sent late, p99", f"{offered:.0f} a second, {storm.late:.0f} ms")
-    report.tell(f"{which}CPU of the client, the target and all services", busy)
-    report.tell(f"{which}median before and after", f"{light.median:.0f} ms, {after.median:.0f} ms")
-    report.must(not site.tracebacks, f"{which}{site.tracebacks} exceptions were caught by nobody")
-    report.must(not storm.but(200, 503, 429), f"{which}twice the capacity was answered with {storm.told}")
-    report.must(bool(refused), f"{which}nothing was refused")
-    report.must(goodput >= _SHARE_ANYHOW * most, f"{which}goodput was {goodput / most:.0%} of capacity")
-    report.must(not after.but(200), f"{which}afterwards, the answers were {after.told}")
+    report.tell("goodput at twice that", spread(goodputs, "a second"))
+    report.tell("of capacity", f"{goodput / most:.0%}")
+    report.tell("answers", storm.told)
+    report.tell("median time of a refusal", spread((one.median for one in refused.rounds(_ROUNDS)), "ms"))
+    report.tell("p99 of a success", spread((one.p99 for one in storm.of(200).rounds(_ROUNDS)), "ms"))
+    report.tell("offered, and sent late, p99", f"{offered:.0f} a second, {storm.late:.0f} ms")
+    report.tell("CPU of the client, the target and all services", busy)
+    report.tell("median before and after", f"{light.median:.0f} ms, {after.median:.0f} ms")
+    report.must(not site.tracebacks, f"{site.tracebacks} exceptions were caught by nobody")
+    report.must(not storm.but(200, 503, 429), f"twice the capacity was answered with {storm.told}")
+    report.must(bool(refused), "nothing was refused")
+    report.must(goodput >= _SHARE_ANYHOW * most, f"goodput was {goodput / most:.0%} of capacity")
+    report.must(not after.but(200), f"afterwards, the answers were {after.told}")
     report.should(
         storm.late <= _LATE_MS and offered >= _OFFERED * most,
-        f"{which}not a valid run: {offered / most:.2f} times the capacity was offered, "
-        f"{storm.late:.0f} ms late",
+        f"not a valid run: {offered / most:.2f} times the capacity was offered, {storm.late:.0f} ms late",
     )
-    report.should(goodput >= _SHARE * most, f"{which}goodput was {goodput / most:.0%} of capacity")
-    report.should(
-        not refused or refused.median <= _REFUSAL_MS, f"{which}a refusal took {refused.median:.0f} ms"
-    )
+    report.should(goodput >= _SHARE * most, f"goodput was {goodput / most:.0%} of capacity")
+    report.should(not refused or refused.median <= _REFUSAL_MS, f"a refusal took {refused.median:.0f} ms")
     report.should(
         after.median <= _NOISE * light.median,
-        f"{which}afterwards a checkout took {after.median:.0f} ms, and {light.median:.0f} ms before",
+        f"afterwards a checkout took {after.median:.0f} ms, and {light.median:.0f} ms before",
     )
+    return report
 
 
 def _start(storm: Answers) -> float:

@@ -47,8 +47,8 @@ STORMS: Final[Sequence[Storm]] = (
         overload,
         60,
         "For a minute twice as many checkouts are sent as can be answered. The gateway is played twice: "
-        "with `GATEWAY_MAX_IN_FLIGHT=128`, and with its default of 256. That is a setting; plain FastAPI has "
-        "none.",
+        "with `GATEWAY_MAX_IN_FLIGHT=128`, and with its default of 256. It is a setting, and the "
+        "figures to go by are those with 128; plain FastAPI has none.",
     ),
     Storm(
         hanging,
