@@ -76,13 +76,8 @@ class Answers:
         return Answers(answer for answer in self._all if not answer.whole and answer.status in _SUCCESSES)
 
     @property
-    def whole(self) -> "Answers":
-        """Give the successes that lack nothing."""
-        return Answers(answer for answer in self._all if answer.whole and answer.status in _SUCCESSES)
-
-    @property
     def unwell(self) -> "Answers":
-        """Give those that are no success, or lack something."""
+        """Give those that are no success that lacks nothing."""
         return Answers(answer for answer in self._all if not answer.whole or answer.status not in _SUCCESSES)
 
     def by(self, end: float) -> "Answers":
@@ -108,6 +103,11 @@ class Answers:
         if not ordered:
             return math.nan
         return ordered[min(len(ordered) - 1, math.floor(share * len(ordered)))] * 1000
+
+    @property
+    def start(self) -> float:
+        """Give when the first request was due."""
+        return self._all[0].begun
 
     @property
     def late(self) -> float:

@@ -1,14 +1,15 @@
-"""How many checkouts a second a target can answer."""
+"""How many checkouts a second a target can answer, and how many it does."""
 
 import asyncio
 from collections.abc import Sequence
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import Final, NamedTuple
 
+from benchmarks.storms.answers import Answers
 from benchmarks.storms.client import Client
 from benchmarks.storms.request import CHECKOUT
 
-__all__ = ("Capacity", "capacity", "served")
+__all__ = ("Capacity", "capacity", "goodputs", "served")
 
 _PAUSE: Final = 0.5
 _ROUNDS: Final = 3
@@ -45,3 +46,10 @@ async def served(client: Client, workers: int, seconds: float) -> float:
     answers = await client.busily(repeat(CHECKOUT), workers, seconds)
     await asyncio.sleep(_PAUSE)
     return len(answers.of(200).by(end)) / seconds
+
+
+def goodputs(storm: Answers, seconds: float, rounds: int) -> Sequence[float]:
+    """Give how many a second were answered well in each round of so many seconds; what came later is lost."""
+    each = seconds / rounds
+    had = [len(storm.of(200).by(storm.start + number * each)) for number in range(rounds + 1)]
+    return [(later - earlier) / each for earlier, later in pairwise(had)]

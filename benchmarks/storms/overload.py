@@ -3,11 +3,10 @@
 import statistics
 import time
 from collections.abc import Sequence
-from itertools import pairwise, repeat
+from itertools import repeat
 from typing import Final
 
-from benchmarks.storms.answers import Answers
-from benchmarks.storms.capacity import Capacity, capacity
+from benchmarks.storms.capacity import Capacity, capacity, goodputs
 from benchmarks.storms.report import Figure, Report, spread
 from benchmarks.storms.request import CHECKOUT
 from benchmarks.storms.stand import Stand, Target, stand
@@ -67,10 +66,10 @@ async def _storm(site: Stand, found: Capacity, size: float) -> Report:
     seconds, *worked = (after - before for before, after in zip(begun, ended, strict=True))
     after = await site.client.steadily(repeat(CHECKOUT), _LIGHT_RATE, quiet)
 
-    refused, goodputs = storm.of(503, 429), _goodputs(storm, size)
-    goodput, offered = sum(goodputs) / _ROUNDS, len(storm.sent_by(_start(storm) + size)) / size
+    refused, rates = storm.of(503, 429), goodputs(storm, size, _ROUNDS)
+    goodput, offered = sum(rates) / _ROUNDS, len(storm.sent_by(storm.start + size)) / size
     busy = ", ".join(f"{one / seconds:.0%}" for one in worked)
-    report.tell("goodput at twice that", spread(goodputs, "a second"))
+    report.tell("goodput at twice that", spread(rates, "a second"))
     report.tell("of capacity", f"{goodput / most:.0%}")
     report.tell("answers", storm.told)
     report.tell("median time of a refusal", spread((one.median for one in refused.rounds(_ROUNDS)), "ms"))
@@ -94,15 +93,3 @@ async def _storm(site: Stand, found: Capacity, size: float) -> Report:
         f"afterwards a checkout took {after.median:.0f} ms, and {light.median:.0f} ms before",
     )
     return report
-
-
-def _start(storm: Answers) -> float:
-    return min(answer.begun for answer in storm)
-
-
-def _goodputs(storm: Answers, size: float) -> Sequence[float]:
-    """Give how many a second were answered well in each round of the storm; what came after it is lost."""
-    start, round_seconds = _start(storm), size / _ROUNDS
-    ends = [start + number * round_seconds for number in range(_ROUNDS + 1)]
-    had = [len(storm.of(200).by(end)) for end in ends]
-    return [(later - earlier) / round_seconds for earlier, later in pairwise(had)]

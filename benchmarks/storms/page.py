@@ -16,7 +16,7 @@ __all__ = ("INTRODUCTION", "PAGE", "Shown", "row_of", "written")
 Shown: TypeAlias = tuple[Storm, Report, Report]
 """A storm, and what it has shown of the gateway and of plain FastAPI."""
 
-PAGE: Final = Path("docs/storms.md")
+PAGE: Final = Path(__file__).parents[2] / "docs" / "storms.md"
 _LIBRARIES: Final = ("uvicorn", "uvloop", "fastapi", "aiohttp", "httpx")
 INTRODUCTION: Final = """\
 # The storms

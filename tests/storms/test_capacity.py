@@ -1,9 +1,12 @@
 """Capacity is found on a server whose capacity is known."""
 
+from itertools import repeat
+
 import pytest
 
-from benchmarks.storms.capacity import capacity, served
+from benchmarks.storms.capacity import capacity, goodputs, served
 from benchmarks.storms.client import Client
+from benchmarks.storms.request import CHECKOUT
 from tests.storms.world import Slots
 
 
@@ -28,3 +31,10 @@ async def test_one_number_of_workers_is_not_compared_with_itself() -> None:
 
     assert found.workers == 4
     assert server.asked == 3 * 8
+
+
+async def test_goodput_is_what_came_within_the_storm() -> None:
+    storm = await Client(Slots(slots=10, seconds=1)).steadily(repeat(CHECKOUT), rate=20, seconds=6)
+
+    assert goodputs(storm, 6, 3) == pytest.approx([5, 10, 10], abs=0.5)
+    assert len(storm.of(200)) == 120
