@@ -77,7 +77,7 @@ class Answers:
 
     @property
     def unwell(self) -> "Answers":
-        """Give those that are no success that lacks nothing."""
+        """Give those that are no success, or one that lacks something."""
         return Answers(answer for answer in self._all if not answer.whole or answer.status not in _SUCCESSES)
 
     def by(self, end: float) -> "Answers":

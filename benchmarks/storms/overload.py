@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from itertools import repeat
 from typing import Final
 
-from benchmarks.storms.capacity import Capacity, capacity, goodputs
+from benchmarks.storms.capacity import Capacity, capacity, goodputs, served
 from benchmarks.storms.report import Figure, Report, spread
 from benchmarks.storms.request import CHECKOUT
 from benchmarks.storms.stand import Stand, Target, stand
 
 __all__ = ("overload",)
 
-_WORKERS: Final = (32, 64, 96, 128, 192)
+_WORKERS: Final = (16, 32, 64, 96, 128, 192)
 _ALL: Final = "4096"
 """More than are ever sent at once while capacity is measured, so that no limit of the gateway is in it."""
 _LIMITS: Final = (128, 256)
@@ -65,6 +65,7 @@ async def _storm(site: Stand, found: Capacity, size: float) -> Report:
     ended = time.monotonic(), time.process_time(), site.process.worked, site.services.worked
     seconds, *worked = (after - before for before, after in zip(begun, ended, strict=True))
     after = await site.client.steadily(repeat(CHECKOUT), _LIGHT_RATE, quiet)
+    again = await served(site.client, min(found.workers, *_LIMITS), quiet)
 
     refused, rates = storm.of(503, 429), goodputs(storm, size, _ROUNDS)
     goodput, offered = sum(rates) / _ROUNDS, len(storm.sent_by(storm.start + size)) / size
@@ -76,11 +77,13 @@ async def _storm(site: Stand, found: Capacity, size: float) -> Report:
     report.tell("p99 of a success", spread((one.p99 for one in storm.of(200).rounds(_ROUNDS)), "ms"))
     report.tell("offered, and sent late, p99", f"{offered:.0f} a second, {storm.late:.0f} ms")
     report.tell("CPU of the client, the target and all services", busy)
+    report.tell("capacity after it", f"{again:.0f} a second")
     report.tell("median before and after", f"{light.median:.0f} ms, {after.median:.0f} ms")
     report.must(not site.tracebacks, f"{site.tracebacks} exceptions were caught by nobody")
     report.must(not storm.but(200, 503, 429), f"twice the capacity was answered with {storm.told}")
     report.must(bool(refused), "nothing was refused")
-    report.must(goodput >= _SHARE_ANYHOW * most, f"goodput was {goodput / most:.0%} of capacity")
+    least = min(most, again)  # the machine may be busier than it was
+    report.must(goodput >= _SHARE_ANYHOW * least, f"goodput was {goodput:.0f} a second, of {least:.0f}")
     report.must(not after.but(200), f"afterwards, the answers were {after.told}")
     report.should(
         storm.late <= _LATE_MS and offered >= _OFFERED * most,
