@@ -86,20 +86,21 @@ async def test_a_write_is_not_even_tried_while_its_service_is_left_alone_and_lea
     world = World()
     world.cut("payment", [Wanted("/transfers", TRANSFER)] * 12)
     await asyncio.sleep(0.4)
-    world.ask(Wanted("/transfers", TRANSFER))
+    for _ in range(8):
+        world.ask(Wanted("/transfers", TRANSFER))
     await asyncio.sleep(0.2)
-    tried, refused = world.asked[0].answer, world.asked[-1].answer
+    answers = [asked.answer for asked in world.asked if asked.answer]
     await world.heal()
-    await asyncio.sleep(1)
+    await asyncio.sleep(2)
     world.ask(Wanted("/transfers", TRANSFER))
     await world.settle()
 
-    assert tried
-    assert refused
-    assert (refused.status, refused.headers["retry-after"]) == (503, "1")
-    assert "retry-after" not in tried.headers
+    # Of the eight, three at the most are probes.
+    waits = [answer.headers.get("retry-after") for answer in answers]
+    assert (len(waits), waits[0]) == (20, None)
+    assert waits[12:].count("1") >= 5
     assert "transfers are not even tried" in world.saw
-    assert [asked.told for asked in world.asked] == [*["503"] * 13, "201"]
+    assert [asked.told for asked in world.asked] == [*["503"] * 20, "201"]
 
 
 async def test_a_write_that_was_sent_is_repeated_though_its_service_is_left_alone_by_then() -> None:
@@ -108,9 +109,9 @@ async def test_a_write_that_was_sent_is_repeated_though_its_service_is_left_alon
     await world.break_down("order", [{**lost, "times": 20}])
     for _ in range(20):
         world.ask(Wanted("/purchases", PURCHASE, None, "token-user-123"))
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.06)
     world.ask(Wanted("/purchases", PURCHASE, None, "token-user-123"))
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.4)
 
     assert [asked.told for asked in world.asked] == [*["201"] * 20, "503"]
     await world.settle()
