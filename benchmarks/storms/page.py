@@ -74,4 +74,4 @@ def _rows(storm: Storm, ours: Report, plain: Report) -> Iterator[str]:
 
 
 def _broken(report: Report) -> str:
-    return "; ".join((*report.broken, *report.slow)) or "nothing"
+    return "; ".join(dict.fromkeys((*report.broken, *report.slow))) or "nothing"
