@@ -238,6 +238,12 @@ def _strangers() -> Sequence[str]:
 def _warn(settings: Settings) -> None:
     for line in _strangers():
         _log.warning("%s", line)
+    slow = [service for service in SERVICES if settings.timeout_of(service) * 1000 >= settings.deadline_ms]
+    if slow:
+        _log.warning(
+            "%s: if it hangs it is never left alone, since its timeout is not below GATEWAY_DEADLINE_MS",
+            ", ".join(slow),
+        )
     if settings.commit_reserve_ms >= settings.deadline_ms:
         _log.warning("nothing can be written: GATEWAY_COMMIT_RESERVE_MS is not below GATEWAY_DEADLINE_MS")
 

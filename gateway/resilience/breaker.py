@@ -83,6 +83,11 @@ class Breaker:
         return BreakerState.HALF_OPEN if is_over else self._state
 
     @property
+    def is_in_trouble(self) -> bool:
+        """Say whether the service has failed of late: half open may mean that nobody has asked it since."""
+        return self._state is not BreakerState.CLOSED and self._remaining > -self._terms.seconds
+
+    @property
     def wait(self) -> float:
         """Give the seconds until an attempt may be made; zero if that is now.
 

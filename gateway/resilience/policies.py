@@ -40,9 +40,13 @@ Making: TypeAlias = Callable[[], Awaitable[Attempted[T, E]]]
 @final
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The service was not asked; it may be in *retry_after* seconds, and None says that time was up."""
+    """The service was not asked; it may be in *retry_after* seconds, and None says that time was up.
+
+    *is_full* says that there was no place for one more call: the service may be as well as can be.
+    """
 
     retry_after: float | None
+    is_full: bool = False
 
 
 _TIME_IS_UP: Final = Refused(None)
@@ -114,6 +118,11 @@ class Policies:
         return self._optional.breaker.state
 
     @property
+    def is_in_trouble(self) -> bool:
+        """Say whether the service has failed of late, at what an answer needs or at optional calls."""
+        return self._needed.breaker.is_in_trouble or self._optional.breaker.is_in_trouble
+
+    @property
     def in_flight(self) -> int:
         """Give how many attempts are under way, without those that pass the limit by."""
         return self._limit.in_flight
@@ -156,7 +165,7 @@ class Policies:
             if is_over():
                 return _TIME_IS_UP
             self.counts.shed += 1
-            return Refused(_ENOUGH)
+            return Refused(_ENOUGH, is_full=True)
         try:
             return await self._watched(make, lane, is_retry=is_retry)
         finally:

@@ -130,4 +130,8 @@ async def _read(response: httpx.Response) -> Result[bytes, str]:
 def _what_is_wrong(error: ValidationError) -> str:
     """Say why an answer does not validate, without the values in it, which may be anybody's."""
     wrong = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in wrong[:_SHOWN])
+    return "; ".join(": ".join(filter(None, (_place(each["loc"]), each["msg"]))) for each in wrong[:_SHOWN])
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, location))

@@ -66,6 +66,11 @@ class ServiceClient:
         """Tell whether optional calls get through to it."""
         return self.policies.optional_breaker
 
+    @property
+    def is_in_trouble(self) -> bool:
+        """Say whether the service has failed of late."""
+        return self.policies.is_in_trouble
+
     @overload
     def get(
         self,
@@ -211,7 +216,7 @@ class ServiceClient:
             return made.result
         if made.retry_after is None:
             return self._exchange.too_late(question.name)
-        return self._exchange.not_made(question.name, made.retry_after)
+        return self._exchange.not_made(question.name, made.retry_after, is_full=made.is_full)
 
 
 async def _fitting(

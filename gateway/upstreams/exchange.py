@@ -86,6 +86,7 @@ class Exchange:
         )
         self._unusable = f"The {service} service gave an answer that cannot be used"
         self._unavailable = f"The {service} service is unavailable"
+        self._busy = f"The {service} service is asked as much as it may be"
         self._late = f"The {service} service did not answer in time"
 
     async def attempt(self, question: Question[T, E]) -> Came[T, E]:
@@ -108,9 +109,10 @@ class Exchange:
         """Say that there is no time left to make the call *name*."""
         return Err(TimedOut(self._late, source=name, budget=0.0, was_sent=False))
 
-    def not_made(self, name: str, retry_after: float) -> Err[Unavailable]:
+    def not_made(self, name: str, retry_after: float, *, is_full: bool) -> Err[Unavailable]:
         """Say that the call *name* is better not made for the next *retry_after* seconds."""
-        return Err(Unavailable(self._unavailable, source=name, retry_after=retry_after, was_sent=False))
+        why = self._busy if is_full else self._unavailable
+        return Err(Unavailable(why, source=name, retry_after=retry_after, was_sent=False))
 
     async def ping(self) -> bool:
         """Say whether anything below 500 comes from the service's `/health` within half a second."""
@@ -196,8 +198,10 @@ class Exchange:
         kind = meaning_of(error)
         is_silence = isinstance(error, httpx.TimeoutException)
         evidence = self._silence(budget) if is_silence else Evidence.ILL
-        if kind is TimedOut:
-            return _failed(TimedOut(self._late, source=name, budget=budget), reason, evidence)
+        # With so little time even a healthy service might not be reached: it is the time that was missing.
+        if kind is TimedOut or evidence is Evidence.NONE:
+            late = TimedOut(self._late, source=name, budget=budget, was_sent=is_sent)
+            return _failed(late, reason, evidence)
         if kind is Unavailable:
             away = Unavailable(self._unavailable, source=name, was_sent=is_sent)
             return _failed(away, reason, evidence)

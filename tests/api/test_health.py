@@ -33,6 +33,7 @@ class Upstream:
         self.asked = 0
         self.breaker = breaker
         self.optional_breaker = optional_breaker
+        self.is_in_trouble = BreakerState.OPEN in {breaker, optional_breaker}
         self._is_up = is_up
         self._seconds = seconds
 
@@ -91,7 +92,7 @@ async def test_an_upstream_that_calls_do_not_get_through_to_is_a_warning() -> No
     }
 
 
-async def test_an_upstream_that_is_only_to_be_called_again_is_none() -> None:
+async def test_an_upstream_that_nobody_has_called_since_is_none() -> None:
     upstream = Upstream(breaker=BreakerState.HALF_OPEN)
 
     report = await Readiness({"user": upstream}, lambda: NOON).report()

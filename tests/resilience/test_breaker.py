@@ -366,6 +366,26 @@ async def test_silence_for_less_than_the_timeout_shows_nothing() -> None:
     assert things.breaker is CLOSED
 
 
+async def test_a_service_is_in_trouble_until_ten_seconds_after_it_was_last_left_alone() -> None:
+    breaker = opened()
+    seen = [Breaker().is_in_trouble, breaker.is_in_trouble]
+    await asyncio.sleep(9)
+    seen.append(breaker.is_in_trouble)
+    await asyncio.sleep(2)
+
+    assert [*seen, breaker.is_in_trouble] == [False, True, True, False]
+    assert breaker.state is HALF_OPEN
+
+
+async def test_who_has_hardly_time_to_connect_is_late_and_shows_nothing() -> None:
+    things = client(Service(Does(raised=httpx.ConnectTimeout(""))))
+    have_left(0.02)
+    results = await crowd(100, lambda: fetch(things))
+
+    assert {result.match(str, lambda failure: failure.code) for result in results} == {"timed-out"}
+    assert things.breaker is CLOSED
+
+
 @pytest.mark.parametrize("status", [408, 504])
 async def test_a_service_that_says_so_when_it_has_too_little_time_shows_nothing(status: int) -> None:
     """It is told how long it has, and some answer before the time is up rather than be silent."""

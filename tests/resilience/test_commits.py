@@ -53,7 +53,7 @@ from tests.resilience.world import (
     open_breaker,
     settle,
 )
-from tests.upstreams.world import LAMP, LATE, THING, UNAVAILABLE, Thing, Wish
+from tests.upstreams.world import BUSY, LAMP, LATE, THING, UNAVAILABLE, Thing, Wish
 
 MakeError: TypeAlias = Fault | Aggregate
 TAKEN: Final = Does(409, content=b"{}")
@@ -236,7 +236,7 @@ async def test_a_write_for_which_there_is_no_place_is_refused_and_needs_no_undo(
     await settle()
     result = await one.on(records.surroundings)(make(things))
 
-    assert result == Err(Unavailable(UNAVAILABLE, source="things.make", retry_after=1.0, was_sent=False))
+    assert result == Err(Unavailable(BUSY, source="things.make", retry_after=1.0, was_sent=False))
     assert methods(service) == []
     assert await records.show() == (State.UNDONE, [WriteOutcome.REFUSED])
     reading.cancel()
@@ -287,7 +287,7 @@ async def test_what_is_made_regardless_is_made_once_and_shows_nothing() -> None:
         await policies.call(makes(ILL), Effort.USUAL)
     before = policies.counts.attempts
 
-    assert full == Refused(1.0)
+    assert full == Refused(1.0, is_full=True)
     assert policies.counts.unaffordable > 0
     assert await policies.call(makes(ILL), Effort.REGARDLESS) == ILL
     assert await policies.call(makes(WELL), Effort.REGARDLESS) == WELL

@@ -15,13 +15,13 @@ from tests.resilience.world import (
     HANGS,
     Does,
     Service,
-    away,
     client,
     crowd,
     fetch,
     have_left,
     late,
     now,
+    refused_for_want_of_a_place,
     settle,
 )
 from tests.upstreams.world import LAMP
@@ -199,7 +199,7 @@ async def test_calls_beyond_the_limit_and_the_queue_are_refused_at_once() -> Non
     things = client(service, at_once=2)
     results = await crowd(6, lambda: fetch(things))
 
-    assert results == [*[Ok(LAMP)] * 4, *[away(1.0, was_sent=False)] * 2]
+    assert results == [*[Ok(LAMP)] * 4, *[refused_for_want_of_a_place()] * 2]
     assert (things.policies.counts.shed, len(service.requests), now()) == (2, 4, 0.1)
 
 
@@ -210,7 +210,7 @@ async def test_a_call_that_has_waited_in_vain_may_come_back_in_a_second() -> Non
     await settle()
     result = await fetch(things)
 
-    assert result == away(1.0, was_sent=False)
+    assert result == refused_for_want_of_a_place()
     assert (now(), things.policies.counts.shed) == (0.1, 1)
     assert await in_vain == late(1.0)
 

@@ -24,7 +24,7 @@ from gateway.resilience.breaker import BreakerTerms
 from gateway.resilience.evidence import Attempted, Evidence
 from gateway.resilience.policies import Making
 from gateway.upstreams import ServiceClient
-from tests.upstreams.world import LAMP_JSON, LATE, THING, UNAVAILABLE, Declared, Thing
+from tests.upstreams.world import BUSY, LAMP_JSON, LATE, THING, UNAVAILABLE, Declared, Thing
 
 T = TypeVar("T")
 
@@ -142,6 +142,11 @@ def away(retry_after: float | None = None, *, was_sent: bool = True) -> Err[Unav
     """Give what a call comes to whose service is not there, or not to be asked."""
     fault = Unavailable(UNAVAILABLE, source="things.fetch", retry_after=retry_after, was_sent=was_sent)
     return Err(fault)
+
+
+def refused_for_want_of_a_place() -> Err[Unavailable]:
+    """Give what a call comes to for which there is no place."""
+    return Err(Unavailable(BUSY, source="things.fetch", retry_after=1.0, was_sent=False))
 
 
 def late(budget: float, *, was_sent: bool = True) -> Err[TimedOut]:

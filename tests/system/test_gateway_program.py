@@ -163,6 +163,15 @@ def test_settings_with_which_nothing_can_be_written_are_pointed_out() -> None:
     assert "GATEWAY_COMMIT_RESERVE_MS is not below GATEWAY_DEADLINE_MS" in ended.err
 
 
+def test_services_whose_silence_can_show_nothing_are_pointed_out() -> None:
+    settings = {**FREE, "GATEWAY_USER_TIMEOUT_MS": "5000", "GATEWAY_FRAUD_TIMEOUT_MS": "6000"}
+    with Program("gateway", "serve", environment=settings) as program:
+        url_of(program)
+        ended = program.end()
+
+    assert "user, fraud: if it hangs it is never left alone" in ended.err
+
+
 @pytest.mark.parametrize("wrong", [["--prot", "1"], ["--with-mocks", "0"], ["--with-mocks", "65530"]])
 def test_a_wrong_option_is_a_usage_error(wrong: list[str]) -> None:
     with Program("gateway", "serve", *wrong) as program:

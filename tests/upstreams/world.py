@@ -31,6 +31,7 @@ PROBLEM: Final = {"content-type": "application/problem+json"}
 
 UNUSABLE: Final = "The things service gave an answer that cannot be used"
 UNAVAILABLE: Final = "The things service is unavailable"
+BUSY: Final = "The things service is asked as much as it may be"
 LATE: Final = "The things service did not answer in time"
 
 
