@@ -236,8 +236,6 @@ def _strangers() -> Sequence[str]:
 
 
 def _warn(settings: Settings) -> None:
-    for line in _strangers():
-        _log.warning("%s", line)
     slow = [service for service in SERVICES if settings.timeout_of(service) * 1000 >= settings.deadline_ms]
     if slow:
         _log.warning(
@@ -249,7 +247,10 @@ def _warn(settings: Settings) -> None:
 
 
 def _served(settings: Settings, mocks_port: int | None, app: FastAPI | None) -> int:
-    _warn(settings)
+    for line in _strangers():
+        _log.warning("%s", line)
+    if app is None:  # one of somebody's own was made with settings of its own
+        _warn(settings)
     try:
         bound = listening(settings.host, settings.port)
     except CannotListenError as error:

@@ -101,9 +101,10 @@ class Readiness:
     async def _refresh(self) -> None:
         clock = asyncio.get_running_loop().time
         async with self._asking:
-            if clock() >= self._fresh_until:
-                self._last = await self._ask()
-                self._fresh_until = clock() + _SECONDS
+            if clock() < self._fresh_until:
+                return
+            self._last = await self._ask()
+            self._fresh_until = clock() + _SECONDS
 
     async def _ask(self) -> Health:
         up = await asyncio.gather(*(_is_up(name, upstream) for name, upstream in self._upstreams.items()))

@@ -162,10 +162,9 @@ class Policies:
             self.counts.broken += 1
             return Refused(wait)
         if not await self._limit.enter():
-            if is_over():
-                return _TIME_IS_UP
-            self.counts.shed += 1
-            return Refused(_ENOUGH, is_full=True)
+            is_late = is_over()
+            self.counts.shed += not is_late
+            return _TIME_IS_UP if is_late else Refused(_ENOUGH, is_full=True)
         try:
             return await self._watched(make, lane, is_retry=is_retry)
         finally:

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from gateway.railway import Ok
@@ -12,6 +14,7 @@ from tests.resilience.world import (
     have_left,
     late,
     now,
+    settle,
 )
 from tests.upstreams.world import LAMP
 
@@ -76,6 +79,18 @@ async def test_a_deadline_that_passes_in_the_queue_is_a_timeout_of_what_was_not_
     assert second == late(0.0, was_sent=False)
     assert len(service.requests) == 1
     assert now() == pytest.approx(0.05)
+
+
+async def test_a_deadline_that_passes_while_others_have_every_place_is_one_as_well() -> None:
+    things = client(Service(HANGS), at_once=1)
+    other = asyncio.create_task(fetch(things).make())
+    await settle()
+    have_left(0.05)
+
+    assert await fetch(things) == late(0.0, was_sent=False)
+    assert now() == pytest.approx(0.05)
+    assert things.policies.counts.shed == 0
+    other.cancel()
 
 
 async def test_an_attempt_that_gets_its_turn_too_late_is_not_made() -> None:

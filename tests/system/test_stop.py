@@ -162,7 +162,7 @@ def test_who_does_not_read_his_answer_is_hung_up_on_at_the_end_of_the_grace(
     services: Mapping[str, str],
 ) -> None:
     with (
-        a_gateway(services, DEADLINE_MS=600) as program,
+        a_gateway(services, DEADLINE_MS=600, CALL_TIMEOUT_MS=500) as program,
         socket.create_connection(address_of(program)) as caller,
     ):
         caller.sendall(b"GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nHost: gateway\r\n\r\n" * 20)
@@ -177,7 +177,7 @@ def test_who_does_not_read_his_answer_is_hung_up_on_at_the_end_of_the_grace(
 def test_the_impatient_end_what_is_only_read_without_a_traceback(services: Mapping[str, str]) -> None:
     hangs = [{"path_prefix": "/", "kind": "hang"}]
     httpx.put(f"{services['user']}/_mock/faults", json=hangs).raise_for_status()
-    patient = {"DEADLINE_MS": 60_000, "CALL_TIMEOUT_MS": 60_000}
+    patient = {"DEADLINE_MS": 60_000, "CALL_TIMEOUT_MS": 59_000}
     with (
         a_gateway(services, **patient) as program,
         socket.create_connection(where := address_of(program)) as caller,
@@ -192,12 +192,13 @@ def test_the_impatient_end_what_is_only_read_without_a_traceback(services: Mappi
     until(lambda: outcomes_of(services["user"]) == ["disconnected"])
 
 
+HASTY = {"GATEWAY_PORT": "0", "GATEWAY_DEADLINE_MS": "600", "GATEWAY_CALL_TIMEOUT_MS": "500"}
+
+
 @pytest.mark.parametrize("sent", [b"", CHECKOUT_HEAD[:20]])
 def test_who_never_sends_a_request_does_not_keep_it_from_ending(sent: bytes) -> None:
     with (
-        Program(
-            "gateway", "serve", environment={"GATEWAY_PORT": "0", "GATEWAY_DEADLINE_MS": "600"}
-        ) as program,
+        Program("gateway", "serve", environment=HASTY) as program,
         socket.create_connection(address_of(program)) as caller,
     ):
         caller.sendall(sent)
