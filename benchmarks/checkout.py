@@ -18,11 +18,12 @@ from typing import IO, cast
 import httpx
 import uvloop
 
+from gateway.client.service_client import ServiceClient
+from gateway.client.transport import create_transport
 from gateway.pipelines.checkout import CheckoutRequest
 from gateway.railway import Err, Ok, Result
+from gateway.services import Upstreams
 from gateway.settings import SERVICES, Settings
-from gateway.upstreams import ServiceClient, Upstreams
-from gateway.upstreams.transport import create_transport
 
 ROUNDS = 60
 WARM_UP = 5

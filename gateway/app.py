@@ -9,23 +9,26 @@ from typing import cast
 import httpx
 from fastapi import FastAPI
 
-from gateway.api import checkout, executions, feed, ops, orders, pipelines, purchases, transfers
-from gateway.api.admission import Admission
+from gateway.api.admission.admission import Admission
 from gateway.api.application import application
-from gateway.api.health import Readiness
-from gateway.api.kept import Kept
-from gateway.api.route import Serving
-from gateway.commits.alone import alone, family
-from gateway.commits.executions import Executions
-from gateway.commits.memory import MemoryJournal
+from gateway.api.endpoints import executions, pipelines
+from gateway.api.endpoints import health as ops
+from gateway.api.endpoints.readiness import Readiness
+from gateway.api.idempotency.stored_response import StoredResponse
+from gateway.api.pipeline_route.route import Serving
+from gateway.client.service_client import ServiceClient
+from gateway.client.transport import create_transport
+from gateway.executions.memory_journal import MemoryJournal
+from gateway.executions.registry import Executions
+from gateway.executions.worker_lock import alone, family
+from gateway.observability.trace import Trace
+from gateway.observability.waterfall import Waterfall
+from gateway.pipelines.routes import checkout, feed, orders, purchases, transfers
+from gateway.pipelines.routes.described import describe_shipped
 from gateway.railway import CommitTerms, Undo
-from gateway.server import Server
+from gateway.server.server import Server
+from gateway.services import Upstreams
 from gateway.settings import SERVICES, Settings
-from gateway.shipped import describe_shipped
-from gateway.telemetry.trace import Trace
-from gateway.telemetry.waterfall import Waterfall
-from gateway.upstreams import ServiceClient, Upstreams
-from gateway.upstreams.transport import create_transport
 
 __all__ = ("connect", "create_app", "create_server")
 
@@ -62,7 +65,7 @@ def create_app(
     transport = transport or create_transport()
     clients = connect(settings, transport) if clients is None else clients
     up = Upstreams.behind(clients)
-    made = Executions[Kept](
+    made = Executions[StoredResponse](
         MemoryJournal(),
         {**up.undos, **{undo.name: undo for undo in undos}},
         CommitTerms(

@@ -17,7 +17,7 @@ import uvloop
 
 from mock_services.catalogue import BASE_PORT, SERVICES, create_service, port_of
 from mock_services.memory import CannotRememberError, Memory
-from mock_services.server import CannotListenError, Listener, serve
+from mock_services.server import Listener, ListenError, serve
 
 __all__ = ["main"]
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="mock_services: %(message)s")
     try:
         listeners = _listen(options, _latency_scale(os.environ.get("MOCK_LATENCY_SCALE") or "1"))
-    except (CannotListenError, CannotRememberError) as error:
+    except (ListenError, CannotRememberError) as error:
         return _complain(1, error)
     except ValueError as error:
         return _complain(2, error)

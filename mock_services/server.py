@@ -16,14 +16,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mock_services.connection import CLOSE
 
-__all__ = ["CannotListenError", "Listener", "serve"]
+__all__ = ["ListenError", "Listener", "serve"]
 
 _BACKLOG: Final = 2048
 _KEEP_ALIVE_SECONDS: Final = 120
 """Longer than clients keep idle connections: a mock must not hang up on a request that is on its way."""
 
 
-class CannotListenError(Exception):
+class ListenError(Exception):
     """A port is taken, or an address is not this machine's."""
 
 
@@ -39,7 +39,7 @@ class Listener:
     def bind(cls, name: str, app: ASGIApp, host: str, port: int) -> "Listener":
         """Listen on a port, 0 being any free one; nobody is answered yet.
 
-        Raises CannotListenError, whose text is for whoever started the program.
+        Raises ListenError, whose text is for whoever started the program.
         """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
@@ -49,7 +49,7 @@ class Listener:
                 message = f"port {port} ({name}) is taken: {os.strerror(errno.EADDRINUSE)}"
             else:
                 message = f"cannot listen on {host} port {port} ({name}): {error.strerror}"
-            raise CannotListenError(message) from error
+            raise ListenError(message) from error
 
     @property
     def url(self) -> str:

@@ -9,9 +9,9 @@ import pytest_asyncio
 from typing_extensions import override
 
 from gateway.app import connect, create_app
+from gateway.client.service_client import ServiceClient
 from gateway.settings import SERVICES, Settings
-from gateway.upstreams import ServiceClient
-from tests.in_process import InProcess
+from tests.integration.in_process import InProcess
 
 ORDER = {
     "user_id": "user-123",
@@ -169,7 +169,7 @@ async def test_the_log_says_whose_call_it_was(caplog: pytest.LogCaptureFixture) 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         await client.post("/checkout", json=ORDER, headers={"X-Request-Id": "request-1"})
 
-    (line,) = [record.getMessage() for record in caplog.records if record.name == "gateway.upstreams"]
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "gateway.services"]
     assert line.startswith("pricing.tax: bad-answer: ")
     assert line.endswith(" (request request-1)")
 

@@ -8,8 +8,8 @@ import uvloop
 
 from benchmarks.storms.inside import watched
 from gateway.app import create_app
-from gateway.collector import spare_the_collector
-from gateway.server import Server, listening
+from gateway.server.gc_tuning import tune_gc
+from gateway.server.server import Server, listening
 from gateway.settings import Settings
 
 _GRACE: Final = 6.0
@@ -21,7 +21,7 @@ async def served(settings: Settings, bound: socket.socket) -> None:
     watched(app)
     server = Server(app, bound, on_stop=lambda: None, drain=0, grace=_GRACE)
     async with server.running():
-        spare_the_collector()
+        tune_gc()
         print(server.url, flush=True)
 
 

@@ -16,11 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from gateway.api import docs, openapi
-from gateway.api.exceptions import answered
+from gateway.api.endpoints.pipelines import Pipelines
 from gateway.api.middleware import Faults, Methods, RequestId
-from gateway.api.pipelines import Pipelines
-from gateway.api.route import Serving, refuse_dependencies
+from gateway.api.openapi import document as openapi
+from gateway.api.openapi import swagger_ui as docs
+from gateway.api.pipeline_route.route import Serving, refuse_dependencies
+from gateway.api.problems.exception_handlers import answered
 
 __all__ = ("application",)
 

@@ -5,11 +5,11 @@ from typing import Final, final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api.allow import allowed
-from gateway.api.exceptions import answered
-from gateway.api.incoming import identify
+from gateway.api.allowed_methods import allowed
+from gateway.api.pipeline_route.headers import identify
+from gateway.api.problems.exception_handlers import answered
 
-__all__ = ("Farewell", "Faults", "Methods", "RequestId")
+__all__ = ("ConnectionClose", "Faults", "Methods", "RequestId")
 
 _EMPTY: Final = b""
 _CLOSE: Final = (b"connection", b"close")
@@ -73,7 +73,7 @@ class Methods:
 
 
 @final
-class Farewell:
+class ConnectionClose:
     """Says in an answer that its connection ends with it, once *is_stopping*: the next must go elsewhere."""
 
     def __init__(self, app: ASGIApp, is_stopping: Callable[[], bool]) -> None:

@@ -2,16 +2,25 @@
 
 from typing import TypeAlias
 
-from gateway.pipelines.fields import Address, Answer, DiscountCode, Id, Quantity, Request, example
+from gateway.api.pipeline_route.models import Id, RequestBody, ResponseBody
+from gateway.client.models import example
+from gateway.pipelines.fields import Address, DiscountCode, Quantity
 from gateway.railway import Aggregate, Conflict, Forbidden, Invalid, NotFound, Run, UpstreamFault, railway
-from gateway.upstreams import Discount, Money, Payment, Quote, Risk, Stock, Tax, Upstreams, User
+from gateway.services import Upstreams
+from gateway.services.fraud import Risk
+from gateway.services.inventory import Stock
+from gateway.services.money import Money
+from gateway.services.payments import Payment
+from gateway.services.pricing import Discount, Tax
+from gateway.services.shipping import Quote
+from gateway.services.users import User
 
 __all__ = ("CheckoutError", "CheckoutRequest", "CheckoutResult", "checkout")
 
 CheckoutError: TypeAlias = NotFound | Forbidden | Conflict | Invalid | UpstreamFault | Aggregate
 
 
-class CheckoutRequest(Request):
+class CheckoutRequest(RequestBody):
     """Who wants how many of what, paid how, and sent where."""
 
     model_config = example(
@@ -31,7 +40,7 @@ class CheckoutRequest(Request):
     discount_code: DiscountCode | None = None
 
 
-class CheckoutResult(Answer):
+class CheckoutResult(ResponseBody):
     """Everything a buyer needs to see before the order."""
 
     user: User

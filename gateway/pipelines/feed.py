@@ -5,16 +5,18 @@ from typing import TypeAlias
 
 from pydantic import Field
 
-from gateway.pipelines.fields import Answer, nulls
+from gateway.api.pipeline_route.models import ResponseBody, null_fields
 from gateway.railway import Aggregate, NotFound, Run, UpstreamFault, railway
-from gateway.upstreams import Engagement, Friend, Notification, Post, Upstreams, User, UserSettings
+from gateway.services import Upstreams
+from gateway.services.social import Engagement, Friend, Notification, Post
+from gateway.services.users import User, UserSettings
 
 __all__ = ("FeedError", "FeedResult", "feed")
 
 FeedError: TypeAlias = NotFound | UpstreamFault | Aggregate
 
 
-class FeedResult(Answer):
+class FeedResult(ResponseBody):
     """Everything a user sees first."""
 
     profile: User
@@ -24,7 +26,7 @@ class FeedResult(Answer):
     notifications: tuple[Notification, ...] | None
     engagement: Mapping[str, Engagement] | None
     recommended: tuple[Post, ...] | None
-    degraded: tuple[str, ...] = Field(default_factory=nulls, description="the fields that are missing")
+    degraded: tuple[str, ...] = Field(default_factory=null_fields, description="the fields that are missing")
 
 
 @railway

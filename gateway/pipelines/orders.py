@@ -2,10 +2,12 @@
 
 from typing import Literal, TypeAlias
 
-from gateway.pipelines.fields import Address, Answer, Id, Quantity, Request, example
+from gateway.api.pipeline_route.models import Id, RequestBody, ResponseBody
+from gateway.client.models import example
+from gateway.pipelines.fields import Address, Quantity
 from gateway.railway import (
+    CONCURRENT,
     FAIL_FAST,
-    PARALLEL,
     Aggregate,
     Conflict,
     Forbidden,
@@ -16,14 +18,20 @@ from gateway.railway import (
     UpstreamFault,
     railway,
 )
-from gateway.upstreams import Money, Payment, Quote, Reservation, Risk, Stock, Upstreams, User
+from gateway.services import Upstreams
+from gateway.services.fraud import Risk
+from gateway.services.inventory import Reservation, Stock
+from gateway.services.money import Money
+from gateway.services.payments import Payment
+from gateway.services.shipping import Quote
+from gateway.services.users import User
 
 __all__ = ("OrderError", "OrderRequest", "OrderResult", "orders")
 
 OrderError: TypeAlias = NotFound | Forbidden | Conflict | Invalid | UpstreamFault | Stuck | Aggregate
 
 
-class OrderRequest(Request):
+class OrderRequest(RequestBody):
     """Who wants how many of what, paid how, and sent where."""
 
     model_config = example(
@@ -41,7 +49,7 @@ class OrderRequest(Request):
     quantity: Quantity = 1
 
 
-class OrderResult(Answer):
+class OrderResult(ResponseBody):
     """The order as it stands."""
 
     order_id: str
@@ -73,7 +81,7 @@ async def orders(run: Run[OrderError], order: OrderRequest, up: Upstreams) -> Or
         "fulfilment",
         up.shipping.quote(order.address, stock),
         up.inventory.reserve(order.product_id, order.quantity),
-        order=PARALLEL,
+        policy=CONCURRENT,
     )
     return OrderResult(
         order_id=f"ord-{run.execution_id.removeprefix('exe-')}",

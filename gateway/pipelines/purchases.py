@@ -4,10 +4,12 @@ from typing import TypeAlias
 
 from pydantic import Field
 
-from gateway.pipelines.fields import Answer, Id, Quantity, Request, example, nulls
+from gateway.api.pipeline_route.models import Id, RequestBody, ResponseBody, null_fields
+from gateway.client.models import example
+from gateway.pipelines.fields import Quantity
 from gateway.railway import (
+    CONCURRENT,
     FAIL_FAST,
-    PARALLEL,
     Aggregate,
     Conflict,
     Forbidden,
@@ -18,14 +20,19 @@ from gateway.railway import (
     UpstreamFault,
     railway,
 )
-from gateway.upstreams import Event, Notice, Order, Stock, Upstreams, User
+from gateway.services import Upstreams
+from gateway.services.analytics import Event
+from gateway.services.inventory import Stock
+from gateway.services.notifications import Notice
+from gateway.services.orders import Order
+from gateway.services.users import User
 
 __all__ = ("PurchaseError", "PurchaseRequest", "PurchaseResult", "purchases")
 
 PurchaseError: TypeAlias = Unauthorized | Forbidden | NotFound | Conflict | UpstreamFault | Stuck | Aggregate
 
 
-class PurchaseRequest(Request):
+class PurchaseRequest(RequestBody):
     """Who wants how many of what."""
 
     model_config = example(user_id="user-123", product_id="prod-456", quantity=1)
@@ -35,7 +42,7 @@ class PurchaseRequest(Request):
     quantity: Quantity = 1
 
 
-class PurchaseResult(Answer):
+class PurchaseResult(ResponseBody):
     """The order, and whether the world was told of it."""
 
     order: Order
@@ -43,7 +50,7 @@ class PurchaseResult(Answer):
     inventory: Stock
     notification: Notice | None
     analytics: Event | None
-    degraded: tuple[str, ...] = Field(default_factory=nulls, description="the fields that are missing")
+    degraded: tuple[str, ...] = Field(default_factory=null_fields, description="the fields that are missing")
 
 
 @railway
@@ -61,7 +68,7 @@ async def purchases(
         "order",
         up.orders.create(purchase.user_id, purchase.product_id, purchase.quantity),
         up.inventory.check(purchase.product_id, purchase.quantity),
-        order=PARALLEL,
+        policy=CONCURRENT,
     )
     notification, event = await run.stage(
         "announce",

@@ -4,7 +4,9 @@ from typing import Literal, TypeAlias
 
 from pydantic import ValidationInfo, field_validator
 
-from gateway.pipelines.fields import Amount, Answer, Currency, Id, Reference, Request, example
+from gateway.api.pipeline_route.models import Id, RequestBody, ResponseBody
+from gateway.client.models import example
+from gateway.pipelines.fields import Amount, Currency, Reference
 from gateway.railway import (
     FAIL_FAST,
     Aggregate,
@@ -19,14 +21,18 @@ from gateway.railway import (
     UpstreamFault,
     railway,
 )
-from gateway.upstreams import Account, AccountBalance, Compliance, Money, Risk, TransferTerms, Upstreams
+from gateway.services import Upstreams
+from gateway.services.accounts import Account, AccountBalance
+from gateway.services.fraud import Compliance, Risk
+from gateway.services.money import Money
+from gateway.services.transfer_terms import TransferTerms
 
 __all__ = ("TransferError", "TransferRequest", "TransferResult", "transfers")
 
 TransferError: TypeAlias = NotFound | Forbidden | Conflict | UpstreamFault | Stuck | Aggregate
 
 
-class TransferRequest(Request):
+class TransferRequest(RequestBody):
     """How much goes from where to where, and what for."""
 
     model_config = example(
@@ -52,7 +58,7 @@ class TransferRequest(Request):
         return to_account
 
 
-class TransferResult(Answer):
+class TransferResult(ResponseBody):
     """What was moved, and what both accounts hold after it."""
 
     transfer_id: str
@@ -75,7 +81,7 @@ async def transfers(run: Run[TransferError], transfer: TransferRequest, up: Upst
         up.fraud.risk_profile(transfer.from_account),
         policy=FAIL_FAST,
     )
-    run.take(_able_to_pay(account, transfer))
+    run.unwrap(_able_to_pay(account, transfer))
     risk, compliance = await run.stage(
         "checks",
         up.fraud.check_transfer(profile, transfer.amount, len(history)),

@@ -3,7 +3,7 @@
 A pipeline is an async function that is given a `Run` and makes stages of calls:
 
     @railway
-    async def checkout(run: Run[CheckoutError], order: Order, up: Upstreams) -> Summary:
+    async def checkout(run: Run[CheckoutError], order: CommitPolicy, up: Upstreams) -> Summary:
         user, stock = await run.stage("core data", up.users.fetch(order.user), up.stock.check(order.item))
         (risk,) = await run.stage("assessment", up.fraud.assess(user, stock))
         (reservation,) = await run.commit("fulfilment", up.stock.reserve(order.item))  # undone if it fails
@@ -20,9 +20,21 @@ The same as a chain:
     )
 """
 
-from gateway.railway.call import Attempt, Call, Facts, Missing, call, known
-from gateway.railway.combining import combine, traverse, traverse_all
-from gateway.railway.commit import IN_ORDER, PARALLEL, Order
+from gateway.railway.call import Attempt, Call, CallInfo, Missing, call, known
+from gateway.railway.combine import combine, traverse, traverse_all
+from gateway.railway.commit import CONCURRENT, SEQUENTIAL, CommitPolicy
+from gateway.railway.context import (
+    RUN_CONTEXT,
+    UNOBSERVED,
+    CallMode,
+    CallSpan,
+    CommitTerms,
+    Observer,
+    Outcome,
+    RunContext,
+    StageSpan,
+    Stub,
+)
 from gateway.railway.errors import (
     Aggregate,
     BadAnswer,
@@ -61,26 +73,14 @@ from gateway.railway.pipeline import Pipeline, railway
 from gateway.railway.result import Err, Ok, Result, attempt, attempt_async
 from gateway.railway.run import Run
 from gateway.railway.stage import FAIL_FAST, SETTLE, Policy
-from gateway.railway.surroundings import (
-    SURROUNDINGS,
-    UNOBSERVED,
-    CallSpan,
-    CommitTerms,
-    Effort,
-    Observer,
-    Outcome,
-    StageSpan,
-    StandIn,
-    Surroundings,
-)
 from gateway.railway.write import Step, Undo, Write, WriteAttempt
 
 __all__ = (
+    "CONCURRENT",
     "FAIL_FAST",
-    "IN_ORDER",
-    "PARALLEL",
+    "RUN_CONTEXT",
+    "SEQUENTIAL",
     "SETTLE",
-    "SURROUNDINGS",
     "UNOBSERVED",
     "UNRECORDED",
     "Aggregate",
@@ -88,12 +88,13 @@ __all__ = (
     "BadAnswer",
     "Beginning",
     "Call",
+    "CallInfo",
+    "CallMode",
     "CallSpan",
+    "CommitPolicy",
     "CommitTerms",
     "Conflict",
-    "Effort",
     "Err",
-    "Facts",
     "Failure",
     "Fault",
     "Forbidden",
@@ -107,7 +108,6 @@ __all__ = (
     "NotFound",
     "Observer",
     "Ok",
-    "Order",
     "Outcome",
     "Parallel",
     "Pipeline",
@@ -117,13 +117,13 @@ __all__ = (
     "Recorded",
     "Result",
     "Run",
+    "RunContext",
     "RunMisused",
     "StageSpan",
-    "StandIn",
     "State",
     "Step",
+    "Stub",
     "Stuck",
-    "Surroundings",
     "TimedOut",
     "Unauthorized",
     "Unavailable",

@@ -20,15 +20,15 @@ from typing import (
     overload,
 )
 
+from gateway.railway.context import RUN_CONTEXT, UNOBSERVED, CallSpan
 from gateway.railway.errors import Failure, TimedOut
 from gateway.railway.journal import Key  # noqa: TC001 - a dataclass names it
 from gateway.railway.result import Err, Ok, Result
-from gateway.railway.surroundings import SURROUNDINGS, UNOBSERVED, CallSpan
 
 if TYPE_CHECKING:
     from gateway.railway.write import Undo, Write
 
-__all__ = ("Attempt", "Call", "Facts", "Missing", "call", "known")
+__all__ = ("Attempt", "Call", "CallInfo", "Missing", "call", "known")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class Missing:
     error: Failure
 
 
-class Facts(Protocol):
+class CallInfo(Protocol):
     """What is known of a call or a write without making it."""
 
     @property
@@ -77,7 +77,7 @@ class Call(Generic[T_co, E_co]):
     The functions given to its methods may be sync or async, all but *otherwise* and *when*. *is_shaped* says
     that it asks no service itself: it is made of another call, or its value is `known`. *is_optional* says
     that it cannot fail; *keyed* is the same call under a key, for a best-effort write (`Write.best_effort`);
-    *facts* are what is known of one that asks a service.
+    *info* are what is known of one that asks a service.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Call(Generic[T_co, E_co]):
     is_shaped: bool = False
     is_optional: bool = False
     keyed: "Callable[[Key], Call[T_co, E_co]] | None" = None
-    facts: Facts | None = field(default=None, compare=False, repr=False)
+    info: CallInfo | None = field(default=None, compare=False, repr=False)
 
     def __await__(self) -> Generator[Any, Any, Result[T_co, E_co]]:
         """Make the call, outside any stage."""
@@ -93,8 +93,8 @@ class Call(Generic[T_co, E_co]):
 
     async def make(self) -> Result[T_co, E_co]:
         """Make the call once, under the eyes of the observer if there is one."""
-        around = SURROUNDINGS.get()
-        if self.is_shaped or (around.observer is None and around.stand_in is None):
+        around = RUN_CONTEXT.get()
+        if self.is_shaped or (around.observer is None and around.stub is None):
             return await self.attempt()
         return await observed(self, self.attempt)
 
@@ -167,7 +167,7 @@ class Call(Generic[T_co, E_co]):
     def optional(self, *default: D) -> "Call[T_co | D | Missing, Never]":
         """Never fail: give `Missing`, or *default*, and say what the answer lacks.
 
-        It has `Surroundings.optional_budget` seconds in all, where that is set.
+        It has `RunContext.optional_budget` seconds in all, where that is set.
         """
         return self._shaped(_lenient(self, *default), is_optional=True)
 
@@ -318,13 +318,13 @@ def _always(_error: object) -> bool:
 
 def _lenient(of: Call[T, Failure], *default: D) -> Attempt[T | D | Missing, Never]:
     async def lenient() -> Ok[T | D | Missing]:
-        around = SURROUNDINGS.get()
+        around = RUN_CONTEXT.get()
         budget = around.optional_budget
-        before = SURROUNDINGS.set(replace(around, is_optional=True))
+        before = RUN_CONTEXT.set(replace(around, is_optional=True))
         try:
             result = await (of.make() if budget is None else _limited(of, budget))
         finally:
-            SURROUNDINGS.reset(before)
+            RUN_CONTEXT.reset(before)
         match result:
             case Ok() as ok:
                 return ok
@@ -338,14 +338,14 @@ async def observed(
     leaf: "Call[object, Failure] | Write[object, Failure] | Undo", attempt: Attempt[T, E]
 ) -> Result[T, E]:
     """Make *attempt* of *leaf* under the eyes of the observer, unless somebody stands in for the service."""
-    around = SURROUNDINGS.get()
-    observer, stand_in = around.observer or UNOBSERVED, around.stand_in
+    around = RUN_CONTEXT.get()
+    observer, stub = around.observer or UNOBSERVED, around.stub
     span = CallSpan(leaf.name, around.stage, leaf)
     observer.call_started(span)
     try:
-        stood_in = None if stand_in is None else stand_in(span)
+        stubbed = None if stub is None else stub(span)
         # As sound as who stands in: it must know what the call gives.
-        result = await attempt() if stood_in is None else cast("Result[T, E]", stood_in)
+        result = await attempt() if stubbed is None else cast("Result[T, E]", stubbed)
     except BaseException as error:
         observer.call_ended(span, error)
         raise
@@ -358,10 +358,10 @@ async def _limited(of: Call[T, E], seconds: float) -> Result[T, E | TimedOut]:
 
     It is cancelled a hundredth of a second later: whoever keeps to the deadline says best why it was late.
     """
-    around, loop = SURROUNDINGS.get(), asyncio.get_running_loop()
+    around, loop = RUN_CONTEXT.get(), asyncio.get_running_loop()
     end = loop.time() + seconds
     deadline = end if around.deadline is None else min(end, around.deadline)
-    before = SURROUNDINGS.set(replace(around, deadline=deadline))
+    before = RUN_CONTEXT.set(replace(around, deadline=deadline))
     limit = asyncio.timeout(None)
     # From when the end is noticed: on a busy loop both might have come in the same turn.
     late = loop.call_at(end, lambda: limit.reschedule(loop.time() + _GRACE))
@@ -382,7 +382,7 @@ async def _limited(of: Call[T, E], seconds: float) -> Result[T, E | TimedOut]:
         return Err(TimedOut(detail, source=of.name, budget=seconds))
     finally:
         late.cancel()
-        SURROUNDINGS.reset(before)
+        RUN_CONTEXT.reset(before)
 
 
 async def settled(value: T | Awaitable[T]) -> T:

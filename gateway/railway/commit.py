@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final, Generic, TypeVar, final
 
 from gateway.railway.call import Attempt
+from gateway.railway.context import RUN_CONTEXT, CallMode, StageSpan
 from gateway.railway.errors import (
     Aggregate,
     BadAnswer,
@@ -24,10 +25,9 @@ from gateway.railway.errors import (
 from gateway.railway.journal import Beginning, Intent, State, WriteOutcome, key_of
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.stage import Leaving, with_others
-from gateway.railway.surroundings import SURROUNDINGS, Effort, StageSpan
 from gateway.railway.write import Step, Undo, Write
 
-__all__ = ("IN_ORDER", "PARALLEL", "Order", "commit", "intents")
+__all__ = ("CONCURRENT", "SEQUENTIAL", "CommitPolicy", "commit", "intents")
 
 _log: Final = logging.getLogger(__name__)
 
@@ -40,22 +40,22 @@ _GRACE: Final = 1.0
 _TO_UNDO: Final = frozenset({WriteOutcome.DONE, WriteOutcome.UNKNOWN})
 
 
-class Order(Enum):
+class CommitPolicy(Enum):
     """Whether a commit makes its writes one after the other."""
 
-    IN_ORDER = "in order"
+    SEQUENTIAL = "in order"
     """Each is made once the one before it is done; one that fails keeps those after it from being sent."""
 
-    PARALLEL = "parallel"
+    CONCURRENT = "parallel"
     """All are made at once, and every one is awaited."""
 
 
-IN_ORDER: Final = Order.IN_ORDER
-PARALLEL: Final = Order.PARALLEL
+SEQUENTIAL: Final = CommitPolicy.SEQUENTIAL
+CONCURRENT: Final = CommitPolicy.CONCURRENT
 
 
 async def commit(
-    of: Beginning, steps: Sequence[Step[T, E]], order: Order
+    of: Beginning, steps: Sequence[Step[T, E]], policy: CommitPolicy
 ) -> Result[tuple[T, ...], E | Aggregate | Stuck]:
     """Make *steps*, whose intents *of* has; if one fails, undo every write that may have been made.
 
@@ -67,19 +67,19 @@ async def commit(
     bug: it counts as a failure, and is raised in the end, that of the earliest argument with those of others
     noted on it. To be cancelled by somebody else is one too, and so is to overrun the deadline of an attempt.
 
-    The first attempt of a write may be declined, by a policy say, and is made `ONCE` (`Effort`); repeats and
-    undos are made `REGARDLESS`. The run's own deadline plays no part from here on. See `CommitTerms` for the
-    budgets; and this must not be cancelled, for which there is `sheltered`.
+    The first attempt of a write may be declined by a policy, and is made in mode `SEND_ONCE` (`CallMode`);
+    repeats and undos are made in mode `BYPASS_POLICIES`. The run's own deadline plays no part from here on.
+    See `CommitTerms` for the budgets. A commit must not be cancelled: await it through `shielded`.
     """
-    around = SURROUNDINGS.get()
-    span = StageSpan(of.name, tuple(step.name for step in steps), tuple(steps), order)
+    around = RUN_CONTEXT.get()
+    span = StageSpan(of.name, tuple(step.name for step in steps), tuple(steps), policy)
     if around.observer is not None:
         around.observer.stage_started(span)
-    before = SURROUNDINGS.set(replace(around, stage=span))
+    before = RUN_CONTEXT.set(replace(around, stage=span))
     try:
-        return await _Commit(of, steps).outcome(order)
+        return await _Commit(of, steps).outcome(policy)
     finally:
-        SURROUNDINGS.reset(before)
+        RUN_CONTEXT.reset(before)
         if around.observer is not None:
             around.observer.stage_ended(span)
 
@@ -126,14 +126,14 @@ class _Commit(Generic[T, E]):
 
     def __init__(self, of: Beginning, steps: Sequence[Step[T, E]]) -> None:
         self._of = of
-        self._terms = SURROUNDINGS.get().commits
+        self._terms = RUN_CONTEXT.get().commits
         self._parts = [_Part(step, intent) for step, intent in zip(steps, of.intents, strict=True)]
         self._bug: Exception | None = None
 
-    async def outcome(self, order: Order) -> Result[tuple[T, ...], E | Aggregate | Stuck]:
+    async def outcome(self, policy: CommitPolicy) -> Result[tuple[T, ...], E | Aggregate | Stuck]:
         await self._terms.journal.begin(self._of)
         with _time(self._terms.budget):
-            await (self._one_by_one() if order is IN_ORDER else self._at_once())
+            await (self._one_by_one() if policy is SEQUENTIAL else self._at_once())
         if not self._has_failed:
             await self._end(State.COMMITTED)
         if not self._has_failed:
@@ -172,11 +172,11 @@ class _Commit(Generic[T, E]):
 
     async def _write(self, part: _Part[T, E], write: Write[T, E]) -> None:
         attempt = partial(write.make, part.intent.key)
-        with _effort(Effort.ONCE):
+        with _effort(CallMode.SEND_ONCE):
             part.result = await _held(write.name, attempt)
         await self._note(part, _meant(part.result))
         if part.outcome is WriteOutcome.UNKNOWN:
-            with _effort(Effort.REGARDLESS):
+            with _effort(CallMode.BYPASS_POLICIES):
                 part.result = await _repeated(write.name, attempt, part.result)
             if isinstance(part.result, Ok):
                 await self._note(part, WriteOutcome.DONE)
@@ -202,7 +202,7 @@ class _Commit(Generic[T, E]):
 
     async def _is_undone(self, part: _Part[T, E], undo: Undo) -> bool:
         try:
-            with _effort(Effort.REGARDLESS):
+            with _effort(CallMode.BYPASS_POLICIES):
                 result = await _held(undo.name, partial(undo.make, part.intent.key))
         except (Exception, Leaving):  # noqa: BLE001 - logged; it is made again, and so are the other undos
             _log.exception("%s raised, under key %s", undo.name, part.intent.key)
@@ -309,26 +309,26 @@ async def _held(name: str, attempt: Attempt[T, E]) -> Result[T, E]:
 def _time(seconds: float) -> Generator[None]:
     """Give what is done within no other deadline than the end of these *seconds*."""
     end = asyncio.get_running_loop().time() + seconds
-    before = SURROUNDINGS.set(replace(SURROUNDINGS.get(), deadline=end))
+    before = RUN_CONTEXT.set(replace(RUN_CONTEXT.get(), deadline=end))
     try:
         yield
     finally:
-        SURROUNDINGS.reset(before)
+        RUN_CONTEXT.reset(before)
 
 
 @contextmanager
-def _effort(effort: Effort) -> Generator[None]:
+def _effort(mode: CallMode) -> Generator[None]:
     """Say what may be done for what is made within."""
-    before = SURROUNDINGS.set(replace(SURROUNDINGS.get(), effort=effort))
+    before = RUN_CONTEXT.set(replace(RUN_CONTEXT.get(), mode=mode))
     try:
         yield
     finally:
-        SURROUNDINGS.reset(before)
+        RUN_CONTEXT.reset(before)
 
 
 def _left() -> float:
     """Give the seconds until the end of `_time`."""
-    deadline = SURROUNDINGS.get().deadline
+    deadline = RUN_CONTEXT.get().deadline
     return float("inf") if deadline is None else deadline - asyncio.get_running_loop().time()
 
 

@@ -1,4 +1,4 @@
-"""Every way a call can fail, as frozen facts in one closed family.
+"""Every way a call can fail, as frozen info in one closed family.
 
 Failure
 ├── Fault                      one thing went wrong

@@ -19,12 +19,12 @@ from typing import (
     get_type_hints,
 )
 
+from gateway.railway.context import RUN_CONTEXT, RunContext
 from gateway.railway.errors import Failure
 from gateway.railway.misused import RunMisused
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.run import Run
-from gateway.railway.surroundings import SURROUNDINGS, Surroundings
-from gateway.railway.trip import RunLeaving, Trip
+from gateway.railway.run_state import RunLeaving, RunState
 
 __all__ = ("Pipeline", "railway")
 
@@ -41,7 +41,7 @@ class Pipeline(Generic[P, T_co, E_co]):
     """A pipeline as its callers see it: call it, await a `Result`."""
 
     function: Callable[Concatenate[Run[E_co], P], Awaitable[T_co]]
-    surroundings: Surroundings | None = None
+    context: RunContext | None = None
 
     @property
     def name(self) -> str:
@@ -67,27 +67,27 @@ class Pipeline(Generic[P, T_co, E_co]):
         is_union = get_origin(errors) in {Union, UnionType}
         return cast("tuple[type[Failure], ...]", get_args(errors) if is_union else (errors,))
 
-    def on(self, surroundings: Surroundings) -> "Pipeline[P, T_co, E_co]":
-        """Give the run its *surroundings*; without, it has those of the run it is part of, or none."""
-        return Pipeline(self.function, surroundings)
+    def on(self, context: RunContext) -> "Pipeline[P, T_co, E_co]":
+        """Give the run its *context*; without, it has those of the run it is part of, or none."""
+        return Pipeline(self.function, context)
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result[T_co, E_co]:
         """Run the pipeline once."""
-        around = self.surroundings or SURROUNDINGS.get()
-        trip = Trip(self.name, is_nested=around.is_in_run)
-        before = SURROUNDINGS.set(replace(around, is_in_run=True))
+        around = self.context or RUN_CONTEXT.get()
+        state = RunState(self.name, is_nested=around.is_in_run)
+        before = RUN_CONTEXT.set(replace(around, is_in_run=True))
         try:
-            return await self._run(trip, *args, **kwargs)
+            return await self._run(state, *args, **kwargs)
         finally:
-            SURROUNDINGS.reset(before)
+            RUN_CONTEXT.reset(before)
 
-    async def _run(self, trip: Trip, *args: P.args, **kwargs: P.kwargs) -> Result[T_co, E_co]:
+    async def _run(self, state: RunState, *args: P.args, **kwargs: P.kwargs) -> Result[T_co, E_co]:
         try:
-            value = await self.function(Run(trip), *args, **kwargs)
+            value = await self.function(Run(state), *args, **kwargs)
         except RunLeaving as leaving:
-            if leaving.trip is not trip:
+            if leaving.state is not state:
                 raise
-            # Sound: only the methods of this `Run[E_co]` leave its trip.
+            # Sound: only the methods of this `Run[E_co]` leave its state.
             return Err(cast("E_co", leaving.error))
         except BaseExceptionGroup as group:
             if group.subgroup(RunLeaving) is None:
@@ -95,14 +95,14 @@ class Pipeline(Generic[P, T_co, E_co]):
             msg = "a run was left inside a task group"
             raise RunMisused(msg) from group
         finally:
-            trip.is_over = True
-        if trip.is_left:
+            state.is_over = True
+        if state.is_left:
             msg = "a failure was caught on its way out of this run"
             raise RunMisused(msg)
-        if trip.stage is not None:
-            msg = f"the run ended while its stage {trip.stage!r} was open"
+        if state.stage is not None:
+            msg = f"the run ended while its stage {state.stage!r} was open"
             raise RunMisused(msg)
-        return Ok(value, lacks=trip.lacks)
+        return Ok(value, lacks=state.lacks)
 
 
 def railway(pipeline: Callable[Concatenate[Run[E], P], Awaitable[T]]) -> Pipeline[P, T, E]:

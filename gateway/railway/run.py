@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import Any, Generic, NoReturn, TypeVar, final, overload
 
 from gateway.railway.call import Call
-from gateway.railway.commit import IN_ORDER, Order, commit, intents
+from gateway.railway.commit import SEQUENTIAL, CommitPolicy, commit, intents
+from gateway.railway.context import RUN_CONTEXT, RunContext
 from gateway.railway.errors import Aggregate, Failure, Stuck, Unavailable
 from gateway.railway.journal import Beginning
 from gateway.railway.misused import RunMisused
 from gateway.railway.result import Err, Result
-from gateway.railway.sheltered import sheltered
+from gateway.railway.run_state import RunState
+from gateway.railway.shield import shielded
 from gateway.railway.stage import SETTLE, Policy, together
-from gateway.railway.surroundings import SURROUNDINGS, Surroundings
-from gateway.railway.trip import Trip
 from gateway.railway.write import Step, Write
 
 __all__ = ("Run",)
@@ -46,26 +46,26 @@ class Run(Generic[E_contra]):
     does not write.
     """
 
-    __slots__ = ("_trip",)
+    __slots__ = ("_state",)
 
-    def __init__(self, trip: Trip) -> None:
-        self._trip = trip
+    def __init__(self, state: RunState) -> None:
+        self._state = state
 
     @property
     def execution_id(self) -> str:
         """Give what this run's commit is known by: the same again if the run is made again after a crash."""
-        return self._trip.execution_id
+        return self._state.execution_id
 
     def fail(self, error: E_contra) -> NoReturn:
         """Leave the run with *error*."""
-        self._trip.refuse_to_fail("the run fails")
-        self._trip.leave(error)
+        self._state.refuse_to_fail("the run fails")
+        self._state.leave(error)
 
-    def take(self, result: Result[T, E_contra]) -> T:
+    def unwrap(self, result: Result[T, E_contra]) -> T:
         """Give the value of *result*, or leave the run with its error."""
         if isinstance(result, Err):
-            self._trip.refuse_to_fail("the run fails")
-        return self._trip.take(result)
+            self._state.refuse_to_fail("the run fails")
+        return self._state.unwrap(result)
 
     # Self-types that differ make mypy drop overloads, so one call alone wants `Aggregate` promised as well.
     # One overload a line: the table is read downwards.
@@ -95,63 +95,65 @@ class Run(Generic[E_contra]):
         See `Policy` for what a failed call means, and `together` for exceptions and cancellation. After a
         commit a call must be optional, and a best-effort write may be one of them.
         """
-        trip = self._trip
-        trip.begin(name)
+        state = self._state
+        state.begin(name)
         try:
-            result = await together(name, trip.admitted(name, calls), policy)
+            result = await together(name, state.admitted(name, calls), policy)
         finally:
-            trip.stage = None
-        values = trip.take(result)
-        trip.past.append((name, calls, values))
+            state.stage = None
+        values = state.unwrap(result)
+        state.past.append((name, calls, values))
         return values
 
     # The same again, for a commit.
     # fmt: off
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B, C]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B, C, D]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B, C, D, G]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D, G]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B, C, D, G, H]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D, G, H]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], j: Step[J, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B, C, D, G, H, J]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], j: Step[J, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D, G, H, J]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], j: Step[J, E_contra], k: Step[K, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B, C, D, G, H, J, K]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], j: Step[J, E_contra], k: Step[K, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D, G, H, J, K]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], j: Step[J, E_contra], k: Step[K, E_contra], m: Step[M, E_contra], /, *, order: Order = IN_ORDER) -> tuple[A, B, C, D, G, H, J, K, M]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], j: Step[J, E_contra], k: Step[K, E_contra], m: Step[M, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D, G, H, J, K, M]: ...
     # fmt: on
-    async def commit(self, name: str, /, *steps: Step[Any, Any], order: Order = IN_ORDER) -> tuple[Any, ...]:
+    async def commit(
+        self, name: str, /, *steps: Step[Any, Any], policy: CommitPolicy = SEQUENTIAL
+    ) -> tuple[Any, ...]:
         """Make writes, and reads that ride along; give what all came to, or undo the writes and leave the run.
 
         It begins only if the reserve is left of the run's deadline, else the run is left with `Unavailable` and
         nothing has been written. From then on neither deadline nor cancellation cuts the commit, nor the
         deadline what comes after it. See `commit` in `gateway.railway.commit` for all else.
         """
-        trip, around = self._trip, SURROUNDINGS.get()
-        trip.begin(name)
+        state, around = self._state, RUN_CONTEXT.get()
+        state.begin(name)
         try:
-            trip.refuse_to_fail(f"another commit, {name!r},")
-            if trip.is_nested:
+            state.refuse_to_fail(f"another commit, {name!r},")
+            if state.is_nested:
                 msg = f"commit {name!r} is inside another run, which may fail after it"
                 raise RunMisused(msg)
             _refuse_what_stays(name, steps)
             if not _has_time(around):
-                trip.leave(Unavailable("There is too little time left to begin the commit", was_sent=False))
-            trip.has_committed = True
-            known_as = trip.execution_id
-            meant = intents(trip.key_prefix, name, steps)
-            of = Beginning(known_as, trip.pipeline, name, meant, trip.recorded)
-            result = await sheltered(commit(of, steps, order))
+                state.leave(Unavailable("There is too little time left to begin the commit", was_sent=False))
+            state.has_committed = True
+            known_as = state.execution_id
+            meant = intents(state.key_prefix, name, steps)
+            of = Beginning(known_as, state.pipeline, name, meant, state.recorded)
+            result = await shielded(commit(of, steps, policy))
         finally:
-            trip.stage = None
-        SURROUNDINGS.set(replace(SURROUNDINGS.get(), deadline=None))
-        return trip.take(result)
+            state.stage = None
+        RUN_CONTEXT.set(replace(RUN_CONTEXT.get(), deadline=None))
+        return state.unwrap(result)
 
 
 def _refuse_what_stays(name: str, steps: Sequence[Step[Any, Any]]) -> None:
@@ -165,6 +167,6 @@ def _refuse_what_stays(name: str, steps: Sequence[Step[Any, Any]]) -> None:
             raise RunMisused(msg)
 
 
-def _has_time(around: Surroundings) -> bool:
+def _has_time(around: RunContext) -> bool:
     now = asyncio.get_running_loop().time()
     return around.deadline is None or around.deadline - now >= around.commits.reserve

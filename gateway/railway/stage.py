@@ -8,9 +8,9 @@ from enum import Enum
 from typing import Final, Generic, TypeVar, final
 
 from gateway.railway.call import Call
+from gateway.railway.context import RUN_CONTEXT, StageSpan
 from gateway.railway.errors import Aggregate, Failure, combined
 from gateway.railway.result import Err, Ok, Result
-from gateway.railway.surroundings import SURROUNDINGS, StageSpan
 
 __all__ = ("FAIL_FAST", "SETTLE", "Leaving", "Policy", "together", "with_others")
 
@@ -50,16 +50,16 @@ async def together(
     of others noted on it. A cancellation from outside cancels every call and beats all that, with the bug, if
     there is one, for its cause; a second one changes nothing. A call cancelled by somebody else is a bug.
     """
-    around = SURROUNDINGS.get()
+    around = RUN_CONTEXT.get()
     if around.observer is None:
         return await _Fanout(calls, policy).ended()
     span = StageSpan(name, tuple(call.name for call in calls), tuple(calls), policy)
     around.observer.stage_started(span)
-    before = SURROUNDINGS.set(replace(around, stage=span))
+    before = RUN_CONTEXT.set(replace(around, stage=span))
     try:
         return await _Fanout(calls, policy).ended()
     finally:
-        SURROUNDINGS.reset(before)
+        RUN_CONTEXT.reset(before)
         around.observer.stage_ended(span)
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, Never, TypeAlias, TypeVar, cast, final, overload
 
-from gateway.railway.call import Call, Facts, Missing, mapped, observed, settled
+from gateway.railway.call import Call, CallInfo, Missing, mapped, observed, settled
+from gateway.railway.context import RUN_CONTEXT, CallMode
 from gateway.railway.errors import Failure
 from gateway.railway.journal import Json, Key
 from gateway.railway.misused import RunMisused
 from gateway.railway.result import Ok, Result
-from gateway.railway.surroundings import SURROUNDINGS, Effort
 
 __all__ = ("Step", "Undo", "Write", "WriteAttempt")
 
@@ -48,7 +48,7 @@ class Write(Generic[T_co, E_co]):
     """A request that changes something, and has not been made yet: only a commit makes it.
 
     Inert and reusable, as a `Call` is. *arguments* say, in JSON, what is asked for; *undo* takes it back;
-    *facts* are what is known of it without making it, *is_shaped* says that it is made of another write.
+    *info* are what is known of it without making it, *is_shaped* says that it is made of another write.
     What it comes to tells how far it got: a value, that it is done; a fault that was not sent, or a failure
     with which a service declines, that it is refused and has changed nothing; else nobody knows.
     """
@@ -57,7 +57,7 @@ class Write(Generic[T_co, E_co]):
     attempt: WriteAttempt[T_co, E_co]
     arguments: Mapping[str, Json] = field(default_factory=dict[str, Json])
     undo: Undo | None = None
-    facts: Facts | None = field(default=None, compare=False, repr=False)
+    info: CallInfo | None = field(default=None, compare=False, repr=False)
     is_shaped: bool = False
 
     async def make(self, key: Key) -> Result[T_co, E_co]:
@@ -106,11 +106,11 @@ def _as_usual(change: Callable[[T], U | Awaitable[U]]) -> Callable[[T], Awaitabl
     """Give *change*, in which calls are made as they usually are, and not as the write is."""
 
     async def changed(value: T) -> U:
-        before = SURROUNDINGS.set(replace(SURROUNDINGS.get(), effort=Effort.USUAL))
+        before = RUN_CONTEXT.set(replace(RUN_CONTEXT.get(), mode=CallMode.NORMAL))
         try:
             return await settled(change(value))
         finally:
-            SURROUNDINGS.reset(before)
+            RUN_CONTEXT.reset(before)
 
     return changed
 

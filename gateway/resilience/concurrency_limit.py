@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final, final
 
-from gateway.resilience.deadline import clipped
+from gateway.resilience.deadline import clip_to_deadline
 
 __all__ = ("ConcurrencyLimit",)
 
@@ -42,7 +42,7 @@ class ConcurrencyLimit:
     async def _has_waited(self) -> bool:
         self.waiting += 1
         try:
-            async with asyncio.timeout(clipped(self._patience)):
+            async with asyncio.timeout(clip_to_deadline(self._patience)):
                 return await self._places.acquire()
         except TimeoutError:
             return False

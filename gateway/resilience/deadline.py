@@ -3,14 +3,14 @@
 import asyncio
 from typing import Final
 
-from gateway.railway import SURROUNDINGS
+from gateway.railway import RUN_CONTEXT
 
-__all__ = ("clipped", "is_over", "time_left")
+__all__ = ("clip_to_deadline", "is_over", "time_left")
 
 _INSTANT: Final = 0.001
 
 
-def clipped(seconds: float) -> float:
+def clip_to_deadline(seconds: float) -> float:
     """Give *seconds*, or what is left until the deadline of the run that is going on, if that is less.
 
     The deadline is an instant on the running loop's clock.
@@ -29,5 +29,5 @@ def is_over(after: float = 0.0) -> bool:
 
 def time_left() -> float:
     """Give the seconds until the deadline of the run that is going on: infinity where there is none."""
-    deadline = SURROUNDINGS.get().deadline
+    deadline = RUN_CONTEXT.get().deadline
     return float("inf") if deadline is None else deadline - asyncio.get_running_loop().time()

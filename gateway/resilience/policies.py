@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias, TypeVar, final
 
-from gateway.railway import Effort, Err, Failure, TimedOut, Unavailable
-from gateway.resilience.breaker import Breaker, BreakerState, BreakerTerms
+from gateway.railway import CallMode, Err, Failure, TimedOut, Unavailable
+from gateway.resilience.circuit_breaker import Breaker, BreakerState, BreakerTerms
 from gateway.resilience.concurrency_limit import ConcurrencyLimit
 from gateway.resilience.deadline import is_over
 from gateway.resilience.evidence import Attempted, Evidence
@@ -19,7 +19,7 @@ __all__ = ("MAX_CONCURRENCY", "Counts", "Policies", "Refused")
 T = TypeVar("T")
 E = TypeVar("E", bound=Failure)
 
-_log: Final = logging.getLogger("gateway.upstreams")
+_log: Final = logging.getLogger("gateway.services")
 
 MAX_CONCURRENCY: Final = 200
 """How many calls go to one service at once, unless somebody says otherwise."""
@@ -133,17 +133,17 @@ class Policies:
         return self._limit.waiting
 
     async def call(
-        self, make: Making[T, E], effort: Effort, *, is_optional: bool = False
+        self, make: Making[T, E], mode: CallMode, *, is_optional: bool = False
     ) -> Attempted[T, E] | Refused:
         """Make the attempts of one call; give what the last one came to that was made."""
         self.counts.calls += 1
-        if effort is Effort.REGARDLESS:
+        if mode is CallMode.BYPASS_POLICIES:
             self.counts.attempts += 1
             return await make()
         lane = self._optional if is_optional else self._needed
         made = await self._attempt(make, lane)
         for longest in _PAUSES:
-            pause = _pause_after(made, longest, effort)
+            pause = _pause_after(made, longest, mode)
             if pause is None or not self._is_worth(pause, lane):
                 break
             await asyncio.sleep(pause)
@@ -209,13 +209,13 @@ class Policies:
         _log.warning("the breaker of optional calls to %s is %s", self._upstream, state.value)
 
 
-def _pause_after(made: Attempted[T, E] | Refused, longest: float, effort: Effort) -> float | None:
+def _pause_after(made: Attempted[T, E] | Refused, longest: float, mode: CallMode) -> float | None:
     """Give the seconds after which another attempt makes sense; None if none does."""
     if isinstance(made, Refused) or made.evidence is Evidence.WELL:
         return None
     pause = random.uniform(0, longest)  # noqa: S311 - so that not all come back at once
     match made.result:
-        case Err(Unavailable(was_sent=True) | TimedOut(was_sent=True)) if effort is Effort.ONCE:
+        case Err(Unavailable(was_sent=True) | TimedOut(was_sent=True)) if mode is CallMode.SEND_ONCE:
             return None
         case Err(Unavailable(retry_after=seconds)):
             pause += seconds or 0

@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from gateway.resilience.window import Window
+from gateway.resilience.sliding_window import Window
 
 __all__ = ("RetryBudget",)
 

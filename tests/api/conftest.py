@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.api.world import World, client_of, gateway
+from tests.api.sample_gateway import World, client_of, gateway
 
 
 @pytest.fixture

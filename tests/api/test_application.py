@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from gateway.api.application import application
-from gateway.api.route import Serving
-from tests.api.world import World, client_of, router
+from gateway.api.pipeline_route.route import Serving
+from tests.api.sample_gateway import World, client_of, router
 
 
 def nothing() -> None: ...

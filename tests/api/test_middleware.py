@@ -11,8 +11,8 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.api.middleware import Farewell, Faults, Methods, RequestId
-from tests.api.world import BASKET, World, breaks, client_of, gateway
+from gateway.api.middleware import ConnectionClose, Faults, Methods, RequestId
+from tests.api.sample_gateway import BASKET, World, breaks, client_of, gateway
 
 ORIGIN = "https://shop.example"
 PREFLIGHT = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
@@ -289,7 +289,7 @@ async def test_a_page_may_read_the_headers_of_the_gateway_also_on_a_500(
 async def test_each_answer_says_that_its_connection_ends_once_the_server_is_stopping() -> None:
     stopping: list[str] = []
     app = Response(headers={"Connection": "keep-alive"})
-    transport = httpx.ASGITransport(Farewell(app, lambda: bool(stopping)))
+    transport = httpx.ASGITransport(ConnectionClose(app, lambda: bool(stopping)))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         before = await client.get("/")
         stopping.append("SIGTERM")

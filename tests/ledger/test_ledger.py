@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_services.catalogue import SERVICES
-from tests.ledger.callers import Wanted
-from tests.ledger.game import Again, Ask, BreakDown, Cut, Heal, Move, Retry, Wait, play
-from tests.ledger.world import HangsUp
+from tests.ledger.caller_records import Wanted
+from tests.ledger.in_process_gateway import HangsUp
+from tests.ledger.operations import Again, Ask, BreakDown, Cut, Heal, Move, Retry, Wait, play
 
 T = TypeVar("T")
 Target: TypeAlias = tuple[str, str, str | None]

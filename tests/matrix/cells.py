@@ -7,8 +7,8 @@ from typing import Final, final
 
 from typing_extensions import override
 
+from tests.matrix.call_graph import Called, Shape, Stage
 from tests.matrix.faults import Fault, faults_of
-from tests.matrix.shape import Called, Shape, Stage
 
 __all__ = ("Cell", "arrivals", "cells", "pairs", "singles")
 

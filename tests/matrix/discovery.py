@@ -10,6 +10,7 @@ from typing import Final, final
 import httpx
 from typing_extensions import override
 
+from gateway.client.service_client import ServiceClient
 from gateway.railway import (
     BadAnswer,
     Beginning,
@@ -23,22 +24,22 @@ from gateway.railway import (
     Observer,
     Ok,
     Outcome,
+    RunContext,
     StageSpan,
     State,
     Step,
-    Surroundings,
     TimedOut,
     Unavailable,
     Write,
     WriteOutcome,
 )
+from gateway.services import Upstreams
 from gateway.settings import SERVICES, Settings
-from gateway.upstreams import ServiceClient, Upstreams
 from tests.clock import AutojumpLoop
+from tests.matrix.call_graph import Called, Kind, Shape, Stage, Undone
 from tests.matrix.faults import Fault
-from tests.matrix.samples import SAMPLES, Sample
+from tests.matrix.sample_requests import SAMPLES, Sample
 from tests.matrix.services import Script, Services
-from tests.matrix.shape import Called, Kind, Shape, Stage, Undone
 
 __all__ = ("named", "shapes")
 
@@ -132,8 +133,8 @@ class _Discovery:
         assert isinstance(outcome, Err)
         return not isinstance(outcome.error, BadAnswer | Unavailable | TimedOut)
 
-    def _under(self, ear: "_Ear") -> Surroundings:
-        return Surroundings(observer=ear, commits=CommitTerms(ear))
+    def _under(self, ear: "_Ear") -> RunContext:
+        return RunContext(observer=ear, commits=CommitTerms(ear))
 
 
 def _kind(step: Step[object, Failure]) -> Kind:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, final
 
-from tests.matrix.shape import Called
+from tests.matrix.call_graph import Called
 
 __all__ = ("FINE", "Fault", "Trouble", "UndoTrouble", "faults_of")
 

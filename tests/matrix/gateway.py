@@ -12,12 +12,12 @@ import httpx
 
 from gateway.app import create_app
 from gateway.settings import Settings
+from tests.matrix.call_graph import Shape
 from tests.matrix.cells import Cell
-from tests.matrix.described import Document
 from tests.matrix.discovery import named
-from tests.matrix.samples import Sample
+from tests.matrix.openapi_answers import Document
+from tests.matrix.sample_requests import Sample
 from tests.matrix.services import Script, Seen, Services
-from tests.matrix.shape import Shape
 
 __all__ = ("Gateway", "Played", "without_ids")
 

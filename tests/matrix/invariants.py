@@ -10,12 +10,12 @@ from typing import Any, Final, TypeAlias, cast, final
 import httpx
 
 from mock_services.catalogue import SERVICES
-from tests.matrix.described import Document
+from tests.matrix.call_graph import Shape
 from tests.matrix.gateway import Played, without_ids
 from tests.matrix.model import Expected, Part
-from tests.matrix.samples import Sample
+from tests.matrix.openapi_answers import Document
+from tests.matrix.sample_requests import Sample
 from tests.matrix.services import SECRET
-from tests.matrix.shape import Shape
 
 __all__ = ("Judged", "complaints")
 

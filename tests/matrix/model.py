@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias, final
 
+from tests.matrix.call_graph import Called, Shape, Stage
 from tests.matrix.cells import Cell
-from tests.matrix.course import DEADLINE, Course, course_of, undo_asked
+from tests.matrix.expected_attempts import DEADLINE, Course, course_of, undo_asked
 from tests.matrix.faults import FINE, Fault
-from tests.matrix.shape import Called, Shape, Stage
 
 __all__ = ("Expected", "Outcome", "Part", "expected")
 

@@ -8,14 +8,14 @@ from typing import Final, TypeAlias
 
 from gateway.app import create_app
 from gateway.settings import Settings
+from tests.matrix.call_graph import Called, Shape, Stage
 from tests.matrix.cells import Cell, arrivals, pairs, singles
-from tests.matrix.described import Document
 from tests.matrix.discovery import shapes
 from tests.matrix.faults import Fault
 from tests.matrix.model import Expected, expected
-from tests.matrix.samples import SAMPLES, Sample
+from tests.matrix.openapi_answers import Document
+from tests.matrix.sample_requests import SAMPLES, Sample
 from tests.matrix.services import Services
-from tests.matrix.shape import Called, Shape, Stage
 
 __all__ = ("PAGE", "current")
 

@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from tests.matrix.call_graph import Shape
 from tests.matrix.discovery import shapes
-from tests.matrix.shape import Shape
 
 SHAPES: Final = shapes()
 

@@ -15,7 +15,7 @@ from tests.matrix.faults import Fault
 from tests.matrix.gateway import Gateway, Played
 from tests.matrix.invariants import Judged, complaints
 from tests.matrix.model import Expected, Part, expected
-from tests.matrix.samples import SAMPLES
+from tests.matrix.sample_requests import SAMPLES
 from tests.matrix.services import SECRET, Seen
 
 FINE: Final[Mapping[str, Fault]] = {}

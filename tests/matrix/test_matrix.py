@@ -9,14 +9,14 @@ from typing import Final, final
 
 import pytest
 
+from tests.matrix.call_graph import Shape
 from tests.matrix.cells import Cell, arrivals, cells, pairs, singles
-from tests.matrix.described import Document
 from tests.matrix.discovery import shapes
 from tests.matrix.gateway import Gateway, Played
 from tests.matrix.invariants import Judged, complaints
 from tests.matrix.model import Expected, Part, expected
-from tests.matrix.samples import SAMPLES, Sample
-from tests.matrix.shape import Shape
+from tests.matrix.openapi_answers import Document
+from tests.matrix.sample_requests import SAMPLES, Sample
 
 SHAPES: Final = shapes()
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.pipelines.checkout import CheckoutRequest, checkout
 from gateway.railway import Aggregate, Conflict, Err, Fault, Forbidden, Invalid, Ok
-from tests.pipelines.world import ORDERS, InTurn, World, now
+from tests.pipelines.scripted_services import ORDERS, InTurn, World, now
 
 CORE_DATA: Final = ("/users/user-1", "/inventory/prod-1", "/payments/pm-1")
 ASSESSMENT: Final = ("/assessments", "/quotes")

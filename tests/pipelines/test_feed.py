@@ -12,12 +12,13 @@ from gateway.railway import (
     Fault,
     NotFound,
     Ok,
-    Surroundings,
+    RunContext,
     TimedOut,
     Unavailable,
 )
-from gateway.upstreams import Engagement, Friend, Notification, Post, User, UserSettings
-from tests.pipelines.world import FOREVER, ORDERS, World, again, now
+from gateway.services.social import Engagement, Friend, Notification, Post
+from gateway.services.users import User, UserSettings
+from tests.pipelines.scripted_services import FOREVER, ORDERS, World, again, now
 
 USER: Final = "/users/user-1"
 FRIENDS: Final = "/friends/user-1"
@@ -157,7 +158,7 @@ async def test_extras_that_are_missing_are_named_in_the_order_of_the_fields(worl
 @pytest.mark.parametrize("path", [NOTIFICATIONS, ENGAGEMENT, RECOMMENDATIONS])
 async def test_an_extra_that_hangs_costs_no_more_than_the_budget_of_extras(world: World, path: str) -> None:
     world.delays[path] = FOREVER
-    result = await feed.on(Surroundings(optional_budget=0.5))("user-1", world.up)
+    result = await feed.on(RunContext(optional_budget=0.5))("user-1", world.up)
 
     assert isinstance(result, Ok)
     assert len(result.value.degraded) == 1

@@ -19,13 +19,17 @@ from gateway.railway import (
     Invalid,
     NotFound,
     Ok,
+    RunContext,
     Stuck,
-    Surroundings,
     TimedOut,
     Unavailable,
 )
-from gateway.upstreams import Payment, Quote, Reservation, Risk, Stock, User
-from tests.pipelines.world import FOREVER, InTurn, World, again, now
+from gateway.services.fraud import Risk
+from gateway.services.inventory import Reservation, Stock
+from gateway.services.payments import Payment
+from gateway.services.shipping import Quote
+from gateway.services.users import User
+from tests.pipelines.scripted_services import FOREVER, InTurn, World, again, now
 
 USER: Final = "/users/user-1"
 STOCK: Final = "/inventory/prod-1"
@@ -53,7 +57,7 @@ ORDERED: Final = OrderResult(
     reservation=Reservation(reservation_id="res-1", is_reserved=True, quantity=3),
     total=Decimal("40.29"),
 )
-order = orders.on(Surroundings(execution_id="exe-1"))
+order = orders.on(RunContext(execution_id="exe-1"))
 
 
 @pytest.fixture
@@ -105,7 +109,7 @@ async def test_an_order_is_known_by_its_execution(world: World) -> None:
     ("execution", "order_id"), [("exe-exe-1", "ord-exe-1"), ("1", "ord-1"), ("an-exe-1", "ord-an-exe-1")]
 )
 async def test_the_id_of_an_order_says_what_it_is(world: World, execution: str, order_id: str) -> None:
-    result = await orders.on(Surroundings(execution_id=execution))(ORDER, world.up)
+    result = await orders.on(RunContext(execution_id=execution))(ORDER, world.up)
 
     assert isinstance(result, Ok)
     assert result.value.order_id == order_id

@@ -17,14 +17,18 @@ from gateway.railway import (
     Forbidden,
     NotFound,
     Ok,
+    RunContext,
     Stuck,
-    Surroundings,
     TimedOut,
     Unauthorized,
     Unavailable,
 )
-from gateway.upstreams import Event, Notice, Order, Stock, User
-from tests.pipelines.world import FOREVER, InTurn, World, again, now
+from gateway.services.analytics import Event
+from gateway.services.inventory import Stock
+from gateway.services.notifications import Notice
+from gateway.services.orders import Order
+from gateway.services.users import User
+from tests.pipelines.scripted_services import FOREVER, InTurn, World, again, now
 
 SESSION: Final = "/sessions"
 USER: Final = "/users/user-1"
@@ -51,7 +55,7 @@ EXTRAS: Final = [
     (NOTIFICATION, "notification", "notifications.send"),
     (EVENT, "analytics", "analytics.track"),
 ]
-AROUND: Final = Surroundings(execution_id="exe-1", optional_budget=0.5)
+AROUND: Final = RunContext(execution_id="exe-1", optional_budget=0.5)
 purchase = purchases.on(AROUND)
 
 

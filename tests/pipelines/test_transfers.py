@@ -18,13 +18,14 @@ from gateway.railway import (
     Forbidden,
     NotFound,
     Ok,
+    RunContext,
     Stuck,
-    Surroundings,
     TimedOut,
     Unavailable,
 )
-from gateway.upstreams import AccountBalance, Compliance, Risk
-from tests.pipelines.world import FOREVER, ORDERS, InTurn, World, again, now
+from gateway.services.accounts import AccountBalance
+from gateway.services.fraud import Compliance, Risk
+from tests.pipelines.scripted_services import FOREVER, ORDERS, InTurn, World, again, now
 
 ACCOUNT: Final = "/accounts/acc-1"
 HISTORY: Final = "/accounts/acc-1/transactions"
@@ -66,7 +67,7 @@ MOVED: Final = TransferResult(
     fraud_check=Risk(is_safe=True, risk_level="Low"),
     compliance_check=Compliance(is_compliant=True),
 )
-transfer = transfers.on(Surroundings(execution_id="exe-1"))
+transfer = transfers.on(RunContext(execution_id="exe-1"))
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.railway.commit_world import Bank
-from tests.railway.world import World
+from tests.railway.scripted_calls import World
+from tests.railway.scripted_writes import Bank
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import inspect
 import pytest
 
 from gateway.railway import Err, NotFound, Ok, Result, UpstreamFault, call, known
-from tests.railway.world import MISSING, World
+from tests.railway.scripted_calls import MISSING, World
 
 
 @dataclasses.dataclass(frozen=True)

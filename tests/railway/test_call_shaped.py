@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 import pytest
 
 from gateway.railway import Call, Conflict, Err, Failure, Gone, NotFound, Ok, Result
-from tests.railway.world import MISSING, Answer, World
+from tests.railway.scripted_calls import MISSING, Answer, World
 
 T = TypeVar("T")
 U = TypeVar("U")

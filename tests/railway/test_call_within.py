@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.railway import (
-    SURROUNDINGS,
+    RUN_CONTEXT,
     Call,
     Conflict,
     Err,
@@ -15,16 +15,16 @@ from gateway.railway import (
     Ok,
     Result,
     Run,
-    Surroundings,
+    RunContext,
     TimedOut,
     parallel,
     railway,
 )
-from tests.railway.world import MISSING, World, cancellations, now
+from tests.railway.scripted_calls import MISSING, World, cancellations, now
 
 
 async def deadline() -> Result[float | None, Failure]:
-    return Ok(SURROUNDINGS.get().deadline)
+    return Ok(RUN_CONTEXT.get().deadline)
 
 
 LOOK = Call("look", deadline)
@@ -50,7 +50,7 @@ async def test_a_call_that_keeps_to_its_deadline_says_itself_why_it_was_late() -
     late = Err(TimedOut("nobody answered", source="a"))
 
     async def punctual() -> Result[int, Failure]:
-        around = SURROUNDINGS.get()
+        around = RUN_CONTEXT.get()
         assert around.deadline is not None
         await asyncio.sleep(around.deadline - now())
         return late
@@ -61,12 +61,12 @@ async def test_a_call_that_keeps_to_its_deadline_says_itself_why_it_was_late() -
 
 async def test_what_an_optional_call_makes_can_see_that_it_is_optional() -> None:
     async def look() -> Result[bool, Failure]:
-        return Ok(SURROUNDINGS.get().is_optional)
+        return Ok(RUN_CONTEXT.get().is_optional)
 
     seen = Call("look", look)
 
     assert await parallel(seen, seen.optional(), seen.within(1)) == Ok((False, True, False))
-    assert not SURROUNDINGS.get().is_optional
+    assert not RUN_CONTEXT.get().is_optional
 
 
 async def test_within_leaves_a_call_in_time_alone(world: World) -> None:
@@ -84,14 +84,14 @@ async def test_within_clips_the_deadline_that_the_inner_call_sees() -> None:
     await asyncio.sleep(10)
 
     assert await LOOK.within(2) == Ok(12)
-    assert await on.on(Surroundings(deadline=50))(LOOK.within(2)) == Ok(Ok(12))
+    assert await on.on(RunContext(deadline=50))(LOOK.within(2)) == Ok(Ok(12))
 
 
 @pytest.mark.parametrize("earlier", [11.0, 10.0, 0.0, -1.0])
 async def test_within_never_moves_the_deadline_out(earlier: float) -> None:
     await asyncio.sleep(10)
 
-    assert await on.on(Surroundings(deadline=earlier))(LOOK.within(2)) == Ok(Ok(earlier))
+    assert await on.on(RunContext(deadline=earlier))(LOOK.within(2)) == Ok(Ok(earlier))
 
 
 async def test_the_shortest_of_several_limits_counts(world: World) -> None:
@@ -104,7 +104,7 @@ async def test_the_shortest_of_several_limits_counts(world: World) -> None:
 async def test_after_the_call_the_deadline_is_what_it_was() -> None:
     await LOOK.within(2)
 
-    assert SURROUNDINGS.get().deadline is None
+    assert RUN_CONTEXT.get().deadline is None
 
 
 async def test_the_limits_of_two_calls_in_a_stage_are_their_own(world: World) -> None:
@@ -214,7 +214,7 @@ async def test_an_optional_call_has_all_the_time_it_wants_by_default(world: Worl
 
 
 async def test_an_optional_call_honours_the_optional_budget(world: World) -> None:
-    hurried = on.on(Surroundings(optional_budget=0.5))
+    hurried = on.on(RunContext(optional_budget=0.5))
 
     late = TimedOut("a took longer than 0.5 s", source="a", budget=0.5)
     assert await hurried(world.hung("a").optional()) == Ok(Ok(Missing("a", late), lacks=("a",)))
@@ -223,7 +223,7 @@ async def test_an_optional_call_honours_the_optional_budget(world: World) -> Non
 
 
 async def test_the_optional_budget_is_for_optional_calls_alone(world: World) -> None:
-    assert await on.on(Surroundings(optional_budget=0.5))(world.call("a", after=9)) == Ok(Ok(1))
+    assert await on.on(RunContext(optional_budget=0.5))(world.call("a", after=9)) == Ok(Ok(1))
 
 
 async def test_a_bug_in_an_optional_call_is_a_bug(world: World) -> None:

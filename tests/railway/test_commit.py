@@ -6,30 +6,30 @@ from itertools import permutations
 import pytest
 
 from gateway.railway import (
-    IN_ORDER,
-    PARALLEL,
+    CONCURRENT,
+    SEQUENTIAL,
     Aggregate,
+    CommitPolicy,
     Conflict,
     Err,
     Failure,
     Fault,
     Invalid,
     Ok,
-    Order,
     Run,
     railway,
 )
-from tests.railway.commit_world import LATE, Bank, Told
-from tests.railway.world import MISSING, ORDERS, TAKEN, Answer, now
+from tests.railway.scripted_calls import MISSING, ORDERS, TAKEN, Answer, now
+from tests.railway.scripted_writes import LATE, Bank, Told
 
-BOTH = pytest.mark.parametrize("order", [IN_ORDER, PARALLEL])
+BOTH = pytest.mark.parametrize("order", [SEQUENTIAL, CONCURRENT])
 
 
 @BOTH
-async def test_a_commit_gives_the_values_in_argument_order(bank: Bank, order: Order) -> None:
+async def test_a_commit_gives_the_values_in_argument_order(bank: Bank, order: CommitPolicy) -> None:
     steps = bank.write("a", Told(Ok(1), after=2)), bank.call("b", Ok(2)), bank.write("c", Ok(3))
 
-    assert await bank.commit(*steps, order=order) == Ok((1, 2, 3))
+    assert await bank.commit(*steps, policy=order) == Ok((1, 2, 3))
 
 
 async def test_writes_are_made_one_after_the_other(bank: Bank) -> None:
@@ -47,7 +47,7 @@ async def test_writes_are_made_one_after_the_other(bank: Bank) -> None:
 
 
 async def test_writes_in_parallel_are_made_at_once(bank: Bank) -> None:
-    await bank.commit(bank.write("a", Told(after=2)), bank.write("b", Told(after=1)), order=PARALLEL)
+    await bank.commit(bank.write("a", Told(after=2)), bank.write("b", Told(after=1)), policy=CONCURRENT)
 
     assert bank.log == [
         "begin settlement",
@@ -61,8 +61,8 @@ async def test_writes_in_parallel_are_made_at_once(bank: Bank) -> None:
 
 
 @BOTH
-async def test_every_write_that_is_done_stands_once(bank: Bank, order: Order) -> None:
-    await bank.commit(bank.write("a"), bank.write("b"), order=order)
+async def test_every_write_that_is_done_stands_once(bank: Bank, order: CommitPolicy) -> None:
+    await bank.commit(bank.write("a"), bank.write("b"), policy=order)
 
     assert bank.ledger.standing == {*bank.keys["a"], *bank.keys["b"]}
     assert [*bank.ledger.times.values()] == [1, 1]
@@ -85,7 +85,7 @@ async def test_in_order_a_failure_keeps_later_writes_from_being_sent(bank: Bank)
 async def test_in_parallel_a_failure_waits_for_every_write(bank: Bank) -> None:
     steps = bank.write("a", TAKEN), bank.write("b", Told(after=3))
 
-    assert await bank.commit(*steps, order=PARALLEL) == TAKEN
+    assert await bank.commit(*steps, policy=CONCURRENT) == TAKEN
     assert now() == 3
     assert bank.log[3:] == ["a is refused", "b is done", "b.undo sent", "b is undone", "end undone"]
 
@@ -99,10 +99,10 @@ async def test_a_read_that_rides_along_is_recorded_with_its_value(bank: Bank) ->
 
 @BOTH
 @pytest.mark.parametrize("failure", [MISSING, LATE])
-async def test_a_read_that_fails_undoes_the_writes(bank: Bank, order: Order, failure: Answer) -> None:
+async def test_a_read_that_fails_undoes_the_writes(bank: Bank, order: CommitPolicy, failure: Answer) -> None:
     steps = bank.write("a"), bank.call("b", failure)
 
-    assert await bank.commit(*steps, order=order) == failure
+    assert await bank.commit(*steps, policy=order) == failure
     assert bank.log[-4:] == ["b is refused", "a.undo sent", "a is undone", "end undone"]
     assert bank.ledger.standing == set()
 
@@ -116,7 +116,7 @@ async def test_an_optional_read_fails_no_commit_and_is_lacking(bank: Bank) -> No
 
 
 async def test_intents_reach_the_journal_before_anything_is_sent(bank: Bank) -> None:
-    await bank.commit(bank.write("a"), bank.call("b"), bank.write("c"), order=PARALLEL)
+    await bank.commit(bank.write("a"), bank.call("b"), bank.write("c"), policy=CONCURRENT)
 
     (begun,) = bank.journal.begun
     assert bank.log[0] == "begin settlement"
@@ -173,7 +173,7 @@ async def test_failures_are_combined_in_argument_order_whatever_comes_first(
         for error, wait in zip(errors, after, strict=True)
     ]
 
-    assert await bank.commit(*steps, order=PARALLEL) == Err(Aggregate(errors))
+    assert await bank.commit(*steps, policy=CONCURRENT) == Err(Aggregate(errors))
 
 
 @pytest.mark.parametrize("places", [*permutations(range(3))])
@@ -182,6 +182,6 @@ async def test_undo_goes_by_argument_order_whatever_comes_first(
 ) -> None:
     steps = [bank.write(name, Told(after=after)) for name, after in zip("abc", places, strict=True)]
 
-    await bank.commit(*steps, bank.write("d", TAKEN), order=PARALLEL)
+    await bank.commit(*steps, bank.write("d", TAKEN), policy=CONCURRENT)
 
     assert [line for line in bank.log if "undo " in line] == ["c.undo sent", "b.undo sent", "a.undo sent"]

@@ -5,26 +5,26 @@ import logging
 
 import pytest
 
-from gateway.railway import PARALLEL, Call, Err, Failure, Gone, Order, Run, State, Stuck, railway
-from tests.railway.commit_world import BUSY, LATE, Bank, Told
-from tests.railway.world import FOREVER, TAKEN, Answer
+from gateway.railway import CONCURRENT, Call, CommitPolicy, Err, Failure, Gone, Run, State, Stuck, railway
+from tests.railway.scripted_calls import FOREVER, TAKEN, Answer
+from tests.railway.scripted_writes import BUSY, LATE, Bank, Told
 
-BOTH = pytest.mark.parametrize("order", list(Order))
+BOTH = pytest.mark.parametrize("order", list(CommitPolicy))
 UNDONE = ["a.undo sent", "a is undone", "end undone"]
 
 
 @BOTH
-async def test_a_bug_in_a_write_undoes_all_the_write_itself_included(bank: Bank, order: Order) -> None:
+async def test_a_bug_in_a_write_undoes_all_the_write_itself_included(bank: Bank, order: CommitPolicy) -> None:
     with pytest.raises(ZeroDivisionError):
-        await bank.commit(bank.write("a"), bank.write("b", ZeroDivisionError()), order=order)
+        await bank.commit(bank.write("a"), bank.write("b", ZeroDivisionError()), policy=order)
 
     assert bank.log[-6:] == ["b is unknown", "b.undo sent", "b is undone", *UNDONE]
 
 
 @BOTH
-async def test_a_bug_in_a_read_undoes_the_writes(bank: Bank, order: Order) -> None:
+async def test_a_bug_in_a_read_undoes_the_writes(bank: Bank, order: CommitPolicy) -> None:
     with pytest.raises(ZeroDivisionError):
-        await bank.commit(bank.write("a"), bank.call("b", ZeroDivisionError()), order=order)
+        await bank.commit(bank.write("a"), bank.call("b", ZeroDivisionError()), policy=order)
 
     assert bank.log[-4:] == ["b is unknown", *UNDONE]
 
@@ -55,7 +55,7 @@ async def test_in_parallel_a_bug_waits_for_every_write(bank: Bank) -> None:
     steps = bank.write("a", Told(after=3)), bank.write("b", ZeroDivisionError())
 
     with pytest.raises(ZeroDivisionError):
-        await bank.commit(*steps, order=PARALLEL)
+        await bank.commit(*steps, policy=CONCURRENT)
     assert bank.log[-6:] == ["a is done", "b.undo sent", "b is undone", *UNDONE]
 
 
@@ -67,13 +67,13 @@ async def test_of_several_bugs_that_of_the_earliest_argument_is_raised_with_the_
     steps = [bank.write("a", Told(bugs[0], after[0])), bank.write("b", Told(bugs[1], after[1]))]
 
     with pytest.raises(ZeroDivisionError, match="first") as raised:
-        await bank.commit(*steps, order=PARALLEL)
+        await bank.commit(*steps, policy=CONCURRENT)
     assert "KeyError: 'second'" in "".join(raised.value.__notes__)
 
 
 async def test_a_bug_beats_errors(bank: Bank) -> None:
     with pytest.raises(ZeroDivisionError):
-        await bank.commit(bank.write("a", TAKEN), bank.write("b", ZeroDivisionError()), order=PARALLEL)
+        await bank.commit(bank.write("a", TAKEN), bank.write("b", ZeroDivisionError()), policy=CONCURRENT)
 
 
 async def test_what_is_stuck_beats_a_bug_which_is_logged(
@@ -99,11 +99,13 @@ async def test_a_journal_that_cannot_begin_keeps_everything_from_being_sent(bank
 
 @BOTH
 @pytest.mark.parametrize("line", ["a is done", "b is done", "c is done", "end committed"])
-async def test_a_journal_that_cannot_write_undoes_everything(bank: Bank, order: Order, line: str) -> None:
+async def test_a_journal_that_cannot_write_undoes_everything(
+    bank: Bank, order: CommitPolicy, line: str
+) -> None:
     bank.journal.bugs[line] = ZeroDivisionError()
 
     with pytest.raises(ZeroDivisionError):
-        await bank.commit(bank.write("a"), bank.call("b"), bank.write("c"), order=order)
+        await bank.commit(bank.write("a"), bank.call("b"), bank.write("c"), policy=order)
     assert bank.ledger.standing == set()
     assert bank.log[-1] == "end undone"
 
@@ -158,7 +160,7 @@ async def test_a_step_that_somebody_else_cancels_is_a_bug(bank: Bank) -> None:
     steps = bank.write("a"), bank.write("b", asyncio.CancelledError())
 
     with pytest.raises(RuntimeError, match="b was cancelled by somebody else"):
-        await bank.commit(*steps, order=PARALLEL)
+        await bank.commit(*steps, policy=CONCURRENT)
     assert bank.log[-3:] == UNDONE
 
 
@@ -214,7 +216,7 @@ async def test_a_bug_beats_the_leaving_of_a_run(bank: Bank, places: tuple[int, i
     @railway
     async def outer(run: Run[Failure]) -> object:
         broken = leaving(run), bank.call("bug", ZeroDivisionError())
-        return await bank.commit(bank.write("a"), *(broken[place] for place in places), order=PARALLEL)
+        return await bank.commit(bank.write("a"), *(broken[place] for place in places), policy=CONCURRENT)
 
     with pytest.raises(ZeroDivisionError):
         await outer()

@@ -5,10 +5,10 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.railway import BadAnswer, Err, Failure, Ok, Order
-from tests.railway.commit_fuzz import Bug, Change, Plan, Read, play
-from tests.railway.commit_world import BUSY, LATE, UNREACHED, Told
-from tests.railway.world import FINE, FOREVER, MISSING, TAKEN
+from gateway.railway import BadAnswer, CommitPolicy, Err, Failure, Ok
+from tests.railway.commit_fuzzer import Bug, Change, Plan, Read, play
+from tests.railway.scripted_calls import FINE, FOREVER, MISSING, TAKEN
+from tests.railway.scripted_writes import BUSY, LATE, UNREACHED, Told
 
 UNUSABLE: Err[Failure] = Err(BadAnswer("unusable"))
 SECONDS = st.sampled_from([0, 0.1, 0.25, 1, 4, 12])
@@ -39,7 +39,7 @@ def plans(
     parts = st.lists(change | change | read, min_size=1, max_size=5).filter(
         lambda parts: any(isinstance(part, Change) for part in parts)
     )
-    return st.builds(Plan, st.sampled_from(Order), parts.map(tuple), cancels)
+    return st.builds(Plan, st.sampled_from(CommitPolicy), parts.map(tuple), cancels)
 
 
 CANCELS = st.just(()) | st.lists(st.sampled_from([0, 0.1, 0.5, 3, 15]), max_size=2).map(tuple)

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from typing_extensions import override
 
-from gateway.railway import PARALLEL, CallSpan, Failure, Ok, Result, Run, StageSpan, railway
-from tests.railway.commit_world import LATE, Bank, Told, committing
-from tests.railway.ear import Ear
-from tests.railway.world import FINE, TAKEN
+from gateway.railway import CONCURRENT, CallSpan, Failure, Ok, Result, Run, StageSpan, railway
+from tests.railway.recording_observer import Ear
+from tests.railway.scripted_calls import FINE, TAKEN
+from tests.railway.scripted_writes import LATE, Bank, Told, committing
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ async def test_a_commit_is_heard_as_a_stage_and_each_attempt_and_undo_as_a_call(
 async def test_reads_that_ride_along_are_heard_as_calls(bank: Bank, ear: Ear) -> None:
     steps = bank.call("a", after=2), bank.write("b", Told(after=1)).map(str)
 
-    await heard(bank, ear, lambda run: run.commit("settlement", *steps, order=PARALLEL))
+    await heard(bank, ear, lambda run: run.commit("settlement", *steps, policy=CONCURRENT))
 
     assert ear.told == ["+settlement", "+a", "+b", "-b", "-a", "-settlement"]
 

@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from gateway.railway import PARALLEL, Err, State, Stuck, TimedOut, WriteOutcome
-from tests.railway.commit_world import BUSY, LATE, Bank, Told
-from tests.railway.world import FINE, FOREVER, MISSING, TAKEN, now
+from gateway.railway import CONCURRENT, Err, State, Stuck, TimedOut, WriteOutcome
+from tests.railway.scripted_calls import FINE, FOREVER, MISSING, TAKEN, now
+from tests.railway.scripted_writes import BUSY, LATE, Bank, Told
 
 
 def undos(bank: Bank) -> list[str]:
@@ -31,7 +31,7 @@ async def test_one_undo_waits_for_the_one_before_it(bank: Bank) -> None:
 
 
 async def test_what_was_refused_is_not_undone(bank: Bank) -> None:
-    await bank.commit(bank.write("a"), bank.write("b", TAKEN), bank.write("c"), order=PARALLEL)
+    await bank.commit(bank.write("a"), bank.write("b", TAKEN), bank.write("c"), policy=CONCURRENT)
 
     assert undos(bank) == ["c", "a"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.railway import (
-    PARALLEL,
+    CONCURRENT,
     Aggregate,
     BadAnswer,
     Err,
@@ -17,8 +17,8 @@ from gateway.railway import (
     Unavailable,
     Unexpected,
 )
-from tests.railway.commit_world import BUSY, LATE, UNREACHED, Bank, Told
-from tests.railway.world import FINE, FOREVER, TAKEN, Answer, now
+from tests.railway.scripted_calls import FINE, FOREVER, TAKEN, Answer, now
+from tests.railway.scripted_writes import BUSY, LATE, UNREACHED, Bank, Told
 
 UNUSABLE: Err[Failure] = Err(BadAnswer("unusable"))
 
@@ -145,7 +145,7 @@ async def test_a_service_that_asks_to_wait_beyond_the_budget_is_given_up_at_once
 async def test_in_parallel_each_write_is_repeated_apart(bank: Bank) -> None:
     steps = bank.write("a", LATE, Told(after=2)), bank.write("b", BUSY, BUSY, FINE)
 
-    assert await bank.commit(*steps, order=PARALLEL) == Ok((1, 1))
+    assert await bank.commit(*steps, policy=CONCURRENT) == Ok((1, 1))
     assert now() < 3
 
 

@@ -1,4 +1,4 @@
-"""Failures as facts, and several of them as one."""
+"""Failures as info, and several of them as one."""
 
 import dataclasses
 from typing import get_args

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.railway import Policy
-from tests.railway.fuzz import Act, Part, Plan, play
+from tests.railway.pipeline_fuzzer import Act, Part, Plan, play
 
 ANSWERS = st.sampled_from(["fine", "fine", "fine", "missing", "missing", "invalid", "bug", "stray"])
 EXPECTED = st.sampled_from(["fine", "fine", "missing", "invalid"])

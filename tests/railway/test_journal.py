@@ -5,9 +5,9 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.railway import UNRECORDED, Beginning, CommitTerms, Ok, State, Surroundings, WriteOutcome
+from gateway.railway import UNRECORDED, Beginning, CommitTerms, Ok, RunContext, State, WriteOutcome
 from gateway.railway.journal import key_of
-from tests.railway.commit_world import Bank, committing
+from tests.railway.scripted_writes import Bank, committing
 
 SAFE = {*string.ascii_letters, *string.digits, *"_.-"}
 
@@ -34,7 +34,7 @@ def test_keys_of_different_positions_are_different(one: int, other: int, name: s
 
 async def test_without_a_journal_a_commit_is_made_all_the_same(bank: Bank) -> None:
     assert await committing(bank.write("a")) == Ok((1,))
-    assert Surroundings().commits == CommitTerms(UNRECORDED, reserve=0.5, budget=10, undo_budget=30)
+    assert RunContext().commits == CommitTerms(UNRECORDED, reserve=0.5, budget=10, undo_budget=30)
 
 
 async def test_the_journal_that_remembers_nothing_takes_all_there_is() -> None:

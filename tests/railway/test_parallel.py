@@ -19,7 +19,7 @@ from gateway.railway import (
     TimedOut,
     parallel,
 )
-from tests.railway.world import MISSING, TAKEN, World, now
+from tests.railway.scripted_calls import MISSING, TAKEN, World, now
 
 Both = Parallel[Failure, int, int]
 

@@ -8,7 +8,7 @@ from typing import Never, TypeAlias
 import pytest
 
 from gateway.railway import (
-    SURROUNDINGS,
+    RUN_CONTEXT,
     Aggregate,
     Call,
     Conflict,
@@ -20,18 +20,18 @@ from gateway.railway import (
     Pipeline,
     Result,
     Run,
-    Surroundings,
+    RunContext,
     UpstreamFault,
     railway,
 )
 from gateway.railway.errors import BadAnswer, TimedOut, Unavailable
-from tests.railway.late import refund
+from tests.railway.string_annotations import refund
 
 OrderError: TypeAlias = NotFound | Conflict | UpstreamFault | Aggregate
 
 
 async def deadline() -> Result[float | None, Failure]:
-    return Ok(SURROUNDINGS.get().deadline)
+    return Ok(RUN_CONTEXT.get().deadline)
 
 
 @railway
@@ -45,31 +45,31 @@ async def test_without_surroundings_a_run_has_none() -> None:
 
 
 async def test_on_gives_the_run_its_surroundings() -> None:
-    assert await look.on(Surroundings(deadline=5))() == Ok(5)
+    assert await look.on(RunContext(deadline=5))() == Ok(5)
 
 
 async def test_on_changes_nothing_for_others() -> None:
-    bound = look.on(Surroundings(deadline=5))
+    bound = look.on(RunContext(deadline=5))
 
     assert await bound() == Ok(5)
     assert await look() == Ok(None)
-    assert SURROUNDINGS.get() == Surroundings()
+    assert RUN_CONTEXT.get() == RunContext()
 
 
 async def test_a_nested_pipeline_inherits_the_surroundings_of_the_run_it_is_part_of() -> None:
     @railway
     async def outer(run: Run[Failure]) -> float | None:
-        return run.take(await look())
+        return run.unwrap(await look())
 
-    assert await outer.on(Surroundings(deadline=5))() == Ok(5)
+    assert await outer.on(RunContext(deadline=5))() == Ok(5)
 
 
 async def test_a_nested_pipeline_on_surroundings_of_its_own_has_those() -> None:
     @railway
     async def outer(run: Run[Failure]) -> tuple[float | None, float | None]:
-        return run.take(await look.on(Surroundings(deadline=1))()), run.take(await look())
+        return run.unwrap(await look.on(RunContext(deadline=1))()), run.unwrap(await look())
 
-    assert await outer.on(Surroundings(deadline=5))() == Ok((1, 5))
+    assert await outer.on(RunContext(deadline=5))() == Ok((1, 5))
 
 
 @railway
@@ -79,13 +79,13 @@ async def buggy(_run: Run[Gone]) -> None:
 
 async def test_the_surroundings_are_given_back_after_a_bug() -> None:
     with pytest.raises(ZeroDivisionError):
-        await buggy.on(Surroundings(deadline=5))()
+        await buggy.on(RunContext(deadline=5))()
 
-    assert SURROUNDINGS.get().deadline is None
+    assert RUN_CONTEXT.get().deadline is None
 
 
 async def test_two_requests_have_their_own_surroundings() -> None:
-    requests = [look.on(Surroundings(deadline=n))() for n in range(3)]
+    requests = [look.on(RunContext(deadline=n))() for n in range(3)]
 
     assert await asyncio.gather(*requests) == [Ok(0), Ok(1), Ok(2)]
 
@@ -116,7 +116,7 @@ def test_calling_a_pipeline_starts_nothing() -> None:
 
 def test_a_pipeline_is_called_as_its_function_is() -> None:
     assert look.name == "look"
-    assert look.on(Surroundings()).name == "look"
+    assert look.on(RunContext()).name == "look"
 
 
 def test_a_single_error_is_promised() -> None:

@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from gateway.railway import Call, Err, Failure, Gone, Missing, NotFound, Ok, Run, railway
-from tests.railway.world import FINE, MISSING, Answer, World
+from tests.railway.scripted_calls import FINE, MISSING, Answer, World
 
 
 async def test_a_pipeline_that_returns_comes_to_ok() -> None:
     @railway
     async def seven(run: Run[NotFound]) -> int:
-        return run.take(Ok(7))
+        return run.unwrap(Ok(7))
 
     assert await seven() == Ok(7)
 
@@ -27,7 +27,7 @@ async def test_failing_leaves_the_run_with_that_error() -> None:
 async def test_taking_a_failure_leaves_the_run_with_it(world: World) -> None:
     @railway
     async def take(run: Run[Failure]) -> int:
-        return run.take(await world.call("a", MISSING))
+        return run.unwrap(await world.call("a", MISSING))
 
     assert await take() == MISSING
 
@@ -35,7 +35,7 @@ async def test_taking_a_failure_leaves_the_run_with_it(world: World) -> None:
 async def test_nothing_runs_after_a_run_was_left(world: World) -> None:
     @railway
     async def left(run: Run[NotFound]) -> None:
-        run.take(Err(NotFound()))
+        run.unwrap(Err(NotFound()))
         world.log.append("went on")
 
     await left()
@@ -129,7 +129,7 @@ async def test_a_run_carries_what_its_stages_and_results_lack() -> None:
     @railway
     async def lacking(run: Run[Failure]) -> object:
         (extra,) = await run.stage("extras", optional)
-        run.take(Ok(1, lacks=("cache",)))
+        run.unwrap(Ok(1, lacks=("cache",)))
         return extra
 
     expected = Ok(Missing("extra", NotFound("missing")), lacks=("extra", "cache"))

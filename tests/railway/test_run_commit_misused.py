@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 
 from gateway.railway import Call, Failure, Gone, Ok, Run, RunMisused, known, parallel
-from tests.railway.commit_world import LATE, Bank, Told, committing
-from tests.railway.world import FINE, MISSING, Answer
+from tests.railway.scripted_calls import FINE, MISSING, Answer
+from tests.railway.scripted_writes import LATE, Bank, Told, committing
 
 Misuse = Callable[[Run[Failure], Bank], Awaitable[object]]
 
@@ -42,7 +42,7 @@ async def a_write_without_an_undo(run: Run[Failure], bank: Bank) -> object:
 
 
 async def a_commit_inside_another_run(run: Run[Failure], bank: Bank) -> object:
-    return run.take(await committing(bank.write("a")))
+    return run.unwrap(await committing(bank.write("a")))
 
 
 async def a_commit_inside_a_stage(run: Run[Failure], bank: Bank) -> object:
@@ -88,7 +88,7 @@ async def failing(run: Run[Failure], _bank: Bank) -> object:
 
 
 async def taking_a_failure(run: Run[Failure], _bank: Bank) -> object:
-    return run.take(MISSING)
+    return run.unwrap(MISSING)
 
 
 async def another_commit(run: Run[Failure], bank: Bank) -> object:
@@ -131,7 +131,7 @@ async def test_after_a_commit_what_cannot_fail_may_follow(bank: Bank) -> None:
         told = await run.stage(
             "after", bank.call("b", MISSING).optional(0), known("c", 7), bank.call("d").optional().map(str)
         )
-        return told, run.take(FINE), await bank.call("e", MISSING)
+        return told, run.unwrap(FINE), await bank.call("e", MISSING)
 
     assert await bank.made(body) == Ok(((0, 7, "1"), 1, MISSING), lacks=("b",))
 

@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from gateway.railway import Call, Err, Failure, Gone, Ok, Pipeline, Run, RunMisused, railway
-from tests.railway.world import FINE, Answer, World
+from tests.railway.scripted_calls import FINE, Answer, World
 
 Misuse = Callable[[Run[Failure]], Awaitable[object]]
 
 
 def take(run: Run[Failure]) -> None:
-    run.take(FINE)
+    run.unwrap(FINE)
 
 
 def fail(run: Run[Failure]) -> None:

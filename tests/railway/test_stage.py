@@ -5,7 +5,7 @@ from contextvars import ContextVar
 import pytest
 
 from gateway.railway import FAIL_FAST, SETTLE, Call, Err, Failure, Ok, Policy, Result, Run, railway
-from tests.railway.world import MISSING, ORDERS, Answer, World, cancellations, now, trio
+from tests.railway.scripted_calls import MISSING, ORDERS, Answer, World, cancellations, now, trio
 
 BOTH = pytest.mark.parametrize("policy", [SETTLE, FAIL_FAST])
 

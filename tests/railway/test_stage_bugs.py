@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from gateway.railway import FAIL_FAST, SETTLE, Call, Failure, NotFound, Policy, Run, railway
-from tests.railway.world import FOREVER, MISSING, ORDERS, Answer, World, cancellations, now, trio
+from tests.railway.scripted_calls import FOREVER, MISSING, ORDERS, Answer, World, cancellations, now, trio
 
 BOTH = pytest.mark.parametrize("policy", [SETTLE, FAIL_FAST])
 

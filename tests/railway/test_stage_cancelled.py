@@ -9,18 +9,18 @@ import pytest
 
 from gateway.railway import (
     FAIL_FAST,
+    RUN_CONTEXT,
     SETTLE,
-    SURROUNDINGS,
     Call,
     Failure,
     Ok,
     Policy,
     Result,
     Run,
-    Surroundings,
+    RunContext,
     railway,
 )
-from tests.railway.world import MISSING, Answer, World, now, trio
+from tests.railway.scripted_calls import MISSING, Answer, World, now, trio
 
 BOTH = pytest.mark.parametrize("policy", [SETTLE, FAIL_FAST])
 
@@ -211,14 +211,12 @@ async def test_a_bug_in_a_call_that_was_closed_by_hand_is_nobodys(world: World) 
 
 
 async def test_closing_by_hand_gives_back_the_surroundings(world: World) -> None:
-    pipeline = three.on(Surroundings(deadline=9))(
-        world.hung("a").within(60), world.hung("b"), world.call("c")
-    )
+    pipeline = three.on(RunContext(deadline=9))(world.hung("a").within(60), world.hung("b"), world.call("c"))
     pipeline.send(None)
     pipeline.close()
     await asyncio.sleep(0)
 
-    assert SURROUNDINGS.get().deadline is None
+    assert RUN_CONTEXT.get().deadline is None
 
 
 async def test_two_requests_are_cancelled_apart(world: World) -> None:

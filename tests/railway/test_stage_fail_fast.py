@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.railway import FAIL_FAST, Call, Conflict, Err, Failure, Ok, Result
-from tests.railway.world import FINE, MISSING, ORDERS, TAKEN, Answer, World, cancellations, now, trio
+from tests.railway.scripted_calls import FINE, MISSING, ORDERS, TAKEN, Answer, World, cancellations, now, trio
 
 
 async def fast(*calls: Call[int, Failure]) -> Result[tuple[int, int, int], Failure]:

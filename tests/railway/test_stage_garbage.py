@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from gateway.railway import FAIL_FAST, PARALLEL, parallel
-from tests.railway.commit_world import LATE, Bank, Told
-from tests.railway.world import FINE, MISSING, TAKEN, World, trio
+from gateway.railway import CONCURRENT, FAIL_FAST, parallel
+from tests.railway.scripted_calls import FINE, MISSING, TAKEN, World, trio
+from tests.railway.scripted_writes import LATE, Bank, Told
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def committed(_world: World) -> None:
 
 async def undone(_world: World) -> None:
     bank = Bank()
-    await bank.commit(bank.write("a", undone=[LATE, FINE]), bank.write("b", TAKEN), order=PARALLEL)
+    await bank.commit(bank.write("a", undone=[LATE, FINE]), bank.write("b", TAKEN), policy=CONCURRENT)
 
 
 async def cut_off(_world: World) -> None:

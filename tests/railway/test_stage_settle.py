@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.railway import Aggregate, Call, Conflict, Err, Failure, Invalid, NotFound, Ok
-from tests.railway.world import MISSING, ORDERS, TAKEN, World, now, trio
+from tests.railway.scripted_calls import MISSING, ORDERS, TAKEN, World, now, trio
 
 
 def invalid(detail: str, *violations: tuple[str, tuple[str, ...]]) -> Err[Invalid]:

@@ -19,14 +19,14 @@ MODULES = [
 INTERNAL = {
     "Leaving",
     "RunLeaving",
-    "Trip",
+    "RunState",
     "commit",
     "intents",
     "key_of",
     "mapped",
     "observed",
     "settled",
-    "sheltered",
+    "shielded",
     "together",
     "with_others",
 }

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from gateway.railway import Failure, Key, Missing, Ok, Run, Undo, Write
-from tests.railway.commit_world import Bank
-from tests.railway.world import FINE, TAKEN
+from tests.railway.scripted_calls import FINE, TAKEN
+from tests.railway.scripted_writes import Bank
 
 KEY = Key("exe-1.settlement.0.a")
 

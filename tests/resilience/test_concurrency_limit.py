@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from gateway.railway import Ok
 from gateway.resilience.concurrency_limit import ConcurrencyLimit
-from tests.resilience.world import (
+from tests.client.scripted_service import LAMP
+from tests.resilience.scripted_upstream import (
     HANGS,
     Does,
     Service,
@@ -24,7 +25,6 @@ from tests.resilience.world import (
     refused_for_want_of_a_place,
     settle,
 )
-from tests.upstreams.world import LAMP
 
 
 @dataclass

@@ -3,8 +3,9 @@ import asyncio
 import pytest
 
 from gateway.railway import Ok
-from gateway.resilience.deadline import clipped, is_over, time_left
-from tests.resilience.world import (
+from gateway.resilience.deadline import clip_to_deadline, is_over, time_left
+from tests.client.scripted_service import LAMP
+from tests.resilience.scripted_upstream import (
     HANGS,
     Does,
     Service,
@@ -16,19 +17,18 @@ from tests.resilience.world import (
     now,
     settle,
 )
-from tests.upstreams.world import LAMP
 
 
 async def test_without_a_deadline_there_is_all_the_time_in_the_world() -> None:
     assert time_left() == float("inf")
-    assert clipped(9.0) == 9.0
+    assert clip_to_deadline(9.0) == 9.0
     assert not is_over(after=9.0)
 
 
 async def test_nothing_has_more_time_than_the_run() -> None:
     have_left(2.0)
 
-    assert (clipped(1.0), clipped(3.0)) == (1.0, 2.0)
+    assert (clip_to_deadline(1.0), clip_to_deadline(3.0)) == (1.0, 2.0)
 
 
 @pytest.mark.parametrize(("left", "over"), [(0.5, False), (0.002, False), (0.0005, True), (-1.0, True)])

@@ -14,9 +14,9 @@ import pytest
 from purgatory import AsyncCircuitBreakerFactory
 
 from gateway.railway import Ok
-from gateway.resilience.breaker import BreakerState
-from tests.resilience.world import REFUSES, Does, Service, client, fetch
-from tests.upstreams.world import LAMP
+from gateway.resilience.circuit_breaker import BreakerState
+from tests.client.scripted_service import LAMP
+from tests.resilience.scripted_upstream import REFUSES, Does, Service, client, fetch
 
 Ask: TypeAlias = Callable[[], Awaitable[object]]
 

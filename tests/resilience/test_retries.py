@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 from gateway.railway import (
-    SURROUNDINGS,
+    RUN_CONTEXT,
     BadAnswer,
+    CallMode,
     CallSpan,
     Conflict,
-    Effort,
     Err,
     Fault,
     Forbidden,
@@ -20,13 +20,14 @@ from gateway.railway import (
     Ok,
     Outcome,
     RateLimited,
+    RunContext,
     StageSpan,
-    Surroundings,
     Unavailable,
 )
-from gateway.resilience.breaker import BreakerTerms
+from gateway.resilience.circuit_breaker import BreakerTerms
 from gateway.resilience.policies import Policies
-from tests.resilience.world import (
+from tests.client.scripted_service import LAMP, UNUSABLE
+from tests.resilience.scripted_upstream import (
     FINE,
     HANGS,
     HANGS_UP,
@@ -46,7 +47,6 @@ from tests.resilience.world import (
     now,
     settle,
 )
-from tests.upstreams.world import LAMP, UNUSABLE
 
 NEVER_OPENS = BreakerTerms(minimum=1_000_000)
 
@@ -186,7 +186,7 @@ async def test_without_a_deadline_a_service_may_want_ten_seconds_and_no_more() -
 @pytest.mark.parametrize("calls", [1, 19, 50, 200])
 async def test_of_calls_that_all_fail_a_fifth_is_made_again_and_ten_more(calls: int) -> None:
     policies = Policies("things", breaker=NEVER_OPENS)
-    await asyncio.gather(*(policies.call(makes(ILL), Effort.USUAL) for _ in range(calls)))
+    await asyncio.gather(*(policies.call(makes(ILL), CallMode.NORMAL) for _ in range(calls)))
     counts = policies.counts
 
     assert counts.calls == calls
@@ -198,12 +198,12 @@ async def test_of_calls_that_all_fail_a_fifth_is_made_again_and_ten_more(calls: 
 async def test_the_budget_recovers_after_ten_seconds() -> None:
     policies = Policies("things", breaker=NEVER_OPENS)
     calls = [makes(ILL)] * 50
-    await asyncio.gather(*(policies.call(make, Effort.USUAL) for make in calls))
+    await asyncio.gather(*(policies.call(make, CallMode.NORMAL) for make in calls))
     spent = policies.counts.retries
-    await policies.call(makes(ILL), Effort.USUAL)
+    await policies.call(makes(ILL), CallMode.NORMAL)
     unspent = policies.counts.retries
     await asyncio.sleep(11)
-    await asyncio.gather(*(policies.call(make, Effort.USUAL) for make in calls))
+    await asyncio.gather(*(policies.call(make, CallMode.NORMAL) for make in calls))
 
     assert spent == unspent == 20
     assert policies.counts.retries == 2 * 20
@@ -211,8 +211,8 @@ async def test_the_budget_recovers_after_ten_seconds() -> None:
 
 async def test_what_one_service_has_spent_another_has_not() -> None:
     things, others = Policies("things", breaker=NEVER_OPENS), Policies("others", breaker=NEVER_OPENS)
-    await asyncio.gather(*(things.call(makes(ILL), Effort.USUAL) for _ in range(50)))
-    await others.call(makes(ILL), Effort.USUAL)
+    await asyncio.gather(*(things.call(makes(ILL), CallMode.NORMAL) for _ in range(50)))
+    await others.call(makes(ILL), CallMode.NORMAL)
 
     assert things.counts.unaffordable > 0
     assert (others.counts.retries, others.counts.unaffordable) == (2, 0)
@@ -285,7 +285,7 @@ class Watching:
 
 async def test_who_observes_hears_of_one_call_however_many_attempts_it_makes() -> None:
     service, watching = Service(REFUSES, REFUSES, FINE), Watching()
-    SURROUNDINGS.set(Surroundings(observer=watching))
+    RUN_CONTEXT.set(RunContext(observer=watching))
     await fetch(client(service))
 
     assert len(service.requests) == 3
@@ -295,7 +295,7 @@ async def test_who_observes_hears_of_one_call_however_many_attempts_it_makes() -
 @pytest.mark.parametrize("does", [REFUSES, Does(raised=httpx.PoolTimeout(""))])
 async def test_what_must_be_sent_once_is_made_again_if_it_was_not_sent(does: Does) -> None:
     service = Service(does, FINE)
-    SURROUNDINGS.set(Surroundings(effort=Effort.ONCE))
+    RUN_CONTEXT.set(RunContext(mode=CallMode.SEND_ONCE))
 
     assert await fetch(client(service)) == Ok(LAMP)
     assert len(service.requests) == 2
@@ -304,7 +304,7 @@ async def test_what_must_be_sent_once_is_made_again_if_it_was_not_sent(does: Doe
 @pytest.mark.parametrize("does", [HANGS_UP, IS_AWAY, HANGS, Does(408), Does(429), Does(504)])
 async def test_what_must_be_sent_once_is_sent_once(does: Does) -> None:
     service = Service(does, FINE)
-    SURROUNDINGS.set(Surroundings(effort=Effort.ONCE))
+    RUN_CONTEXT.set(RunContext(mode=CallMode.SEND_ONCE))
     result = await fetch(client(service))
 
     assert isinstance(result, Err)
@@ -321,8 +321,8 @@ async def test_an_attempt_without_answer_and_time_is_the_last() -> None:
 
 async def test_calls_that_are_not_made_give_nobody_a_retry() -> None:
     policies = Policies("things", max_concurrency=20, breaker=NEVER_OPENS)
-    await asyncio.gather(*(policies.call(makes(WELL, 9.0), Effort.USUAL) for _ in range(1000)))
-    await asyncio.gather(*(policies.call(makes(ILL), Effort.USUAL) for _ in range(20)))
+    await asyncio.gather(*(policies.call(makes(WELL, 9.0), CallMode.NORMAL) for _ in range(1000)))
+    await asyncio.gather(*(policies.call(makes(ILL), CallMode.NORMAL) for _ in range(20)))
     counts = policies.counts
 
     assert (counts.shed, counts.calls) == (980, 1020)
@@ -331,9 +331,9 @@ async def test_calls_that_are_not_made_give_nobody_a_retry() -> None:
 
 async def test_retries_of_optional_calls_cost_the_others_none() -> None:
     policies = Policies("things", breaker=NEVER_OPENS)
-    await asyncio.gather(*(policies.call(makes(ILL), Effort.USUAL, is_optional=True) for _ in range(50)))
+    await asyncio.gather(*(policies.call(makes(ILL), CallMode.NORMAL, is_optional=True) for _ in range(50)))
     spent = policies.counts.retries
-    await policies.call(makes(ILL), Effort.USUAL)
+    await policies.call(makes(ILL), CallMode.NORMAL)
 
     assert (spent, policies.counts.retries) == (20, 22)
 
@@ -341,11 +341,11 @@ async def test_retries_of_optional_calls_cost_the_others_none() -> None:
 async def test_a_retry_is_paid_when_it_is_made() -> None:
     """Whoever leaves during the pause costs nothing."""
     policies = Policies("things", breaker=NEVER_OPENS)
-    calls = [asyncio.create_task(policies.call(makes(ILL), Effort.USUAL)) for _ in range(10)]
+    calls = [asyncio.create_task(policies.call(makes(ILL), CallMode.NORMAL)) for _ in range(10)]
     await settle()
     for call in calls:
         call.cancel()
     await asyncio.wait(calls)
-    await asyncio.gather(*(policies.call(makes(ILL), Effort.USUAL) for _ in range(5)))
+    await asyncio.gather(*(policies.call(makes(ILL), CallMode.NORMAL) for _ in range(5)))
 
     assert policies.counts.retries == 10

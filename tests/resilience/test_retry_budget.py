@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.resilience.retry_budget import RetryBudget
-from gateway.resilience.window import Window
+from gateway.resilience.sliding_window import Window
 
 
 def taken(budget: RetryBudget, calls: int, now: float = 0.0) -> int:

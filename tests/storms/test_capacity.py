@@ -7,7 +7,7 @@ import pytest
 from benchmarks.storms.capacity import capacity, goodputs, served
 from benchmarks.storms.client import Client
 from benchmarks.storms.request import CHECKOUT
-from tests.storms.world import Slots
+from tests.storms.fixed_capacity_server import Slots
 
 
 async def test_what_comes_after_the_window_does_not_count() -> None:

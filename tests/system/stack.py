@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 import httpx
 
+from gateway.cli.dev_stack import ORDER, where
 from gateway.settings import SERVICES
-from gateway.showcase import ORDER, where
 from tests.system.programs import Program, until
 
 __all__ = ("ORDER", "SERVICES", "Json", "Stack", "gateway", "mocks", "running")

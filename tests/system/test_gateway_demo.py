@@ -12,9 +12,9 @@ import httpx
 import pytest
 from rich.console import Console
 
-from gateway.demo.command import demo
-from gateway.demo.scenarios import SCENARIOS
-from gateway.showcase import MocksFailedError
+from gateway.cli.demo.command import demo
+from gateway.cli.demo.scenarios import SCENARIOS
+from gateway.cli.dev_stack import MocksFailedError
 from tests.system.programs import Ended, Program, answers, until
 from tests.system.stack import SERVICES, mocks
 

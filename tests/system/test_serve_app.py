@@ -26,7 +26,7 @@ async def mine(seconds: float = 0) -> str:
 
 WRONG: Final = """
 from fastapi import APIRouter, Depends, Response
-from gateway.api.route import PipelineRequest, PipelineRoute
+from gateway.api.pipeline_route.route import PipelineRequest, PipelineRoute
 
 routes = APIRouter(route_class=PipelineRoute)
 

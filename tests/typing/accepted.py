@@ -4,8 +4,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Never, assert_never, assert_type
 
 from gateway.railway import (
+    CONCURRENT,
     FAIL_FAST,
-    PARALLEL,
     Aggregate,
     BadAnswer,
     Call,
@@ -25,8 +25,8 @@ from gateway.railway import (
     RateLimited,
     Result,
     Run,
+    RunContext,
     Stuck,
-    Surroundings,
     TimedOut,
     Unauthorized,
     Unavailable,
@@ -92,7 +92,7 @@ def free(error: Failure) -> Result[Quote, Never]:
 
 
 def helper(run: Run[NotFound | Conflict]) -> int:
-    return run.take(Ok(1))
+    return run.unwrap(Ok(1))
 
 
 async def ends(up: Upstreams) -> None:
@@ -102,7 +102,7 @@ async def ends(up: Upstreams) -> None:
             assert_type(lacks, tuple[str, ...])
         case Err(error):
             assert_type(error, CheckoutError)
-    assert_type(await checkout.on(Surroundings())("u", "a", up), Result[CheckoutSummary, CheckoutError])
+    assert_type(await checkout.on(RunContext())("u", "a", up), Result[CheckoutSummary, CheckoutError])
     assert_type(checkout.promised, tuple[type[Failure], ...])
 
 
@@ -127,7 +127,7 @@ async def arities_of_commit(run: Run[Committed], c: Call[int, NotFound], w: Writ
     assert_type(await run.commit("1", w), tuple[str])
     assert_type(await run.commit("2", w, c), tuple[str, int])
     assert_type(await run.commit("3", w, c, w), tuple[str, int, str])
-    assert_type(await run.commit("4", w, c, w, c, order=PARALLEL), tuple[str, int, str, int])
+    assert_type(await run.commit("4", w, c, w, c, policy=CONCURRENT), tuple[str, int, str, int])
     assert_type(await run.commit("5", w, c, w, c, w), tuple[str, int, str, int, str])
     assert_type(await run.commit("6", w, c, w, c, w, c), tuple[str, int, str, int, str, int])
     assert_type(await run.commit("7", w, c, w, c, w, c, w), tuple[str, int, str, int, str, int, str])

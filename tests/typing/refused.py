@@ -41,7 +41,7 @@ async def an_error_the_run_does_not_promise(
     run: Run[NotFound | UpstreamFault | Aggregate], up: Upstreams
 ) -> None:
     await run.stage("core", up.users.fetch("u"), up.inventory.check("p"))  # type: ignore[arg-type]
-    run.take(await up.inventory.check("p"))  # type: ignore[arg-type]
+    run.unwrap(await up.inventory.check("p"))  # type: ignore[arg-type]
     run.fail(Gone("no"))  # type: ignore[arg-type]
 
 

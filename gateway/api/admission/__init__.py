@@ -1,0 +1,1 @@
+"""Load shedding and rate limiting of incoming requests."""

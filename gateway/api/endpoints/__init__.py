@@ -1,0 +1,1 @@
+"""Endpoints beside the pipelines: health, problem types, pipelines, executions."""

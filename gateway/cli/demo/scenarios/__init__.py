@@ -1,0 +1,20 @@
+"""Every scenario there is, pipeline by pipeline."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.cli.demo.scenario import Scenario
+from gateway.cli.demo.scenarios import checkout, feed, orders, purchases, transfers
+from gateway.cli.demo.scenarios import idempotency as keys
+
+__all__ = ("SCENARIOS",)
+
+SCENARIOS: Final[Sequence[Scenario]] = (
+    *checkout.SCENARIOS,
+    *orders.SCENARIOS,
+    *keys.SCENARIOS,
+    *feed.SCENARIOS,
+    *transfers.SCENARIOS,
+    *purchases.SCENARIOS,
+)
+"""In the order in which they are played."""

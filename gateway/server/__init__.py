@@ -1,0 +1,1 @@
+"""The server process: uvicorn server, HTTP protocol, listening socket, garbage collector tuning."""

@@ -1,0 +1,43 @@
+"""The analytics service."""
+
+from typing import Final, final
+
+from pydantic import TypeAdapter
+
+from gateway.client.models import UpstreamRequest, UpstreamResponse, example
+from gateway.client.service_client import ServiceClient
+from gateway.railway import UpstreamFault, Write
+
+__all__ = ("Analytics", "Event")
+
+
+@final
+class Event(UpstreamResponse):
+    """Something that was counted."""
+
+    model_config = example(event_id="evt-6c4e2f88")
+
+    event_id: str
+
+
+_EVENT: Final = TypeAdapter(Event)
+
+
+@final
+class _Tracked(UpstreamRequest):
+    event: str
+    order_id: str
+
+
+@final
+class Analytics:
+    """What is counted."""
+
+    def __init__(self, client: ServiceClient) -> None:
+        self._client = client
+
+    def track(self, event: str, order_id: str) -> Write[Event, UpstreamFault]:
+        """Count *event*, which befell the order *order_id*; it cannot be undone."""
+        return self._client.write(
+            "analytics.track", ("events",), _Tracked(event=event, order_id=order_id), answer=_EVENT, undo=None
+        )

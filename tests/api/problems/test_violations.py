@@ -1,0 +1,138 @@
+"""What pydantic finds wrong, in sentences."""
+
+from enum import Enum
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic_core import PydanticCustomError
+
+from gateway.api.problems.violations import MOST, invalid
+from gateway.railway import Violations
+
+
+class Colour(Enum):
+    """Two colours."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+class Box(BaseModel):
+    """A model."""
+
+
+@dataclass
+class Bag:
+    """A dataclass."""
+
+
+def refused(_: str) -> str:
+    msg = "must not be blank"
+    raise ValueError(msg)
+
+
+def asserted(_: str) -> str:
+    msg = "must be empty"
+    raise AssertionError(msg)
+
+
+def custom(_: str) -> str:
+    kind, msg = "own", "must be nice"
+    raise PydanticCustomError(kind, msg)
+
+
+def violations(kind: type, json: str, *, skip: int = 0) -> Violations:
+    try:
+        TypeAdapter[Any](kind).validate_json(json, strict=True)
+    except ValidationError as error:
+        return invalid(error.errors(), skip=skip).violations
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("kind", "json", "sentence"),
+    [
+        (str, "1", "must be a string"),
+        (int, '"1"', "must be a whole number"),
+        (int, "1.5", "must be a whole number"),
+        (float, '"1"', "must be a number"),
+        (bool, "1", "must be true or false"),
+        (None, "1", "must be null"),
+        (list[int], "{}", "must be a list"),
+        (dict[str, int], "[]", "must be an object"),
+        (Box, "[]", "must be an object"),
+        (Bag, "[]", "must be an object"),
+        (Literal["a", "b"], '"c"', "must be 'a' or 'b'"),
+        (Colour, '"green"', "must be 'red' or 'blue'"),
+        (Annotated[int, Field(gt=1)], "1", "must be more than 1"),
+        (Annotated[int, Field(ge=1)], "0", "must be at least 1"),
+        (Annotated[int, Field(lt=1)], "1", "must be less than 1"),
+        (Annotated[int, Field(le=1)], "2", "must be at most 1"),
+        (Annotated[int, Field(multiple_of=2)], "3", "must be a multiple of 2"),
+        (Annotated[float, Field(allow_inf_nan=False)], "1e999", "must be a number"),
+        (Annotated[str, Field(min_length=1)], '""', "must not be empty"),
+        (Annotated[str, Field(min_length=2)], '""', "must have at least 2 characters"),
+        (Annotated[str, Field(max_length=1)], '"ab"', "must have at most 1 character"),
+        (Annotated[list[int], Field(min_length=1)], "[]", "must have at least 1 element"),
+        (Annotated[list[int], Field(max_length=2)], "[1, 2, 3]", "must have at most 2 elements"),
+        (Annotated[str, Field(pattern="^a$")], '"b"', "does not have the form that it should have"),
+        (
+            Annotated[str, Field(pattern="^[A-Z]{3}$")],
+            '"usd"',
+            "must be a currency: three capital letters such as USD",
+        ),
+        (Annotated[str, AfterValidator(refused)], '""', "must not be blank"),
+        (Annotated[str, AfterValidator(asserted)], '"a"', "must be empty"),
+        (Annotated[str, AfterValidator(custom)], '"a"', "must be nice"),
+        (bytes, "1", "must be a valid bytes"),
+    ],
+)
+def test_what_is_wrong_is_a_sentence(kind: type, json: str, sentence: str) -> None:
+    ((field, (message,)),) = violations(kind, json)
+
+    assert field == ""
+    assert message == sentence
+
+
+@pytest.mark.parametrize(
+    ("json", "sentence"), [('"x"', "must be a whole number"), ("1.5", "must be a whole number")]
+)
+def test_numbers_that_cannot_be_read_are_a_sentence_too(json: str, sentence: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(int).validate_json(json)
+
+    assert invalid(refused.value.errors()).violations == (("", (sentence,)),)
+
+
+def test_messages_of_one_field_stand_where_it_was_first_seen_without_repetition() -> None:
+    errors = [
+        {"type": kind, "loc": loc, "msg": ""}
+        for kind, loc in [
+            ("int_type", ("a", 0)),
+            ("missing", ("b",)),
+            ("bool_type", ("a", 0)),
+            ("int_type", ("a", 0)),
+        ]
+    ]
+
+    assert invalid(errors).violations == (
+        ("a.0", ("must be a whole number", "must be true or false")),
+        ("b", ("is required",)),
+    )
+
+
+def test_the_first_steps_of_a_path_can_be_left_out() -> None:
+    assert violations(dict[str, dict[str, int]], '{"body": {"a": "x"}}', skip=1) == (
+        ("a", ("must be a whole number",)),
+    )
+
+
+def test_thousands_of_violations_are_counted_and_a_hundred_are_listed() -> None:
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(list[int]).validate_json("[" + ",".join(['"x"'] * 5000) + "]")
+
+    failure = invalid(refused.value.errors())
+    assert failure.detail == "The request is not valid in 5000 fields, of which the first 100 are listed"
+    assert len(failure.violations) == MOST == 100

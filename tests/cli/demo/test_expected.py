@@ -1,0 +1,84 @@
+"""How the demo reads what the gateway says."""
+
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from gateway.cli.demo.expected import Answer, NoAnswer, Problem, Violation, alone, read
+from tests.cli.demo.sample_scenarios import BOTH, NO_USER
+
+
+@pytest.mark.parametrize(
+    ("response", "answer"),
+    [
+        (
+            httpx.Response(200, json={"user": {}, "total": "67.10"}),
+            Answer(200, fields={"user": {}, "total": "67.10"}),
+        ),
+        (
+            httpx.Response(404, json={"status": 404, "code": "not-found", "source": "users.fetch"}),
+            alone(NO_USER),
+        ),
+        (
+            httpx.Response(
+                422,
+                json={
+                    "status": 422,
+                    "code": "invalid",
+                    "violations": [{"field": "address", "messages": ["must not be blank"]}],
+                },
+            ),
+            alone(Problem(422, "invalid", violations=(Violation("address"),))),
+        ),
+        (
+            httpx.Response(
+                207,
+                json={
+                    "status": 207,
+                    "code": "aggregate",
+                    "errors": [
+                        {"status": 404, "code": "not-found", "source": "users.fetch"},
+                        {"status": 409, "code": "conflict", "source": "inventory.check"},
+                    ],
+                },
+            ),
+            BOTH,
+        ),
+    ],
+)
+def test_an_answer_is_read_as_far_as_the_contract_fixes_it(response: httpx.Response, answer: Answer) -> None:
+    if answer.code:
+        response.headers["Content-Type"] = "application/problem+json"
+
+    assert read(response) == replace(answer, headers=response.headers)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body", "why"),
+    [
+        ("text/plain", "{}", "its media type is text/plain"),
+        ("application/json", "<html>", "Invalid JSON: expected value at line 1 column 1"),
+        ("application/json", "[]", "Input should be an object"),
+        ("application/problem+json", "{}", "status: Field required; code: Field required"),
+        (
+            "application/problem+json",
+            '{"status": "404", "code": "x"}',
+            "status: Input should be a valid integer",
+        ),
+    ],
+)
+def test_what_the_gateway_never_says_is_no_answer(media_type: str, body: str, why: str) -> None:
+    response = httpx.Response(404, headers={"Content-Type": media_type}, text=body)
+
+    assert read(response) == NoAnswer(why, 404)
+
+
+def test_a_problem_is_told_with_its_source_or_its_fields() -> None:
+    told = [
+        str(NO_USER),
+        str(Problem(422, "invalid", violations=(Violation("address"),))),
+        str(Problem(400, "malformed")),
+    ]
+
+    assert told == ["404 not-found users.fetch", "422 invalid address", "400 malformed"]

@@ -1,0 +1,108 @@
+"""A service with one thing in it, and transports that do as they are told."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Final, Never, TypeAlias
+
+import httpx
+from pydantic import TypeAdapter
+from typing_extensions import override
+
+from gateway.client.models import UpstreamRequest, UpstreamResponse
+from gateway.client.service_client import ServiceClient
+from gateway.railway import Call, Fault, UpstreamFault
+
+Declared: TypeAlias = Mapping[int, type[Fault]]
+
+
+class Thing(UpstreamResponse):
+    name: str
+    size: int = 0
+
+
+class Wish(UpstreamRequest):
+    text: str
+
+
+THING: Final = TypeAdapter(Thing)
+LAMP: Final = Thing(name="lamp", size=3)
+LAMP_JSON: Final = b'{"name": "lamp", "size": 3}'
+PROBLEM: Final = {"content-type": "application/problem+json"}
+
+UNUSABLE: Final = "The things service gave an answer that cannot be used"
+UNAVAILABLE: Final = "The things service is unavailable"
+BUSY: Final = "The things service is asked as much as it may be"
+LATE: Final = "The things service did not answer in time"
+
+
+def client(transport: httpx.AsyncBaseTransport, *, timeout: float = 1.0) -> ServiceClient:
+    return ServiceClient("things", "http://things.test/api", transport, timeout=timeout)
+
+
+def fetch(
+    transport: httpx.AsyncBaseTransport, declared: Declared | None = None, *, timeout: float = 1.0
+) -> Call[Thing, Fault | UpstreamFault]:
+    return client(transport, timeout=timeout).get(
+        "things.fetch", ("things", "lamp"), answer=THING, declared=declared or {}
+    )
+
+
+class Answering(httpx.AsyncBaseTransport):
+    """Answers with *response*, as new each time, and keeps the requests."""
+
+    def __init__(self, response: httpx.Response | None = None) -> None:
+        self.response = response or httpx.Response(200, content=LAMP_JSON)
+        self.requests: list[httpx.Request] = []
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        new = self.response
+        return httpx.Response(new.status_code, headers=new.headers, stream=new.stream)
+
+
+class Raising(httpx.AsyncBaseTransport):
+    """Raises *error* in place of an answer."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> Never:
+        raise self.error
+
+
+class Hanging(httpx.AsyncBaseTransport):
+    """Says when it *was_asked*, and never answers."""
+
+    def __init__(self) -> None:
+        self.was_asked = asyncio.Event()
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> Never:
+        self.was_asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+class Content(httpx.AsyncByteStream):
+    """A body of *parts*, of which an exception is raised and an event waited for."""
+
+    def __init__(self, parts: Sequence[bytes | BaseException | asyncio.Event]) -> None:
+        self.parts = parts
+        self.is_closed = False
+
+    @override
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self.parts:
+            match part:
+                case bytes():
+                    yield part
+                case asyncio.Event():
+                    await part.wait()
+                case BaseException():
+                    raise part
+
+    @override
+    async def aclose(self) -> None:
+        self.is_closed = True

@@ -1,0 +1,308 @@
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+
+from gateway.railway import (
+    BadAnswer,
+    Conflict,
+    Err,
+    Fault,
+    Forbidden,
+    Gone,
+    Invalid,
+    NotFound,
+    Ok,
+    PreconditionFailed,
+    RateLimited,
+    TimedOut,
+    Unauthorized,
+    Unavailable,
+    Unexpected,
+)
+from tests.client.scripted_service import (
+    LAMP,
+    LAMP_JSON,
+    LATE,
+    PROBLEM,
+    UNAVAILABLE,
+    UNUSABLE,
+    Answering,
+    Content,
+    fetch,
+)
+
+MEBIBYTE = 1_048_576
+SOURCE = "things.fetch"
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        *[(status, BadAnswer(UNUSABLE, source=SOURCE)) for status in (100, 199, 300, 302, 304)],
+        *[(status, BadAnswer(UNUSABLE, source=SOURCE)) for status in (400, 401, 403, 404, 409, 422, 499)],
+        *[(status, BadAnswer(UNUSABLE, source=SOURCE)) for status in (500, 501, 502, 505, 599, 600, 999)],
+        *[(status, TimedOut(LATE, source=SOURCE)) for status in (408, 504)],
+        *[(status, Unavailable(UNAVAILABLE, source=SOURCE)) for status in (429, 503)],
+    ],
+)
+async def test_an_undeclared_status_is_a_fault_of_the_service(status: int, error: Fault) -> None:
+    body = Content([AssertionError("nobody should read this")])
+    result = await fetch(Answering(httpx.Response(status, headers=PROBLEM, stream=body)))
+
+    assert result == Err(error)
+    assert body.is_closed
+
+
+@pytest.mark.parametrize("status", [200, 201, 203, 206, 299])
+async def test_every_2xx_is_an_answer(status: int) -> None:
+    assert await fetch(Answering(httpx.Response(status, content=LAMP_JSON))) == Ok(LAMP)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, Unauthorized),
+        (403, Forbidden),
+        (404, NotFound),
+        (409, Conflict),
+        (410, Gone),
+        (412, PreconditionFailed),
+        (418, Conflict),
+        (408, Gone),
+    ],
+)
+async def test_a_declared_status_is_the_error_it_stands_for(status: int, kind: type[Fault]) -> None:
+    response = httpx.Response(status, json={"detail": "No lamp"}, headers=PROBLEM)
+
+    assert await fetch(Answering(response), {status: kind}) == Err(kind("No lamp", source=SOURCE))
+
+
+async def test_a_declared_422_has_a_violation_of_no_field() -> None:
+    response = httpx.Response(422, json={"detail": "Too big"}, headers=PROBLEM)
+    error = Invalid("Too big", source=SOURCE, violations=(("", ("Too big",)),))
+
+    assert await fetch(Answering(response), {422: Invalid}) == Err(error)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_declared_status_wins_over_what_it_would_mean(status: int) -> None:
+    response = httpx.Response(status, headers={"retry-after": "7"})
+    error = RateLimited("things.fetch was refused: rate limited", source=SOURCE, retry_after=7.0)
+
+    assert await fetch(Answering(response), {status: RateLimited}) == Err(error)
+
+
+@pytest.mark.parametrize(
+    ("headers", "content"),
+    [
+        pytest.param({"content-type": "application/json"}, b'{"detail": "No"}', id="plain JSON"),
+        pytest.param({"content-type": "text/html"}, b"<h1>No</h1>", id="HTML"),
+        pytest.param({}, b'{"detail": "No"}', id="of no type"),
+        pytest.param(PROBLEM, b"", id="empty"),
+        pytest.param(PROBLEM, b"<h1>No</h1>", id="not JSON"),
+        pytest.param(PROBLEM, b'{"title": "No"}', id="without detail"),
+        pytest.param(PROBLEM, b'{"detail": 3}', id="a number"),
+        pytest.param(PROBLEM, b'{"detail": ["No"]}', id="a list"),
+        pytest.param(PROBLEM, b'{"detail": " \\n\\u200b"}', id="blank"),
+        pytest.param(PROBLEM, b'{"detail": "\\ud800"}', id="a lone surrogate"),
+        pytest.param({**PROBLEM, "content-encoding": "x-secret"}, b'{"detail": "No"}', id="encoded"),
+        pytest.param({**PROBLEM, "content-length": "1048577"}, b'{"detail": "No"}', id="too long"),
+    ],
+)
+async def test_a_refusal_without_a_proper_detail_has_a_sentence_of_our_own(
+    headers: Mapping[str, str], content: bytes
+) -> None:
+    response = httpx.Response(404, headers=headers, stream=Content([content]))
+
+    assert await fetch(Answering(response), {404: NotFound}) == Err(
+        NotFound("things.fetch was refused: not found", source=SOURCE)
+    )
+
+
+async def test_a_problem_may_have_parameters_and_capitals_in_its_type() -> None:
+    headers = {"content-type": "Application/Problem+JSON; charset=UTF-8"}
+    response = httpx.Response(404, json={"detail": "No lamp"}, headers=headers)
+
+    assert await fetch(Answering(response), {404: NotFound}) == Err(NotFound("No lamp", source=SOURCE))
+
+
+async def test_a_detail_is_one_line_of_200_characters_at_most() -> None:
+    detail = "No\r\n\tlamp\x00\u2028in \u202ehere, " + "sorry " * 99
+    response = httpx.Response(404, json={"detail": detail}, headers=PROBLEM)
+    result = await fetch(Answering(response), {404: NotFound})
+
+    assert isinstance(result, Err)
+    assert result.error.detail.startswith("No lamp in here, sorry sorry ")
+    assert result.error.detail.endswith("…")
+    assert len(result.error.detail) <= 200
+
+
+@pytest.mark.parametrize("kind", [BadAnswer, Unavailable, TimedOut, Unexpected])
+async def test_a_fault_of_the_service_never_says_what_the_service_said(kind: type[Fault]) -> None:
+    response = httpx.Response(404, json={"detail": "SECRET"}, headers=PROBLEM)
+    result = await fetch(Answering(response), {404: kind})
+
+    assert isinstance(result, Err)
+    assert "SECRET" not in result.error.detail
+
+
+async def test_a_declared_5xx_never_says_what_the_service_said() -> None:
+    response = httpx.Response(500, json={"detail": "SECRET"}, headers=PROBLEM)
+
+    assert await fetch(Answering(response), {500: Gone}) == Err(
+        Gone("things.fetch was refused: gone", source=SOURCE)
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("120", 120.0), ("0", 0.0), ("soon", None), ("-3", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
+)
+async def test_an_overloaded_service_says_when_to_come_back(header: str, seconds: float | None) -> None:
+    response = httpx.Response(503, headers={"retry-after": header})
+    error = Unavailable(UNAVAILABLE, source=SOURCE, retry_after=seconds)
+
+    assert await fetch(Answering(response)) == Err(error)
+
+
+async def test_a_date_to_come_back_at_becomes_seconds_from_now() -> None:
+    header = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    result = await fetch(Answering(httpx.Response(429, headers={"retry-after": header})))
+
+    assert isinstance(result, Err)
+    assert isinstance(result.error, Unavailable)
+    assert result.error.retry_after == pytest.approx(3600, abs=5)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"<html>", id="HTML"),
+        pytest.param(b"{", id="half"),
+        pytest.param(LAMP_JSON + b"{}", id="two"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b"{}", id="a field is missing"),
+        pytest.param(b'{"name": null}', id="a field is null"),
+        pytest.param(b'{"name": 3}', id="a number for a string"),
+        pytest.param(b'{"name": "lamp", "size": "3"}', id="a string for a number"),
+        pytest.param(b'{"name": "lamp", "size": 3.0}', id="a fraction for an integer"),
+        pytest.param(b'{"name": "lamp", "size": true}', id="a boolean for an integer"),
+        pytest.param(b'{"name": "lamp", "size": NaN}', id="no number for an integer"),
+        pytest.param(b'{"name": "lamp", "size": Infinity}', id="no end for an integer"),
+        pytest.param(b'{"name": "lamp", "size": ' + b"9" * 99_999 + b"}", id="endless digits"),
+        pytest.param(b'{"name": "\\ud800"}', id="a lone surrogate"),
+        pytest.param(b'{"name": "\xff"}', id="not UTF-8"),
+        pytest.param('{"name": "lamp"}'.encode("utf-16"), id="UTF-16"),
+        pytest.param(b'\xef\xbb\xbf{"name": "lamp"}', id="a byte order mark"),
+        pytest.param(b'{"name": "lamp", "x": ' + b"[" * 99_999 + b"]" * 99_999 + b"}", id="deeply nested"),
+    ],
+)
+async def test_an_answer_of_another_shape_cannot_be_used(content: bytes) -> None:
+    result = await fetch(Answering(httpx.Response(200, content=content)))
+
+    assert result == Err(BadAnswer(UNUSABLE, source=SOURCE))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b'{"name": "lamp", "size": 3, "colour": {"r": [1, null]}}', id="unknown fields"),
+        pytest.param(b'{"name": "lamp", "size": 3, "weight": NaN}', id="NaN where nobody looks"),
+        pytest.param(b'{"name": "chair", "name": "lamp", "size": 3}', id="the last of two"),
+        pytest.param(b'\r\n\t {"name": "l\\u0061mp", "size": 3} \n', id="blanks and escapes"),
+    ],
+)
+async def test_what_does_not_matter_does_not_matter(content: bytes) -> None:
+    assert await fetch(Answering(httpx.Response(200, content=content))) == Ok(LAMP)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-encoding": "identity"},
+        {"content-type": "application/json; charset=UTF-8"},
+        {"content-type": "application/json;charset='utf-8'"},
+        {"content-type": 'application/json; charset="us-ascii"; q=1'},
+        {"content-type": "text/plain"},
+        {"content-type": "nonsense"},
+        {"content-length": "nonsense"},
+    ],
+)
+async def test_headers_that_leave_the_body_as_it_is_do_not_matter(headers: Mapping[str, str]) -> None:
+    response = httpx.Response(200, headers=headers, stream=Content([LAMP_JSON]))
+
+    assert await fetch(Answering(response)) == Ok(LAMP)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-encoding": "gzip"},
+        {"content-encoding": "br, identity"},
+        {"content-encoding": "unheard-of"},
+        {"content-type": "application/json; charset=utf-16"},
+        {"content-type": 'application/json; CHARSET="iso-8859-1"'},
+        {"content-type": "application/json; charset="},
+        {"content-length": str(MEBIBYTE + 1)},
+        {"content-length": "9" * 9_999},
+    ],
+)
+async def test_a_body_announced_as_something_else_is_not_read(headers: Mapping[str, str]) -> None:
+    body = Content([AssertionError("nobody should read this")])
+    result = await fetch(Answering(httpx.Response(200, headers=headers, stream=body)))
+
+    assert result == Err(BadAnswer(UNUSABLE, source=SOURCE))
+    assert body.is_closed
+
+
+async def test_a_body_of_a_mebibyte_is_read() -> None:
+    body = Content([b" " * (MEBIBYTE - len(LAMP_JSON)), LAMP_JSON])
+    response = httpx.Response(200, headers={"content-length": str(MEBIBYTE)}, stream=body)
+
+    assert await fetch(Answering(response)) == Ok(LAMP)
+
+
+async def test_a_longer_body_is_read_no_further() -> None:
+    body = Content([LAMP_JSON, b" " * MEBIBYTE, AssertionError("nobody should read this")])
+    result = await fetch(Answering(httpx.Response(200, stream=body)))
+
+    assert result == Err(BadAnswer(UNUSABLE, source=SOURCE))
+    assert body.is_closed
+
+
+@pytest.mark.parametrize(
+    ("response", "line", "attempts"),
+    [
+        (httpx.Response(500, text="SECRET"), "things.fetch: bad-answer: status 500", 1),
+        (httpx.Response(503, text="SECRET"), "things.fetch: unavailable: status 503", 3),
+        (httpx.Response(504, text="SECRET"), "things.fetch: timed-out: status 504", 3),
+        (
+            httpx.Response(200, json={"name": "SECRET", "size": "SECRET"}),
+            "things.fetch: bad-answer: size: Input should be a valid integer",
+            1,
+        ),
+        (
+            httpx.Response(200, headers={"content-encoding": "a"}, stream=Content([])),
+            "things.fetch: bad-answer: Content-Encoding a, which was not asked for",
+            1,
+        ),
+    ],
+)
+async def test_the_reason_goes_to_the_log_in_one_line_an_attempt(
+    response: httpx.Response, line: str, attempts: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    await fetch(Answering(response))
+
+    assert caplog.record_tuples == [("gateway.services", logging.WARNING, line)] * attempts
+
+
+async def test_a_refusal_is_nothing_for_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    await fetch(Answering(httpx.Response(404)), {404: NotFound})
+
+    assert caplog.record_tuples == []

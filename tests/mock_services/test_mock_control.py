@@ -1,0 +1,72 @@
+import httpx
+import pytest
+
+from mock_services.catalogue import SERVICES
+from tests.mock_services.in_process_client import calls_of, client_of, put_faults
+
+CONTROL_PATHS = ["/health", "/_mock/calls", "/_mock/state"]
+
+
+@pytest.fixture
+def inventory() -> httpx.AsyncClient:
+    return client_of("inventory")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+async def test_every_service_passes_its_health_check_and_has_a_log_and_a_state(name: str) -> None:
+    client = client_of(name)
+
+    assert (await client.get("/health")).json() == {"status": "pass"}
+    assert (await client.get("/_mock/calls")).json() == []
+    assert (await client.get("/_mock/state")).status_code == 200
+    assert (await client.delete("/_mock")).status_code == 204
+
+
+async def test_state_shows_what_the_service_has(inventory: httpx.AsyncClient) -> None:
+    stock = {"prod-456": 100, "prod-expensive": 5, "prod-out-of-stock": 0}
+
+    assert (await inventory.get("/_mock/state")).json() == {"stock": stock, "reservations": []}
+    assert (await client_of("payment").get("/_mock/state")).json() == {"transfers": []}
+    assert (await client_of("user").get("/_mock/state")).json() == {}
+
+
+@pytest.mark.parametrize("path", CONTROL_PATHS)
+async def test_control_is_neither_faulted_nor_logged(inventory: httpx.AsyncClient, path: str) -> None:
+    await put_faults(inventory, {"path_prefix": "/", "kind": "drop"})
+
+    answer = await inventory.get(path)
+
+    assert answer.status_code == 200
+    assert await calls_of(inventory) == []
+
+
+async def test_a_reset_clears_faults_and_log(inventory: httpx.AsyncClient) -> None:
+    await put_faults(inventory, {"path_prefix": "/", "kind": "status"})
+    await inventory.get("/inventory/prod-456")
+
+    answer = await inventory.delete("/_mock")
+
+    assert answer.status_code == 204
+    assert await calls_of(inventory) == []
+    assert (await inventory.get("/inventory/prod-456")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/_mock", 405), ("POST", "/health", 405), ("GET", "/_mock/secrets", 404)],
+)
+async def test_control_paths_that_do_not_exist_are_refused_and_not_logged(
+    inventory: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
+    answer = await inventory.request(method, path)
+
+    assert answer.status_code == status
+    assert await calls_of(inventory) == []
+
+
+async def test_services_share_nothing(inventory: httpx.AsyncClient) -> None:
+    await put_faults(inventory, {"path_prefix": "/", "kind": "status"})
+
+    answer = await client_of("inventory").get("/inventory/prod-456")
+
+    assert answer.status_code == 200

@@ -1,0 +1,410 @@
+"""Each service as the contract has it: what is asked, what is answered, what is refused."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple, TypeAlias
+
+import httpx
+import pytest
+import respx
+from pydantic_core import to_jsonable_python
+
+from gateway.client.service_client import ServiceClient
+from gateway.railway import (
+    BadAnswer,
+    Call,
+    Conflict,
+    Err,
+    Fault,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Ok,
+    Unauthorized,
+)
+from gateway.services import Upstreams
+from gateway.services.accounts import Account, Transaction
+from gateway.services.auth import Session
+from gateway.services.fraud import Compliance, Risk, RiskProfile
+from gateway.services.inventory import Stock
+from gateway.services.payments import Payment
+from gateway.services.pricing import Discount, Tax
+from gateway.services.shipping import Quote
+from gateway.services.social import Engagement, Friend, Notification, Post
+from gateway.services.users import User, UserSettings
+from gateway.settings import SERVICES
+
+Json: TypeAlias = "Thing | Sequence[Json] | str | int | bool | None"
+Thing: TypeAlias = Mapping[str, Json]
+
+ADA = User(user_id="user-123", email="user@example.com", is_active=True)
+STOCK = Stock(product_id="prod-456", stock_level=100, available=True, unit_price=Decimal("49.99"))
+CARD = Payment(payment_id="pm-789", is_valid=True)
+BOB, CAROL = Friend(user_id="user-456"), Friend(user_id="user-789")
+SETTINGS = UserSettings(languages=("en", "de"), show_recommendations=True)
+POST = Post(post_id="post-201", author_id="user-456", language="en", text="First frost.")
+PROFILE = RiskProfile(account_id="acc-001", risk_level="Low")
+
+USER_JSON: Thing = {"user_id": "user-123", "email": "user@example.com", "is_active": True}
+STOCK_JSON: Thing = {"product_id": "prod-456", "stock_level": 100, "available": True, "unit_price": "49.99"}
+CARD_JSON: Thing = {"payment_id": "pm-789", "is_valid": True}
+SETTINGS_JSON: Thing = {"languages": ["en", "de"], "show_recommendations": True}
+POST_JSON: Thing = {"post_id": "post-201", "author_id": "user-456", "language": "en", "text": "First frost."}
+NOTIFICATION_JSON: Thing = {
+    "notification_id": "notification-2",
+    "from_user_id": "user-456",
+    "text": "has posted",
+}
+ACCOUNT_JSON: Thing = {
+    "account_id": "acc-001",
+    "owner": "user-123",
+    "balance": "-25.00",
+    "currency": "USD",
+    "status": "frozen",
+}
+TRANSACTION_JSON: Thing = {"transfer_id": "pst-1", "amount": "25.00", "direction": "debit"}
+RISK_JSON: Thing = {"is_safe": True, "risk_level": "Low"}
+QUOTE_JSON: Thing = {"carrier": "USPS", "rate": "12.99"}
+TAX_JSON: Thing = {"rate": "0.0825", "amount": "4.12"}
+DISCOUNT_JSON: Thing = {"code": "SAVE10", "amount": "5.00"}
+NO_DISCOUNT_JSON: Thing = {"code": None, "amount": "0.00"}
+
+
+class Case(NamedTuple):
+    """A call, the request it makes, the answer to that, and what that means."""
+
+    call: str
+    method: str
+    path: str
+    sent: bytes
+    answered: Json
+    value: object
+
+
+CASES = [
+    Case("users.fetch", "GET", "/users/user-123", b"", USER_JSON, ADA),
+    Case("users.settings", "GET", "/users/user-123/settings", b"", SETTINGS_JSON, SETTINGS),
+    Case("inventory.check", "GET", "/inventory/prod-456?quantity=2", b"", STOCK_JSON, STOCK),
+    Case("payments.validate", "GET", "/payments/pm-789", b"", CARD_JSON, CARD),
+    Case(
+        "fraud.assess",
+        "POST",
+        "/assessments",
+        b'{"user_id":"user-123","product_id":"prod-456","stock_level":100,"payment_id":"pm-789"}',
+        RISK_JSON,
+        Risk(is_safe=True, risk_level="Low"),
+    ),
+    Case(
+        "shipping.quote",
+        "POST",
+        "/quotes",
+        b'{"address":"123 Main St","stock_level":100}',
+        QUOTE_JSON,
+        Quote(carrier="USPS", rate=Decimal("12.99")),
+    ),
+    Case(
+        "pricing.tax",
+        "POST",
+        "/tax",
+        b'{"subtotal":"49.90"}',
+        TAX_JSON,
+        Tax(rate=Decimal("0.0825"), amount=Decimal("4.12")),
+    ),
+    Case(
+        "pricing.discount",
+        "POST",
+        "/discounts",
+        b'{"code":"SAVE10","subtotal":"49.90"}',
+        DISCOUNT_JSON,
+        Discount(code="SAVE10", amount=Decimal(5)),
+    ),
+    Case(
+        "fraud.screen",
+        "POST",
+        "/screenings",
+        b'{"user_id":"user-123","product_id":"prod-456","stock_level":100}',
+        RISK_JSON,
+        Risk(is_safe=True, risk_level="Low"),
+    ),
+    Case(
+        "fraud.risk_profile",
+        "GET",
+        "/risk-profiles/acc-001",
+        b"",
+        {"account_id": "acc-001", "risk_level": "Low"},
+        PROFILE,
+    ),
+    Case(
+        "fraud.check_transfer",
+        "POST",
+        "/transfer-checks",
+        b'{"account_id":"acc-001","risk_level":"Low","amount":"25.00","recent_transactions":3}',
+        RISK_JSON,
+        Risk(is_safe=True, risk_level="Low"),
+    ),
+    Case(
+        "fraud.check_compliance",
+        "POST",
+        "/compliance-checks",
+        b'{"from_account":"acc-001","to_account":"acc-002","amount":"25.00"}',
+        {"is_compliant": True},
+        Compliance(is_compliant=True),
+    ),
+    Case("social.friends", "GET", "/friends/user-123", b"", [{"user_id": "user-456"}], (BOB,)),
+    Case(
+        "social.posts",
+        "GET",
+        "/posts?author=user-456&author=user-789&language=en&language=de",
+        b"",
+        [POST_JSON],
+        (POST,),
+    ),
+    Case(
+        "social.notifications",
+        "GET",
+        "/notifications?from=user-456&from=user-789",
+        b"",
+        [NOTIFICATION_JSON],
+        (Notification(notification_id="notification-2", from_user_id="user-456", text="has posted"),),
+    ),
+    Case(
+        "social.engagement",
+        "GET",
+        "/engagement?post_id=post-201&post_id=post-201",
+        b"",
+        {"post-201": {"likes": 7, "comments": 0}},
+        {"post-201": Engagement(likes=7, comments=0)},
+    ),
+    Case(
+        "social.recommendations",
+        "GET",
+        "/recommendations?user_id=user-123&language=en&language=de",
+        b"",
+        [POST_JSON],
+        (POST,),
+    ),
+    Case(
+        "accounts.fetch",
+        "GET",
+        "/accounts/acc-001",
+        b"",
+        ACCOUNT_JSON,
+        Account(
+            account_id="acc-001", owner="user-123", balance=Decimal(-25), currency="USD", status="frozen"
+        ),
+    ),
+    Case(
+        "accounts.history",
+        "GET",
+        "/accounts/acc-001/transactions",
+        b"",
+        [TRANSACTION_JSON],
+        (Transaction(transfer_id="pst-1", amount=Decimal(25), direction="debit"),),
+    ),
+    Case(
+        "auth.verify",
+        "GET",
+        "/sessions",
+        b"",
+        {"user_id": "user-123", "scopes": ["orders:write"]},
+        Session(user_id="user-123", scopes=("orders:write",)),
+    ),
+]
+DECLARED: Mapping[str, Mapping[int, type[Fault]]] = {
+    "users.fetch": {404: NotFound},
+    "inventory.check": {404: NotFound, 409: Conflict},
+    "payments.validate": {404: NotFound, 422: Invalid},
+    "fraud.assess": {403: Forbidden},
+    "shipping.quote": {422: Invalid},
+    "pricing.tax": {},
+    "pricing.discount": {404: NotFound, 409: Conflict},
+    "users.settings": {},
+    "fraud.screen": {403: Forbidden},
+    "fraud.risk_profile": {},
+    "fraud.check_transfer": {403: Forbidden},
+    "fraud.check_compliance": {403: Forbidden},
+    "social.friends": {},
+    "social.posts": {},
+    "social.notifications": {},
+    "social.engagement": {},
+    "social.recommendations": {},
+    "accounts.fetch": {404: NotFound},
+    "accounts.history": {},
+    "auth.verify": {401: Unauthorized},
+}
+
+
+@pytest.fixture
+async def router() -> AsyncIterator[respx.MockRouter]:
+    async with respx.MockRouter(base_url="http://mock.test", assert_all_called=False) as router:
+        yield router
+
+
+@pytest.fixture
+def up(router: respx.MockRouter) -> Upstreams:
+    transport = httpx.MockTransport(router.async_handler)
+
+    return Upstreams.behind(
+        {name: ServiceClient(name, "http://mock.test", transport, timeout=1.0) for name in SERVICES}
+    )
+
+
+@pytest.fixture
+def calls(up: Upstreams) -> dict[str, Call[object, Fault]]:
+    calls: list[Call[object, Fault]] = [
+        up.users.fetch("user-123"),
+        up.inventory.check("prod-456", 2),
+        up.payments.validate("pm-789"),
+        up.fraud.assess(ADA, CARD, STOCK),
+        up.shipping.quote("123 Main St", STOCK),
+        up.pricing.tax(Decimal("49.9")),
+        up.pricing.discount("SAVE10", Decimal("49.9")),
+        up.users.settings("user-123"),
+        up.fraud.screen(ADA, STOCK),
+        up.fraud.risk_profile("acc-001"),
+        up.fraud.check_transfer(PROFILE, Decimal(25), 3),
+        up.fraud.check_compliance("acc-001", "acc-002", Decimal(25)),
+        up.social.friends("user-123"),
+        up.social.posts((BOB, CAROL), SETTINGS),
+        up.social.notifications((BOB, CAROL)),
+        up.social.engagement((POST, POST)),
+        up.social.recommendations(ADA, SETTINGS),
+        up.accounts.fetch("acc-001"),
+        up.accounts.history("acc-001"),
+        up.auth.verify("token-user-123", "user-123"),
+    ]
+    return {call.name: call for call in calls}
+
+
+def named(case: object) -> str:
+    return case.call if isinstance(case, Case) else str(case)
+
+
+def spoilt(answer: Json) -> Iterator[Json]:
+    """Give *answer* without each of the fields of its things, and with each of them of another type."""
+    match answer:
+        case [thing]:
+            yield from ([spoilt_thing] for spoilt_thing in spoilt(thing))
+        case {"post-201": thing}:
+            yield from ({"post-201": spoilt_thing} for spoilt_thing in spoilt(thing))
+        case Mapping():
+            for field, value in answer.items():
+                rest = {name: kept for name, kept in answer.items() if name != field}
+                yield from (rest, {**rest, field: str(value) if isinstance(value, int) else 4})
+        case _:
+            raise AssertionError
+
+
+@pytest.mark.parametrize("case", CASES, ids=named)
+async def test_a_call_asks_and_understands_what_the_contract_says(
+    router: respx.MockRouter, calls: dict[str, Call[object, Fault]], case: Case
+) -> None:
+    route = router.route().respond(json=case.answered)
+    result = await calls[case.call]
+
+    request = route.calls.last.request
+    assert result == Ok(case.value)
+    assert (request.method, request.url.raw_path.decode()) == (case.method, case.path)
+    assert request.content == case.sent
+
+
+@pytest.mark.parametrize("case", CASES, ids=named)
+def test_an_answer_is_written_as_it_was_read(case: Case) -> None:
+    assert to_jsonable_python(case.value) == case.answered
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 422])
+@pytest.mark.parametrize("case", CASES, ids=named)
+async def test_a_call_is_refused_with_what_it_declares_and_nothing_else(
+    router: respx.MockRouter, calls: dict[str, Call[object, Fault]], case: Case, status: int
+) -> None:
+    problem = {"detail": "No way", "status": status}
+    router.route().respond(status, json=problem, content_type="application/problem+json")
+    result = await calls[case.call]
+
+    assert isinstance(result, Err)
+    assert type(result.error) is DECLARED[case.call].get(status, BadAnswer)
+    assert result.error.source == case.call
+    assert (result.error.detail == "No way") is (status in DECLARED[case.call])
+
+
+@pytest.mark.parametrize("case", CASES, ids=named)
+async def test_every_field_of_an_answer_is_needed_and_has_a_type(
+    router: respx.MockRouter, calls: dict[str, Call[object, Fault]], case: Case
+) -> None:
+    for answered in spoilt(case.answered):
+        router.route().respond(json=answered)
+        result = await calls[case.call]
+
+        assert isinstance(result, Err)
+        assert isinstance(result.error, BadAnswer)
+
+
+@pytest.mark.parametrize(
+    ("call", "answered", "error"),
+    [
+        *[
+            (call, {"is_safe": False, "risk_level": "High"}, Forbidden("This is not safe", source=call))
+            for call in ("fraud.assess", "fraud.screen", "fraud.check_transfer")
+        ],
+        (
+            "fraud.check_compliance",
+            {"is_compliant": False},
+            Forbidden("This is not compliant", source="fraud.check_compliance"),
+        ),
+        (
+            "payments.validate",
+            {**CARD_JSON, "is_valid": False},
+            Invalid(
+                "The payment method is not valid",
+                source="payments.validate",
+                violations=(("", ("The payment method is not valid",)),),
+            ),
+        ),
+        (
+            "inventory.check",
+            {**STOCK_JSON, "available": False},
+            Conflict("The product is not available", source="inventory.check"),
+        ),
+    ],
+)
+async def test_a_no_in_an_answer_counts_as_much_as_a_status_that_says_it(
+    router: respx.MockRouter, calls: dict[str, Call[object, Fault]], call: str, answered: Json, error: Fault
+) -> None:
+    router.route().respond(json=answered)
+
+    assert await calls[call] == Err(error)
+
+
+async def test_a_checkout_without_a_code_has_no_discount(router: respx.MockRouter, up: Upstreams) -> None:
+    route = router.post("/discounts").respond(json=NO_DISCOUNT_JSON)
+    result = await up.pricing.discount(None, Decimal(1))
+
+    assert result == Ok(Discount(code=None, amount=Decimal(0)))
+    assert route.calls.last.request.content == b'{"code":null,"subtotal":"1.00"}'
+
+
+async def test_a_discount_of_more_than_there_is_is_a_bad_answer(
+    router: respx.MockRouter, up: Upstreams
+) -> None:
+    router.post("/discounts").respond(json={"code": "SAVE10", "amount": "1.01"})
+    result = await up.pricing.discount("SAVE10", Decimal(1))
+
+    assert isinstance(result, Err)
+    assert isinstance(result.error, BadAnswer)
+
+
+async def test_one_piece_is_checked_for_unless_more_are_wanted(
+    router: respx.MockRouter, up: Upstreams
+) -> None:
+    router.get("/inventory/prod-456?quantity=1").respond(json=STOCK_JSON)
+
+    assert await up.inventory.check("prod-456") == Ok(STOCK)
+
+
+async def test_there_is_never_less_than_nothing_in_stock(router: respx.MockRouter, up: Upstreams) -> None:
+    router.route().respond(json={**STOCK_JSON, "stock_level": -1})
+    result = await up.inventory.check("prod-456")
+
+    assert isinstance(result, Err)
+    assert isinstance(result.error, BadAnswer)

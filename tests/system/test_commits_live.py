@@ -1,0 +1,101 @@
+"""What becomes of commits when the gateway is told to stop, and when there are two of it."""
+
+import signal
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from tests.system.programs import Program, answers, free_port, until
+from tests.system.stack import ORDER, SERVICES, mocks
+
+IMPATIENT = {"X-Request-Timeout-Ms": "700"}
+UNDO = "DELETE /reservations/{key}"
+TERMS = {
+    "GATEWAY_CALL_TIMEOUT_MS": "200",
+    "GATEWAY_COMMIT_BUDGET_MS": "2500",
+    "GATEWAY_UNDO_BUDGET_MS": "2500",
+}
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Mapping[str, str]]:
+    with mocks("all", "--base-port", "0", MOCK_LATENCY_SCALE="0") as services:
+        yield services
+
+
+@pytest.fixture
+def inventory(services: Mapping[str, str]) -> Iterator[str]:
+    yield services["inventory"]
+    httpx.delete(f"{services['inventory']}/_mock").raise_for_status()
+
+
+@contextmanager
+def writing(services: Mapping[str, str], **fault: int) -> Generator[tuple[Program, str]]:
+    """Run a gateway with a commit under way whose write gets no answer; give where it is."""
+    hangs = [{"path_prefix": "/reservations", "method": "POST", "kind": "hang", **fault}]
+    httpx.put(f"{services['inventory']}/_mock/faults", json=hangs).raise_for_status()
+    urls = {f"GATEWAY_{name.upper()}_URL": services[name] for name in SERVICES}
+    with Program("gateway", "serve", environment={"GATEWAY_PORT": "0", **urls, **TERMS}) as program:
+        url = program.read_line().split()[1]
+        assert httpx.post(f"{url}/orders", json=ORDER, headers=IMPATIENT).status_code == 202
+        yield program, f"{url}/health/live"
+
+
+def calls_of(service: str) -> Sequence[str]:
+    """Name the writes that were asked for, and their undos."""
+    calls = httpx.get(f"{service}/_mock/calls").json()
+    return [call["operation"] for call in calls if "/reservations" in call["operation"]]
+
+
+def test_told_to_stop_it_ends_once_the_commit_is_done(services: Mapping[str, str], inventory: str) -> None:
+    with writing(services, times=4) as (program, _):
+        ended = program.end(signal.SIGTERM)
+
+    assert (ended.code, UNDO in calls_of(inventory)) == (0, False)
+    assert len(httpx.get(f"{inventory}/_mock/state").json()["reservations"]) == 1
+
+
+def test_told_to_stop_it_ends_once_the_commit_is_undone(services: Mapping[str, str], inventory: str) -> None:
+    with writing(services) as (program, _):
+        ended = program.end(signal.SIGTERM)
+
+    assert (ended.code, ended.err.count("Traceback")) == (0, 0)
+    assert calls_of(inventory)[-1] == UNDO
+    assert ended.seconds > 1
+
+
+def test_told_again_and_again_to_stop_it_undoes_the_commit_all_the_same(
+    services: Mapping[str, str], inventory: str
+) -> None:
+    with writing(services) as (program, url):
+        program.process.send_signal(signal.SIGINT)
+        until(lambda: not answers(url))
+        program.process.send_signal(signal.SIGINT)
+        ended = program.end(signal.SIGINT)
+
+    assert (ended.code, ended.err.count("Traceback")) == (0, 0)
+    assert calls_of(inventory)[-1] == UNDO
+
+
+def test_a_server_of_two_workers_is_refused_its_second_and_told_why() -> None:
+    port = free_port()
+    options = ("--factory", "gateway.app:create_app", "--workers", "2", "--port", str(port))
+    with Program("uvicorn", *options) as program:
+        program.wait_until_answers(f"http://127.0.0.1:{port}/health/live")
+        assert program.process.stderr
+        refusal = next(line for line in program.process.stderr if "SecondWorkerError: " in line)
+        program.end()
+
+    assert "run one worker for each gateway (uvicorn --workers 1)" in refusal
+
+
+def test_a_server_of_one_worker_serves() -> None:
+    port = free_port()
+    options = ("--factory", "gateway.app:create_app", "--workers", "1", "--port", str(port))
+    with Program("uvicorn", *options) as program:
+        program.wait_until_answers(f"http://127.0.0.1:{port}/health/live")
+        ended = program.end(signal.SIGINT)
+
+    assert "SecondWorkerError" not in ended.err
