@@ -1,6 +1,10 @@
 """The network, as production uses it: aiohttp behind httpx's interface."""
 
+import asyncio
+import errno
+import select
 import ssl
+import sys
 from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 from typing import Final, cast, final
@@ -8,7 +12,10 @@ from typing import Final, cast, final
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError
+from aiohttp.tracing import Trace
 from httpx_aiohttp import AiohttpTransport
 from typing_extensions import override
 
@@ -56,6 +63,7 @@ def create_transport(resolver: AbstractResolver | None = None) -> httpx.AsyncBas
     Idle ones are closed after 4 s, before the 5 s after which uvicorn does, so that a request hardly ever
     meets a connection that is being closed. Names are looked up again after 10 s, and as soon as nobody can
     be reached there: a service that comes back may do so at another address. *resolver* is who looks them up.
+    An idle connection is closed when data arrives, so that a surplus response never reaches the next caller.
     """
     return _Transport(resolver)
 
@@ -94,7 +102,7 @@ class _Transport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
     def _session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
+        connector = _Connector(
             resolver=self._resolver,
             ssl=self._tls,
             limit=0,
@@ -112,6 +120,109 @@ class _Transport(httpx.AsyncBaseTransport):
     def _look_up_again(self, url: httpx.URL) -> None:
         for connector in self._connectors:
             connector.clear_dns_cache(url.host, url.port or _PORTS[url.scheme])
+
+
+@final
+class _Connector(aiohttp.TCPConnector):
+    """Connector that never sends a request on a connection on which data has arrived before it.
+
+    Only their order on a connection links HTTP/1.1 responses to requests. aiohttp keeps what arrives on a
+    pooled connection and returns it as the response to the next request: after one surplus response, every
+    caller gets the response of the caller before (aio-libs/aiohttp#13656; 3.14.5 still does it). A surplus
+    response that arrives after the next request was sent cannot be recognised, but goes no further: the
+    connection is closed when the real response arrives. Remove this class and `_Guard` together with aiohttp.
+    """
+
+    @override
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        """Return a connection, pooled or new, on which no data waits.
+
+        Raise `aiohttp.ClientConnectorError` if a new connection receives data or is closed before a request.
+        """
+        connection = await super().connect(req, traces, timeout)
+        while (guard := _find_guard(connection)) and guard.has_data():
+            connection.close()
+            connection = await super().connect(req, traces, timeout)
+        guard = guard or _guard_new(connection, req)
+        guard.is_idle = False
+        connection.add_callback(guard.become_idle)
+        return connection
+
+
+def _find_guard(connection: Connection) -> "_Guard | None":
+    """Return the guard of a pooled connection; a new one has none."""
+    protocol = connection.transport and connection.transport.get_protocol()
+    return protocol if isinstance(protocol, _Guard) else None
+
+
+def _guard_new(connection: Connection, request: aiohttp.ClientRequest) -> "_Guard":
+    transport, protocol = connection.transport, connection.protocol
+    if (
+        transport is None
+        or protocol is None
+        or protocol.should_close
+        # A new TLS connection is often readable: servers send session tickets after the handshake.
+        or (not request.is_ssl() and _is_readable(transport))
+    ):
+        connection.close()
+        reason = "the server sent data or closed the connection before the request"
+        error = ConnectionAbortedError(errno.ECONNABORTED, reason)
+        raise aiohttp.ClientConnectorError(request.connection_key, error)
+    return _Guard(transport, protocol)
+
+
+@final
+class _Guard(asyncio.Protocol):
+    """Protocol in front of aiohttp's own that closes an idle connection when data arrives."""
+
+    def __init__(self, transport: asyncio.Transport, protocol: ResponseHandler) -> None:
+        self.is_idle = False
+        self._transport = transport
+        self._protocol = protocol
+        transport.set_protocol(self)
+
+    def become_idle(self) -> None:
+        """Close the connection when data arrives from now on."""
+        self.is_idle = True
+
+    def has_data(self) -> bool:
+        """Return whether aiohttp has kept data after the last response, or the kernel has some."""
+        return self._protocol.should_close or _is_readable(self._transport)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self.is_idle:
+            self._transport.abort()
+        else:
+            self._protocol.data_received(data)
+
+    @override
+    def eof_received(self) -> None:
+        self._protocol.eof_received()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._protocol.connection_lost(exc)
+
+    @override
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    @override
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()
+
+
+def _is_readable(transport: asyncio.Transport) -> bool:
+    """Return whether data, or a close, has arrived that the event loop has not read yet."""
+    connection = transport.get_extra_info("socket")
+    if sys.platform == "win32":  # pragma: no cover - it has no poll
+        return bool(select.select([connection], [], [], 0)[0])
+    poll = select.poll()  # select takes no descriptor above 1,023
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 @final

@@ -304,6 +304,33 @@ async def test_an_idle_connection_is_closed_before_its_service_would(
     assert isinstance(fetch, Ok)
 
 
+async def test_large_body_waits_for_a_slow_reader(transport: httpx.AsyncBaseTransport) -> None:
+    size = 20_000_000  # more than the kernel buffers
+    sent = sent_before_reading = 0
+
+    async def chunks() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < size:
+            sent += 50_000
+            yield b"x" * 50_000
+
+    async def read_late(reader: StreamReader, writer: StreamWriter) -> None:
+        nonlocal sent_before_reading
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.05)
+        sent_before_reading = sent
+        await reader.readexactly(size)
+        writer.write(ANSWER)
+
+    async with serving(read_late) as url, asyncio.timeout(10):
+        headers = {"content-length": str(size)}
+        request = httpx.Request("POST", url, content=chunks(), headers=headers)
+        answer = await transport.handle_async_request(request)
+
+        assert await answer.aread() == ADA
+    assert sent_before_reading < size
+
+
 async def test_no_cookie_comes_back(transport: httpx.AsyncBaseTransport) -> None:
     heads: list[bytes] = []
 
