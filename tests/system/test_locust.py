@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any, Final, TypeAlias
 
 import httpx
+import pytest
 from typing_extensions import override
 
 from load import checkout, feed, orders, purchases, transfers
@@ -20,6 +21,7 @@ from load.shelf import LEFT_FOR_OTHERS, Shelf
 from tests.system.stack import ORDER, Json, Stack, running
 
 ROOT: Final = Path(__file__).parents[2]
+pytestmark = pytest.mark.needs(".venv-load/bin/locust")
 COMMAND: Final = ("scripts/load", "--headless", "--users", "20", "--spawn-rate", "20")
 
 Spoil: TypeAlias = Callable[[Mapping[str, Any]], str]

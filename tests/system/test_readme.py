@@ -4,7 +4,6 @@ import inspect
 import json
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -108,8 +107,8 @@ def test_every_command_is_tried_here_or_is_known_to_be_tried_elsewhere() -> None
     assert lines(SHELL) - here == {
         "scripts/run",  # below, on other ports
         ".venv/bin/gateway demo",  # test_gateway_demo.py
-        "scripts/load --headless --users 50 --spawn-rate 25 --run-time 30s",  # test_load.py
-        "curl -X DELETE http://127.0.0.1:8102/_mock",  # test_load.py
+        "scripts/load --headless --users 50 --spawn-rate 25 --run-time 30s",  # test_locust.py
+        "curl -X DELETE http://127.0.0.1:8102/_mock",  # test_locust.py
         "scripts/test",  # what runs this
         "scripts/check",  # with it, before a change is taken
         "docker compose up --build",  # by nobody here: it needs a Docker engine; see test_compose.py
@@ -129,7 +128,7 @@ def test_its_links_lead_to_what_is_there(page: Path) -> None:
     assert [link for link in linked if not (page.parent / link).exists()] == []
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="needs the Debian package curl")
+@pytest.mark.needs("curl")
 @pytest.mark.parametrize(
     ("command", "status"),
     list(zip(CURLS, (200, 207, 201, 200, 201, 201, 200), strict=True)),
@@ -138,14 +137,14 @@ def test_its_curl_commands_are_answered_as_it_says(stack: Stack, command: str, s
     assert said_to(command, stack).startswith(f"HTTP/1.1 {status} ")
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="needs the Debian package curl")
+@pytest.mark.needs("curl")
 def test_its_curl_commands_ask_every_pipeline() -> None:
     paths = {path for command in CURLS for path in re.findall(r"127.0.0.1:8000/(\w+)", command)}
 
     assert paths == {"checkout", "orders", "feed", "transfers", "purchases", "executions"}
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="needs the Debian package curl")
+@pytest.mark.needs("curl")
 def test_its_order_has_a_key_and_can_be_sent_again(stack: Stack) -> None:
     (command,) = (command for command in CURLS if "Idempotency-Key" in command)
 
@@ -155,7 +154,7 @@ def test_its_order_has_a_key_and_can_be_sent_again(stack: Stack) -> None:
     assert first.splitlines()[-1] == again.splitlines()[-1]
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="needs the Debian package curl")
+@pytest.mark.needs("curl")
 @pytest.mark.parametrize(("more", "status"), [("", 504), (', "times": 2', 200)])
 def test_its_fault_takes_three_attempts(stack: Stack, more: str, status: int) -> None:
     fault = FAULT.replace('"hang"', f'"hang"{more}').replace("http://127.0.0.1:8101", stack.services["user"])
@@ -166,7 +165,7 @@ def test_its_fault_takes_three_attempts(stack: Stack, more: str, status: int) ->
     until(lambda: len(stack.calls_of("user")) == before + 3)
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="needs the Debian package curl")
+@pytest.mark.needs("curl")
 def test_what_it_gets_stuck_is_mended_as_it_says() -> None:
     with running(0, GATEWAY_UNDO_BUDGET_MS="300") as stack:
         payment = stack.services["payment"]
