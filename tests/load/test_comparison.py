@@ -97,7 +97,7 @@ def test_what_varies_cannot_be_what_its_pattern_does_not_match(name: str, came: 
     assert found({name: came}, {name: SOME}) == [f'{name} is {json.dumps(came)} instead of "{SOME}"']
 
 
-@pytest.mark.parametrize("name", SAMPLES.keys() - {"request_id"})
+@pytest.mark.parametrize("name", sorted(SAMPLES.keys() - {"request_id"}))
 def test_a_pattern_must_match_all_of_it(name: str) -> None:
     assert len(found({name: f"{SAMPLES[name]}!"}, {name: SOME})) == 1
 
