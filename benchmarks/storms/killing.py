@@ -26,10 +26,8 @@ _ROUNDS_PER_ORDER: Final = 15
 _DECLARED: Final = (200, 201, 202, 503, 504)
 
 
-async def killing(target: Target, size: float, at_once: int = 1) -> Report:
+async def killing(target: Target, size: float) -> Report:
     """Kill the first *size* services in turn with SIGKILL, and start each again a second later.
-
-    So many *at_once* are killed in one go, by default each alone.
 
     Meanwhile 30 requests a second are made to all five pipelines. Afterwards the books of the services are
     compared with what was answered.
@@ -41,7 +39,7 @@ async def killing(target: Target, size: float, at_once: int = 1) -> Report:
         over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             asking = group.create_task(site.client.steadily(_requests(over), _RATE))
-            restarts = await _kill(site, names, at_once)
+            restarts = await _kill(site, names)
             over.set()
         answers = asking.result()
         wrong = await wrongs(site, answers)
@@ -58,15 +56,14 @@ async def killing(target: Target, size: float, at_once: int = 1) -> Report:
     return report
 
 
-async def _kill(site: Stand, names: Sequence[str], at_once: int) -> Mapping[str, float]:
+async def _kill(site: Stand, names: Sequence[str]) -> Mapping[str, float]:
     """Give for each service the time at which it was there again."""
     restarts: dict[str, float] = {}
-    for first in range(0, len(names), at_once):
-        together = names[first : first + at_once]
-        await asyncio.gather(*(site.services.kill(name) for name in together))
+    for name in names:
+        await site.services.kill(name)
         await asyncio.sleep(_DOWN)
-        await asyncio.gather(*(site.services.restart(name) for name in together))
-        restarts.update(dict.fromkeys(together, asyncio.get_running_loop().time()))
+        await site.services.restart(name)
+        restarts[name] = asyncio.get_running_loop().time()
         await asyncio.sleep(_WATCHED + _BETWEEN)
     return restarts
 

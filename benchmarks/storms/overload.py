@@ -2,7 +2,6 @@
 
 import statistics
 import time
-from collections.abc import Sequence
 from itertools import repeat
 from typing import Final
 
@@ -29,30 +28,28 @@ _REFUSAL_MS: Final = 50
 _NOISE: Final = 1.5
 
 
-async def overload(
-    target: Target, size: float, workers: Sequence[int] = _WORKERS, limits: Sequence[int] = _LIMITS
-) -> Report:
+async def overload(target: Target, size: float) -> Report:
     """Find out how many checkouts a second are answered, then offer twice that for *size* seconds.
 
     The first with as many at any time as are best, each sent when another is answered; the second whether or
-    not any is, and of the gateway with each of the *limits* of requests in flight, of which the first is held
+    not any is, and of the gateway with each of two limits of requests in flight, of which the first is held
     to times. Plain FastAPI has no such limit.
     """
     report = Report()
     sample = min(_LONGEST_SAMPLE, max(1.5, size / 10))
     async with stand(target, GATEWAY_MAX_IN_FLIGHT=_ALL) as site:
         await site.warm_up(CHECKOUT)
-        found = await capacity(site.client, workers, sample)
+        found = await capacity(site.client, _WORKERS, sample)
     # Anew: a target that was asked by more than it can bear may not have got over it.
     async with stand(target, GATEWAY_MAX_IN_FLIGHT=_ALL) as site:
         await site.warm_up(CHECKOUT)
         found = await capacity(site.client, (found.workers,), sample)
     report.tell("capacity", f"{spread(found.rounds, 'a second')}, {found.workers} at a time")
-    for limit in limits if target.is_ours else limits[:1]:
+    for limit in _LIMITS if target.is_ours else _LIMITS[:1]:
         async with stand(target, GATEWAY_MAX_IN_FLIGHT=f"{limit}") as site:
             await site.warm_up(CHECKOUT)
             shown = await _storm(site, found, size)
-        which = "" if limit == limits[0] else f"with {limit}, "
+        which = "" if limit == _LIMITS[0] else f"with {limit}, "
         report.figures.extend(Figure(which + name, value) for name, value in shown.figures)
         report.broken.extend(which + sentence for sentence in shown.broken)
         report.slow.extend(sentence for sentence in shown.slow if not which)

@@ -27,8 +27,8 @@ storms over [plain FastAPI](../benchmarks/storms/plain.py): the same routes as t
 shared `httpx.AsyncClient`, its stock pool, a timeout of a second and `asyncio.gather`, without this project.
 It is served as uvicorn does by default, by httptools; the gateway is served by h11, which is slower.
 
-`tests/system/test_storms.py` plays small ones, and holds the gateway to all of it but what a busy machine can
-spoil.
+The tests assert none of these figures, since a busy machine would spoil them. `--ours --scale 0.1` plays
+small storms over the gateway alone, in a few minutes.
 """
 _READING: Final = """\
 Of figures that were taken in several rounds there is the median, and in brackets the least and the most.
