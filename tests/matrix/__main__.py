@@ -2,7 +2,7 @@
 
 import logging
 
-from tests.matrix.page import PAGE, current
+from tests.matrix.failures_page import PAGE, current
 
 if __name__ == "__main__":
     logging.disable()  # to find out what fails is to see it fail

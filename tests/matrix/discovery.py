@@ -38,8 +38,8 @@ from gateway.settings import SERVICES, Settings
 from tests.clock import AutojumpLoop
 from tests.matrix.call_graph import Called, Kind, Shape, Stage, Undone
 from tests.matrix.faults import Fault
+from tests.matrix.faulty_services import Script, Services
 from tests.matrix.sample_requests import SAMPLES, Sample
-from tests.matrix.services import Script, Services
 
 __all__ = ("named", "shapes")
 

@@ -11,11 +11,11 @@ import httpx
 
 from mock_services.catalogue import SERVICES
 from tests.matrix.call_graph import Shape
-from tests.matrix.gateway import Played, without_ids
-from tests.matrix.model import Expected, Part
+from tests.matrix.expected_answers import Expected, Part
+from tests.matrix.faulty_services import SECRET
+from tests.matrix.gateway_under_test import Played, without_ids
 from tests.matrix.openapi_answers import Document
 from tests.matrix.sample_requests import Sample
-from tests.matrix.services import SECRET
 
 __all__ = ("Judged", "complaints")
 

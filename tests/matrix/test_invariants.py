@@ -11,12 +11,12 @@ import pytest
 
 from tests.matrix.cells import Cell
 from tests.matrix.discovery import shapes
+from tests.matrix.expected_answers import Expected, Part, expected
 from tests.matrix.faults import Fault
-from tests.matrix.gateway import Gateway, Played
+from tests.matrix.faulty_services import SECRET, Seen
+from tests.matrix.gateway_under_test import Gateway, Played, load_document
 from tests.matrix.invariants import Judged, complaints
-from tests.matrix.model import Expected, Part, expected
 from tests.matrix.sample_requests import SAMPLES
-from tests.matrix.services import SECRET, Seen
 
 FINE: Final[Mapping[str, Fault]] = {}
 NO_USER: Final = {"users.fetch": Fault("no such user", "status", 404, is_declared=True)}
@@ -26,6 +26,7 @@ BUSY: Final = {"users.fetch": Fault("busy", "status", 503, retry_after=2, is_onc
 ONCE: Final = range(1, 2)
 TWICE: Final = range(2, 3)
 SHAPE: Final = shapes()["orders"]
+DOCUMENT: Final = load_document()
 MISSING: Final = Part(404, "users.fetch", detail="nobody")
 
 
@@ -35,10 +36,9 @@ async def judged(faults: Mapping[str, Fault]) -> AsyncGenerator[Judged]:
     (sample,) = (sample for sample in SAMPLES if sample.name == "orders")
     cell = Cell(SHAPE.stages[-1], faults)
     async with Gateway.opened(sample, SHAPE) as gateway:
-        document = await gateway.document()
         healthy = await gateway.play(Cell(SHAPE.stages[0], FINE), {})
         played = await gateway.play(cell, {})
-        yield Judged(sample, SHAPE, document, healthy, played, expected(SHAPE, cell, 201))
+        yield Judged(sample, SHAPE, DOCUMENT, healthy, played, expected(SHAPE, cell, 201))
 
 
 def said(answer: httpx.Response, **headers: str) -> httpx.Response:

@@ -12,13 +12,14 @@ import pytest
 from tests.matrix.call_graph import Shape
 from tests.matrix.cells import Cell, arrivals, cells, pairs, singles
 from tests.matrix.discovery import shapes
-from tests.matrix.gateway import Gateway, Played
+from tests.matrix.expected_answers import Expected, Part, expected
+from tests.matrix.gateway_under_test import Gateway, Played, load_document
 from tests.matrix.invariants import Judged, complaints
-from tests.matrix.model import Expected, Part, expected
 from tests.matrix.openapi_answers import Document
 from tests.matrix.sample_requests import SAMPLES, Sample
 
 SHAPES: Final = shapes()
+DOCUMENT: Final = load_document()
 
 OWN: Final[Mapping[int, str]] = {
     400: "a header makes no sense",
@@ -84,7 +85,7 @@ async def opened(sample: Sample) -> AsyncGenerator[Table]:
     shape = SHAPES[sample.name]
     async with Gateway.opened(sample, shape) as gateway:
         healthy = await gateway.play(Cell(shape.stages[0], {}), {})
-        yield Table(sample, shape, gateway, await gateway.document(), healthy)
+        yield Table(sample, shape, gateway, DOCUMENT, healthy)
 
 
 def calls(size: int) -> Iterator[object]:

@@ -1,6 +1,6 @@
 """The page that shows the matrix."""
 
-from tests.matrix.page import PAGE, current
+from tests.matrix.failures_page import PAGE, current
 
 
 def test_the_page_shows_the_matrix_as_it_is() -> None:

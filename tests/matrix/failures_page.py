@@ -11,11 +11,11 @@ from gateway.settings import Settings
 from tests.matrix.call_graph import Called, Shape, Stage
 from tests.matrix.cells import Cell, arrivals, pairs, singles
 from tests.matrix.discovery import shapes
+from tests.matrix.expected_answers import Expected, expected
 from tests.matrix.faults import Fault
-from tests.matrix.model import Expected, expected
+from tests.matrix.faulty_services import Services
 from tests.matrix.openapi_answers import Document
 from tests.matrix.sample_requests import SAMPLES, Sample
-from tests.matrix.services import Services
 
 __all__ = ("PAGE", "current")
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Final, Self, cast, final
 
 import httpx
@@ -15,11 +15,11 @@ from gateway.settings import Settings
 from tests.matrix.call_graph import Shape
 from tests.matrix.cells import Cell
 from tests.matrix.discovery import named
+from tests.matrix.faulty_services import Script, Seen, Services
 from tests.matrix.openapi_answers import Document
 from tests.matrix.sample_requests import Sample
-from tests.matrix.services import Script, Seen, Services
 
-__all__ = ("Gateway", "Played", "without_ids")
+__all__ = ("Gateway", "Played", "load_document", "without_ids")
 
 _A_WHILE: Final = 600.0
 """Long enough for everything to come to rest. Days on end would be too long: see `tests.clock`."""
@@ -89,10 +89,6 @@ class Gateway:
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             yield cls(sample, shape, client, services)
 
-    async def document(self) -> Document:
-        """Ask the gateway what it can answer."""
-        return Document((await self._client.get("/openapi.json")).json())
-
     async def ajar(self) -> Sequence[str]:
         """Name the services whose breakers are not closed: one cell would make itself felt in the next."""
         checks = (await self._client.get("/health/ready")).json()["checks"]
@@ -139,6 +135,21 @@ class Gateway:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         streams = [f"{self._services.open} answers were not closed"] if self._services.open else []
         return [*(f"left: {task}" for task in tasks), *streams]
+
+
+@cache
+def load_document() -> Document:
+    """Return the gateway's OpenAPI document, which is the same for every app of these tests.
+
+    Runs an event loop of its own, so it is called outside any other.
+    """
+
+    async def fetch() -> Document:
+        transport = httpx.ASGITransport(create_app(Settings(), Services()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            return Document((await client.get("/openapi.json")).json())
+
+    return asyncio.run(fetch())
 
 
 def without_ids(text: str) -> str:
