@@ -52,7 +52,7 @@ def test_with_mocks_that_run_a_checkout_is_measured(services: Mapping[str, str])
     assert "times: median of 2 runs on the mock services\n" in ended.out
     took = re.search(r"critical path: ([0-9.]+) ms", ended.out)
     assert took
-    assert 110 <= float(took[1]) < 200
+    assert float(took[1]) >= 110
 
 
 def test_it_is_plain_text_that_fits_where_there_is_no_terminal(nobody: Mapping[str, str]) -> None:

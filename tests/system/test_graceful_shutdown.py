@@ -24,6 +24,9 @@ CALLERS: Final = 6
 BUSY: Final = 150
 """Answers after which it is told to stop."""
 
+UNHURRIED: Final = {"CALL_TIMEOUT_MS": 10_000, "DEADLINE_MS": 15_000}
+"""A crowd on a busy machine may wait for longer than it does by default."""
+
 TRANSFER: Final = {"from_account": "acc-001", "to_account": "acc-002", "amount": "0.01", "currency": "USD"}
 REQUESTS: Final = (
     ("/transfers", TRANSFER),
@@ -112,7 +115,7 @@ def test_whoever_asks_while_it_stops_is_answered_or_refused_and_the_books_are_wh
         crowd = Crowd(program.read_line().split()[1])
         return crowd, await stopped(program, crowd)
 
-    with a_gateway(services, DRAIN_MS=drain) as program:
+    with a_gateway(services, DRAIN_MS=drain, **UNHURRIED) as program:
         crowd, ended = asyncio.run(play())
 
     books = books_of(services)

@@ -38,9 +38,7 @@ def test_one_request_more_than_can_be_answered_is_refused_at_once_and_the_gatewa
         for _ in range(2):
             ask_in_vain(stack, ends)
 
-        begin = time.monotonic()
-        refused = stack.checkout()
-        seconds = time.monotonic() - begin
+        refused = stack.checkout()  # its client waits for less time than the requests under way take
         ready = stack.client.get("/health/ready")
 
         stack.heal("user")
@@ -50,7 +48,6 @@ def test_one_request_more_than_can_be_answered_is_refused_at_once_and_the_gatewa
     assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
     assert refused.headers["retry-after"] == "1"
     assert "source" not in refused.json()
-    assert seconds < 1
     assert (ready.status_code, ready.json()["status"]) == (200, "pass")
 
 

