@@ -1,5 +1,4 @@
 import asyncio
-import time
 from importlib.metadata import version
 
 import httpx
@@ -254,11 +253,8 @@ async def test_a_service_is_not_there_otherwise(transport: httpx.AsyncBaseTransp
 
 
 async def test_a_ping_takes_half_a_second_at_most() -> None:
-    began = time.monotonic()
-
     assert not await client(Hanging()).ping()
     assert asyncio.get_running_loop().time() == 0.5
-    assert time.monotonic() - began < 0.5
 
 
 async def test_a_ping_gives_its_connection_back_without_reading() -> None:

@@ -20,7 +20,10 @@ Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None
 
 @dataclass(frozen=True)
 class Stack:
-    """A gateway, and the services behind it by name."""
+    """A gateway, and the URLs of the services behind it by name.
+
+    *client* has the gateway's URL as its base, and reaches the services by their whole URLs.
+    """
 
     client: httpx.Client
     services: Mapping[str, str]
@@ -30,23 +33,23 @@ class Stack:
 
     def break_down(self, service: str, kind: str, **how: Json) -> None:
         fault = {"path_prefix": "/", "kind": kind, **how}
-        httpx.put(f"{self.services[service]}/_mock/faults", json=[fault]).raise_for_status()
+        self.client.put(f"{self.services[service]}/_mock/faults", json=[fault]).raise_for_status()
 
     def calls_of(self, service: str) -> Sequence[str]:
         """Give the operations that were asked of *service* since it was last reset."""
-        return [call["operation"] for call in httpx.get(f"{self.services[service]}/_mock/calls").json()]
+        return [call["operation"] for call in self.client.get(f"{self.services[service]}/_mock/calls").json()]
 
     def outcomes_of(self, service: str) -> Sequence[str]:
-        return [call["outcome"] for call in httpx.get(f"{self.services[service]}/_mock/calls").json()]
+        return [call["outcome"] for call in self.client.get(f"{self.services[service]}/_mock/calls").json()]
 
     def state_of(self, service: str) -> Mapping[str, Any]:
         """Give what has been written to *service*."""
-        state: Mapping[str, Any] = httpx.get(f"{self.services[service]}/_mock/state").json()
+        state: Mapping[str, Any] = self.client.get(f"{self.services[service]}/_mock/state").json()
         return state
 
     def heal(self, service: str) -> None:
         """Let *service* do as it should again."""
-        httpx.put(f"{self.services[service]}/_mock/faults", json=[]).raise_for_status()
+        self.client.put(f"{self.services[service]}/_mock/faults", json=[]).raise_for_status()
 
     def ask_and_leave(
         self, path: str, body: Json, headers: Mapping[str, str], when: Callable[[], bool]
@@ -61,7 +64,7 @@ class Stack:
 
     def reset(self) -> None:
         for name in SERVICES:
-            httpx.delete(f"{self.services[name]}/_mock").raise_for_status()
+            self.client.delete(f"{self.services[name]}/_mock").raise_for_status()
 
 
 @contextmanager

@@ -18,9 +18,9 @@ from gateway.server.server import Server, listening
 
 
 class Hurried(Connection):
-    """A connection that waits for a tenth of a second."""
+    """A connection that waits for less than half a second."""
 
-    head_seconds = 0.1
+    head_seconds = 0.4
 
 
 def a_server(connection: type[Connection] = Connection) -> Server:
