@@ -1,22 +1,22 @@
-"""Every way a call can fail, as frozen info in one closed family.
+"""Failures of calls: one closed family of frozen values.
 
 Failure
-├── Fault                      one thing went wrong
-│   ├── Invalid                what was sent breaks a rule
-│   ├── Unauthorized           nobody knows who is asking
-│   ├── Forbidden              who is asking may not
-│   ├── NotFound               there is no such thing
-│   ├── Conflict               the thing's state does not allow it
-│   ├── Gone                   there was such a thing
-│   ├── PreconditionFailed     the thing has changed since
-│   ├── RateLimited            too often
+├── Fault                      a single failure
+│   ├── Invalid                the request breaks a rule
+│   ├── Unauthorized           the caller is not authenticated
+│   ├── Forbidden              the caller is not allowed to do this
+│   ├── NotFound               the thing does not exist
+│   ├── Conflict               the state of the thing does not allow it
+│   ├── Gone                   the thing no longer exists
+│   ├── PreconditionFailed     the thing has changed since the caller read it
+│   ├── RateLimited            the caller has sent too many requests
 │   ├── Unexpected             a bug
-│   ├── Stuck                  something was written and could not be undone
-│   └── UpstreamFault          what can befall every call to a service
-│       ├── BadAnswer          it answered with something unusable
-│       ├── Unavailable        it was not reached, or is overloaded
-│       └── TimedOut           it did not answer within its budget
-└── Aggregate                  several things went wrong, each of them a Fault
+│   ├── Stuck                  a commit failed, and a write of it could not be undone
+│   └── UpstreamFault          every call to a service can fail in these ways
+│       ├── BadAnswer          the service gave an unusable answer
+│       ├── Unavailable        the service could not be reached, or is overloaded
+│       └── TimedOut           the service did not answer within its budget
+└── Aggregate                  two or more faults
 
 `Failure`, `Fault` and `UpstreamFault` are unions, so that a `match` over them can be exhaustive.
 Every failure has a `code`, a `detail` (a sentence for the caller) and a `source` (`service.operation`,
@@ -50,7 +50,7 @@ __all__ = (
 )
 
 Violations: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
-"""`(field, messages)` in first-seen order; the field is `""` where none is to blame."""
+"""`(field, messages)` in first-seen order; the field is `""` if the violation concerns no single field."""
 
 _SEVERAL: Final = 2
 
@@ -65,7 +65,7 @@ class _Fact:
 @final
 @dataclass(frozen=True, slots=True)
 class Invalid(_Fact):
-    """What was sent breaks a rule."""
+    """The request breaks a rule."""
 
     code = "invalid"
     violations: Violations = field(default=(), kw_only=True)
@@ -74,7 +74,7 @@ class Invalid(_Fact):
 @final
 @dataclass(frozen=True, slots=True)
 class Unauthorized(_Fact):
-    """Nobody knows who is asking; *scheme* is how to say it (RFC 9110, 11.6.1)."""
+    """The caller is not authenticated; *scheme* is how to authenticate (RFC 9110, 11.6.1)."""
 
     code = "unauthorized"
     scheme: str = field(default="Bearer", kw_only=True)
@@ -83,7 +83,7 @@ class Unauthorized(_Fact):
 @final
 @dataclass(frozen=True, slots=True)
 class Forbidden(_Fact):
-    """Who is asking may not."""
+    """The caller is not allowed to do this."""
 
     code = "forbidden"
 
@@ -91,7 +91,7 @@ class Forbidden(_Fact):
 @final
 @dataclass(frozen=True, slots=True)
 class NotFound(_Fact):
-    """There is no such thing."""
+    """The thing does not exist."""
 
     code = "not-found"
 
@@ -99,7 +99,7 @@ class NotFound(_Fact):
 @final
 @dataclass(frozen=True, slots=True)
 class Conflict(_Fact):
-    """The thing is in a state that does not allow it."""
+    """The state of the thing does not allow it."""
 
     code = "conflict"
 
@@ -107,7 +107,7 @@ class Conflict(_Fact):
 @final
 @dataclass(frozen=True, slots=True)
 class Gone(_Fact):
-    """There was such a thing."""
+    """The thing no longer exists."""
 
     code = "gone"
 
@@ -115,7 +115,7 @@ class Gone(_Fact):
 @final
 @dataclass(frozen=True, slots=True)
 class PreconditionFailed(_Fact):
-    """The thing has changed since the caller saw it."""
+    """The thing has changed since the caller read it."""
 
     code = "precondition-failed"
 
@@ -123,7 +123,7 @@ class PreconditionFailed(_Fact):
 @final
 @dataclass(frozen=True, slots=True)
 class RateLimited(_Fact):
-    """Too often; *retry_after* is in seconds, None where nobody knows."""
+    """The caller has sent too many requests; *retry_after* is in seconds, None if unknown."""
 
     code = "rate-limited"
     retry_after: float | None = field(default=None, kw_only=True)
@@ -132,7 +132,7 @@ class RateLimited(_Fact):
 @final
 @dataclass(frozen=True, slots=True)
 class Unexpected(_Fact):
-    """A bug; *fault* finds it in the log, and the detail never leaves the process."""
+    """A bug; *fault* is its id in the log, and the detail never leaves the process."""
 
     code = "unexpected"
     fault: str = field(default="", kw_only=True)
@@ -141,7 +141,7 @@ class Unexpected(_Fact):
 @final
 @dataclass(frozen=True, slots=True)
 class Stuck(_Fact):
-    """A commit failed, and what it had written could not be undone: somebody has to look at it."""
+    """A commit failed, and a write of it could not be undone: an operator has to look at it."""
 
     code = "stuck"
 
@@ -149,7 +149,7 @@ class Stuck(_Fact):
 @final
 @dataclass(frozen=True, slots=True)
 class BadAnswer(_Fact):
-    """The upstream answered with something unusable."""
+    """The service gave an unusable answer."""
 
     code = "bad-answer"
 
@@ -157,10 +157,10 @@ class BadAnswer(_Fact):
 @final
 @dataclass(frozen=True, slots=True)
 class Unavailable(_Fact):
-    """The upstream was not reached, or asks to come back later.
+    """The service could not be reached, or is overloaded.
 
-    *retry_after* is in seconds, None where nobody knows. *was_sent* is False where it is certain that the
-    upstream was not asked, and so cannot have done anything.
+    *retry_after* is in seconds, None if unknown. *was_sent* is False if the request was certainly not sent,
+    so that the service cannot have acted on it.
     """
 
     code = "unavailable"
@@ -171,7 +171,7 @@ class Unavailable(_Fact):
 @final
 @dataclass(frozen=True, slots=True)
 class TimedOut(_Fact):
-    """The call did not end within *budget* seconds; *was_sent* is False if there was no time to begin it."""
+    """The call did not end within *budget* seconds; *was_sent* is as in `Unavailable`."""
 
     code = "timed-out"
     budget: float | None = field(default=None, kw_only=True)
@@ -197,24 +197,24 @@ Fault: TypeAlias = (
 @final
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """Several calls failed: two faults or more, never nested, in argument order."""
+    """Two or more faults in argument order, never nested."""
 
     code: ClassVar[str] = "aggregate"
     errors: tuple[Fault, ...]
 
     def __post_init__(self) -> None:
         if len(self.errors) < _SEVERAL:
-            msg = "one fault is not an aggregate; `combined` keeps it as it is"
+            msg = "an aggregate has two or more faults; `combined` returns a single one as it is"
             raise ValueError(msg)
 
     @property
     def detail(self) -> str:
-        """Say how many calls failed."""
+        """Return how many calls failed, as a sentence."""
         return f"{len(self.errors)} calls failed"
 
     @property
     def source(self) -> None:
-        """Stay silent: each part has a source of its own."""
+        """Return None: each part has a source of its own."""
 
 
 Failure: TypeAlias = Fault | Aggregate
@@ -223,11 +223,11 @@ E = TypeVar("E", bound=Failure)
 
 
 def combined(errors: Iterable[E]) -> E | Aggregate:
-    """Fold one failure or more into one, in the order given.
+    """Combine one or more failures into one, in the given order.
 
     Aggregates are flattened. All `Invalid` merge into the place of the first one: its source, fields in
-    first-seen order, messages without repetition, details joined by `; `. One fault left stays itself,
-    anything else is an `Aggregate`; nothing else is de-duplicated. So combining is associative.
+    first-seen order, messages without repetition, details joined by `; `. A single fault left stays itself,
+    anything else is an `Aggregate`; nothing else is de-duplicated. Combining is associative.
     """
     faults = _with_invalids_merged([*_flat(errors)])
     if len(faults) > 1:

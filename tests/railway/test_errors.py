@@ -76,7 +76,7 @@ def test_an_aggregate_counts_its_faults_and_leaves_the_source_to_them() -> None:
 
 @pytest.mark.parametrize("faults", [(), (NotFound(),)])
 def test_fewer_than_two_faults_are_no_aggregate(faults: tuple[Fault, ...]) -> None:
-    with pytest.raises(ValueError, match="one fault is not an aggregate"):
+    with pytest.raises(ValueError, match="an aggregate has two or more faults"):
         Aggregate(faults)
 
 
