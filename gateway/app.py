@@ -19,8 +19,8 @@ from gateway.api.pipeline_route.route import Serving
 from gateway.client.service_client import ServiceClient
 from gateway.client.transport import create_transport
 from gateway.executions.memory_journal import MemoryJournal
-from gateway.executions.registry import Executions
-from gateway.executions.worker_lock import alone, family
+from gateway.executions.registry import ExecutionRegistry
+from gateway.executions.worker_lock import find_supervisor, hold_worker_lock
 from gateway.observability.trace import Trace
 from gateway.observability.waterfall import Waterfall
 from gateway.pipelines.routes import checkout, feed, orders, purchases, transfers
@@ -65,7 +65,7 @@ def create_app(
     transport = transport or create_transport()
     clients = connect(settings, transport) if clients is None else clients
     up = Upstreams.behind(clients)
-    made = Executions[StoredResponse](
+    made = ExecutionRegistry[StoredResponse](
         MemoryJournal(),
         {**up.undos, **{undo.name: undo for undo in undos}},
         CommitTerms(
@@ -80,7 +80,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        with alone(family()):
+        with hold_worker_lock(find_supervisor()):
             async with transport:
                 yield
                 await made.drain()

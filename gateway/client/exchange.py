@@ -19,7 +19,6 @@ from gateway.client.retry_after import parse_retry_after
 from gateway.client.sanitize import sanitize_text
 from gateway.client.url import Address, Query
 from gateway.railway import (
-    RUN_CONTEXT,
     BadAnswer,
     Err,
     Fault,
@@ -28,6 +27,7 @@ from gateway.railway import (
     TimedOut,
     Unavailable,
     UpstreamFault,
+    current_context,
 )
 from gateway.resilience.deadline import clip_to_deadline, is_over
 from gateway.resilience.evidence import Attempted, Evidence
@@ -146,7 +146,7 @@ class Exchange:
             (b"x-envoy-expected-rq-timeout-ms", b"%d" % max(1, budget * 1000)),
             *question.headers,
         ]
-        for name, value in RUN_CONTEXT.get().baggage.items():
+        for name, value in current_context().baggage.items():
             headers.append((name.encode("ascii"), value.encode("latin-1")))
         body = b""
         if question.body is not None:
@@ -210,7 +210,7 @@ class Exchange:
         return _failed(BadAnswer(self._unusable, source=name), reason, evidence)
 
     def _silence(self, budget: float) -> Evidence:
-        around, enough = RUN_CONTEXT.get(), self._timeout
+        around, enough = current_context(), self._timeout
         if around.is_optional and around.optional_budget is not None:
             enough = min(enough, _NEARLY_ALL * around.optional_budget)
         return Evidence.ILL if budget >= enough else Evidence.NONE
@@ -218,7 +218,7 @@ class Exchange:
 
 def _failed(fault: F, reason: str, evidence: Evidence) -> Attempted[Never, F]:
     """Keep *reason* from the caller, who must not see it, and leave it to the operator."""
-    request = RUN_CONTEXT.get().baggage.get("X-Request-Id")
+    request = current_context().baggage.get("X-Request-Id")
     whose = f" (request {request})" if request else ""
     _log.warning("%s: %s: %s%s", fault.source, fault.code, sanitize_text(reason, _REASON_LIMIT), whose)
     return Attempted(Err(fault), evidence)

@@ -14,7 +14,7 @@ from gateway.client.examples import DeclaredCall
 from gateway.client.exchange import Exchange, RequestSpec
 from gateway.client.response import read_empty, read_value
 from gateway.client.url import Query
-from gateway.railway import RUN_CONTEXT, Call, CallMode, Fault, Key, Result, Undo, UpstreamFault, Write
+from gateway.railway import Call, Fault, Key, Result, Undo, UpstreamFault, Write, current_context
 from gateway.resilience.circuit_breaker import BreakerState, BreakerTerms
 from gateway.resilience.policies import MAX_CONCURRENCY, Policies, Refused
 
@@ -194,7 +194,7 @@ class ServiceClient:
             question: RequestSpec[None, Never] = RequestSpec(
                 name, "DELETE", (*path, key), (), None, read_empty, _NOTHING
             )
-            return self._asked(question, CallMode.BYPASS_POLICIES)
+            return self._asked(question)
 
         return Undo(name, attempt)
 
@@ -208,12 +208,10 @@ class ServiceClient:
         key_header = (b"idempotency-key", key.encode())
         return self._asked(replace(question, headers=(*question.headers, key_header)))
 
-    async def _asked(
-        self, question: RequestSpec[T, E], mode: CallMode | None = None
-    ) -> Result[T, E | UpstreamFault]:
-        around = RUN_CONTEXT.get()
+    async def _asked(self, question: RequestSpec[T, E]) -> Result[T, E | UpstreamFault]:
+        around = current_context()
         make = partial(self._exchange.attempt, question)
-        made = await self.policies.call(make, mode or around.mode, is_optional=around.is_optional)
+        made = await self.policies.call(make, around.mode, is_optional=around.is_optional)
         if not isinstance(made, Refused):
             return made.result
         if made.retry_after is None:

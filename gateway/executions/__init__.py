@@ -1,1 +1,1 @@
-"""Commits from outside their runs: what is known of each, who may wait for it, and what is left to undo."""
+"""Executions: runs that write and so can outlive their request; their journal, their answers, their retry."""

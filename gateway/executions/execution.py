@@ -1,21 +1,21 @@
-"""What has become of a commit, as whoever started it may know it."""
+"""Execution: the public record of one run that writes, and the journal that can be queried for it."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol, final
 
-from gateway.railway import Intent, Journal, State, WriteOutcome
+from gateway.railway import CommitState, Intent, Journal, WriteOutcome
 
-__all__ = ("KEPT_SECONDS", "Executed", "Execution", "Page", "Records")
+__all__ = ("RETENTION_SECONDS", "ExecutedWrite", "Execution", "ExecutionJournal", "Page")
 
-KEPT_SECONDS: Final = 24 * 60 * 60.0
-"""How long an execution that has ended is known, at the most, and its answer to whoever asks again."""
+RETENTION_SECONDS: Final = 24 * 60 * 60.0
+"""How long an ended execution, and its answer under an idempotency key, are kept at most."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Executed:
-    """One write of a commit, and how far it has come."""
+class ExecutedWrite:
+    """One write of a commit and its outcome so far."""
 
     intent: Intent
     outcome: WriteOutcome
@@ -28,8 +28,8 @@ class Execution:
 
     execution_id: str
     pipeline: str
-    state: State
-    writes: tuple[Executed, ...]
+    state: CommitState
+    writes: tuple[ExecutedWrite, ...]
     started_at: datetime
     ended_at: datetime | None = None
 
@@ -37,18 +37,18 @@ class Execution:
 @final
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the executions, the latest first; *cursor* is where the next page begins, None on the last."""
+    """A page of executions, the latest first; *cursor* is the start of the next page, None on the last."""
 
     executions: tuple[Execution, ...]
     cursor: int | None
 
 
-class Records(Journal, Protocol):
-    """A journal that can be asked."""
+class ExecutionJournal(Journal, Protocol):
+    """A journal that can be queried."""
 
     async def find(self, execution_id: str, /) -> Execution | None:
-        """Give the execution, unless its commit never began or has been forgotten."""
+        """Return the execution; None if its commit has not begun, or is no longer kept."""
 
-    async def page(self, state: State | None, limit: int, cursor: int | None, /) -> Page:
-        """List executions, the latest first: at most *limit* of those in *state*, from *cursor* on."""
+    async def page(self, state: CommitState | None, limit: int, cursor: int | None, /) -> Page:
+        """Return at most *limit* executions in *state*, the latest first, beginning at *cursor*."""
         ...

@@ -1,4 +1,4 @@
-"""A gateway whose journal is in its memory must be the only worker of its server."""
+"""Lock that keeps a server to one worker process, since the journal is in memory."""
 
 import fcntl
 import multiprocessing
@@ -9,20 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-__all__ = ("SecondWorkerError", "alone", "family")
+__all__ = ("SecondWorkerError", "find_supervisor", "hold_worker_lock")
 
-_TWO: Final = (
+_MESSAGE: Final = (
     "the journal of commits is in memory, and another worker process would not know of them: "
     "run one worker for each gateway (uvicorn --workers 1)"
 )
 
 
 class SecondWorkerError(RuntimeError):
-    """Another worker of the same server runs already."""
+    """Another worker of the same server is running."""
 
 
-def family() -> int | None:
-    """Give the id of the process that has made this one to be a worker; None if it is nobody's worker."""
+def find_supervisor() -> int | None:
+    """Return the id of the process that started this one as a worker; None if this is no worker."""
     if (parent := multiprocessing.parent_process()) is not None:  # uvicorn
         return parent.pid
     if os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn"):
@@ -31,19 +31,19 @@ def family() -> int | None:
 
 
 @contextmanager
-def alone(of: int | None, folder: Path | None = None) -> Generator[None]:
-    """Be the only worker of the family *of*, or raise `SecondWorkerError`; who has no family is alone anyway.
+def hold_worker_lock(supervisor: int | None, folder: Path | None = None) -> Generator[None]:
+    """Hold the lock of the workers of *supervisor*; raise `SecondWorkerError` if another worker holds it.
 
-    A file in *folder*, by default where temporary files are, is locked for it.
+    The lock is a file in *folder*, by default that of temporary files. Without a *supervisor* there is none.
     """
-    if of is None:
+    if supervisor is None:
         yield
         return
-    name = f"fanout-gateway-{os.getuid()}-{of}.lock"
-    # Opened to append: what somebody else may have put in its place is not emptied.
+    name = f"fanout-gateway-{os.getuid()}-{supervisor}.lock"
+    # Opened for appending: a file that someone else may have put there is not truncated.
     with ((folder or Path(tempfile.gettempdir())) / name).open("a") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go of it if we are killed
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel releases it when the process dies
         except BlockingIOError:
-            raise SecondWorkerError(_TWO) from None
+            raise SecondWorkerError(_MESSAGE) from None
         yield

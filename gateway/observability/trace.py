@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, final
 
-from gateway.railway import CallSpan, Err, Ok, Outcome, StageSpan
+from gateway.railway import CallOutcome, CallSpan, Err, Ok, StageSpan
 
 __all__ = ("Trace", "TracedCall")
 
@@ -23,7 +23,7 @@ class TracedCall:
     stage: str | None
     start: float
     end: float | None = None
-    outcome: Outcome | None = None
+    outcome: CallOutcome | None = None
 
     @property
     def verdict(self) -> str:
@@ -66,7 +66,7 @@ class Trace:
         self._going[call] = made
         self.calls.append(made)
 
-    def call_ended(self, call: CallSpan, outcome: Outcome, /) -> None:
+    def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
         """Note that *call* ends now."""
         made = self._going.pop(call)
         made.end = self.clock()

@@ -8,23 +8,22 @@ from typing import ParamSpec, TypeAlias, final
 
 from gateway.plan.plan import Kind, Need, Plan, PlannedCall, PlannedStage, Step
 from gateway.railway import (
-    RUN_CONTEXT,
     SEQUENTIAL,
-    Call,
     CallInfo,
+    CallKind,
+    CallOutcome,
     CallSpan,
     CommitPolicy,
     Err,
     Failure,
     Ok,
-    Outcome,
     Pipeline,
     Result,
     RunContext,
+    StageCall,
     StageSpan,
     Stub,
-    Undo,
-    Write,
+    current_context,
 )
 
 __all__ = ("DryRunError", "dry_run", "examples")
@@ -66,18 +65,16 @@ def dry_run(pipeline: Pipeline[P, object, Failure], *args: P.args, **kwargs: P.k
 
 def examples(call: CallSpan) -> Result[object, Failure]:
     """Answer *call* with its example; stands in for every service there is."""
-    match call.leaf:
-        case Undo():
-            return Ok(None)
-        case Call(info=info) | Write(info=info) if info is not None:
-            try:
-                return Ok(info.example)
-            except LookupError as missing:
-                msg = f"{call.name} cannot be rehearsed: {missing}"
-                raise DryRunError(msg) from missing
-        case _:
-            msg = f"{call.name} cannot be rehearsed: it has no info, and so no example"
-            raise DryRunError(msg)
+    if call.kind is CallKind.UNDO:
+        return Ok(None)
+    if call.info is None:
+        msg = f"{call.name} cannot be rehearsed: it has no info, and so no example"
+        raise DryRunError(msg)
+    try:
+        return Ok(call.info.example)
+    except LookupError as missing:
+        msg = f"{call.name} cannot be rehearsed: {missing}"
+        raise DryRunError(msg) from missing
 
 
 def _first_of(stub: Stub | None) -> Stub:
@@ -98,7 +95,7 @@ class _Heard:
         self._tracks: dict[StageSpan | None, dict[object, list[_Span]]] = {}
 
     def stage_started(self, stage: StageSpan, /) -> None:
-        self._hear(RUN_CONTEXT.get().stage, stage)
+        self._hear(current_context().stage, stage)
 
     def stage_ended(self, stage: StageSpan, /) -> None:
         """Nothing is left to be heard of it."""
@@ -106,7 +103,7 @@ class _Heard:
     def call_started(self, call: CallSpan, /) -> None:
         self._hear(call.stage, call)
 
-    def call_ended(self, call: CallSpan, outcome: Outcome, /) -> None:
+    def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
         """Nothing is left to be heard of it."""
 
     @property
@@ -132,12 +129,12 @@ class _Heard:
     def _stage(self, span: StageSpan) -> PlannedStage:
         tracks = self._tracks_of(span)
         if span.policy is SEQUENTIAL:  # by one task for all
-            tracks = _parted(tracks[0], span.calls)
+            tracks = _parted(tracks[0], [call.name for call in span.calls])
         calls: list[PlannedCall] = []
-        for step in span.steps:
-            mine = next((track for track in tracks if track[0].name == step.name), list[_Span]())
+        for call in span.calls:
+            mine = next((track for track in tracks if track[0].name == call.name), list[_Span]())
             tracks = [track for track in tracks if track is not mine]
-            calls.append(replace(self._call(step.name, mine, _need(step)), is_shaped=_is_shaped(step)))
+            calls.append(replace(self._call(call.name, mine, _need(call)), is_shaped=_is_shaped(call)))
         # What is known of one argument may lead to a call of another name.
         calls += [self._call(track[0].name, track, Need.REQUIRED) for track in tracks]
         return PlannedStage(span.name, span.policy, tuple(calls))
@@ -166,22 +163,17 @@ def _parted(track: _Track, names: Sequence[str]) -> list[_Track]:
     return parts
 
 
-def _need(step: Call[object, Failure] | Write[object, Failure]) -> Need:
-    return Need.OPTIONAL if isinstance(step, Call) and step.is_optional else Need.REQUIRED
+def _need(call: StageCall) -> Need:
+    return Need.OPTIONAL if call.is_optional else Need.REQUIRED
 
 
-def _is_shaped(step: Call[object, Failure] | Write[object, Failure]) -> bool:
-    return isinstance(step, Call) and step.is_shaped and not step.is_optional
+def _is_shaped(call: StageCall) -> bool:
+    return call.is_shaped and not call.is_optional and not call.is_write
 
 
 def _planned(call: CallSpan) -> PlannedCall:
-    match call.leaf:
-        case Write(undo=undo, info=info):
-            return PlannedCall(call.name, Kind.WRITE, undo=undo and undo.name, refusals=_refusals(info))
-        case Call(info=info):
-            return PlannedCall(call.name, refusals=_refusals(info))
-        case _:
-            return PlannedCall(call.name)
+    kind = Kind.WRITE if call.kind is CallKind.WRITE else Kind.READ
+    return PlannedCall(call.name, kind, undo=call.undo, refusals=_refusals(call.info))
 
 
 def _refusals(info: CallInfo | None) -> tuple[type[Failure], ...]:

@@ -1,39 +1,39 @@
-"""Results as values, failures as branches, stages as fan-outs: the standard library only.
+"""Railway: calls of services as values, run concurrently in stages; failures are results, not exceptions.
 
-A pipeline is an async function that is given a `Run` and makes stages of calls:
+It imports the standard library only. A pipeline is an async function of a `Run`, which makes stages of calls:
 
     @railway
-    async def checkout(run: Run[CheckoutError], order: CommitPolicy, up: Upstreams) -> Summary:
+    async def checkout(run: Run[CheckoutError], order: Order, up: Services) -> Summary:
         user, stock = await run.stage("core data", up.users.fetch(order.user), up.stock.check(order.item))
         (risk,) = await run.stage("assessment", up.fraud.assess(user, stock))
-        (reservation,) = await run.commit("fulfilment", up.stock.reserve(order.item))  # undone if it fails
+        (reservation,) = await run.commit("fulfilment", up.stock.reserve(order.item))  # undone on failure
         return Summary(user, stock, risk, reservation)
 
     match await checkout(order, up):
         case Ok(summary): ...
         case Err(error): ...
 
-The same as a chain:
+The first two stages as a chain of combinators:
 
     result = await parallel(up.users.fetch(order.user), up.stock.check(order.item)).bind(
         lambda user, stock: up.fraud.assess(user, stock).map(lambda risk: Summary(user, stock, risk))
     )
 """
 
-from gateway.railway.call import Attempt, Call, CallInfo, Missing, call, known
+from gateway.railway.call import Call, Missing, call, constant
 from gateway.railway.combine import combine, traverse, traverse_all
-from gateway.railway.commit import CONCURRENT, SEQUENTIAL, CommitPolicy
+from gateway.railway.commit import try_undo
 from gateway.railway.context import (
-    RUN_CONTEXT,
-    UNOBSERVED,
+    OPEN_GATE,
     CallMode,
-    CallSpan,
+    CommitGate,
     CommitTerms,
-    Observer,
-    Outcome,
+    ContextChange,
     RunContext,
-    StageSpan,
-    Stub,
+    ScopeChanges,
+    change_context,
+    current_context,
+    time_left,
 )
 from gateway.railway.errors import (
     Aggregate,
@@ -57,43 +57,63 @@ from gateway.railway.errors import (
     combined,
 )
 from gateway.railway.journal import (
-    UNRECORDED,
-    Beginning,
+    NO_JOURNAL,
+    CommitStart,
+    CommitState,
     Intent,
     Journal,
     Json,
     Key,
-    Recorded,
-    State,
+    StageRecord,
     WriteOutcome,
 )
-from gateway.railway.misused import RunMisused
+from gateway.railway.observer import (
+    CONCURRENT,
+    FAIL_FAST,
+    SEQUENTIAL,
+    SETTLE,
+    CallInfo,
+    CallKind,
+    CallOutcome,
+    CallSpan,
+    CommitPolicy,
+    Observer,
+    Policy,
+    StageCall,
+    StageSpan,
+    Stub,
+)
 from gateway.railway.parallel import Parallel, parallel
 from gateway.railway.pipeline import Pipeline, railway
-from gateway.railway.result import Err, Ok, Result, attempt, attempt_async
+from gateway.railway.result import Attempt, Err, Ok, Result, attempt, attempt_async
 from gateway.railway.run import Run
-from gateway.railway.stage import FAIL_FAST, SETTLE, Policy
-from gateway.railway.write import Step, Undo, Write, WriteAttempt
+from gateway.railway.run_state import RunMisused
+from gateway.railway.write import CommitStep, Undo, Write, WriteAttempt
 
 __all__ = (
     "CONCURRENT",
     "FAIL_FAST",
-    "RUN_CONTEXT",
+    "NO_JOURNAL",
+    "OPEN_GATE",
     "SEQUENTIAL",
     "SETTLE",
-    "UNOBSERVED",
-    "UNRECORDED",
     "Aggregate",
     "Attempt",
     "BadAnswer",
-    "Beginning",
     "Call",
     "CallInfo",
+    "CallKind",
     "CallMode",
+    "CallOutcome",
     "CallSpan",
+    "CommitGate",
     "CommitPolicy",
+    "CommitStart",
+    "CommitState",
+    "CommitStep",
     "CommitTerms",
     "Conflict",
+    "ContextChange",
     "Err",
     "Failure",
     "Fault",
@@ -108,20 +128,19 @@ __all__ = (
     "NotFound",
     "Observer",
     "Ok",
-    "Outcome",
     "Parallel",
     "Pipeline",
     "Policy",
     "PreconditionFailed",
     "RateLimited",
-    "Recorded",
     "Result",
     "Run",
     "RunContext",
     "RunMisused",
+    "ScopeChanges",
+    "StageCall",
+    "StageRecord",
     "StageSpan",
-    "State",
-    "Step",
     "Stub",
     "Stuck",
     "TimedOut",
@@ -137,11 +156,15 @@ __all__ = (
     "attempt",
     "attempt_async",
     "call",
+    "change_context",
     "combine",
     "combined",
-    "known",
+    "constant",
+    "current_context",
     "parallel",
     "railway",
+    "time_left",
     "traverse",
     "traverse_all",
+    "try_undo",
 )

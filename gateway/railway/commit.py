@@ -1,17 +1,14 @@
-"""Writes that are all done, or all undone."""
+"""Commit: a saga, whose writes are either all executed or all undone."""
 
 import asyncio
 import logging
 import random
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from enum import Enum
+from collections.abc import Collection, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Final, Generic, TypeVar, final
+from typing import Any, Final, Generic, TypeVar, final
 
-from gateway.railway.call import Attempt
-from gateway.railway.context import RUN_CONTEXT, CallMode, StageSpan
+from gateway.railway.context import CallMode, ContextChange, change_context, current_context, time_left
 from gateway.railway.errors import (
     Aggregate,
     BadAnswer,
@@ -22,12 +19,14 @@ from gateway.railway.errors import (
     Unexpected,
     combined,
 )
-from gateway.railway.journal import Beginning, Intent, State, WriteOutcome, key_of
-from gateway.railway.result import Err, Ok, Result
-from gateway.railway.stage import Leaving, with_others
-from gateway.railway.write import Step, Undo, Write
+from gateway.railway.journal import CommitStart, CommitState, Intent, Key, WriteOutcome, derive_key
+from gateway.railway.observer import SEQUENTIAL, CommitPolicy, StageSpan
+from gateway.railway.result import Attempt, Err, Ok, Result
+from gateway.railway.run_state import RunExit
+from gateway.railway.stage import merge_bugs
+from gateway.railway.write import CommitStep, Undo, Write
 
-__all__ = ("CONCURRENT", "SEQUENTIAL", "CommitPolicy", "commit", "intents")
+__all__ = ("build_intents", "commit", "try_undo")
 
 _log: Final = logging.getLogger(__name__)
 
@@ -40,68 +39,97 @@ _GRACE: Final = 1.0
 _TO_UNDO: Final = frozenset({WriteOutcome.DONE, WriteOutcome.UNKNOWN})
 
 
-class CommitPolicy(Enum):
-    """Whether a commit makes its writes one after the other."""
-
-    SEQUENTIAL = "in order"
-    """Each is made once the one before it is done; one that fails keeps those after it from being sent."""
-
-    CONCURRENT = "parallel"
-    """All are made at once, and every one is awaited."""
-
-
-SEQUENTIAL: Final = CommitPolicy.SEQUENTIAL
-CONCURRENT: Final = CommitPolicy.CONCURRENT
+def build_intents(
+    key_prefix: str, commit: str, steps: Sequence[CommitStep[object, Failure]]
+) -> tuple[Intent, ...]:
+    """Return the intents of *steps* of *commit*, in their order."""
+    return tuple(
+        _build_intent(derive_key(key_prefix, commit, position, step.name), step)
+        for position, step in enumerate(steps)
+    )
 
 
-async def commit(
-    of: Beginning, steps: Sequence[Step[T, E]], policy: CommitPolicy
-) -> Result[tuple[T, ...], E | Aggregate | Stuck]:
-    """Make *steps*, whose intents *of* has; if one fails, undo every write that may have been made.
-
-    The journal hears of all intents before anything is sent. A write that gets no answer is repeated under
-    the same key while the budget lasts; if it is refused then, that is the failure, but it is undone all the
-    same, since the first attempt may still be on its way. Once every step has ended, a failure undoes: in
-    reverse order, repeated until each undo has succeeded or its budget is spent. Then the failures are given,
-    combined in argument order; `Stuck` in their place if something could not be undone. An exception is a
-    bug: it counts as a failure, and is raised in the end, that of the earliest argument with those of others
-    noted on it. To be cancelled by somebody else is one too, and so is to overrun the deadline of an attempt.
-
-    The first attempt of a write may be declined by a policy, and is made in mode `SEND_ONCE` (`CallMode`);
-    repeats and undos are made in mode `BYPASS_POLICIES`. The run's own deadline plays no part from here on.
-    See `CommitTerms` for the budgets. A commit must not be cancelled: await it through `shielded`.
-    """
-    around = RUN_CONTEXT.get()
-    span = StageSpan(of.name, tuple(step.name for step in steps), tuple(steps), policy)
-    if around.observer is not None:
-        around.observer.stage_started(span)
-    before = RUN_CONTEXT.set(replace(around, stage=span))
-    try:
-        return await _Commit(of, steps).outcome(policy)
-    finally:
-        RUN_CONTEXT.reset(before)
-        if around.observer is not None:
-            around.observer.stage_ended(span)
-
-
-def intents(key_prefix: str, name: str, steps: Sequence[Step[object, Failure]]) -> tuple[Intent, ...]:
-    """Say what the commit called *name* means to do."""
-    return tuple(_intent(key_prefix, name, place, step) for place, step in enumerate(steps))
-
-
-def _intent(key_prefix: str, commit: str, place: int, step: Step[object, Failure]) -> Intent:
-    key = key_of(key_prefix, commit, place, step.name)
+def _build_intent(key: Key, step: CommitStep[object, Failure]) -> Intent:
     if not isinstance(step, Write):
         return Intent(step.name, key)
     return Intent(step.name, key, step.arguments, step.undo and step.undo.name)
 
 
+async def commit(
+    start: CommitStart, steps: Sequence[CommitStep[T, E]], policy: CommitPolicy
+) -> Result[tuple[T, ...], E | Aggregate | Stuck]:
+    """Make *steps*, with the intents of *start*; undo every write that may have been made if one fails.
+
+    First the gate decides whether the commit may begin. If it may not, since the request is gone, nothing
+    is sent, and `asyncio.CancelledError` is raised. Then the journal records all intents, before anything
+    is sent. An undo that could not be retried later is a `LookupError`.
+
+    A write without an answer is retried under the same key, within the budget. If it is refused then, the
+    refusal is the failure, but the write is undone all the same, since the first request may still arrive.
+    After every step has ended, a failure undoes the writes in reverse order, in rounds, until all are undone
+    or the undo budget is spent. Then the failures are returned, combined in argument order, or `Stuck` if a
+    write could not be undone. An exception is a bug: it counts as a failure and is raised at the end, that of
+    the earliest argument with the others in its notes. A step that other code cancels or that overruns its
+    deadline by more than a second is a bug too.
+
+    The first request of a write has the mode `SEND_ONCE`; its retries and undos have `BYPASS_POLICIES`. The
+    budgets (`CommitTerms`) replace the run's deadline. A cancellation is raised once the commit has ended,
+    with the bug, if any, as its cause.
+    """
+    return await _shield(_observe(start, steps, policy))
+
+
+async def try_undo(undo: Undo, key: Key) -> bool:
+    """Make *undo* of the write under *key* once, before the deadline; return whether the write is undone.
+
+    An exception is logged.
+    """
+    try:
+        result = await _attempt_in_time(undo.name, partial(undo.make, key))
+    except (Exception, RunExit):  # noqa: BLE001 - logged: it must keep no other write from being undone
+        _log.exception("%s raised, under key %s", undo.name, key)
+        return False
+    return isinstance(result, Ok)
+
+
+async def _shield(work: Coroutine[Any, Any, T]) -> T:
+    """Finish *work* even if the caller is cancelled, and only then raise the cancellation."""
+    task = asyncio.ensure_future(work)
+    cancellation: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            cancellation = cancellation or error
+    try:
+        if cancellation is not None:
+            raise cancellation from (None if task.cancelled() else task.exception())
+        return task.result()
+    finally:
+        del cancellation, task  # their tracebacks refer to this frame: no cycles
+
+
+async def _observe(
+    start: CommitStart, steps: Sequence[CommitStep[T, E]], policy: CommitPolicy
+) -> Result[tuple[T, ...], E | Aggregate | Stuck]:
+    observer = current_context().observer
+    span = StageSpan(start.name, tuple([step.in_stage for step in steps]), policy)
+    if observer is not None:
+        observer.stage_started(span)
+    try:
+        with change_context(stage=span):
+            return await _Commit(start, steps).run(policy)
+    finally:
+        if observer is not None:
+            observer.stage_ended(span)
+
+
 @final
 @dataclass(slots=True, eq=False)
-class _Part(Generic[T, E]):
-    """One step, and how far it has come; *result* is None until there is one, and where there is a bug."""
+class _Progress(Generic[T, E]):
+    """Progress of one step; *result* is None until it has one, and stays None if it has a bug."""
 
-    step: Step[T, E]
+    step: CommitStep[T, E]
     intent: Intent
     outcome: WriteOutcome = WriteOutcome.PENDING
     result: Result[T, E] | None = None
@@ -116,171 +144,185 @@ class _Part(Generic[T, E]):
         return self.bug is not None or not isinstance(self.result, Ok)
 
     @property
-    def may_stand(self) -> bool:
+    def is_undo_due(self) -> bool:
         return self.undo is not None and self.outcome in _TO_UNDO
 
 
 @final
 class _Commit(Generic[T, E]):
-    """The steps of one commit, on their way."""
+    """One commit that is being made."""
 
-    def __init__(self, of: Beginning, steps: Sequence[Step[T, E]]) -> None:
-        self._of = of
-        self._terms = RUN_CONTEXT.get().commits
-        self._parts = [_Part(step, intent) for step, intent in zip(steps, of.intents, strict=True)]
-        self._bug: Exception | None = None
+    def __init__(self, start: CommitStart, steps: Sequence[CommitStep[T, E]]) -> None:
+        self._start = start
+        self._context = current_context()
+        self._steps = [_Progress(step, intent) for step, intent in zip(steps, start.intents, strict=True)]
+        self._journal_bug: Exception | None = None
 
-    async def outcome(self, policy: CommitPolicy) -> Result[tuple[T, ...], E | Aggregate | Stuck]:
-        await self._terms.journal.begin(self._of)
-        with _time(self._terms.budget):
-            await (self._one_by_one() if policy is SEQUENTIAL else self._at_once())
+    async def run(self, policy: CommitPolicy) -> Result[tuple[T, ...], E | Aggregate | Stuck]:
+        terms = self._context.commit_terms
+        await self._begin()
+        with _set_budget(terms.budget):
+            await (self._run_in_sequence() if policy is SEQUENTIAL else self._run_concurrently())
         if not self._has_failed:
-            await self._end(State.COMMITTED)
+            await self._end(CommitState.COMMITTED)
         if not self._has_failed:
             return self._values()
-        with _time(self._terms.undo_budget):
+        with _set_budget(terms.undo_budget):
             stuck = await self._undo()
-        await self._end(State.STUCK if stuck else State.UNDONE)
+        await self._end(CommitState.STUCK if stuck else CommitState.UNDONE)
         return self._failure(stuck)
+
+    async def _begin(self) -> None:
+        """Pass the gate and record the intents."""
+        execution_id, gate = self._start.execution_id, self._context.gate
+        _check_undos(self._start.intents, self._context.retryable_undos)
+        if not gate.try_begin(execution_id):
+            # The request is gone: the run ends as if it had been cancelled just before its commit.
+            raise asyncio.CancelledError
+        try:
+            await self._context.journal.begin(self._start)
+        except BaseException:
+            gate.revoke(execution_id)
+            raise
 
     @property
     def _has_failed(self) -> bool:
-        return self._bug is not None or any(part.has_failed for part in self._parts)
+        return self._journal_bug is not None or any(step.has_failed for step in self._steps)
 
-    async def _one_by_one(self) -> None:
-        for place, part in enumerate(self._parts, start=1):
-            await self._make(part)
-            if part.has_failed:
-                for unsent in self._parts[place:]:
+    async def _run_in_sequence(self) -> None:
+        for position, step in enumerate(self._steps, start=1):
+            await self._make(step)
+            if step.has_failed:
+                for unsent in self._steps[position:]:
                     await self._note(unsent, WriteOutcome.REFUSED)
                 return
 
-    async def _at_once(self) -> None:
-        await asyncio.gather(*(self._make(part) for part in self._parts))
+    async def _run_concurrently(self) -> None:
+        await asyncio.gather(*(self._make(step) for step in self._steps))
 
-    async def _make(self, part: _Part[T, E]) -> None:
+    async def _make(self, progress: _Progress[T, E]) -> None:
         try:
-            if isinstance(part.step, Write):
-                await self._write(part, part.step)
+            if isinstance(progress.step, Write):
+                await self._make_write(progress, progress.step)
             else:
-                part.result = await _held(part.step.name, part.step.make)
-                is_done = isinstance(part.result, Ok)
-                await self._note(part, WriteOutcome.DONE if is_done else WriteOutcome.REFUSED)
-        except (Exception, Leaving) as bug:  # noqa: BLE001 - raised again, once what was written is undone
-            part.bug = bug
-            await self._note(part, WriteOutcome.UNKNOWN)
+                progress.result = await _attempt_in_time(progress.step.name, progress.step.make)
+                is_done = isinstance(progress.result, Ok)
+                await self._note(progress, WriteOutcome.DONE if is_done else WriteOutcome.REFUSED)
+        except (Exception, RunExit) as bug:  # noqa: BLE001 - raised again, after the writes are undone
+            progress.bug = bug
+            await self._note(progress, WriteOutcome.UNKNOWN)
 
-    async def _write(self, part: _Part[T, E], write: Write[T, E]) -> None:
-        attempt = partial(write.make, part.intent.key)
-        with _effort(CallMode.SEND_ONCE):
-            part.result = await _held(write.name, attempt)
-        await self._note(part, _meant(part.result))
-        if part.outcome is WriteOutcome.UNKNOWN:
-            with _effort(CallMode.BYPASS_POLICIES):
-                part.result = await _repeated(write.name, attempt, part.result)
-            if isinstance(part.result, Ok):
-                await self._note(part, WriteOutcome.DONE)
+    async def _make_write(self, progress: _Progress[T, E], write: Write[T, E]) -> None:
+        attempt = partial(write.make, progress.intent.key)
+        with change_context(mode=CallMode.SEND_ONCE):
+            progress.result = await _attempt_in_time(write.name, attempt)
+        await self._note(progress, _interpret(progress.result))
+        if progress.outcome is WriteOutcome.UNKNOWN:
+            with change_context(mode=CallMode.BYPASS_POLICIES):
+                progress.result = await _retry(write.name, attempt, progress.result)
+            if isinstance(progress.result, Ok):
+                await self._note(progress, WriteOutcome.DONE)
 
-    async def _undo(self) -> Sequence[_Part[T, E]]:
-        """Undo what may have been done, the last write first, in rounds; give what is stuck."""
+    async def _undo(self) -> Sequence[_Progress[T, E]]:
+        """Undo the writes that may have been made, the last one first, in rounds; return the stuck ones."""
         pauses = _pauses()
-        left = await self._round([part for part in reversed(self._parts) if part.may_stand])
-        while left and await _has_waited(next(pauses)):
-            left = await self._round(left)
-        for part in left:
-            await self._note(part, WriteOutcome.STUCK)
+        left = await self._undo_once([step for step in reversed(self._steps) if step.is_undo_due])
+        while left and await _sleep_before_deadline(next(pauses)):
+            left = await self._undo_once(left)
+        for step in left:
+            await self._note(step, WriteOutcome.STUCK)
         return left
 
-    async def _round(self, parts: Sequence[_Part[T, E]]) -> list[_Part[T, E]]:
-        """Try each undo once; one that hangs has only its share of the time. Give those that have failed."""
-        left: list[_Part[T, E]] = []
-        for place, part in enumerate(parts):
-            with _time(_left() / (len(parts) - place)):
-                if part.undo is not None and not await self._is_undone(part, part.undo):
-                    left.append(part)
+    async def _undo_once(self, steps: Sequence[_Progress[T, E]]) -> list[_Progress[T, E]]:
+        """Try each undo once, with an equal share of the time; return the steps that are not undone."""
+        left: list[_Progress[T, E]] = []
+        for position, step in enumerate(steps):
+            with _set_budget(time_left() / (len(steps) - position)):
+                if step.undo is not None and await try_undo(step.undo, step.intent.key):
+                    await self._note(step, WriteOutcome.UNDONE)
+                else:
+                    left.append(step)
         return left
 
-    async def _is_undone(self, part: _Part[T, E], undo: Undo) -> bool:
+    async def _note(self, step: _Progress[T, E], outcome: WriteOutcome) -> None:
+        step.outcome = outcome
+        value = step.result.value if isinstance(step.result, Ok) else None
         try:
-            with _effort(CallMode.BYPASS_POLICIES):
-                result = await _held(undo.name, partial(undo.make, part.intent.key))
-        except (Exception, Leaving):  # noqa: BLE001 - logged; it is made again, and so are the other undos
-            _log.exception("%s raised, under key %s", undo.name, part.intent.key)
-            return False
-        if isinstance(result, Ok):
-            await self._note(part, WriteOutcome.UNDONE)
-        return isinstance(result, Ok)
+            await self._context.journal.note(self._start.execution_id, step.intent.key, outcome, value)
+        except Exception as bug:  # noqa: BLE001 - raised again, after the writes are undone
+            step.bug = step.bug or bug
 
-    async def _note(self, part: _Part[T, E], outcome: WriteOutcome) -> None:
-        part.outcome = outcome
-        value = part.result.value if isinstance(part.result, Ok) else None
+    async def _end(self, state: CommitState) -> None:
         try:
-            await self._terms.journal.note(self._of.execution_id, part.intent.key, outcome, value)
-        except Exception as bug:  # noqa: BLE001 - raised again, once what was written is undone
-            part.bug = part.bug or bug
-
-    async def _end(self, state: State) -> None:
-        try:
-            await self._terms.journal.end(self._of.execution_id, state)
-        except Exception as bug:  # noqa: BLE001 - raised again, once what was written is undone
-            self._bug = self._bug or bug
+            await self._context.journal.end(self._start.execution_id, state)
+        except Exception as bug:  # noqa: BLE001 - raised again, after the writes are undone
+            self._journal_bug = self._journal_bug or bug
 
     def _values(self) -> Ok[tuple[T, ...]]:
-        done = [part.result for part in self._parts if isinstance(part.result, Ok)]
+        done = [step.result for step in self._steps if isinstance(step.result, Ok)]
         return Ok(tuple(ok.value for ok in done), lacks=tuple(name for ok in done for name in ok.lacks))
 
-    def _failure(self, stuck: Sequence[_Part[T, E]]) -> Err[E | Aggregate | Stuck]:
-        bugs = [bug for bug in (*(part.bug for part in self._parts), self._bug) if bug is not None]
+    def _failure(self, stuck: Sequence[_Progress[T, E]]) -> Err[E | Aggregate | Stuck]:
+        bugs = [bug for bug in (*(step.bug for step in self._steps), self._journal_bug) if bug is not None]
         if stuck:
-            stands = [part.intent for part in reversed(stuck)]
-            keys = ", ".join(f"{intent.name} under key {intent.key}" for intent in stands)
-            bug = with_others(bugs) if bugs else None
-            _log.error(
-                "execution %s of %s is stuck: %s",
-                self._of.execution_id,
-                self._of.pipeline,
-                keys,
-                exc_info=bug,
-            )
-            names = ", ".join(intent.name for intent in stands)
-            return Err(Stuck(f"What was done could not be undone: {names}"))
+            return self._stuck([step.intent for step in reversed(stuck)], bugs)
         if bugs:
-            raise with_others(bugs)
-        return Err(combined([part.result.error for part in self._parts if isinstance(part.result, Err)]))
+            raise merge_bugs(bugs)
+        return Err(combined([step.result.error for step in self._steps if isinstance(step.result, Err)]))
+
+    def _stuck(self, intents: Sequence[Intent], bugs: Sequence[BaseException]) -> Err[Stuck]:
+        """Log the writes that still stand, for an operator, and return the failure for the caller."""
+        _log.error(
+            "execution %s of %s is stuck: %s",
+            self._start.execution_id,
+            self._start.pipeline,
+            ", ".join(f"{intent.name} under key {intent.key}" for intent in intents),
+            exc_info=merge_bugs(bugs) if bugs else None,
+        )
+        names = ", ".join(intent.name for intent in intents)
+        return Err(Stuck(f"What was done could not be undone: {names}"))
 
 
-async def _repeated(name: str, attempt: Attempt[T, E], first: Result[T, E]) -> Result[T, E]:
-    """Repeat *attempt* until it is known what came of it; give *first* if it never is."""
+def _check_undos(intents: Sequence[Intent], retryable: Collection[str] | None) -> None:
+    """Raise `LookupError` if a write has an undo that could not be retried by its name."""
+    names = {intent.undo for intent in intents if intent.undo}
+    if retryable is not None and (unknown := names.difference(retryable)):
+        msg = f"unknown undo {', '.join(sorted(unknown))}: register it, so that a stuck write can be retried"
+        raise LookupError(msg)
+
+
+async def _retry(name: str, attempt: Attempt[T, E], first: Result[T, E]) -> Result[T, E]:
+    """Repeat *attempt* until an answer shows its outcome; return *first* if none ever does."""
     pauses = _pauses()
     last = first
-    while await _is_worth_another(last, next(pauses)):
-        last = await _held(name, attempt)
+    while await _wait_to_retry(last, next(pauses)):
+        last = await _attempt_in_time(name, attempt)
         if not (isinstance(last, Err) and isinstance(last.error, BadAnswer | Unavailable | TimedOut)):
             return last
     return first
 
 
-async def _is_worth_another(result: Result[object, Failure], pause: float) -> bool:
-    """Wait before another attempt; say no, at once, where it would not help or there is no time for it."""
+async def _wait_to_retry(result: Result[object, Failure], pause: float) -> bool:
+    """Wait before the next attempt; return False at once if it is pointless or there is no time for it."""
     match result:
         case Err(Unavailable(retry_after=seconds)):
-            return await _has_waited(max(pause, seconds or 0))
+            return await _sleep_before_deadline(max(pause, seconds or 0))
         case Err(TimedOut()):
-            return await _has_waited(pause)
+            return await _sleep_before_deadline(pause)
         case _:  # the service has answered
             return False
 
 
-async def _has_waited(seconds: float) -> bool:
-    """Wait, if there is time for it; say whether there was."""
-    if _left() <= seconds:
+async def _sleep_before_deadline(seconds: float) -> bool:
+    """Sleep and return True, or return False at once if the deadline comes first."""
+    if time_left() <= seconds:
         return False
     await asyncio.sleep(seconds)
     return True
 
 
-def _meant(result: Result[object, Failure]) -> WriteOutcome:
-    """Say what the first attempt has shown: only what a service can have declined on purpose is refused."""
+def _interpret(result: Result[object, Failure]) -> WriteOutcome:
+    """Return the outcome of the first attempt: only a deliberate answer of the service is a refusal."""
     match result:
         case Ok():
             return WriteOutcome.DONE
@@ -292,49 +334,27 @@ def _meant(result: Result[object, Failure]) -> WriteOutcome:
             return WriteOutcome.REFUSED
 
 
-async def _held(name: str, attempt: Attempt[T, E]) -> Result[T, E]:
-    """Make *attempt*, which is cut off if it does not keep to its deadline."""
+async def _attempt_in_time(name: str, attempt: Attempt[T, E]) -> Result[T, E]:
+    """Make *attempt*; raise `TimeoutError` if it overruns its deadline by more than a second."""
     try:
-        async with asyncio.timeout(_left() + _GRACE):
+        async with asyncio.timeout(time_left() + _GRACE):
             return await attempt()
     except asyncio.CancelledError as stray:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        msg = f"{name} was cancelled by somebody else"
+        msg = f"{name} was cancelled by other code"
         raise RuntimeError(msg) from stray
 
 
-@contextmanager
-def _time(seconds: float) -> Generator[None]:
-    """Give what is done within no other deadline than the end of these *seconds*."""
-    end = asyncio.get_running_loop().time() + seconds
-    before = RUN_CONTEXT.set(replace(RUN_CONTEXT.get(), deadline=end))
-    try:
-        yield
-    finally:
-        RUN_CONTEXT.reset(before)
-
-
-@contextmanager
-def _effort(mode: CallMode) -> Generator[None]:
-    """Say what may be done for what is made within."""
-    before = RUN_CONTEXT.set(replace(RUN_CONTEXT.get(), mode=mode))
-    try:
-        yield
-    finally:
-        RUN_CONTEXT.reset(before)
-
-
-def _left() -> float:
-    """Give the seconds until the end of `_time`."""
-    deadline = RUN_CONTEXT.get().deadline
-    return float("inf") if deadline is None else deadline - asyncio.get_running_loop().time()
+def _set_budget(seconds: float) -> ContextChange:
+    """Replace the deadline by the end of these *seconds*."""
+    return change_context(deadline=asyncio.get_running_loop().time() + seconds)
 
 
 def _pauses() -> Iterator[float]:
-    """Give the seconds to wait between attempts: twice as many each time, and some of them at random."""
+    """Yield the seconds to wait between attempts: exponential backoff with jitter."""
     pause = _FIRST_PAUSE
     while True:
-        yield pause * random.uniform(0.5, 1.0)  # noqa: S311 - so that not all come back at once
+        yield pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter: clients must not retry in step
         pause = min(pause * 2, _LONGEST_PAUSE)

@@ -1,136 +1,52 @@
-"""What belongs to the request rather than to the pipeline, and travels beside it."""
+"""Context of the current run: everything that the railway reads from outside a pipeline's arguments."""
 
-from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, final
+from typing import Final, Protocol, TypedDict, Unpack, final
 
-from gateway.railway.errors import Failure
-from gateway.railway.journal import UNRECORDED, Journal
-from gateway.railway.result import Result
-
-if TYPE_CHECKING:
-    from gateway.railway.call import Call
-    from gateway.railway.commit import CommitPolicy
-    from gateway.railway.stage import Policy
-    from gateway.railway.write import Step, Undo, Write
+from gateway.railway.journal import NO_JOURNAL, Journal
+from gateway.railway.observer import Observer, StageSpan, Stub
 
 __all__ = (
-    "RUN_CONTEXT",
-    "UNOBSERVED",
+    "OPEN_GATE",
     "CallMode",
-    "CallSpan",
+    "CommitGate",
     "CommitTerms",
-    "Observer",
-    "Outcome",
+    "ContextChange",
     "RunContext",
-    "StageSpan",
-    "Stub",
+    "ScopeChanges",
+    "change_context",
+    "current_context",
+    "time_left",
 )
-
-Outcome: TypeAlias = Result[object, Failure] | BaseException
-"""How a call ended: a result, `asyncio.CancelledError` if it was cancelled, else a bug."""
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class StageSpan:
-    """One stage being run: its name and those of its calls, in argument order.
-
-    *steps* are the calls themselves, and *policy* is how the stage makes them: of a commit, the order.
-    """
-
-    name: str
-    calls: tuple[str, ...]
-    steps: "tuple[Step[object, Failure], ...]" = ()
-    policy: "Policy | CommitPolicy | None" = None
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class CallSpan:
-    """One call being made; *stage* is None for a call that is awaited outside any stage.
-
-    *leaf* is what is made of it: a call that asks a service itself, a write, or an undo.
-    """
-
-    name: str
-    stage: StageSpan | None
-    leaf: "Call[object, Failure] | Write[object, Failure] | Undo | None" = None
-
-
-Stub: TypeAlias = Callable[[CallSpan], Result[object, Failure] | None]
-"""Answers in the place of services, call by call: with examples, or with what is on record of a run.
-
-A call that it gives None for is made. What it gives must be of the type that the call gives.
-"""
-
-
-class Observer(Protocol):
-    """Hears what a run does, as it does it, on the run's own thread.
-
-    The span that starts and the one that ends are the same object, so that two calls of one name can be
-    told apart. Only the calls to services are told, once each, however they are shaped. An observer that
-    raises breaks the run.
-    """
-
-    def stage_started(self, stage: StageSpan, /) -> None:
-        """Hear that the calls of *stage* are about to start."""
-
-    def stage_ended(self, stage: StageSpan, /) -> None:
-        """Hear that every call of *stage* has ended."""
-
-    def call_started(self, call: CallSpan, /) -> None:
-        """Hear that *call* is about to be made."""
-
-    def call_ended(self, call: CallSpan, outcome: Outcome, /) -> None:
-        """Hear how *call* ended."""
-
-
-@final
-class _Nobody:
-    def stage_started(self, stage: StageSpan, /) -> None:
-        """Look away."""
-
-    def stage_ended(self, stage: StageSpan, /) -> None:
-        """Look away."""
-
-    def call_started(self, call: CallSpan, /) -> None:
-        """Look away."""
-
-    def call_ended(self, call: CallSpan, outcome: Outcome, /) -> None:
-        """Look away."""
-
-
-UNOBSERVED: Final[Observer] = _Nobody()
-"""Hears nothing."""
 
 
 class CallMode(Enum):
-    """How much whoever makes calls to a service may do for one, and whether it may decline to make it."""
+    """Policies that apply to a call."""
 
-    NORMAL = "usual"
-    """It may be made again if it fails, and not be made where it would do harm."""
+    NORMAL = "normal"
+    """It may be retried, and it may be refused without being sent."""
 
     SEND_ONCE = "send once"
-    """The same, but what has been sent is not sent again: who makes the call wants to hear of it first."""
+    """The same, but a request that may have been sent is not retried: the caller decides about that."""
 
-    BYPASS_POLICIES = "regardless"
-    """It is made, once, whatever there is to say against it."""
+    BYPASS_POLICIES = "bypass policies"
+    """It is sent exactly once, whatever breaker, retry budget and limits say."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class CommitTerms:
-    """How a run commits, in seconds: see `commit`.
+    """Time limits of a commit, in seconds.
 
-    It begins only if *reserve* is left of the run's deadline. Its writes have *budget* in all, the repeats of
-    those included of which nobody knows what came; undoing them has *undo_budget* in all.
+    A commit begins only if *reserve* is left of the run's deadline. Its writes, retries of unanswered ones
+    included, share *budget*; undoing them shares *undo_budget*.
     """
 
-    journal: Journal = UNRECORDED
     reserve: float = 0.5
     budget: float = 10.0
     undo_budget: float = 30.0
@@ -139,17 +55,47 @@ class CommitTerms:
 _TERMS: Final = CommitTerms()
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class RunContext:
-    """What a run is given from outside; by default nothing, as in a test or a script.
+class CommitGate(Protocol):
+    """Decides whether a commit may begin: one place for the race of commit against disconnect."""
 
-    *deadline* is an instant on the running loop's clock (`loop.time()`, in seconds) to which whoever makes
-    a call clips its time; *optional_budget* is how many seconds an optional call has in all; *baggage* is
-    what every call passes on with its request, by header name. *execution_id* is what a commit of the run is
-    known by; without, the run makes one. *key_prefix* is what the keys of its writes begin with, by default
-    the execution's id. *stub* answers in the place of services. *stage* is set by the stage itself,
-    *is_optional* by an optional call, *mode* by a commit, and *is_in_run* by the run.
+    def try_begin(self, execution_id: str, /) -> bool:
+        """Return whether the commit may begin; if so, its run no longer ends with its request.
+
+        False if the request is gone. The method does not wait, so that the two are decided atomically.
+        """
+        ...
+
+    def revoke(self, execution_id: str, /) -> None:
+        """Return the run to its request: the commit could not be recorded, and nothing has been sent."""
+
+
+@final
+class _OpenGate:
+    def try_begin(self, execution_id: str, /) -> bool:  # noqa: ARG002 - every commit may begin
+        return True
+
+    def revoke(self, execution_id: str, /) -> None:
+        """Do nothing: there is no request."""
+
+
+OPEN_GATE: Final[CommitGate] = _OpenGate()
+"""Lets every commit begin: for tests and scripts, whose runs belong to no request."""
+
+
+@final
+@dataclass(frozen=True)
+class RunContext:
+    """Context of a run; by default empty, as in a test or script.
+
+    The caller of the pipeline provides the first group of fields.
+    *deadline* is an instant on the running loop's clock (`loop.time()`, in seconds), to which clients clip
+    their timeouts. *optional_budget* is the time of an optional call in seconds. *baggage* are headers that
+    every call passes on. *execution_id* identifies the run's commit, by default with a generated id;
+    *key_prefix* begins the keys of its writes, by default with that id. *commit_terms*, *journal* and *gate*
+    are used by the commit; *retryable_undos* are the names of the undos that an operator can retry, and a
+    write with any other is refused (None: not checked). *stub* answers in place of services.
+
+    The railway sets the second group as it enters a scope: a run, a stage, a commit or an optional call.
     """
 
     deadline: float | None = None
@@ -158,13 +104,68 @@ class RunContext:
     baggage: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     execution_id: str | None = None
     key_prefix: str | None = None
-    commits: CommitTerms = _TERMS
-    stage: StageSpan | None = None
+    commit_terms: CommitTerms = _TERMS
+    journal: Journal = NO_JOURNAL
+    gate: CommitGate = OPEN_GATE
+    retryable_undos: Collection[str] | None = None
     stub: Stub | None = None
+
+    stage: StageSpan | None = None
     is_optional: bool = False
     mode: CallMode = CallMode.NORMAL
     is_in_run: bool = False
 
 
-RUN_CONTEXT: Final = ContextVar("RUN_CONTEXT", default=RunContext())  # noqa: B039 - it is frozen
-"""The context of the run that is going on: the only thing the railway reads from outside."""
+class ScopeChanges(TypedDict, total=False):
+    """Fields of `RunContext` that a scope can change."""
+
+    deadline: float | None
+    stage: StageSpan | None
+    is_optional: bool
+    mode: CallMode
+    is_in_run: bool
+
+
+_CONTEXT: Final = ContextVar("run_context", default=RunContext())  # noqa: B039 - it is frozen
+
+current_context: Final[Callable[[], RunContext]] = _CONTEXT.get
+"""Return the context of the current run."""
+
+
+@final
+class ContextChange:
+    """A change of the context, taken back by the end of a `with` block, like a `Token` of Python 3.14."""
+
+    __slots__ = ("_token",)
+
+    def __init__(self, token: Token[RunContext]) -> None:
+        self._token = token
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        _CONTEXT.reset(self._token)
+
+
+def change_context(base: RunContext | None = None, /, **changes: Unpack[ScopeChanges]) -> ContextChange:
+    """Replace the current context by *base*, by default the current one, with *changes*.
+
+    The change lasts for the `with` block, or, without one, until an enclosing block or the task ends.
+    """
+    context = _CONTEXT.get() if base is None else base
+    return ContextChange(_CONTEXT.set(_copy(context, changes) if changes else context))
+
+
+def _copy(context: RunContext, changes: ScopeChanges) -> RunContext:
+    """Return *context* with *changes*, as `dataclasses.replace` does in five times the time."""
+    copy = object.__new__(RunContext)
+    vars(copy).update(vars(context))
+    vars(copy).update(changes)
+    return copy
+
+
+def time_left() -> float:
+    """Return the seconds until the deadline of the current run: infinity if it has none."""
+    deadline = _CONTEXT.get().deadline
+    return float("inf") if deadline is None else deadline - asyncio.get_running_loop().time()

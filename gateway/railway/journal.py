@@ -1,4 +1,4 @@
-"""What must be known of a commit to finish it, or to take it back, whatever happens meanwhile: a port."""
+"""Journal of commits: a port for the records from which an interrupted commit can be undone."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,58 +7,58 @@ from enum import Enum
 from typing import Final, NewType, Protocol, TypeAlias, final
 
 __all__ = (
-    "UNRECORDED",
-    "Beginning",
+    "NO_JOURNAL",
+    "CommitStart",
+    "CommitState",
     "Intent",
     "Journal",
     "Json",
     "Key",
-    "Recorded",
-    "State",
+    "StageRecord",
     "WriteOutcome",
-    "key_of",
+    "derive_key",
 )
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
 
 Key = NewType("Key", str)
-"""The idempotency key of a write: a service makes each key take effect once at most."""
+"""Idempotency key of a write: a service executes each key at most once."""
 
 _NOT_IN_A_KEY: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-def key_of(prefix: str, stage: str, position: int, name: str) -> Key:
-    """Give the key of the write *name* at *position* of *stage*: the same whenever it is made again.
+def derive_key(prefix: str, stage: str, position: int, name: str) -> Key:
+    """Return the key of the write *name* at *position* of *stage*: the same key for every attempt.
 
-    It has only characters that a header and the segment of a path can carry as they are.
+    It has only characters that need no escaping in a header or a path segment.
     """
     return Key(_NOT_IN_A_KEY.sub("-", f"{prefix}.{stage}.{position}.{name}"))
 
 
 class WriteOutcome(Enum):
-    """How far a write has come."""
+    """Progress of a write."""
 
     PENDING = "pending"
-    """It may be sent at any moment, or has been."""
+    """It may be sent at any moment, or has been sent."""
 
     DONE = "done"
-    """The service has done it."""
+    """The service has executed it."""
 
     REFUSED = "refused"
-    """The service has declined it, or it was never sent: there is nothing to undo."""
+    """The service has refused it, or it was never sent: there is nothing to undo."""
 
     UNKNOWN = "unknown"
-    """It was sent, and nobody knows what came of it."""
+    """It was sent, but no answer shows whether it was executed."""
 
     UNDONE = "undone"
-    """It has been taken back."""
+    """It has been undone."""
 
     STUCK = "stuck"
-    """It could not be taken back."""
+    """It could not be undone."""
 
 
-class State(Enum):
-    """How far a commit has come."""
+class CommitState(Enum):
+    """Progress of a commit."""
 
     RUNNING = "running"
     COMMITTED = "committed"
@@ -69,9 +69,9 @@ class State(Enum):
 @final
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What a commit means to do: the operation *name* with *arguments*, and the operation *undo* against it.
+    """A step that a commit is going to make: the operation *name* with *arguments*, and its *undo*.
 
-    An undo is given nothing but the *key*. Where there is none, it is a read that rides along.
+    An undo needs nothing but the *key*. It is None for a read that rides along.
     """
 
     name: str
@@ -82,8 +82,8 @@ class Intent:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """What the *calls* of a stage before the commit came to: a run that is made again need not make them."""
+class StageRecord:
+    """Values of the *calls* of a stage before the commit, so that a repeated run need not make them."""
 
     stage: str
     calls: tuple[str, ...]
@@ -92,43 +92,43 @@ class Recorded:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class CommitStart:
     """A commit that is about to begin: nothing of it has been sent."""
 
     execution_id: str
     pipeline: str
     name: str
     intents: tuple[Intent, ...]
-    past: tuple[Recorded, ...] = ()
+    past: tuple[StageRecord, ...] = ()
 
 
 class Journal(Protocol):
-    """Remembers commits, by the id of their execution; an execution has one commit at most.
+    """Records commits by the id of their execution, which has at most one commit.
 
-    What a method was told is safe once it returns. One that raises makes the commit fail, and be undone.
+    A method returns once its record is safe. If one raises, the commit fails and is undone.
     """
 
-    async def begin(self, commit: Beginning, /) -> None:
-        """Remember all that *commit* means to do; only then is any of it sent."""
+    async def begin(self, commit: CommitStart, /) -> None:
+        """Record the intents of *commit*, before any of it is sent."""
 
     async def note(self, execution_id: str, key: Key, outcome: WriteOutcome, value: object, /) -> None:
-        """Remember what has become of one intent; *value* is what it came to, once it is done."""
+        """Record the outcome of one intent; *value* is the value of a step that is done, else None."""
 
-    async def end(self, execution_id: str, state: State, /) -> None:
-        """Remember how the commit ended."""
+    async def end(self, execution_id: str, state: CommitState, /) -> None:
+        """Record how the commit ended."""
 
 
 @final
-class _Unrecorded:
-    async def begin(self, commit: Beginning, /) -> None:
-        """Forget it."""
+class _NoJournal:
+    async def begin(self, commit: CommitStart, /) -> None:
+        """Do nothing."""
 
     async def note(self, execution_id: str, key: Key, outcome: WriteOutcome, value: object, /) -> None:
-        """Forget it."""
+        """Do nothing."""
 
-    async def end(self, execution_id: str, state: State, /) -> None:
-        """Forget it."""
+    async def end(self, execution_id: str, state: CommitState, /) -> None:
+        """Do nothing."""
 
 
-UNRECORDED: Final[Journal] = _Unrecorded()
-"""Remembers nothing: for tests and scripts, whose commits end with them."""
+NO_JOURNAL: Final[Journal] = _NoJournal()
+"""Records nothing: for tests and scripts, whose commits end with their process."""

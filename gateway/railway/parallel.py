@@ -1,13 +1,14 @@
-"""Calls side by side, for those who like the chain."""
+"""Parallel: calls that are made concurrently, described with combinators instead of a pipeline."""
 
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, TypeVarTuple, final, overload
 
-from gateway.railway.call import Call, settled
+from gateway.railway.call import Call
 from gateway.railway.errors import Aggregate, Failure, TimedOut
-from gateway.railway.result import Result
-from gateway.railway.stage import SETTLE, Policy, together
+from gateway.railway.observer import SETTLE, Policy
+from gateway.railway.result import Result, resolve
+from gateway.railway.stage import run_stage
 
 __all__ = ("Parallel", "parallel")
 
@@ -38,58 +39,58 @@ E9 = TypeVar("E9", bound=Failure)
 @final
 @dataclass(frozen=True, slots=True)
 class Parallel(Generic[E_co, *Ts]):
-    """Calls to be made at once; a function given to it takes one value from each, and may be sync or async.
+    """Calls that are made concurrently; *call* is the same as one call of a tuple.
 
-    Only *otherwise* must be sync. *whole* is the same as one call of a tuple. Nest chains to keep earlier
-    values in reach: `parallel(a, b).bind(lambda x, y: parallel(c(x), d(y)).map(...))`.
+    Its methods are those of `Call`, whose functions get one argument from each call. Nest them to use earlier
+    values: `parallel(a, b).bind(lambda x, y: parallel(c(x), d(y)).map(...))`.
     """
 
-    whole: Call[tuple[*Ts], E_co]
+    call: Call[tuple[*Ts], E_co]
 
     def __await__(self) -> Generator[Any, Any, Result[tuple[*Ts], E_co]]:
         """Make the calls."""
-        return self.whole.__await__()
+        return self.call.__await__()
 
     @overload
     def map(self, change: Callable[[*Ts], Awaitable[U]]) -> Call[U, E_co]: ...
     @overload
     def map(self, change: Callable[[*Ts], U]) -> Call[U, E_co]: ...
     def map(self, change: Callable[[*Ts], U | Awaitable[U]]) -> Call[U, E_co]:
-        """Make one value of all."""
+        """Make one value of the values."""
 
-        async def mapped(values: tuple[*Ts]) -> U:
-            return await settled(change(*values))
+        async def change_all(values: tuple[*Ts]) -> U:
+            return await resolve(change(*values))
 
-        return self.whole.map(mapped)
+        return self.call.map(change_all)
 
     def bind(self, then: Callable[[*Ts], Result[U, F] | Awaitable[Result[U, F]]]) -> Call[U, E_co | F]:
-        """Go on with further calls, or a result, made from the values."""
-        return self.whole.bind(lambda values: then(*values))
+        """Continue with the result or the call that *then* makes of the values."""
+        return self.call.bind(lambda values: then(*values))
 
     def tap(self, look: Callable[[*Ts], object]) -> "Parallel[E_co, *Ts]":
-        """Show the values to *look*; nothing changes."""
-        return Parallel(self.whole.tap(lambda values: look(*values)))
+        """Call *look* with the values, for its effect."""
+        return Parallel(self.call.tap(lambda values: look(*values)))
 
     def ensure(
         self, holds: Callable[[*Ts], bool | Awaitable[bool]], otherwise: Callable[[*Ts], F]
     ) -> "Parallel[E_co | F, *Ts]":
-        """Fail with what *otherwise* makes of the values unless they *hold*."""
-        return Parallel(self.whole.ensure(lambda values: holds(*values), lambda values: otherwise(*values)))
+        """Fail with the error that *otherwise* makes of the values, unless *holds* is true of them."""
+        return Parallel(self.call.ensure(lambda values: holds(*values), lambda values: otherwise(*values)))
 
     def tap_error(self, look: Callable[[E_co], object]) -> "Parallel[E_co, *Ts]":
-        """Show the failure to *look*; nothing changes."""
-        return Parallel(self.whole.tap_error(look))
+        """Call *look* with the failure, for its effect."""
+        return Parallel(self.call.tap_error(look))
 
     def map_error(self, change: Callable[[E_co], F | Awaitable[F]]) -> "Parallel[F, *Ts]":
         """Change the failure."""
-        return Parallel(self.whole.map_error(change))
+        return Parallel(self.call.map_error(change))
 
     def within(self, seconds: float) -> "Parallel[E_co | TimedOut, *Ts]":
-        """Give up after *seconds*, with `TimedOut`."""
-        return Parallel(self.whole.within(seconds))
+        """Fail with `TimedOut` after *seconds*."""
+        return Parallel(self.call.within(seconds))
 
 
-# One overload a line: the table is read downwards.
+# One overload per line: the table is read downwards.
 # fmt: off
 @overload
 def parallel(a: Call[A, E1], /, *, name: str | None = None, policy: Policy = SETTLE) -> Parallel[E1, A]: ...
@@ -113,10 +114,9 @@ def parallel(a: Call[A, E1], b: Call[B, E2], c: Call[C, E3], d: Call[D, E4], g: 
 def parallel(
     *calls: Call[Any, Any], name: str | None = None, policy: Policy = SETTLE
 ) -> Parallel[Any, *tuple[Any, ...]]:
-    """Describe a stage: *calls* that are made at once, when it is awaited.
+    """Describe a stage of *calls* that is run when it is awaited.
 
-    It fails with the failure of one call, or with what `combined` makes of several. An observer sees it as a
-    stage called *name*, or as the calls are called.
+    An observer sees it as a stage called *name*, by default the names of the calls joined by ` & `.
     """
-    known_as = name or " & ".join(call.name for call in calls)
-    return Parallel(Call(known_as, lambda: together(known_as, calls, policy), is_shaped=True))
+    stage = name or " & ".join(call.name for call in calls)
+    return Parallel(Call(stage, lambda: run_stage(stage, calls, policy), is_shaped=True))

@@ -1,8 +1,8 @@
-"""A pipeline as its callers see it."""
+"""Pipeline: an async function of a `Run`, as its callers see it."""
 
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from inspect import get_annotations, signature
 from types import SimpleNamespace, UnionType
 from typing import (
@@ -19,12 +19,11 @@ from typing import (
     get_type_hints,
 )
 
-from gateway.railway.context import RUN_CONTEXT, RunContext
+from gateway.railway.context import RunContext, change_context, current_context
 from gateway.railway.errors import Failure
-from gateway.railway.misused import RunMisused
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.run import Run
-from gateway.railway.run_state import RunLeaving, RunState
+from gateway.railway.run_state import RunExit, RunMisused, RunState
 
 __all__ = ("Pipeline", "railway")
 
@@ -38,28 +37,28 @@ E_co = TypeVar("E_co", bound=Failure, covariant=True)
 @final
 @dataclass(frozen=True, slots=True)
 class Pipeline(Generic[P, T_co, E_co]):
-    """A pipeline as its callers see it: call it, await a `Result`."""
+    """A pipeline as its callers see it: call it and await its `Result`."""
 
     function: Callable[Concatenate[Run[E_co], P], Awaitable[T_co]]
     context: RunContext | None = None
 
     @property
     def name(self) -> str:
-        """Say what the pipeline is called: as its function is."""
+        """Return the name of the pipeline: that of its function."""
         return cast("str", getattr(self.function, "__name__"))  # noqa: B009 - no attribute of a `Callable`
 
     @property
     def promised(self) -> tuple[type[Failure], ...]:
-        """Give every class of failure that the annotation of the run names, in its order.
+        """Return the classes of failures in the annotation of the run, in its order.
 
-        Raises `TypeError` where the first argument is not annotated with `Run[...]`.
+        Raises `TypeError` if the first argument is not annotated with `Run[...]`.
         """
-        # That annotation alone: the others may name what only a type checker imports.
+        # Only this annotation: the others may name types that are imported under `TYPE_CHECKING`.
         name = next(iter(signature(self.function).parameters), "")
         alone = SimpleNamespace(__annotations__={name: get_annotations(self.function).get(name)})
         hint = get_type_hints(alone, vars(sys.modules[self.function.__module__]))[name]
         if get_origin(hint) is not Run:
-            msg = f"{self.name} does not say what its run promises: annotate its first argument with Run[...]"
+            msg = f"{self.name} does not declare its failures: annotate its first argument with Run[...]"
             raise TypeError(msg)
         (errors,) = get_args(hint)
         if errors is Never:
@@ -68,43 +67,35 @@ class Pipeline(Generic[P, T_co, E_co]):
         return cast("tuple[type[Failure], ...]", get_args(errors) if is_union else (errors,))
 
     def on(self, context: RunContext) -> "Pipeline[P, T_co, E_co]":
-        """Give the run its *context*; without, it has those of the run it is part of, or none."""
+        """Return the pipeline with *context*; by default it has that of the run it is part of, or none."""
         return Pipeline(self.function, context)
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result[T_co, E_co]:
         """Run the pipeline once."""
-        around = self.context or RUN_CONTEXT.get()
-        state = RunState(self.name, is_nested=around.is_in_run)
-        before = RUN_CONTEXT.set(replace(around, is_in_run=True))
-        try:
+        context = self.context or current_context()
+        state = RunState(self.name, is_nested=context.is_in_run)
+        with change_context(context, is_in_run=True):
             return await self._run(state, *args, **kwargs)
-        finally:
-            RUN_CONTEXT.reset(before)
 
     async def _run(self, state: RunState, *args: P.args, **kwargs: P.kwargs) -> Result[T_co, E_co]:
         try:
             value = await self.function(Run(state), *args, **kwargs)
-        except RunLeaving as leaving:
-            if leaving.state is not state:
+        except RunExit as run_exit:
+            if run_exit.state is not state:
                 raise
-            # Sound: only the methods of this `Run[E_co]` leave its state.
-            return Err(cast("E_co", leaving.error))
+            # Sound: only the methods of this `Run[E_co]` exit its state.
+            return Err(cast("E_co", run_exit.error))
         except BaseExceptionGroup as group:
-            if group.subgroup(RunLeaving) is None:
+            if group.subgroup(RunExit) is None:
                 raise
             msg = "a run was left inside a task group"
             raise RunMisused(msg) from group
         finally:
             state.is_over = True
-        if state.is_left:
-            msg = "a failure was caught on its way out of this run"
-            raise RunMisused(msg)
-        if state.stage is not None:
-            msg = f"the run ended while its stage {state.stage!r} was open"
-            raise RunMisused(msg)
+        state.check_finished()
         return Ok(value, lacks=state.lacks)
 
 
 def railway(pipeline: Callable[Concatenate[Run[E], P], Awaitable[T]]) -> Pipeline[P, T, E]:
-    """Give *pipeline* a fresh run each time, and turn the way it ends into a `Result`."""
+    """Turn an async function of a `Run` into a `Pipeline`, which returns a `Result`."""
     return Pipeline(pipeline)

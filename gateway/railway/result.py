@@ -1,14 +1,15 @@
-"""What a call came to: a value, or a failure its caller was told to expect."""
+"""Result of a call: a value or an expected failure, and the combinators of results."""
 
+import inspect
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import Final, Generic, Never, ParamSpec, TypeAlias, TypeVar, final, overload
+from typing import Any, Final, Generic, Never, ParamSpec, TypeAlias, TypeVar, cast, final, overload
 
 from gateway.railway.errors import Unexpected
 
-__all__ = ("Err", "Ok", "Result", "attempt", "attempt_async")
+__all__ = ("Attempt", "Err", "Ok", "Result", "attempt", "attempt_async", "on_error", "on_value", "resolve")
 
 _log: Final = logging.getLogger(__name__)
 
@@ -21,38 +22,39 @@ T = TypeVar("T")
 U = TypeVar("U")
 E = TypeVar("E")
 F = TypeVar("F")
+G = TypeVar("G")
 
-# The arm that a combinator passes by takes `Callable[[Never], object]`: every function of one argument
-# fits, and a lambda given to the union of both classes is inferred from the other arm.
+# A method that ignores its function takes `Callable[[Never], object]`: every function of one argument fits,
+# and a lambda given to the union `Result` is inferred from the class whose method calls it.
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Ok(Generic[T_co]):
-    """The call came to *value*; *lacks* names the optional calls it had to do without."""
+    """A success with *value*; *lacks* names the optional calls that are missing from it."""
 
     value: T_co
     lacks: tuple[str, ...] = field(default=(), kw_only=True)
 
     def map(self, change: Callable[[T_co], U]) -> "Ok[U]":
-        """Change the value."""
+        """Return the value changed by *change*."""
         return Ok(change(self.value), lacks=self.lacks)
 
     def bind(self, then: Callable[[T_co], "Result[U, F]"]) -> "Result[U, F]":
-        """Go on with another result, made from the value."""
+        """Return the result that *then* makes of the value."""
         return then(self.value).lacking(self.lacks)
 
     def tap(self, look: Callable[[T_co], object]) -> "Ok[T_co]":
-        """Show the value to *look*; nothing changes."""
+        """Call *look* with the value, for its effect."""
         look(self.value)
         return self
 
     def ensure(self, holds: Callable[[T_co], bool], otherwise: Callable[[T_co], F]) -> "Ok[T_co] | Err[F]":
-        """Fail with what *otherwise* makes of the value unless it *holds*."""
+        """Fail with the error that *otherwise* makes of the value, unless *holds* is true of it."""
         return self if holds(self.value) else Err(otherwise(self.value))
 
     def check(self, inspect: Callable[[T_co], "Result[object, F]"]) -> "Ok[T_co] | Err[F]":
-        """Fail as *inspect* fails; keep the value, and not its one."""
+        """Return the failure of *inspect* if it fails, else this value."""
         match inspect(self.value):
             case Ok(lacks=lacks):
                 return self if not lacks else replace(self, lacks=self.lacks + lacks)
@@ -60,11 +62,11 @@ class Ok(Generic[T_co]):
                 return failed
 
     def tap_error(self, look: Callable[[Never], object]) -> "Ok[T_co]":  # noqa: ARG002 - see above
-        """There is no error to show."""
+        """Do nothing: there is no error."""
         return self
 
     def map_error(self, change: Callable[[Never], object]) -> "Ok[T_co]":  # noqa: ARG002 - see above
-        """There is no error to change."""
+        """Do nothing: there is no error."""
         return self
 
     def recover(
@@ -73,39 +75,39 @@ class Ok(Generic[T_co]):
         *,
         when: Callable[[Never], bool] | None = None,  # noqa: ARG002 - see above
     ) -> "Ok[T_co]":
-        """There is nothing to recover from."""
+        """Do nothing: there is no error."""
         return self
 
     def match(self, ok: Callable[[T_co], U], err: Callable[[Never], object]) -> U:  # noqa: ARG002 - see above
-        """Give what *ok* makes of the value."""
+        """Return *ok* of the value."""
         return ok(self.value)
 
     def value_or(self, default: object) -> T_co:  # noqa: ARG002 - see above
-        """Give the value."""
+        """Return the value."""
         return self.value
 
     def lacking(self, names: tuple[str, ...]) -> "Ok[T_co]":
-        """Put *names* before what the value lacks."""
+        """Put *names* before the names of the calls that are missing."""
         return replace(self, lacks=names + self.lacks) if names else self
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Err(Generic[E_co]):
-    """The call came to *error*."""
+    """A failure with *error*."""
 
     error: E_co
 
     def map(self, change: Callable[[Never], object]) -> "Err[E_co]":  # noqa: ARG002 - see above
-        """There is no value to change."""
+        """Do nothing: there is no value."""
         return self
 
     def bind(self, then: Callable[[Never], object]) -> "Err[E_co]":  # noqa: ARG002 - see above
-        """There is no value to go on with."""
+        """Do nothing: there is no value."""
         return self
 
     def tap(self, look: Callable[[Never], object]) -> "Err[E_co]":  # noqa: ARG002 - see above
-        """There is no value to show."""
+        """Do nothing: there is no value."""
         return self
 
     def ensure(
@@ -113,68 +115,101 @@ class Err(Generic[E_co]):
         holds: Callable[[Never], bool],  # noqa: ARG002 - see above
         otherwise: Callable[[Never], object],  # noqa: ARG002 - see above
     ) -> "Err[E_co]":
-        """There is no value to hold to anything."""
+        """Do nothing: there is no value."""
         return self
 
     def check(self, inspect: Callable[[Never], object]) -> "Err[E_co]":  # noqa: ARG002 - see above
-        """There is no value to check."""
+        """Do nothing: there is no value."""
         return self
 
     def tap_error(self, look: Callable[[E_co], object]) -> "Err[E_co]":
-        """Show the error to *look*; nothing changes."""
+        """Call *look* with the error, for its effect."""
         look(self.error)
         return self
 
     def map_error(self, change: Callable[[E_co], F]) -> "Err[F]":
-        """Change the error."""
+        """Return the error changed by *change*."""
         return Err(change(self.error))
 
     @overload
     def recover(self, rescue: Callable[[E_co], "Result[U, F]"]) -> "Result[U, F]": ...
     @overload
     def recover(
-        self, rescue: Callable[[E_co], "Result[U, F]"], *, when: Callable[[E_co], bool]
+        self, rescue: Callable[[E_co], "Result[U, F]"], *, when: Callable[[E_co], bool] | None
     ) -> "Result[U, E_co | F]": ...
     def recover(
         self, rescue: Callable[[E_co], "Result[U, F]"], *, when: Callable[[E_co], bool] | None = None
     ) -> "Result[U, E_co | F]":
-        """Give the failure (*when* it is one of those) one more chance to be a value."""
+        """Return the result that *rescue* makes of the error, if *when* is true of it or missing."""
         return rescue(self.error) if when is None or when(self.error) else self
 
     def match(self, ok: Callable[[Never], object], err: Callable[[E_co], U]) -> U:  # noqa: ARG002 - see above
-        """Give what *err* makes of the error."""
+        """Return *err* of the error."""
         return err(self.error)
 
     def value_or(self, default: U) -> U:
-        """Give *default* instead."""
+        """Return *default*."""
         return default
 
     def lacking(self, names: tuple[str, ...]) -> "Err[E_co]":  # noqa: ARG002 - see above
-        """There is no value to lack anything."""
+        """Do nothing: there is no value."""
         return self
 
 
 Result: TypeAlias = Ok[T] | Err[E]
 
+Attempt: TypeAlias = Callable[[], Coroutine[Any, Any, Result[T, E]]]
+"""Makes a call once: an async function without arguments."""
+
+
+async def on_value(result: Result[T, E], function: Callable[[T], G | Awaitable[G]]) -> Callable[[T], G]:
+    """Return a sync function for a method of *result*, which returns the answer of *function*, sync or async.
+
+    *function* is called here, in advance, if *result* has a value.
+    """
+    if isinstance(result, Err):
+        return cast("Callable[[T], G]", function)  # sound: `Err` does not call it
+    answer = await resolve(function(result.value))
+    return lambda _: answer
+
+
+async def on_error(
+    result: Result[T, E], function: Callable[[E], G | Awaitable[G]], when: Callable[[E], bool] | None = None
+) -> Callable[[E], G]:
+    """Return a sync function for a method of *result*, which returns the answer of *function*, sync or async.
+
+    *function* is called here, in advance, if *result* has an error of which *when* is true.
+    """
+    if isinstance(result, Ok) or (when is not None and not when(result.error)):
+        return cast("Callable[[E], G]", function)  # sound: neither `Ok` nor such an `Err` calls it
+    answer = await resolve(function(result.error))
+    return lambda _: answer
+
+
+async def resolve(value: T | Awaitable[T]) -> T:
+    """Return *value*, awaited if it is awaitable."""
+    # Sound: of the two, only an `Awaitable` can be awaited.
+    return await cast("Awaitable[T]", value) if inspect.isawaitable(value) else value
+
 
 def attempt(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Result[T, Unexpected]:
     """Call *function*; an exception is logged and becomes `Unexpected`.
 
-    Only an `Exception` does: cancellation, the leaving of a run and exits of the process pass.
+    Cancellation, `RunExit` and exits of the process propagate, as they are no `Exception`.
     """
     try:
         return Ok(function(*args, **kwargs))
-    except Exception as error:  # noqa: BLE001 - that is what it is for
+    except Exception as error:  # noqa: BLE001 - this turns exceptions into values
         return Err(_unexpected(error))
 
 
 async def attempt_async(
     function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
 ) -> Result[T, Unexpected]:
-    """Do as `attempt` does, with an async *function*."""
+    """Call and await *function*; an exception is logged and becomes `Unexpected`, as with `attempt`."""
     try:
         return Ok(await function(*args, **kwargs))
-    except Exception as error:  # noqa: BLE001 - that is what it is for
+    except Exception as error:  # noqa: BLE001 - this turns exceptions into values
         return Err(_unexpected(error))
 
 

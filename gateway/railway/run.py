@@ -1,21 +1,18 @@
-"""What a pipeline holds while it runs."""
+"""Run: the handle with which a pipeline makes its stages and its commit."""
 
-import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NoReturn, TypeVar, final, overload
 
 from gateway.railway.call import Call
-from gateway.railway.commit import SEQUENTIAL, CommitPolicy, commit, intents
-from gateway.railway.context import RUN_CONTEXT, RunContext
+from gateway.railway.commit import build_intents, commit
+from gateway.railway.context import change_context, current_context, time_left
 from gateway.railway.errors import Aggregate, Failure, Stuck, Unavailable
-from gateway.railway.journal import Beginning
-from gateway.railway.misused import RunMisused
+from gateway.railway.journal import CommitStart, derive_key
+from gateway.railway.observer import SEQUENTIAL, SETTLE, CommitPolicy, Policy
 from gateway.railway.result import Err, Result
-from gateway.railway.run_state import RunState
-from gateway.railway.shield import shielded
-from gateway.railway.stage import SETTLE, Policy, together
-from gateway.railway.write import Step, Write
+from gateway.railway.run_state import RunMisused, RunState
+from gateway.railway.stage import run_stage
+from gateway.railway.write import CommitStep, Write
 
 __all__ = ("Run",)
 
@@ -34,16 +31,16 @@ M = TypeVar("M")
 
 @final
 class Run(Generic[E_contra]):
-    """What a pipeline holds while it runs: it makes stages, and leaves by failing.
+    """One run of a pipeline: it makes stages and at most one commit, and a failure exits it.
 
-    `E` is every failure the pipeline promises its callers; both type checkers refuse a call that can fail in
-    another way. A run with stages promises `Aggregate`, since several calls can fail at once.
+    `E` is the union of all failures that the pipeline promises its callers; both type checkers refuse a call
+    that can fail in any other way. A run with stages promises `Aggregate`, since several calls can fail at once.
 
-    To leave is to raise a `BaseException` that only the run's own `@railway` function stops. A pipeline that
-    keeps it from getting there, uses a run after its end or begins a stage inside another raises `RunMisused`.
+    The exit is a `BaseException`, which the `Pipeline` of the run turns into its result. A pipeline that catches
+    it, uses the run after its end or begins a stage inside another raises `RunMisused`.
 
-    A run that writes does so in one commit, after which it can no longer fail; so a run that is part of another
-    does not write.
+    All writes are in the commit, after which the run can no longer fail. So a run that is nested in another one
+    has no commit.
     """
 
     __slots__ = ("_state",)
@@ -53,22 +50,22 @@ class Run(Generic[E_contra]):
 
     @property
     def execution_id(self) -> str:
-        """Give what this run's commit is known by: the same again if the run is made again after a crash."""
+        """Return the id of the execution, by which the journal knows its commit."""
         return self._state.execution_id
 
     def fail(self, error: E_contra) -> NoReturn:
-        """Leave the run with *error*."""
-        self._state.refuse_to_fail("the run fails")
-        self._state.leave(error)
+        """Exit the run with *error*."""
+        self._state.check_before_commit("the run fails")
+        self._state.exit_with(error)
 
     def unwrap(self, result: Result[T, E_contra]) -> T:
-        """Give the value of *result*, or leave the run with its error."""
+        """Return the value of *result*, or exit the run with its error."""
         if isinstance(result, Err):
-            self._state.refuse_to_fail("the run fails")
+            self._state.check_before_commit("the run fails")
         return self._state.unwrap(result)
 
-    # Self-types that differ make mypy drop overloads, so one call alone wants `Aggregate` promised as well.
-    # One overload a line: the table is read downwards.
+    # Self-types that differ make mypy drop overloads, so a single call needs `Aggregate` promised as well.
+    # One overload per line: the table is read downwards.
     # fmt: off
     @overload
     async def stage(self: "Run[Aggregate]", name: str, a: Call[A, E_contra], /, *, policy: Policy = SETTLE) -> tuple[A]: ...
@@ -90,83 +87,108 @@ class Run(Generic[E_contra]):
     async def stage(self: "Run[Aggregate]", name: str, a: Call[A, E_contra], b: Call[B, E_contra], c: Call[C, E_contra], d: Call[D, E_contra], g: Call[G, E_contra], h: Call[H, E_contra], j: Call[J, E_contra], k: Call[K, E_contra], m: Call[M, E_contra], /, *, policy: Policy = SETTLE) -> tuple[A, B, C, D, G, H, J, K, M]: ...
     # fmt: on
     async def stage(self, name: str, /, *calls: Call[Any, Any], policy: Policy = SETTLE) -> tuple[Any, ...]:
-        """Make all *calls* at once; give their values in argument order, or leave the run.
+        """Make all *calls* at once; return their values in argument order, or exit the run.
 
-        See `Policy` for what a failed call means, and `together` for exceptions and cancellation. After a
-        commit a call must be optional, and a best-effort write may be one of them.
+        See `Policy` for the effect of a failed call, and `run_stage` for exceptions and cancellation. After a
+        commit the calls must be optional, and may be best-effort writes.
         """
         state = self._state
-        state.begin(name)
+        state.open_stage(name)
         try:
-            result = await together(name, state.admitted(name, calls), policy)
+            result = await run_stage(name, _prepare_calls(state, name, calls), policy)
         finally:
             state.stage = None
         values = state.unwrap(result)
         state.past.append((name, calls, values))
         return values
 
-    # The same again, for a commit.
+    # The same table for a commit.
     # fmt: off
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: CommitStep[A, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: CommitStep[A, E_contra], b: CommitStep[B, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: CommitStep[A, E_contra], b: CommitStep[B, E_contra], c: CommitStep[C, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: CommitStep[A, E_contra], b: CommitStep[B, E_contra], c: CommitStep[C, E_contra], d: CommitStep[D, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D, G]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: CommitStep[A, E_contra], b: CommitStep[B, E_contra], c: CommitStep[C, E_contra], d: CommitStep[D, E_contra], g: CommitStep[G, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D, G]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D, G, H]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: CommitStep[A, E_contra], b: CommitStep[B, E_contra], c: CommitStep[C, E_contra], d: CommitStep[D, E_contra], g: CommitStep[G, E_contra], h: CommitStep[H, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D, G, H]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], j: Step[J, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D, G, H, J]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: CommitStep[A, E_contra], b: CommitStep[B, E_contra], c: CommitStep[C, E_contra], d: CommitStep[D, E_contra], g: CommitStep[G, E_contra], h: CommitStep[H, E_contra], j: CommitStep[J, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D, G, H, J]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], j: Step[J, E_contra], k: Step[K, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D, G, H, J, K]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: CommitStep[A, E_contra], b: CommitStep[B, E_contra], c: CommitStep[C, E_contra], d: CommitStep[D, E_contra], g: CommitStep[G, E_contra], h: CommitStep[H, E_contra], j: CommitStep[J, E_contra], k: CommitStep[K, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D, G, H, J, K]: ...
     @overload
-    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: Step[A, E_contra], b: Step[B, E_contra], c: Step[C, E_contra], d: Step[D, E_contra], g: Step[G, E_contra], h: Step[H, E_contra], j: Step[J, E_contra], k: Step[K, E_contra], m: Step[M, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D, G, H, J, K, M]: ...
+    async def commit(self: "Run[Aggregate | Stuck | Unavailable]", name: str, a: CommitStep[A, E_contra], b: CommitStep[B, E_contra], c: CommitStep[C, E_contra], d: CommitStep[D, E_contra], g: CommitStep[G, E_contra], h: CommitStep[H, E_contra], j: CommitStep[J, E_contra], k: CommitStep[K, E_contra], m: CommitStep[M, E_contra], /, *, policy: CommitPolicy = SEQUENTIAL) -> tuple[A, B, C, D, G, H, J, K, M]: ...
     # fmt: on
     async def commit(
-        self, name: str, /, *steps: Step[Any, Any], policy: CommitPolicy = SEQUENTIAL
+        self, name: str, /, *steps: CommitStep[Any, Any], policy: CommitPolicy = SEQUENTIAL
     ) -> tuple[Any, ...]:
-        """Make writes, and reads that ride along; give what all came to, or undo the writes and leave the run.
+        """Make writes, and reads that ride along; return all values, or undo the writes and exit the run.
 
-        It begins only if the reserve is left of the run's deadline, else the run is left with `Unavailable` and
-        nothing has been written. From then on neither deadline nor cancellation cuts the commit, nor the
-        deadline what comes after it. See `commit` in `gateway.railway.commit` for all else.
+        The run exits with `Unavailable`, and nothing is sent, if less than the reserve is left of its deadline.
+        `RunContext.gate` may deny the commit because the request of the run is gone: then nothing is sent
+        either, and the run ends as cancelled, with `asyncio.CancelledError`. Once the commit has begun, neither
+        the deadline nor a cancellation cuts it short, and what follows it has no deadline. See
+        `gateway.railway.commit` for the rest.
         """
-        state, around = self._state, RUN_CONTEXT.get()
-        state.begin(name)
+        state = self._state
+        state.open_stage(name)
         try:
-            state.refuse_to_fail(f"another commit, {name!r},")
+            state.check_before_commit(f"another commit, {name!r},")
             if state.is_nested:
                 msg = f"commit {name!r} is inside another run, which may fail after it"
                 raise RunMisused(msg)
-            _refuse_what_stays(name, steps)
-            if not _has_time(around):
-                state.leave(Unavailable("There is too little time left to begin the commit", was_sent=False))
+            _check_steps(name, steps)
+            if time_left() < current_context().commit_terms.reserve:
+                error = Unavailable("There is too little time left to begin the commit", was_sent=False)
+                state.exit_with(error)
             state.has_committed = True
-            known_as = state.execution_id
-            meant = intents(state.key_prefix, name, steps)
-            of = Beginning(known_as, state.pipeline, name, meant, state.recorded)
-            result = await shielded(commit(of, steps, policy))
+            intents = build_intents(state.key_prefix, name, steps)
+            start = CommitStart(state.execution_id, state.pipeline, name, intents, state.records)
+            result = await commit(start, steps, policy)
         finally:
             state.stage = None
-        RUN_CONTEXT.set(replace(RUN_CONTEXT.get(), deadline=None))
+        change_context(deadline=None)
         return state.unwrap(result)
 
 
-def _refuse_what_stays(name: str, steps: Sequence[Step[Any, Any]]) -> None:
-    """Raise `RunMisused` unless there is something to write, and all of that can be undone."""
+def _prepare_calls(
+    state: RunState, stage: str, calls: Sequence[CommitStep[Any, Any]]
+) -> Sequence[Call[Any, Any]]:
+    """Return *calls* as *stage* makes them; raise `RunMisused` if it may not make all of them."""
+    prepared: list[Call[Any, Any]] = []
+    for call in calls:
+        if isinstance(call, Write):
+            msg = f"{call.name} in stage {stage!r}: a write is made by a commit"
+            raise RunMisused(msg)
+        if call.with_key is not None and not state.has_committed:
+            msg = f"{call.name} in stage {stage!r}: a best-effort write is made after a commit"
+            raise RunMisused(msg)
+        prepared.append(call)
+    return [*_prepare_after_commit(state, stage, prepared)] if state.has_committed else prepared
+
+
+def _prepare_after_commit(
+    state: RunState, stage: str, calls: Sequence[Call[Any, Any]]
+) -> Iterator[Call[Any, Any]]:
+    # Stages can share a name, also with the commit; the number keeps the keys of their writes apart.
+    numbered = f"{len(state.past)}-{stage}"
+    for position, call in enumerate(calls):
+        if not call.is_optional:
+            state.check_before_commit(f"{call.name}, which can fail, in stage {stage!r}")
+        key = derive_key(state.key_prefix, numbered, position, call.name)
+        yield call.with_key(key) if call.with_key else call
+
+
+def _check_steps(commit: str, steps: Sequence[CommitStep[Any, Any]]) -> None:
+    """Raise `RunMisused` unless there is a write, and every write can be undone."""
     if not any(isinstance(step, Write) for step in steps):
-        msg = f"commit {name!r} has no write: it is a stage"
+        msg = f"commit {commit!r} has no write: it is a stage"
         raise RunMisused(msg)
     for step in steps:
-        if step.undo is None if isinstance(step, Write) else step.keyed is not None:
-            msg = f"{step.name} cannot be undone: no part of commit {name!r}, but best effort after it"
+        if step.undo is None if isinstance(step, Write) else step.with_key is not None:
+            msg = f"{step.name} cannot be undone: no part of commit {commit!r}, but best effort after it"
             raise RunMisused(msg)
-
-
-def _has_time(around: RunContext) -> bool:
-    now = asyncio.get_running_loop().time()
-    return around.deadline is None or around.deadline - now >= around.commits.reserve

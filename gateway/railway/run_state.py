@@ -1,27 +1,35 @@
-"""How far one run of a pipeline has come, and what it may still do."""
+"""State of one run of a pipeline, the exit from it, and the misuse of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from secrets import token_hex
-from typing import Any, NoReturn, TypeAlias, TypeVar, final
+from typing import NoReturn, Protocol, TypeAlias, TypeVar, final
 
-from gateway.railway.call import Call
-from gateway.railway.context import RUN_CONTEXT
+from gateway.railway.context import current_context
 from gateway.railway.errors import Failure
-from gateway.railway.journal import Recorded, key_of
-from gateway.railway.misused import RunMisused
+from gateway.railway.journal import StageRecord
 from gateway.railway.result import Err, Result
-from gateway.railway.stage import Leaving
-from gateway.railway.write import Step, Write
 
-__all__ = ("RunLeaving", "RunState")
+__all__ = ("RunExit", "RunMisused", "RunState")
 
 T = TypeVar("T")
-E = TypeVar("E", bound=Failure)
 
 
-class RunLeaving(Leaving):
-    """Carries a failure out of its own run."""
+class RunMisused(RuntimeError):  # noqa: N818 - named for the bug, not for an error of the caller
+    """A bug in a pipeline: it breaks a rule of `Run`.
+
+    The run was used after its end, twice at once, or its exit was caught; or it was given a call that it
+    cannot make there: a write in a stage, or a call that can fail after a commit.
+    """
+
+
+@final
+class RunExit(BaseException):
+    """Carries *error* out of the run of *state*.
+
+    It is no `Exception`, so that no handler of a pipeline catches it by accident. It is no bug either: where
+    both are raised, the bug wins.
+    """
 
     def __init__(self, state: "RunState", error: Failure) -> None:
         super().__init__(error)
@@ -29,100 +37,94 @@ class RunLeaving(Leaving):
         self.error = error
 
 
-_Past: TypeAlias = tuple[str, Sequence[Call[Any, Any]], tuple[object, ...]]
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_Past: TypeAlias = tuple[str, Sequence[_Named], tuple[object, ...]]
 """A stage that has succeeded: its name, its calls, and their values."""
 
 
 @final
 @dataclass(eq=False, slots=True)
 class RunState:
-    """How far a run of *pipeline* has come."""
+    """Progress of one run of *pipeline*: it may be used only in the order that its checks allow."""
 
     pipeline: str
     is_nested: bool = False
     is_over: bool = False
-    is_left: bool = False
+    is_exiting: bool = False
     has_committed: bool = False
     stage: str | None = None
-    made_up_id: str | None = None
+    generated_id: str | None = None
     lacks: tuple[str, ...] = ()
     past: list[_Past] = field(default_factory=list[_Past])
 
     def unwrap(self, result: Result[T, Failure]) -> T:
-        """Give the value of *result*, or leave with its error."""
-        self.check()
+        """Return the value of *result*, or exit the run with its error."""
+        self.check_usable()
         if isinstance(result, Err):
-            self.leave(result.error)
+            self.exit_with(result.error)
         self.lacks += result.lacks
         return result.value
 
-    def leave(self, error: Failure) -> NoReturn:
-        """Leave the run with *error*."""
-        self.check()
-        self.is_left = True
-        raise RunLeaving(self, error)
+    def exit_with(self, error: Failure) -> NoReturn:
+        """Raise the `RunExit` that carries *error* out of the run."""
+        self.check_usable()
+        self.is_exiting = True
+        raise RunExit(self, error)
 
-    def check(self) -> None:
-        """Raise `RunMisused` if the run is over, or was left and has not been stopped."""
-        if self.is_over:
-            msg = "this run is over"
-            raise RunMisused(msg)
-        # Two calls of one stage may both leave; neither has been caught yet.
-        if self.is_left and self.stage is None:
-            msg = "a failure was caught on its way out of this run"
-            raise RunMisused(msg)
-
-    @property
-    def execution_id(self) -> str:
-        """Give what its commit is known by: as it was given, else one that it makes up, once."""
-        if (given := RUN_CONTEXT.get().execution_id) is not None:
-            return given
-        self.made_up_id = self.made_up_id or f"exe-{token_hex(16)}"
-        return self.made_up_id
-
-    @property
-    def key_prefix(self) -> str:
-        """Give what the keys of its writes begin with."""
-        return RUN_CONTEXT.get().key_prefix or self.execution_id
-
-    def refuse_to_fail(self, what: str) -> None:
-        """Raise `RunMisused` if *what* can make the run fail after its commit has begun."""
-        if self.has_committed:
-            msg = f"{what} after a commit, which is the point of no return"
-            raise RunMisused(msg)
-
-    def begin(self, stage: str) -> None:
-        """Open *stage*; raise `RunMisused` while another one is."""
-        self.check()
+    def open_stage(self, stage: str) -> None:
+        """Note that *stage* begins; raise `RunMisused` while another stage is open."""
+        self.check_usable()
         if self.stage is not None:
             msg = f"stage {stage!r} begins while stage {self.stage!r} of the same run is open"
             raise RunMisused(msg)
         self.stage = stage
 
-    def admitted(self, stage: str, calls: Sequence[Step[T, E]]) -> Sequence[Call[T, E]]:
-        """Give *calls* as the stage may make them; raise `RunMisused` if it may not make all of them."""
-        made: list[Call[T, E]] = []
-        for call in calls:
-            if isinstance(call, Write):
-                msg = f"{call.name} in stage {stage!r}: a write is made by a commit"
-                raise RunMisused(msg)
-            if call.keyed is not None and not self.has_committed:
-                msg = f"{call.name} in stage {stage!r}: a best-effort write is made after a commit"
-                raise RunMisused(msg)
-            made.append(call)
-        return [*self._unfailing(stage, made)] if self.has_committed else made
+    def check_usable(self) -> None:
+        """Raise `RunMisused` if the run is over, or if its exit was caught."""
+        if self.is_over:
+            msg = "this run is over"
+            raise RunMisused(msg)
+        # Two calls of one stage may both exit the run; neither exit has been caught yet.
+        if self.is_exiting and self.stage is None:
+            msg = "a failure was caught on its way out of this run"
+            raise RunMisused(msg)
 
-    def _unfailing(self, stage: str, calls: Sequence[Call[T, E]]) -> Iterator[Call[T, E]]:
-        # Two stages may have the same name, and one that of the commit: their writes are not the same.
-        known_as = f"{len(self.past)}-{stage}"
-        for place, call in enumerate(calls):
-            if not call.is_optional:
-                self.refuse_to_fail(f"{call.name}, which can fail, in stage {stage!r}")
-            yield call.keyed(key_of(self.key_prefix, known_as, place, call.name)) if call.keyed else call
+    def check_before_commit(self, action: str) -> None:
+        """Raise `RunMisused` if the run has committed: *action* could make it fail."""
+        if self.has_committed:
+            msg = f"{action} after a commit, which is the point of no return"
+            raise RunMisused(msg)
+
+    def check_finished(self) -> None:
+        """Raise `RunMisused` if the pipeline has returned although its exit was caught or a stage is open."""
+        if self.is_exiting:
+            msg = "a failure was caught on its way out of this run"
+            raise RunMisused(msg)
+        if self.stage is not None:
+            msg = f"the run ended while its stage {self.stage!r} was open"
+            raise RunMisused(msg)
 
     @property
-    def recorded(self) -> tuple[Recorded, ...]:
-        """Give what its stages have come to, for the journal."""
+    def execution_id(self) -> str:
+        """Return the id of the run's execution: that of its context, else a generated one."""
+        if (given := current_context().execution_id) is not None:
+            return given
+        self.generated_id = self.generated_id or f"exe-{token_hex(16)}"
+        return self.generated_id
+
+    @property
+    def key_prefix(self) -> str:
+        """Return the beginning of the keys of the run's writes."""
+        return current_context().key_prefix or self.execution_id
+
+    @property
+    def records(self) -> tuple[StageRecord, ...]:
+        """Return the values of the stages so far, for the journal."""
         return tuple(
-            Recorded(stage, tuple(call.name for call in calls), values) for stage, calls, values in self.past
+            StageRecord(stage, tuple(call.name for call in calls), values)
+            for stage, calls, values in self.past
         )

@@ -1,11 +1,10 @@
 """How much time is left."""
 
-import asyncio
 from typing import Final
 
-from gateway.railway import RUN_CONTEXT
+from gateway.railway import time_left
 
-__all__ = ("clip_to_deadline", "is_over", "time_left")
+__all__ = ("clip_to_deadline", "is_over")
 
 _INSTANT: Final = 0.001
 
@@ -25,9 +24,3 @@ def is_over(after: float = 0.0) -> bool:
     fire a little early.
     """
     return time_left() - after < _INSTANT
-
-
-def time_left() -> float:
-    """Give the seconds until the deadline of the run that is going on: infinity where there is none."""
-    deadline = RUN_CONTEXT.get().deadline
-    return float("inf") if deadline is None else deadline - asyncio.get_running_loop().time()

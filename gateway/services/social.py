@@ -7,7 +7,7 @@ from pydantic import Field, TypeAdapter
 
 from gateway.client.models import UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
-from gateway.railway import Call, UpstreamFault, known
+from gateway.railway import Call, UpstreamFault, constant
 from gateway.services.users import User, UserSettings
 
 __all__ = ("Engagement", "Friend", "Notification", "Post", "Social")
@@ -90,7 +90,7 @@ class Social:
     ) -> Call[tuple[Post, ...], UpstreamFault]:
         """List what *friends* have posted, in the languages of *settings* and in no others."""
         if not friends or not settings.languages:
-            return known("social.posts", ())
+            return constant("social.posts", ())
         asked = self._client.get(
             "social.posts",
             ("posts",),
@@ -102,7 +102,7 @@ class Social:
     def notifications(self, friends: Sequence[Friend]) -> Call[tuple[Notification, ...], UpstreamFault]:
         """List what *friends* have done."""
         if not friends:
-            return known("social.notifications", ())
+            return constant("social.notifications", ())
         query = _each("from", _ids(friends))
         return self._client.get(
             "social.notifications", ("notifications",), query=query, answer=_NOTIFICATIONS
@@ -111,14 +111,14 @@ class Social:
     def engagement(self, posts: Sequence[Post]) -> Call[Mapping[str, Engagement], UpstreamFault]:
         """Say how *posts* were received, by their ids."""
         if not posts:
-            return known("social.engagement", {})
+            return constant("social.engagement", {})
         query = _each("post_id", [post.post_id for post in posts])
         return self._client.get("social.engagement", ("engagement",), query=query, answer=_ENGAGEMENT)
 
     def recommendations(self, user: User, settings: UserSettings) -> Call[tuple[Post, ...], UpstreamFault]:
         """List posts of others that *user* may like, as far as *settings* want any."""
         if not settings.show_recommendations or not settings.languages:
-            return known("social.recommendations", ())
+            return constant("social.recommendations", ())
         asked = self._client.get(
             "social.recommendations",
             ("recommendations",),

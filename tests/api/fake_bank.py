@@ -22,7 +22,7 @@ from gateway.api.idempotency.stored_response import StoredResponse
 from gateway.api.openapi.document import BEARER, responses
 from gateway.api.pipeline_route.route import PipelineRoute, Serving
 from gateway.executions.memory_journal import MemoryJournal
-from gateway.executions.registry import Executions
+from gateway.executions.registry import ExecutionRegistry
 from gateway.railway import (
     Aggregate,
     Call,
@@ -165,7 +165,7 @@ def gateway(
 ) -> FastAPI:
     """Wire the app as a composition root would."""
     terms = CommitTerms(reserve=0.5, budget=10, undo_budget=30)
-    made = Executions[StoredResponse](MemoryJournal(), {"bank.repay": bank.undo}, terms, now)
+    made = ExecutionRegistry[StoredResponse](MemoryJournal(), {"bank.repay": bank.undo}, terms, now)
     serving = Serving(deadline=deadline, executions=made, admission=admission or Admission())
     return application(serving, _router(bank), executions.router(made, operator_token))
 

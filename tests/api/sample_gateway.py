@@ -17,7 +17,6 @@ from gateway.api.endpoints.readiness import Readiness
 from gateway.api.openapi.document import responses
 from gateway.api.pipeline_route.route import PipelineRequest, PipelineRoute, Serving
 from gateway.railway import (
-    RUN_CONTEXT,
     Aggregate,
     Call,
     Conflict,
@@ -31,6 +30,7 @@ from gateway.railway import (
     RunContext,
     Unauthorized,
     UpstreamFault,
+    current_context,
     railway,
 )
 
@@ -126,7 +126,7 @@ class World:
 @railway
 async def buy(run: Run[BasketError], basket: Basket, world: World) -> Receipt:
     """Look up who buys and what there is, then pick a gift."""
-    world.seen.append(RUN_CONTEXT.get())
+    world.seen.append(current_context())
     user, stock = await run.stage("core data", world.users, world.stock)
     (gift,) = await run.stage("extras", world.gifts.optional())
     assert basket.items

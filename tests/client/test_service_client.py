@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from gateway.client.service_client import ServiceClient
-from gateway.railway import RUN_CONTEXT, Err, NotFound, Ok, RunContext, TimedOut
+from gateway.railway import Err, NotFound, Ok, RunContext, TimedOut, change_context
 from tests.client.scripted_service import (
     LAMP,
     LATE,
@@ -66,7 +66,7 @@ async def test_a_post_says_what_and_how_much_it_sends() -> None:
 
 async def test_a_call_passes_the_baggage_of_its_run_on() -> None:
     transport = Answering()
-    RUN_CONTEXT.set(RunContext(baggage={"X-Request-Id": "req-1", "tracestate": "a=é"}))
+    change_context(RunContext(baggage={"X-Request-Id": "req-1", "tracestate": "a=é"}))
     await fetch(transport)
     (request,) = transport.requests
 
@@ -131,7 +131,7 @@ async def test_a_segment_that_would_change_the_path_is_a_bug_of_the_call(segment
 async def test_a_call_has_no_more_time_than_its_run() -> None:
     transport = Answering()
     now = asyncio.get_running_loop().time()
-    RUN_CONTEXT.set(RunContext(deadline=now + 0.25))
+    change_context(RunContext(deadline=now + 0.25))
     await fetch(transport)
     (request,) = transport.requests
 
@@ -141,7 +141,7 @@ async def test_a_call_has_no_more_time_than_its_run() -> None:
 
 async def test_a_deadline_further_off_gives_a_call_no_more_time() -> None:
     transport = Answering()
-    RUN_CONTEXT.set(RunContext(deadline=asyncio.get_running_loop().time() + 9))
+    change_context(RunContext(deadline=asyncio.get_running_loop().time() + 9))
     await fetch(transport)
 
     assert transport.requests[0].headers["x-envoy-expected-rq-timeout-ms"] == "1000"
@@ -157,7 +157,7 @@ async def test_what_is_sent_as_budget_is_a_millisecond_at_least() -> None:
 @pytest.mark.parametrize("left", [0.0, -1.0])
 async def test_a_call_without_time_left_sends_nothing(left: float) -> None:
     transport = Answering()
-    RUN_CONTEXT.set(RunContext(deadline=asyncio.get_running_loop().time() + left))
+    change_context(RunContext(deadline=asyncio.get_running_loop().time() + left))
     result = await fetch(transport)
 
     assert result == Err(TimedOut(LATE, source="things.fetch", budget=0.0, was_sent=False))

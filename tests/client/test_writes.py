@@ -13,7 +13,6 @@ from pydantic_core import to_jsonable_python
 
 from gateway.client.service_client import ServiceClient
 from gateway.railway import (
-    RUN_CONTEXT,
     BadAnswer,
     CallMode,
     Conflict,
@@ -27,6 +26,7 @@ from gateway.railway import (
     TimedOut,
     Unavailable,
     Write,
+    change_context,
 )
 from gateway.services import Upstreams
 from gateway.services.accounts import AccountBalance, Posting
@@ -324,7 +324,7 @@ def test_terms_have_an_exact_amount(amount: object) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=named)
 async def test_a_write_that_hangs_has_its_timeout_once_where_it_must_not_be_repeated(case: Case) -> None:
-    RUN_CONTEXT.set(RunContext(mode=CallMode.SEND_ONCE))
+    change_context(RunContext(mode=CallMode.SEND_ONCE))
     result = await writes(Hanging())[case.write].attempt(KEY)
 
     assert isinstance(result, Err)
@@ -335,7 +335,7 @@ async def test_a_write_that_hangs_has_its_timeout_once_where_it_must_not_be_repe
 
 async def test_a_write_has_no_more_time_than_its_commit() -> None:
     transport = answering(201, CREATE.answered)
-    RUN_CONTEXT.set(RunContext(deadline=0.25, baggage={"X-Request-Id": "req-1"}))
+    change_context(RunContext(deadline=0.25, baggage={"X-Request-Id": "req-1"}))
     await writes(transport)["orders.create"].attempt(KEY)
     (request,) = transport.requests
 

@@ -6,21 +6,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.executions.memory_journal import MemoryJournal
-from gateway.executions.registry import Executions, Ticket
+from gateway.executions.registry import ExecutionRegistry, RunRequest
 from gateway.railway import (
-    Beginning,
+    CommitStart,
+    CommitState,
     CommitTerms,
     Failure,
     Intent,
     Key,
     Ok,
     Result,
-    State,
     Undo,
     WriteAttempt,
     WriteOutcome,
 )
-from gateway.railway.journal import key_of
+from gateway.railway.journal import derive_key
 
 START: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
 DAY: Final = 24 * 60 * 60.0
@@ -39,19 +39,30 @@ def clock() -> datetime:
 
 def intent(execution_id: str, place: int) -> Intent:
     name = NAMES[place]
-    return Intent(name, key_of(execution_id, "settlement", place, name), undo=f"{name}.undo")
+    return Intent(name, derive_key(execution_id, "settlement", place, name), undo=f"{name}.undo")
 
 
-def beginning(execution_id: str = "exe-1", *also: Intent) -> Beginning:
+def beginning(execution_id: str = "exe-1", *also: Intent) -> CommitStart:
     """Describe a commit of two writes, and what is there *also*."""
     intents = (intent(execution_id, 0), intent(execution_id, 1), *also)
-    return Beginning(execution_id, "transfers", "settlement", intents)
+    return CommitStart(execution_id, "transfers", "settlement", intents)
+
+
+async def begin_commit(executions: ExecutionRegistry[str], start: CommitStart) -> None:
+    """Begin a commit as `Run.commit` does."""
+    if not executions.gate.try_begin(start.execution_id):
+        raise asyncio.CancelledError
+    try:
+        await executions.journal.begin(start)
+    except BaseException:
+        executions.gate.revoke(start.execution_id)
+        raise
 
 
 def ticket(
     execution_id: str = "exe-1", *, asked: bytes | None = b"rent", deadline: float | None = None
-) -> Ticket:
-    return Ticket(execution_id, "transfers", asked, deadline)
+) -> RunRequest:
+    return RunRequest(execution_id, "transfers", asked, deadline)
 
 
 @dataclass
@@ -64,12 +75,14 @@ class World:
     )
     goes_on: asyncio.Event = field(default_factory=asyncio.Event)
     records: MemoryJournal = field(default_factory=lambda: MemoryJournal(clock))
-    executions: Executions[str] = field(init=False)
+    executions: ExecutionRegistry[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.goes_on.set()
         undos = [Undo(f"{name}.undo", self._undoing(f"{name}.undo")) for name in NAMES]
-        self.executions = Executions(self.records, {undo.name: undo for undo in undos}, CommitTerms(), clock)
+        self.executions = ExecutionRegistry(
+            self.records, {undo.name: undo for undo in undos}, CommitTerms(), clock
+        )
 
     def run(self, execution_id: str = "exe-1", answer: str = "paid", *, fails: bool = False) -> "Led":
         """Give a run that is over at once, unless it is told to wait; one that *fails* does not commit."""
@@ -80,9 +93,9 @@ class World:
         await self.records.begin(beginning(execution_id))
         for place, outcome in enumerate(outcomes or (WriteOutcome.STUCK, WriteOutcome.STUCK)):
             await self.records.note(execution_id, intent(execution_id, place).key, outcome, None)
-        await self.records.end(execution_id, State.STUCK)
+        await self.records.end(execution_id, CommitState.STUCK)
 
-    async def outcomes(self, execution_id: str = "exe-1") -> tuple[State, list[str]]:
+    async def outcomes(self, execution_id: str = "exe-1") -> tuple[CommitState, list[str]]:
         """Give what is on record."""
         found = await self.records.find(execution_id)
         assert found is not None
@@ -109,7 +122,7 @@ class Led:
     execution_id: str
     answer: str
     fails: bool = False
-    state: State = State.COMMITTED
+    state: CommitState = CommitState.COMMITTED
     seconds: float = 0.0
     log: list[str] = field(default_factory=list[str])
     begins: asyncio.Event = field(default_factory=asyncio.Event)
@@ -121,18 +134,18 @@ class Led:
         self.ends.set()
 
     async def __call__(self) -> str:
-        journal = self.world.executions.terms.journal
+        executions = self.world.executions
         self.log.append("started")
         try:
             await self.begins.wait()
             if self.fails:
                 return f"{self.answer} not"
-            await journal.begin(beginning(self.execution_id))
+            await begin_commit(executions, beginning(self.execution_id))
             self.log.append("begun")
             self.has_begun.set()
             await self.ends.wait()
             await asyncio.sleep(self.seconds)
-            await journal.end(self.execution_id, self.state)
+            await executions.journal.end(self.execution_id, self.state)
         except asyncio.CancelledError:
             self.log.append("cancelled")
             await asyncio.sleep(1)  # cleaning up takes its time

@@ -6,11 +6,18 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.executions.execution import Execution, Page, Records
+from gateway.executions.execution import Execution, ExecutionJournal, Page
 from gateway.executions.memory_journal import MemoryJournal
-from gateway.executions.registry import UNKNOWN, Answered, Executions, Unanswered, Work
+from gateway.executions.registry import (
+    EXECUTION_NOT_FOUND,
+    ExecutionRegistry,
+    NoAnswerReason,
+    RunAnswer,
+    Work,
+)
 from gateway.railway import (
-    Beginning,
+    CommitStart,
+    CommitState,
     CommitTerms,
     Err,
     Failure,
@@ -19,16 +26,15 @@ from gateway.railway import (
     Result,
     Run,
     RunContext,
-    State,
     Undo,
     Write,
     WriteOutcome,
     railway,
 )
-from tests.executions.scripted_runs import World, beginning, now, settled, ticket
+from tests.executions.scripted_runs import World, begin_commit, beginning, now, settled, ticket
 
-PAID = Answered("paid", is_replayed=False)
-REPLAYED = Answered("paid", is_replayed=True)
+PAID = RunAnswer("paid", is_replayed=False)
+REPLAYED = RunAnswer("paid", is_replayed=True)
 
 
 async def ends(task: "asyncio.Task[object]") -> None:
@@ -46,7 +52,7 @@ async def test_before_its_commit_a_run_is_cancelled_with_its_request_and_awaited
     await ends(owner)
 
     assert run.log == ["started", "cancelled", "cleaned up"]
-    assert await world.executions.find("exe-1") == Err(UNKNOWN)
+    assert await world.executions.find("exe-1") == Err(EXECUTION_NOT_FOUND)
 
 
 async def test_once_its_commit_has_begun_a_run_goes_on_without_its_request(world: World) -> None:
@@ -132,13 +138,13 @@ async def test_a_request_that_hangs_up_twice_does_not_wait_for_what_cleans_up(wo
 class Bank:
     """One write, and a pipeline that does something at the last moment before its commit."""
 
-    records: Records = field(default_factory=MemoryJournal)
+    records: ExecutionJournal = field(default_factory=MemoryJournal)
     at_the_last_moment: Callable[[], object] = lambda: None
     times: int = 0
 
     def __post_init__(self) -> None:
         self.undo = Undo("bank.return", self.pay)
-        self.executions = Executions[str](self.records, {"bank.return": self.undo}, CommitTerms())
+        self.executions = ExecutionRegistry[str](self.records, {"bank.return": self.undo}, CommitTerms())
 
     async def pay(self, _: Key) -> Result[str, Failure]:
         self.times += 1
@@ -154,8 +160,13 @@ class Bank:
             (paid,) = await run.commit("settlement", write)
             return paid
 
-        around = RunContext(execution_id="exe-1", commits=self.executions.terms)
-        return (await paying.on(around)()).value_or("not")
+        context = RunContext(
+            execution_id="exe-1",
+            commit_terms=self.executions.terms,
+            journal=self.executions.journal,
+            gate=self.executions.gate,
+        )
+        return (await paying.on(context)()).value_or("not")
 
 
 async def test_a_request_that_hangs_up_just_before_the_commit_begins_keeps_it_from_beginning() -> None:
@@ -165,7 +176,7 @@ async def test_a_request_that_hangs_up_just_before_the_commit_begins_keeps_it_fr
     bank.at_the_last_moment = owner.cancel
     await ends(owner)
 
-    assert (bank.times, await bank.executions.find("exe-1")) == (0, Err(UNKNOWN))
+    assert (bank.times, await bank.executions.find("exe-1")) == (0, Err(EXECUTION_NOT_FOUND))
     bank.at_the_last_moment = lambda: None
     assert await bank.executions.run(ticket(), bank.work) == PAID
     assert bank.times == 1
@@ -191,7 +202,7 @@ class Slow:
     bug: Exception | None = None
     memory: MemoryJournal = field(default_factory=MemoryJournal)
 
-    async def begin(self, commit: Beginning, /) -> None:
+    async def begin(self, commit: CommitStart, /) -> None:
         await asyncio.sleep(self.seconds)
         if self.bug is not None:
             raise self.bug
@@ -200,13 +211,13 @@ class Slow:
     async def note(self, execution_id: str, key: Key, outcome: WriteOutcome, value: object, /) -> None:
         await self.memory.note(execution_id, key, outcome, value)
 
-    async def end(self, execution_id: str, state: State, /) -> None:
+    async def end(self, execution_id: str, state: CommitState, /) -> None:
         await self.memory.end(execution_id, state)
 
     async def find(self, execution_id: str, /) -> Execution | None:
         return await self.memory.find(execution_id)
 
-    async def page(self, state: State | None, limit: int, cursor: int | None, /) -> Page:
+    async def page(self, state: CommitState | None, limit: int, cursor: int | None, /) -> Page:
         return await self.memory.page(state, limit, cursor)
 
 
@@ -233,11 +244,11 @@ async def test_a_request_that_hangs_up_while_the_commit_begins_does_not_stop_it(
 
 
 async def test_at_a_deadline_that_passes_while_the_commit_begins_it_runs(bank: Bank) -> None:
-    assert await bank.executions.run(ticket(deadline=0.5), bank.work) is Unanswered.RUNNING
+    assert await bank.executions.run(ticket(deadline=0.5), bank.work) is NoAnswerReason.RUNNING
 
     found = (await bank.executions.find("exe-1")).value_or(None)
     assert found is not None
-    assert (found.state, found.writes) == (State.RUNNING, ())
+    assert (found.state, found.writes) == (CommitState.RUNNING, ())
     assert await bank.executions.run(ticket(), bank.work) == REPLAYED
 
 
@@ -254,7 +265,7 @@ async def test_a_commit_that_could_not_begin_leaves_its_id_to_the_next(
     failed = await waiter
     slow.bug = None
 
-    assert failed == Answered("disk full", is_replayed=False)
+    assert failed == RunAnswer("disk full", is_replayed=False)
     assert hangs_up or owner.result() == failed
     assert await bank.executions.run(ticket(), bank.work) == PAID
     assert bank.times == 1
@@ -274,7 +285,7 @@ async def test_a_second_commit_of_one_run_fails_without_giving_the_id_of_the_fir
     async def twice() -> str:
         await world.run()()
         with pytest.raises(ValueError, match="has a commit already"):
-            await world.executions.terms.journal.begin(beginning())
+            await begin_commit(world.executions, beginning())
         return "paid"
 
     assert await world.executions.run(ticket(), twice) == PAID

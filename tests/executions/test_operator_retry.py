@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from gateway.executions.registry import NOT_STUCK, UNKNOWN
-from gateway.railway import Conflict, Err, State, Unavailable, WriteOutcome
+from gateway.executions.registry import EXECUTION_NOT_FOUND, EXECUTION_NOT_STUCK
+from gateway.railway import CommitState, Conflict, Err, Unavailable, WriteOutcome
 from tests.executions.scripted_runs import World, beginning, settled
 
 DOWN = Err(Unavailable("down"))
@@ -16,9 +16,9 @@ async def test_what_is_stuck_is_undone_the_last_write_first(world: World) -> Non
 
     retried = (await world.executions.retry("exe-1")).value_or(None)
     assert retried is not None
-    assert retried.state is State.UNDONE
+    assert retried.state is CommitState.UNDONE
     assert world.undone == ["shop.ship.undo", "bank.pay.undo"]
-    assert await world.outcomes() == (State.UNDONE, ["undone", "undone"])
+    assert await world.outcomes() == (CommitState.UNDONE, ["undone", "undone"])
 
 
 @pytest.mark.parametrize("outcome", [WriteOutcome.UNDONE, WriteOutcome.REFUSED])
@@ -28,7 +28,7 @@ async def test_only_what_is_stuck_is_attempted(world: World, outcome: WriteOutco
     await world.executions.retry("exe-1")
 
     assert world.undone == ["shop.ship.undo"]
-    assert await world.outcomes() == (State.UNDONE, [outcome.value, "undone"])
+    assert await world.outcomes() == (CommitState.UNDONE, [outcome.value, "undone"])
 
 
 @pytest.mark.parametrize("result", [DOWN, RuntimeError("a bug")])
@@ -40,9 +40,9 @@ async def test_what_cannot_be_undone_stays_stuck_and_the_rest_is_undone(
 
     retried = (await world.executions.retry("exe-1")).value_or(None)
     assert retried is not None
-    assert retried.state is State.STUCK
+    assert retried.state is CommitState.STUCK
     assert [write.outcome for write in retried.writes] == [WriteOutcome.UNDONE, WriteOutcome.STUCK]
-    assert await world.outcomes() == (State.STUCK, ["undone", "stuck"])
+    assert await world.outcomes() == (CommitState.STUCK, ["undone", "stuck"])
 
 
 async def test_the_next_attempt_goes_on_with_what_is_left(world: World) -> None:
@@ -55,7 +55,7 @@ async def test_the_next_attempt_goes_on_with_what_is_left(world: World) -> None:
     await world.executions.retry("exe-1")
 
     assert world.undone == ["shop.ship.undo"]
-    assert await world.outcomes() == (State.UNDONE, ["undone", "undone"])
+    assert await world.outcomes() == (CommitState.UNDONE, ["undone", "undone"])
 
 
 async def test_a_bug_in_an_undo_is_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -68,16 +68,16 @@ async def test_a_bug_in_an_undo_is_logged(world: World, caplog: pytest.LogCaptur
 
 
 async def test_what_is_not_known_cannot_be_retried(world: World) -> None:
-    assert await world.executions.retry("exe-1") == Err(UNKNOWN)
+    assert await world.executions.retry("exe-1") == Err(EXECUTION_NOT_FOUND)
 
 
-@pytest.mark.parametrize("state", [State.RUNNING, State.COMMITTED, State.UNDONE])
-async def test_what_is_not_stuck_is_left_alone(world: World, state: State) -> None:
+@pytest.mark.parametrize("state", [CommitState.RUNNING, CommitState.COMMITTED, CommitState.UNDONE])
+async def test_what_is_not_stuck_is_left_alone(world: World, state: CommitState) -> None:
     await world.records.begin(beginning())
-    if state is not State.RUNNING:
+    if state is not CommitState.RUNNING:
         await world.records.end("exe-1", state)
 
-    assert await world.executions.retry("exe-1") == Err(NOT_STUCK)
+    assert await world.executions.retry("exe-1") == Err(EXECUTION_NOT_STUCK)
     assert world.undone == []
 
 
@@ -92,7 +92,7 @@ async def test_of_two_retries_at_once_one_is_made(world: World) -> None:
 
     assert isinstance(second, Err)
     assert isinstance(second.error, Conflict)
-    assert (await first).map(lambda execution: execution.state).value_or(None) is State.UNDONE
+    assert (await first).map(lambda execution: execution.state).value_or(None) is CommitState.UNDONE
     assert world.undone == ["shop.ship.undo", "bank.pay.undo"]
 
 
@@ -102,7 +102,9 @@ async def test_two_executions_are_retried_at_once(world: World) -> None:
 
     await asyncio.gather(world.executions.retry("exe-1"), world.executions.retry("exe-2"))
 
-    assert [await world.outcomes(f"exe-{n}") for n in (1, 2)] == [(State.UNDONE, ["undone", "undone"])] * 2
+    assert [await world.outcomes(f"exe-{n}") for n in (1, 2)] == [
+        (CommitState.UNDONE, ["undone", "undone"])
+    ] * 2
 
 
 async def test_a_retry_that_is_cancelled_can_be_made_again(world: World) -> None:
@@ -116,4 +118,4 @@ async def test_a_retry_that_is_cancelled_can_be_made_again(world: World) -> None
 
     await world.executions.retry("exe-1")
 
-    assert await world.outcomes() == (State.UNDONE, ["undone", "undone"])
+    assert await world.outcomes() == (CommitState.UNDONE, ["undone", "undone"])

@@ -7,16 +7,32 @@ from typing import Final
 
 import pytest
 
-from gateway.executions.memory_journal import KEPT, MemoryJournal
-from gateway.executions.registry import UNKNOWN, Answered, Executions, Unanswered
-from gateway.railway import Beginning, CommitTerms, Err, Intent, Key, Ok, State
+from gateway.executions.memory_journal import MAX_ENDED, MemoryJournal
+from gateway.executions.registry import EXECUTION_NOT_FOUND, ExecutionRegistry, NoAnswerReason, RunAnswer
+from gateway.railway import (
+    Aggregate,
+    CommitState,
+    CommitTerms,
+    Conflict,
+    Err,
+    Key,
+    Ok,
+    Result,
+    Run,
+    RunContext,
+    Stuck,
+    Unavailable,
+    Undo,
+    Write,
+    railway,
+)
 from tests.executions.scripted_runs import DAY, START, World, beginning, now, settled, ticket
 
 PARTS: Final = ("Task", "Led", "Execution")
 
 
-def replayed(answer: str) -> Answered[str]:
-    return Answered(answer, is_replayed=True)
+def replayed(answer: str) -> RunAnswer[str]:
+    return RunAnswer(answer, is_replayed=True)
 
 
 def alive() -> Counter[str]:
@@ -25,8 +41,8 @@ def alive() -> Counter[str]:
     return Counter(name for one in gc.get_objects() if (name := type(one).__name__) in PARTS)
 
 
-def fresh(answer: str) -> Answered[str]:
-    return Answered(answer, is_replayed=False)
+def fresh(answer: str) -> RunAnswer[str]:
+    return RunAnswer(answer, is_replayed=False)
 
 
 async def test_a_run_is_made_and_its_answer_given(world: World) -> None:
@@ -68,10 +84,10 @@ async def test_who_asks_for_something_else_under_the_same_id_is_told_so_at_once(
     owner = asyncio.create_task(world.executions.run(ticket(), run))
     await run.has_begun.wait()
 
-    assert await world.executions.run(ticket(asked=b"food"), other) is Unanswered.MISMATCH
+    assert await world.executions.run(ticket(asked=b"food"), other) is NoAnswerReason.MISMATCH
     assert now() == 0
     await owner
-    assert await world.executions.run(ticket(asked=b"food"), other) is Unanswered.MISMATCH
+    assert await world.executions.run(ticket(asked=b"food"), other) is NoAnswerReason.MISMATCH
     assert other.log == []
 
 
@@ -112,7 +128,7 @@ async def test_at_its_deadline_a_request_leaves_a_run_whose_commit_has_begun(wor
     run = world.run()
     run.seconds = 30
 
-    assert await world.executions.run(ticket(deadline=5), run) is Unanswered.RUNNING
+    assert await world.executions.run(ticket(deadline=5), run) is NoAnswerReason.RUNNING
     assert now() == 5
     assert await world.executions.run(ticket(), world.run()) == replayed("paid")
     assert now() == 30
@@ -126,7 +142,7 @@ async def test_at_its_deadline_who_waits_for_another_leaves_too_whether_it_write
     owner = asyncio.create_task(world.executions.run(ticket(), run))
     await settled()
 
-    assert await world.executions.run(ticket(deadline=2), world.run()) is Unanswered.RUNNING
+    assert await world.executions.run(ticket(deadline=2), world.run()) is NoAnswerReason.RUNNING
     assert now() == 2
     run.begins.set()
     assert await owner == fresh("paid")
@@ -158,8 +174,8 @@ async def test_a_run_that_ends_at_the_very_deadline_is_answered_now_or_when_aske
     owner = asyncio.create_task(world.executions.run(ticket(deadline=5), run))
     waiter = asyncio.create_task(world.executions.run(ticket(deadline=5), world.run()))
 
-    assert await owner in {fresh("paid"), Unanswered.RUNNING}
-    assert await waiter in {replayed("paid"), Unanswered.RUNNING}
+    assert await owner in {fresh("paid"), NoAnswerReason.RUNNING}
+    assert await waiter in {replayed("paid"), NoAnswerReason.RUNNING}
     assert await world.executions.run(ticket(deadline=5), world.run()) == replayed("paid")
     assert (run.log, now()) == (["started", "begun", "ended"], 5)
 
@@ -194,7 +210,7 @@ async def test_a_run_that_goes_on_for_more_than_a_day_is_not_made_again(world: W
 
 async def test_the_answer_of_what_is_stuck_is_kept_until_a_day_after_it_is_not(world: World) -> None:
     run = world.run()
-    run.state = State.STUCK
+    run.state = CommitState.STUCK
     await world.executions.run(ticket(), run)
     for _ in range(3):
         await asyncio.sleep(DAY)
@@ -213,13 +229,13 @@ async def test_of_runs_that_nobody_can_ask_for_again_so_many_are_known_and_no_an
     world: World,
 ) -> None:
     before = alive()
-    for number in range(KEPT + 10):
+    for number in range(MAX_ENDED + 10):
         asked = ticket(f"exe-{number}", asked=None)
         await world.executions.run(asked, world.run(asked.execution_id))
 
     assert await world.records.find("exe-10") is not None
     assert await world.records.find("exe-9") is None
-    assert alive() - before == Counter({"Execution": KEPT})
+    assert alive() - before == Counter({"Execution": MAX_ENDED})
 
 
 async def test_a_run_that_fails_before_its_commit_leaves_nothing_behind(world: World) -> None:
@@ -227,7 +243,7 @@ async def test_a_run_that_fails_before_its_commit_leaves_nothing_behind(world: W
     for number in range(10):
         await world.executions.run(ticket(f"exe-{number}"), world.run(f"exe-{number}", fails=True))
 
-    assert await world.executions.find("exe-1") == Err(UNKNOWN)
+    assert await world.executions.find("exe-1") == Err(EXECUTION_NOT_FOUND)
     assert alive() - before == Counter()
 
 
@@ -239,7 +255,7 @@ async def test_a_run_can_be_found_before_its_commit_begins(world: World) -> None
 
     found = (await world.executions.find("exe-1")).value_or(None)
     assert found is not None
-    assert (found.pipeline, found.state, found.writes) == ("transfers", State.RUNNING, ())
+    assert (found.pipeline, found.state, found.writes) == ("transfers", CommitState.RUNNING, ())
     assert (found.started_at, found.ended_at) == (START, None)
     run.begins.set()
     await owner
@@ -254,9 +270,9 @@ async def test_a_run_is_found_as_the_journal_has_it_once_its_commit_has_begun(wo
 async def test_what_the_journal_has_forgotten_is_known_as_long_as_its_answer_is(world: World) -> None:
     await world.executions.run(ticket(), world.run())
     before = await world.executions.find("exe-1")
-    for number in range(KEPT + 1):
+    for number in range(MAX_ENDED + 1):
         await world.records.begin(beginning(f"exe-other-{number}"))
-        await world.records.end(f"exe-other-{number}", State.COMMITTED)
+        await world.records.end(f"exe-other-{number}", CommitState.COMMITTED)
 
     assert await world.records.find("exe-1") is None
     assert isinstance(before, Ok)
@@ -299,20 +315,26 @@ async def test_who_waits_for_runs_to_end_says_for_which(
 
     await world.executions.drain()
 
-    assert [record.getMessage() for record in caplog.records] == [
-        "waiting for what is being written, or undone: exe-1"
-    ]
+    assert [record.getMessage() for record in caplog.records] == ["waiting for executions to end: exe-1"]
 
 
-async def test_a_write_that_nobody_could_retry_is_not_begun(world: World) -> None:
-    with pytest.raises(LookupError, match=r"nobody could retry bank\.return"):
-        await world.executions.terms.journal.begin(
-            Beginning("exe-1", "pay", "settlement", (Intent("bank.pay", Key("key"), undo="bank.return"),))
-        )
+async def test_a_write_whose_undo_is_not_registered_is_refused(world: World) -> None:
+    async def attempt(_: Key) -> Result[str, Conflict]:
+        raise AssertionError
+
+    write: Write[str, Conflict] = Write("bank.pay", attempt, undo=Undo("bank.return", attempt))
+
+    @railway
+    async def pay(run: Run[Conflict | Aggregate | Stuck | Unavailable]) -> None:
+        await run.commit("settlement", write)
+
+    context = RunContext(retryable_undos=world.executions.retryable_undos)
+    with pytest.raises(LookupError, match=r"unknown undo bank\.return: register it"):
+        await pay.on(context)()
 
 
 async def test_without_being_told_the_time_they_ask_the_clock() -> None:
-    executions = Executions[str](MemoryJournal(), {}, CommitTerms())
+    executions = ExecutionRegistry[str](MemoryJournal(), {}, CommitTerms())
 
     async def work() -> str:
         found = (await executions.find("exe-1")).value_or(None)

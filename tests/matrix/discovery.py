@@ -13,24 +13,21 @@ from typing_extensions import override
 from gateway.client.service_client import ServiceClient
 from gateway.railway import (
     BadAnswer,
-    Beginning,
+    CallOutcome,
     CallSpan,
-    CommitTerms,
+    CommitStart,
+    CommitState,
     Err,
-    Failure,
     Intent,
     Journal,
     Key,
     Observer,
     Ok,
-    Outcome,
     RunContext,
+    StageCall,
     StageSpan,
-    State,
-    Step,
     TimedOut,
     Unavailable,
-    Write,
     WriteOutcome,
 )
 from gateway.services import Upstreams
@@ -102,7 +99,7 @@ class _Discovery:
         stages = tuple(
             Stage(
                 span.name,
-                span.policy.value if span.policy else "",
+                span.policy.value,
                 tuple(ear.called(span, place, undos) for place in range(len(span.calls))),
             )
             for span in ear.stages
@@ -134,13 +131,13 @@ class _Discovery:
         return not isinstance(outcome.error, BadAnswer | Unavailable | TimedOut)
 
     def _under(self, ear: "_Ear") -> RunContext:
-        return RunContext(observer=ear, commits=CommitTerms(ear))
+        return RunContext(observer=ear, journal=ear)
 
 
-def _kind(step: Step[object, Failure]) -> Kind:
-    if isinstance(step, Write):
+def _kind(call: StageCall) -> Kind:
+    if call.is_write:
         return "write"
-    return "optional" if step.is_optional else "needed"
+    return "optional" if call.is_optional else "needed"
 
 
 @final
@@ -149,7 +146,7 @@ class _Ear(Observer, Journal):
     """Hears what a run does, and what it says it will do."""
 
     stages: list[StageSpan] = field(default_factory=list[StageSpan])
-    outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
+    outcomes: dict[str, CallOutcome] = field(default_factory=dict[str, CallOutcome])
     _intents: dict[str, Intent] = field(default_factory=dict[str, Intent])
     _requests: dict[str, httpx.Request] = field(default_factory=dict[str, httpx.Request])
     _calling: dict[object, str] = field(default_factory=dict[object, str])
@@ -163,9 +160,9 @@ class _Ear(Observer, Journal):
 
     def called(self, stage: StageSpan, place: int, undos: Mapping[str, Undone]) -> Called:
         """Give the call at *place* of *stage*."""
-        name = stage.calls[place]
+        name = stage.calls[place].name
         request = self._requests[name]
-        kind = _kind(stage.steps[place])
+        kind = _kind(stage.calls[place])
         intent = self._intents.get(name)
         return Called(
             name,
@@ -190,11 +187,11 @@ class _Ear(Observer, Journal):
         self._calling[asyncio.current_task()] = call.name
 
     @override
-    def call_ended(self, call: CallSpan, outcome: Outcome, /) -> None:
+    def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
         self.outcomes[call.name] = outcome
 
     @override
-    async def begin(self, commit: Beginning, /) -> None:
+    async def begin(self, commit: CommitStart, /) -> None:
         self._intents = {intent.name: intent for intent in commit.intents}
 
     @override
@@ -202,5 +199,5 @@ class _Ear(Observer, Journal):
         """Forget it."""
 
     @override
-    async def end(self, execution_id: str, state: State, /) -> None:
+    async def end(self, execution_id: str, state: CommitState, /) -> None:
         """Forget it."""

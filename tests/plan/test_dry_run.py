@@ -25,7 +25,7 @@ from gateway.railway import (
     Run,
     RunContext,
     Write,
-    known,
+    constant,
     parallel,
     railway,
 )
@@ -113,7 +113,9 @@ def test_what_a_later_call_needs_is_the_example_of_an_earlier_one() -> None:
 
 def test_a_call_of_which_the_pipeline_makes_something_that_may_fail_is_shaped() -> None:
     ensured = read("a").ensure(bool, lambda _: Conflict("no"))
-    found = plan(lambda run: run.stage("one", ensured, read("b"), read("c").optional(), known("things.d", 1)))
+    found = plan(
+        lambda run: run.stage("one", ensured, read("b"), read("c").optional(), constant("things.d", 1))
+    )
 
     assert [call.is_shaped for call in found.stages[0].calls] == [True, False, False, False]
 
@@ -148,7 +150,7 @@ def test_after_a_commit_writes_are_best_effort_and_reads_optional() -> None:
 
 
 def test_what_is_known_asks_nobody() -> None:
-    found = plan(lambda run: run.stage("one", known("things.a", 1), read("b")))
+    found = plan(lambda run: run.stage("one", constant("things.a", 1), read("b")))
 
     assert found.stages[0].calls == (PlannedCall("things.a", Kind.NOTHING), *reads("b"))
     assert found.calls == reads("b")
@@ -169,7 +171,7 @@ def test_a_chain_in_a_commit_in_order_ends_where_the_next_write_begins() -> None
 
 
 def test_calls_in_parallel_are_a_stage_of_their_own() -> None:
-    both = parallel(read("a"), read("b"), name="both").whole
+    both = parallel(read("a"), read("b"), name="both").call
     (inner, last) = plan(lambda run: run.stage("one", both, read("c"))).stages[0].calls
 
     within = PlannedStage("both", SETTLE, reads("a", "b"))
@@ -178,7 +180,7 @@ def test_calls_in_parallel_are_a_stage_of_their_own() -> None:
 
 
 def test_a_call_of_another_name_than_its_argument_is_not_lost() -> None:
-    found = plan(lambda run: run.stage("one", known("things.a", 1).bind(lambda _: read("b")), read("c")))
+    found = plan(lambda run: run.stage("one", constant("things.a", 1).bind(lambda _: read("b")), read("c")))
 
     assert found.stages[0].calls == (shaped(PlannedCall("things.a", Kind.NOTHING)), *reads("c", "b"))
 

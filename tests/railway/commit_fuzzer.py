@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeAlias
 
-from gateway.railway import CommitPolicy, Err, Failure, Ok, Result, State, Step, Stuck, WriteOutcome
+from gateway.railway import (
+    CommitPolicy,
+    CommitState,
+    CommitStep,
+    Err,
+    Failure,
+    Ok,
+    Result,
+    Stuck,
+    WriteOutcome,
+)
 from tests.railway.scripted_calls import Answer, now
 from tests.railway.scripted_writes import Bank, Told, Values, committing
 
@@ -65,7 +75,7 @@ def _slower(part: Read | Change, latencies: Iterator[float]) -> Read | Change:
     )
 
 
-def _step(bank: Bank, place: int, part: Read | Change) -> Step[int, Failure]:
+def _step(bank: Bank, place: int, part: Read | Change) -> CommitStep[int, Failure]:
     if isinstance(part, Read):
         return bank.call(f"{place}", part.answer, after=part.after)
     return bank.write(f"{place}", *part.attempts, undone=part.undos)
@@ -105,11 +115,11 @@ def judge_outcome(bank: Bank, outcome: Outcome) -> None:
     ((_, state),) = bank.journal.ends
     match outcome:
         case Ok():
-            assert state is State.COMMITTED
+            assert state is CommitState.COMMITTED
         case Err(Stuck()):
-            assert state is State.STUCK
+            assert state is CommitState.STUCK
         case _:
-            assert state is State.UNDONE
+            assert state is CommitState.UNDONE
 
 
 def judge_ledger(bank: Bank) -> None:
@@ -119,14 +129,14 @@ def judge_ledger(bank: Bank) -> None:
     writes = {intent.key: bank.journal.outcomes[intent.key] for intent in intents if intent.undo}
     standing = bank.ledger.standing
     assert all(times == 1 for times in bank.ledger.times.values())
-    if state is State.COMMITTED:
+    if state is CommitState.COMMITTED:
         assert standing == {*writes}
         assert not bank.ledger.marks
         assert {*writes.values()} == {WriteOutcome.DONE}
     else:
         assert {*writes.values()} <= {WriteOutcome.REFUSED, WriteOutcome.UNDONE, WriteOutcome.STUCK}
         assert standing <= {key for key, outcome in writes.items() if outcome is WriteOutcome.STUCK}
-        assert (state is State.STUCK) == (WriteOutcome.STUCK in writes.values())
+        assert (state is CommitState.STUCK) == (WriteOutcome.STUCK in writes.values())
 
 
 def judge_undos(bank: Bank) -> None:

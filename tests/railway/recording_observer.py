@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from typing_extensions import override
 
-from gateway.railway import CallSpan, Observer, Outcome, StageSpan
+from gateway.railway import CallOutcome, CallSpan, Observer, StageSpan
 
 
 @dataclass
@@ -14,7 +14,7 @@ class Ear(Observer):
     told: list[str] = field(default_factory=list[str])
     stages: list[StageSpan] = field(default_factory=list[StageSpan])
     calls: list[CallSpan] = field(default_factory=list[CallSpan])
-    outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
+    outcomes: dict[str, CallOutcome] = field(default_factory=dict[str, CallOutcome])
 
     @override
     def stage_started(self, stage: StageSpan, /) -> None:
@@ -32,7 +32,7 @@ class Ear(Observer):
         self.told.append(f"+{call.name}")
 
     @override
-    def call_ended(self, call: CallSpan, outcome: Outcome, /) -> None:
+    def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
         self.calls.append(call)
         self.told.append(f"-{call.name}")
         self.outcomes[call.name] = outcome

@@ -6,7 +6,6 @@ from itertools import permutations
 from typing import Final, TypeAlias
 
 from gateway.railway import (
-    RUN_CONTEXT,
     SETTLE,
     Call,
     CallMode,
@@ -18,6 +17,7 @@ from gateway.railway import (
     Policy,
     Result,
     Run,
+    current_context,
     railway,
 )
 
@@ -64,7 +64,7 @@ class World:
 
     def note_effort(self, name: str) -> None:
         """Write down how much is to be done for the call that is made."""
-        self.efforts.setdefault(name, []).append(RUN_CONTEXT.get().mode)
+        self.efforts.setdefault(name, []).append(current_context().mode)
 
     def hung(self, name: str, *, cleanup: float = 0) -> Call[int, Failure]:
         """Describe a call that does not answer."""

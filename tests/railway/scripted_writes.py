@@ -1,7 +1,6 @@
 """A bank that does what it is told with what is written to it, and a journal that says what it heard."""
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias, cast
@@ -9,10 +8,11 @@ from typing import Final, TypeAlias, cast
 from typing_extensions import override
 
 from gateway.railway import (
-    RUN_CONTEXT,
     SEQUENTIAL,
-    Beginning,
     CommitPolicy,
+    CommitStart,
+    CommitState,
+    CommitStep,
     CommitTerms,
     Err,
     Failure,
@@ -23,8 +23,6 @@ from gateway.railway import (
     Result,
     Run,
     RunContext,
-    State,
-    Step,
     TimedOut,
     Unavailable,
     Undo,
@@ -32,8 +30,9 @@ from gateway.railway import (
     WriteAttempt,
     WriteOutcome,
     railway,
+    time_left,
 )
-from tests.railway.scripted_calls import FINE, FOREVER, Answer, World, now
+from tests.railway.scripted_calls import FINE, FOREVER, Answer, World
 
 LATE: Final = Err(TimedOut("late"))
 BUSY: Final = Err(Unavailable("busy"))
@@ -85,13 +84,13 @@ class Diary(Journal):
 
     log: list[str]
     bugs: dict[str, BaseException] = field(default_factory=dict[str, BaseException])
-    begun: list[Beginning] = field(default_factory=list[Beginning])
+    begun: list[CommitStart] = field(default_factory=list[CommitStart])
     outcomes: dict[Key, WriteOutcome] = field(default_factory=dict[Key, WriteOutcome])
     values: dict[str, object] = field(default_factory=dict[str, object])
-    ends: list[tuple[str, State]] = field(default_factory=list[tuple[str, State]])
+    ends: list[tuple[str, CommitState]] = field(default_factory=list[tuple[str, CommitState]])
 
     @override
-    async def begin(self, commit: Beginning, /) -> None:
+    async def begin(self, commit: CommitStart, /) -> None:
         self._write(f"begin {commit.name}")
         self.begun.append(commit)
 
@@ -103,7 +102,7 @@ class Diary(Journal):
         self.values[name] = value
 
     @override
-    async def end(self, execution_id: str, state: State, /) -> None:
+    async def end(self, execution_id: str, state: CommitState, /) -> None:
         self._write(f"end {state.value}")
         self.ends.append((execution_id, state))
 
@@ -130,15 +129,18 @@ class Bank(World):
         return Write(name, self._attempt(name, told, self.ledger.write), {"to": name}, undo)
 
     def commit(
-        self, *steps: Step[int, Failure], policy: CommitPolicy = SEQUENTIAL, deadline: float | None = None
+        self,
+        *steps: CommitStep[int, Failure],
+        policy: CommitPolicy = SEQUENTIAL,
+        deadline: float | None = None,
     ) -> Awaitable[Result[Values, Failure]]:
         """Run a pipeline of this commit and nothing else."""
         return committing.on(self.around(deadline=deadline))(*steps, policy=policy)
 
     def around(self, *, deadline: float | None = None) -> RunContext:
         """Give the context of a run that commits with the bank's own journal."""
-        terms = CommitTerms(journal=self.journal, reserve=0.5, budget=10, undo_budget=30)
-        return RunContext(deadline=deadline, execution_id="exe-1", commits=terms)
+        terms = CommitTerms(reserve=0.5, budget=10, undo_budget=30)
+        return RunContext(deadline=deadline, execution_id="exe-1", commit_terms=terms, journal=self.journal)
 
     def made(self, body: Callable[[Run[Failure]], Awaitable[object]]) -> Awaitable[Result[object, Failure]]:
         """Run *body* as a pipeline."""
@@ -162,8 +164,8 @@ class Bank(World):
             self.note_effort(name)
             if told.lands is not None:
                 asyncio.get_running_loop().call_later(told.lands, land, key)
-            if FOREVER > told.after > seconds_left():
-                await asyncio.sleep(seconds_left())
+            if FOREVER > told.after > time_left():
+                await asyncio.sleep(time_left())
                 return LATE
             await asyncio.sleep(told.after)
             if not isinstance(told.answer, Ok | Err):
@@ -175,15 +177,9 @@ class Bank(World):
         return attempt
 
 
-def seconds_left() -> float:
-    """Say how many seconds are left of the deadline."""
-    deadline = RUN_CONTEXT.get().deadline
-    return math.inf if deadline is None else deadline - now()
-
-
 @railway
 async def committing(
-    run: Run[Failure], *steps: Step[int, Failure], policy: CommitPolicy = SEQUENTIAL
+    run: Run[Failure], *steps: CommitStep[int, Failure], policy: CommitPolicy = SEQUENTIAL
 ) -> Values:
     """Make a commit, and nothing else."""
     return cast("Values", await run.commit("settlement", *steps, policy=policy))

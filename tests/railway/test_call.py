@@ -7,7 +7,7 @@ import inspect
 
 import pytest
 
-from gateway.railway import Err, NotFound, Ok, Result, UpstreamFault, call, known
+from gateway.railway import Err, NotFound, Ok, Result, UpstreamFault, call, constant
 from tests.railway.scripted_calls import MISSING, World
 
 
@@ -111,9 +111,9 @@ def test_a_shaped_call_keeps_the_name_of_its_leaf(world: World) -> None:
 
 
 async def test_what_is_known_is_given_without_asking_anybody() -> None:
-    assert known("posts.list", (1, 2)).name == "posts.list"
-    assert await known("posts.list", (1, 2)) == Ok((1, 2))
-    assert await known("posts.list", 7).map(str).optional() == Ok("7")
+    assert constant("posts.list", (1, 2)).name == "posts.list"
+    assert await constant("posts.list", (1, 2)) == Ok((1, 2))
+    assert await constant("posts.list", 7).map(str).optional() == Ok("7")
 
 
 def test_a_call_is_a_frozen_fact(world: World) -> None:

@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from gateway.railway import (
-    RUN_CONTEXT,
     Call,
     Conflict,
     Err,
@@ -17,6 +16,7 @@ from gateway.railway import (
     Run,
     RunContext,
     TimedOut,
+    current_context,
     parallel,
     railway,
 )
@@ -24,7 +24,7 @@ from tests.railway.scripted_calls import MISSING, World, cancellations, now
 
 
 async def deadline() -> Result[float | None, Failure]:
-    return Ok(RUN_CONTEXT.get().deadline)
+    return Ok(current_context().deadline)
 
 
 LOOK = Call("look", deadline)
@@ -50,7 +50,7 @@ async def test_a_call_that_keeps_to_its_deadline_says_itself_why_it_was_late() -
     late = Err(TimedOut("nobody answered", source="a"))
 
     async def punctual() -> Result[int, Failure]:
-        around = RUN_CONTEXT.get()
+        around = current_context()
         assert around.deadline is not None
         await asyncio.sleep(around.deadline - now())
         return late
@@ -61,12 +61,12 @@ async def test_a_call_that_keeps_to_its_deadline_says_itself_why_it_was_late() -
 
 async def test_what_an_optional_call_makes_can_see_that_it_is_optional() -> None:
     async def look() -> Result[bool, Failure]:
-        return Ok(RUN_CONTEXT.get().is_optional)
+        return Ok(current_context().is_optional)
 
     seen = Call("look", look)
 
     assert await parallel(seen, seen.optional(), seen.within(1)) == Ok((False, True, False))
-    assert not RUN_CONTEXT.get().is_optional
+    assert not current_context().is_optional
 
 
 async def test_within_leaves_a_call_in_time_alone(world: World) -> None:
@@ -104,7 +104,7 @@ async def test_the_shortest_of_several_limits_counts(world: World) -> None:
 async def test_after_the_call_the_deadline_is_what_it_was() -> None:
     await LOOK.within(2)
 
-    assert RUN_CONTEXT.get().deadline is None
+    assert current_context().deadline is None
 
 
 async def test_the_limits_of_two_calls_in_a_stage_are_their_own(world: World) -> None:

@@ -5,7 +5,18 @@ import logging
 
 import pytest
 
-from gateway.railway import CONCURRENT, Call, CommitPolicy, Err, Failure, Gone, Run, State, Stuck, railway
+from gateway.railway import (
+    CONCURRENT,
+    Call,
+    CommitPolicy,
+    CommitState,
+    Err,
+    Failure,
+    Gone,
+    Run,
+    Stuck,
+    railway,
+)
 from tests.railway.scripted_calls import FOREVER, TAKEN, Answer
 from tests.railway.scripted_writes import BUSY, LATE, Bank, Told
 
@@ -159,7 +170,7 @@ async def test_of_two_bugs_of_the_journal_the_first_is_raised(bank: Bank) -> Non
 async def test_a_step_that_somebody_else_cancels_is_a_bug(bank: Bank) -> None:
     steps = bank.write("a"), bank.write("b", asyncio.CancelledError())
 
-    with pytest.raises(RuntimeError, match="b was cancelled by somebody else"):
+    with pytest.raises(RuntimeError, match="b was cancelled by other code"):
         await bank.commit(*steps, policy=CONCURRENT)
     assert bank.log[-3:] == UNDONE
 
@@ -207,7 +218,7 @@ async def test_an_outer_run_that_is_left_inside_a_commit_is_left_once_all_is_und
         return await bank.commit(bank.write("a"), leaving(run))
 
     assert await outer() == Err(Gone("left"))
-    assert bank.journal.ends == [("exe-1", State.UNDONE)]
+    assert bank.journal.ends == [("exe-1", CommitState.UNDONE)]
     assert bank.ledger.standing == set()
 
 

@@ -48,7 +48,11 @@ async def test_what_is_made_in_a_commit_knows_its_stage(bank: Bank, ear: Ear) ->
     await heard(bank, ear, lambda run: run.commit("settlement", *steps))
 
     assert ear.stages[0] is ear.stages[1]
-    assert ear.stages[0].calls == ("a", "b", "c")
+    assert [(call.name, call.is_write) for call in ear.stages[0].calls] == [
+        ("a", True),
+        ("b", False),
+        ("c", True),
+    ]
     assert {call.stage for call in ear.calls} == {ear.stages[0]}
 
 

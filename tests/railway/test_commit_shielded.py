@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
 from gateway.railway import (
-    RUN_CONTEXT,
     Call,
     CommitPolicy,
     Err,
@@ -15,8 +15,9 @@ from gateway.railway import (
     Ok,
     Result,
     Run,
-    RunContext,
     Unavailable,
+    change_context,
+    current_context,
     railway,
 )
 from tests.railway.scripted_calls import FINE, TAKEN, Answer, cancellations, now
@@ -161,7 +162,7 @@ async def test_the_deadline_clips_no_write(bank: Bank) -> None:
 
 def deadlines(log: list[float | None]) -> Call[int, Failure]:
     async def look() -> Answer:
-        log.append(RUN_CONTEXT.get().deadline)
+        log.append(current_context().deadline)
         return FINE
 
     return Call("look", look)
@@ -194,14 +195,13 @@ async def test_after_a_commit_the_deadline_clips_no_call(bank: Bank) -> None:
 
 @pytest.mark.parametrize("told", [FINE, TAKEN, ZeroDivisionError()], ids=repr)
 async def test_after_the_run_the_surroundings_are_as_before(bank: Bank, told: Answer | Exception) -> None:
-    around = RunContext(deadline=9, commits=bank.around().commits)
-    token = RUN_CONTEXT.set(around)
+    around = replace(bank.around(), deadline=9)
 
-    with contextlib.suppress(ZeroDivisionError):
-        await committing(bank.write("a", told))
+    with change_context(around):
+        with contextlib.suppress(ZeroDivisionError):
+            await committing(bank.write("a", told))
 
-    assert RUN_CONTEXT.get() is around
-    RUN_CONTEXT.reset(token)
+        assert current_context() is around
 
 
 @BOTH

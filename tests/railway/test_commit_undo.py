@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from gateway.railway import CONCURRENT, Err, State, Stuck, TimedOut, WriteOutcome
+from gateway.railway import CONCURRENT, CommitState, Err, Stuck, TimedOut, WriteOutcome
 from tests.railway.scripted_calls import FINE, FOREVER, MISSING, TAKEN, now
 from tests.railway.scripted_writes import BUSY, LATE, Bank, Told
 
@@ -18,7 +18,7 @@ async def test_what_was_done_is_undone_the_last_first(bank: Bank) -> None:
 
     assert undos(bank) == ["c", "b", "a"]
     assert bank.ledger.standing == set()
-    assert bank.journal.ends == [("exe-1", State.UNDONE)]
+    assert bank.journal.ends == [("exe-1", CommitState.UNDONE)]
 
 
 async def test_one_undo_waits_for_the_one_before_it(bank: Bank) -> None:

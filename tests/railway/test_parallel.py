@@ -162,12 +162,12 @@ async def test_it_fails_fast_when_told_to(world: World) -> None:
 async def test_it_is_called_as_it_is_told_or_as_its_calls_are(world: World) -> None:
     calls = world.call("users.fetch"), world.call("stock.check")
 
-    assert parallel(*calls).whole.name == "users.fetch & stock.check"
-    assert parallel(*calls, name="core").whole.name == "core"
+    assert parallel(*calls).call.name == "users.fetch & stock.check"
+    assert parallel(*calls, name="core").call.name == "core"
 
 
 async def test_as_a_whole_it_is_a_call_like_any_other(both: Both, world: World) -> None:
-    whole: Call[tuple[int, int], Failure] = both.whole
+    pair: Call[tuple[int, int], Failure] = both.call
 
-    assert await parallel(whole, world.call("c")) == Ok(((3, 4), 1), lacks=("x",))
-    assert await parallel(world.call("a", MISSING), world.call("b")).whole.optional() != MISSING
+    assert await parallel(pair, world.call("c")) == Ok(((3, 4), 1), lacks=("x",))
+    assert await parallel(world.call("a", MISSING), world.call("b")).call.optional() != MISSING

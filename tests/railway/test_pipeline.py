@@ -8,7 +8,6 @@ from typing import Never, TypeAlias
 import pytest
 
 from gateway.railway import (
-    RUN_CONTEXT,
     Aggregate,
     Call,
     Conflict,
@@ -22,6 +21,7 @@ from gateway.railway import (
     Run,
     RunContext,
     UpstreamFault,
+    current_context,
     railway,
 )
 from gateway.railway.errors import BadAnswer, TimedOut, Unavailable
@@ -31,7 +31,7 @@ OrderError: TypeAlias = NotFound | Conflict | UpstreamFault | Aggregate
 
 
 async def deadline() -> Result[float | None, Failure]:
-    return Ok(RUN_CONTEXT.get().deadline)
+    return Ok(current_context().deadline)
 
 
 @railway
@@ -53,7 +53,7 @@ async def test_on_changes_nothing_for_others() -> None:
 
     assert await bound() == Ok(5)
     assert await look() == Ok(None)
-    assert RUN_CONTEXT.get() == RunContext()
+    assert current_context() == RunContext()
 
 
 async def test_a_nested_pipeline_inherits_the_surroundings_of_the_run_it_is_part_of() -> None:
@@ -81,7 +81,7 @@ async def test_the_surroundings_are_given_back_after_a_bug() -> None:
     with pytest.raises(ZeroDivisionError):
         await buggy.on(RunContext(deadline=5))()
 
-    assert RUN_CONTEXT.get().deadline is None
+    assert current_context().deadline is None
 
 
 async def test_two_requests_have_their_own_surroundings() -> None:
@@ -163,7 +163,7 @@ def test_a_pipeline_that_does_not_annotate_its_run_is_a_type_error(
 ) -> None:
     pipeline: Pipeline[..., None, Never] = Pipeline(function)
 
-    with pytest.raises(TypeError, match=f"{pipeline.name} does not say what its run promises"):
+    with pytest.raises(TypeError, match=f"{pipeline.name} does not declare its failures"):
         _ = pipeline.promised
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from gateway.railway import Call, Failure, Gone, Ok, Run, RunMisused, known, parallel
+from gateway.railway import Call, Failure, Gone, Ok, Run, RunMisused, constant, parallel
 from tests.railway.scripted_calls import FINE, MISSING, Answer
 from tests.railway.scripted_writes import LATE, Bank, Told, committing
 
@@ -56,7 +56,7 @@ async def a_commit_inside_a_stage(run: Run[Failure], bank: Bank) -> object:
         (a_commit_inside_a_stage, "commit 'settlement' is inside another run, which may fail after it"),
         (a_write_in_a_stage, "a in stage 'core': a write is made by a commit"),
         (best_effort_before_a_commit, "a in stage 'core': a best-effort write is made after a commit"),
-        (best_effort_alone, "a is made only by a stage after a commit, and as `best_effort` gave it"),
+        (best_effort_alone, "a is made only by a stage after a commit, and as `best_effort` returned it"),
         (best_effort_in_parallel, "a is made only by a stage after a commit"),
         (
             best_effort_in_a_commit,
@@ -129,7 +129,7 @@ async def test_after_a_commit_what_cannot_fail_may_follow(bank: Bank) -> None:
     async def body(run: Run[Failure]) -> object:
         await run.commit("settlement", bank.write("a"))
         told = await run.stage(
-            "after", bank.call("b", MISSING).optional(0), known("c", 7), bank.call("d").optional().map(str)
+            "after", bank.call("b", MISSING).optional(0), constant("c", 7), bank.call("d").optional().map(str)
         )
         return told, run.unwrap(FINE), await bank.call("e", MISSING)
 

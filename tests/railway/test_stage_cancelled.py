@@ -9,7 +9,6 @@ import pytest
 
 from gateway.railway import (
     FAIL_FAST,
-    RUN_CONTEXT,
     SETTLE,
     Call,
     Failure,
@@ -18,6 +17,7 @@ from gateway.railway import (
     Result,
     Run,
     RunContext,
+    current_context,
     railway,
 )
 from tests.railway.scripted_calls import MISSING, Answer, World, now, trio
@@ -216,7 +216,7 @@ async def test_closing_by_hand_gives_back_the_surroundings(world: World) -> None
     pipeline.close()
     await asyncio.sleep(0)
 
-    assert RUN_CONTEXT.get().deadline is None
+    assert current_context().deadline is None
 
 
 async def test_two_requests_are_cancelled_apart(world: World) -> None:

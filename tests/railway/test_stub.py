@@ -11,6 +11,8 @@ from gateway.railway import (
     SEQUENTIAL,
     SETTLE,
     Call,
+    CallKind,
+    CallOutcome,
     CallSpan,
     Err,
     Failure,
@@ -18,10 +20,10 @@ from gateway.railway import (
     NotFound,
     Observer,
     Ok,
-    Outcome,
     Result,
     Run,
     RunContext,
+    StageCall,
     StageSpan,
     Stub,
     Undo,
@@ -67,7 +69,7 @@ class Ear(Observer):
         self.calls.append(call)
 
     @override
-    def call_ended(self, call: CallSpan, outcome: Outcome, /) -> None:
+    def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
         assert call in self.calls
 
 
@@ -133,7 +135,11 @@ async def test_a_span_has_what_is_called_without_what_was_made_of_it(world: Worl
     around = RunContext(observer=ear, stub=knowing(shop_order=Ok(7), shop_cancel=Ok(None)))
     await order.on(around)(read.map(str).map(int))
 
-    assert [call.leaf for call in ear.calls] == [WRITE, read, UNDO]
+    assert [(call.name, call.kind, call.undo) for call in ear.calls] == [
+        ("shop.order", CallKind.WRITE, "shop.cancel"),
+        ("stock", CallKind.READ, None),
+        ("shop.cancel", CallKind.UNDO, None),
+    ]
 
 
 async def test_a_stage_has_its_calls_as_they_are_made_and_says_how(world: World) -> None:
@@ -142,7 +148,7 @@ async def test_a_stage_has_its_calls_as_they_are_made_and_says_how(world: World)
     await trio.on(RunContext(observer=ear))(a, b, c, policy=FAIL_FAST)
     await order.on(RunContext(observer=ear, stub=knowing(shop_order=Ok(7))))(a)
 
-    assert ear.stages[0].steps == (a, b, c)
+    assert ear.stages[0].calls == (StageCall("a"), StageCall("b"), StageCall("c"))
     assert [stage.policy for stage in ear.stages] == [FAIL_FAST, SEQUENTIAL, SETTLE]
 
 

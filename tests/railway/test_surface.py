@@ -17,18 +17,18 @@ MODULES = [
     for path in PATHS
 ]
 INTERNAL = {
-    "Leaving",
-    "RunLeaving",
+    "RunExit",
     "RunState",
+    "build_intents",
     "commit",
-    "intents",
-    "key_of",
-    "mapped",
-    "observed",
-    "settled",
-    "shielded",
-    "together",
-    "with_others",
+    "derive_key",
+    "map_result",
+    "merge_bugs",
+    "observe",
+    "on_error",
+    "on_value",
+    "resolve",
+    "run_stage",
 }
 """What the modules of the railway share among themselves."""
 

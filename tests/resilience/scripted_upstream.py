@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
 import httpx
@@ -10,7 +10,6 @@ from typing_extensions import override
 
 from gateway.client.service_client import ServiceClient
 from gateway.railway import (
-    RUN_CONTEXT,
     Call,
     Err,
     Failure,
@@ -20,6 +19,7 @@ from gateway.railway import (
     TimedOut,
     Unavailable,
     UpstreamFault,
+    change_context,
 )
 from gateway.resilience.circuit_breaker import BreakerTerms
 from gateway.resilience.evidence import Attempted, Evidence
@@ -45,7 +45,7 @@ def now() -> float:
 
 def have_left(seconds: float) -> None:
     """Give what is done from here on so many seconds."""
-    RUN_CONTEXT.set(replace(RUN_CONTEXT.get(), deadline=now() + seconds))
+    change_context(deadline=now() + seconds)
 
 
 async def settle() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.railway import RUN_CONTEXT, Err, Ok
+from gateway.railway import Err, Ok, change_context, current_context
 from gateway.resilience.circuit_breaker import Breaker, BreakerState, BreakerTerms
 from gateway.resilience.evidence import Evidence
 from gateway.resilience.policies import Policies
@@ -402,7 +402,7 @@ async def test_silence_for_nine_tenths_of_what_an_optional_call_has_shows_that_a
 ) -> None:
     service = Service(HANGS)
     things = client(service)
-    RUN_CONTEXT.set(replace(RUN_CONTEXT.get(), optional_budget=0.5, is_optional=True))
+    change_context(replace(current_context(), optional_budget=0.5, is_optional=True))
     have_left(left)
     await crowd(100, lambda: fetch(things))
 

@@ -8,12 +8,13 @@ import pytest
 
 from gateway.client.service_client import ServiceClient
 from gateway.executions.memory_journal import MemoryJournal
-from gateway.executions.registry import Executions
+from gateway.executions.registry import ExecutionRegistry
 from gateway.railway import (
     Aggregate,
-    Beginning,
     Call,
     CallMode,
+    CommitStart,
+    CommitState,
     CommitTerms,
     Conflict,
     Err,
@@ -23,7 +24,6 @@ from gateway.railway import (
     Ok,
     Run,
     RunContext,
-    State,
     TimedOut,
     Unavailable,
     UpstreamFault,
@@ -106,9 +106,9 @@ class Records:
 
     def __init__(self) -> None:
         self.journal = MemoryJournal()
-        self.context = RunContext(execution_id="exe-1", commits=CommitTerms(journal=self.journal))
+        self.context = RunContext(execution_id="exe-1", journal=self.journal)
 
-    async def show(self) -> tuple[State, Sequence[WriteOutcome]]:
+    async def show(self) -> tuple[CommitState, Sequence[WriteOutcome]]:
         found = await self.journal.find("exe-1")
         assert found is not None
         return found.state, [write.outcome for write in found.writes]
@@ -135,7 +135,7 @@ async def test_a_write_that_was_certainly_not_sent_is_made_again_by_the_policies
     assert await one.on(records.context)(make(things)) == Ok(LAMP)
     assert (len(service.requests), len(keys(service))) == (3, 1)
     assert things.policies.counts.retries == 2
-    assert await records.show() == (State.COMMITTED, [WriteOutcome.DONE])
+    assert await records.show() == (CommitState.COMMITTED, [WriteOutcome.DONE])
 
 
 @pytest.mark.parametrize("does", [HANGS_UP, IS_AWAY, HANGS, Does(429), Does(408), Does(504)])
@@ -148,7 +148,7 @@ async def test_a_write_that_may_have_been_sent_is_made_again_by_the_commit(
     assert await one.on(records.context)(make(things)) == Ok(LAMP)
     assert (len(service.requests), len(keys(service))) == (2, 1)
     assert (things.policies.counts.retries, things.policies.counts.calls) == (0, 2)
-    assert await records.show() == (State.COMMITTED, [WriteOutcome.DONE])
+    assert await records.show() == (CommitState.COMMITTED, [WriteOutcome.DONE])
 
 
 async def test_the_repeats_of_a_commit_pass_an_open_breaker_by(records: Records) -> None:
@@ -162,7 +162,7 @@ async def test_the_repeats_of_a_commit_pass_an_open_breaker_by(records: Records)
     assert result == Ok(LAMP)
     assert things.breaker is BreakerState.OPEN
     assert (methods(service), len(keys(service))) == (["POST"] * 3, 1)
-    assert await records.show() == (State.COMMITTED, [WriteOutcome.DONE])
+    assert await records.show() == (CommitState.COMMITTED, [WriteOutcome.DONE])
 
 
 async def test_the_repeats_of_a_commit_pass_a_full_limit_by(records: Records) -> None:
@@ -190,7 +190,7 @@ async def test_undos_pass_an_open_breaker_by(records: Records) -> None:
     assert isinstance(result.error, Conflict)
     assert things.breaker is BreakerState.OPEN
     assert methods(service) == ["POST", "POST", "DELETE", "DELETE"]
-    assert await records.show() == (State.UNDONE, [WriteOutcome.UNDONE, WriteOutcome.REFUSED])
+    assert await records.show() == (CommitState.UNDONE, [WriteOutcome.UNDONE, WriteOutcome.REFUSED])
 
 
 async def test_an_undo_for_which_no_time_is_left_is_not_sent() -> None:
@@ -207,14 +207,14 @@ async def test_an_undo_on_demand_passes_an_open_breaker_by() -> None:
     things = client(service)
     undo = things.undo("things.unmake", ("things",))
     key = Key("exe-1.making.0.things.make")
-    await journal.begin(Beginning("exe-1", "one", "making", (Intent("things.make", key, undo=undo.name),)))
+    await journal.begin(CommitStart("exe-1", "one", "making", (Intent("things.make", key, undo=undo.name),)))
     await journal.note("exe-1", key, WriteOutcome.STUCK, None)
-    await journal.end("exe-1", State.STUCK)
+    await journal.end("exe-1", CommitState.STUCK)
     await open_breaker(things, service)
-    retried = await Executions[str](journal, {undo.name: undo}, CommitTerms()).retry("exe-1")
+    retried = await ExecutionRegistry[str](journal, {undo.name: undo}, CommitTerms()).retry("exe-1")
 
     assert isinstance(retried, Ok)
-    assert retried.value.state is State.UNDONE
+    assert retried.value.state is CommitState.UNDONE
     assert (methods(service), things.breaker) == (["DELETE"], BreakerState.OPEN)
 
 
@@ -226,7 +226,7 @@ async def test_a_write_that_the_breaker_refuses_is_refused_and_needs_no_undo(rec
 
     assert result == Err(Unavailable(UNAVAILABLE, source="things.make", retry_after=0.1, was_sent=False))
     assert (service.requests, now()) == ([], 0.0)
-    assert await records.show() == (State.UNDONE, [WriteOutcome.REFUSED])
+    assert await records.show() == (CommitState.UNDONE, [WriteOutcome.REFUSED])
 
 
 async def test_a_write_for_which_there_is_no_place_is_refused_and_needs_no_undo(records: Records) -> None:
@@ -238,7 +238,7 @@ async def test_a_write_for_which_there_is_no_place_is_refused_and_needs_no_undo(
 
     assert result == Err(Unavailable(BUSY, source="things.make", retry_after=1.0, was_sent=False))
     assert methods(service) == []
-    assert await records.show() == (State.UNDONE, [WriteOutcome.REFUSED])
+    assert await records.show() == (CommitState.UNDONE, [WriteOutcome.REFUSED])
     reading.cancel()
 
 
@@ -254,7 +254,7 @@ async def test_a_write_refused_by_the_policies_has_those_before_it_undone(record
     assert isinstance(result, Err)
     assert result.error.code == "unavailable"
     assert methods(service) == ["POST", "DELETE"]
-    assert await records.show() == (State.UNDONE, [WriteOutcome.UNDONE, WriteOutcome.REFUSED])
+    assert await records.show() == (CommitState.UNDONE, [WriteOutcome.UNDONE, WriteOutcome.REFUSED])
 
 
 async def test_a_read_that_rides_along_is_made_as_any_read(records: Records) -> None:

@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from gateway.railway import Ok
-from gateway.resilience.deadline import clip_to_deadline, is_over, time_left
+from gateway.railway import Ok, time_left
+from gateway.resilience.deadline import clip_to_deadline, is_over
 from tests.client.scripted_service import LAMP
 from tests.resilience.scripted_upstream import (
     HANGS,

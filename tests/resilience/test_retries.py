@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from gateway.railway import (
-    RUN_CONTEXT,
     BadAnswer,
     CallMode,
+    CallOutcome,
     CallSpan,
     Conflict,
     Err,
@@ -18,11 +18,11 @@ from gateway.railway import (
     Invalid,
     NotFound,
     Ok,
-    Outcome,
     RateLimited,
     RunContext,
     StageSpan,
     Unavailable,
+    change_context,
 )
 from gateway.resilience.circuit_breaker import BreakerTerms
 from gateway.resilience.policies import Policies
@@ -279,13 +279,13 @@ class Watching:
     def call_started(self, call: CallSpan, /) -> None:
         self.heard.append(f"{call.name} started")
 
-    def call_ended(self, call: CallSpan, outcome: Outcome, /) -> None:
+    def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
         self.heard.append(f"{call.name} came to {outcome}")
 
 
 async def test_who_observes_hears_of_one_call_however_many_attempts_it_makes() -> None:
     service, watching = Service(REFUSES, REFUSES, FINE), Watching()
-    RUN_CONTEXT.set(RunContext(observer=watching))
+    change_context(RunContext(observer=watching))
     await fetch(client(service))
 
     assert len(service.requests) == 3
@@ -295,7 +295,7 @@ async def test_who_observes_hears_of_one_call_however_many_attempts_it_makes() -
 @pytest.mark.parametrize("does", [REFUSES, Does(raised=httpx.PoolTimeout(""))])
 async def test_what_must_be_sent_once_is_made_again_if_it_was_not_sent(does: Does) -> None:
     service = Service(does, FINE)
-    RUN_CONTEXT.set(RunContext(mode=CallMode.SEND_ONCE))
+    change_context(RunContext(mode=CallMode.SEND_ONCE))
 
     assert await fetch(client(service)) == Ok(LAMP)
     assert len(service.requests) == 2
@@ -304,7 +304,7 @@ async def test_what_must_be_sent_once_is_made_again_if_it_was_not_sent(does: Doe
 @pytest.mark.parametrize("does", [HANGS_UP, IS_AWAY, HANGS, Does(408), Does(429), Does(504)])
 async def test_what_must_be_sent_once_is_sent_once(does: Does) -> None:
     service = Service(does, FINE)
-    RUN_CONTEXT.set(RunContext(mode=CallMode.SEND_ONCE))
+    change_context(RunContext(mode=CallMode.SEND_ONCE))
     result = await fetch(client(service))
 
     assert isinstance(result, Err)

@@ -37,7 +37,7 @@ from gateway.railway import (
     attempt_async,
     combine,
     combined,
-    known,
+    constant,
     parallel,
     railway,
     traverse,
@@ -232,7 +232,7 @@ async def values_of_a_chain(up: Upstreams) -> None:
     )
     same(assert_type(onward, Call[tuple[Risk, Quote], CheckoutError]))
     same(assert_type(onward.map(lambda pair: pair[1].rate), Call[str, CheckoutError]))
-    same(assert_type(core.whole, Call[tuple[User, Stock, Payment], CoreError]))
+    same(assert_type(core.call, Call[tuple[User, Stock, Payment], CoreError]))
     same(
         assert_type(
             core.within(1).map_error(lambda error: Gone(error.detail)), Parallel[Gone, User, Stock, Payment]
@@ -292,8 +292,8 @@ async def optional(run: Run[NotFound | UpstreamFault | Aggregate], up: Upstreams
 
 
 def knowing(up: Upstreams, user: User | None) -> Call[User, NotFound | UpstreamFault]:
-    same(assert_type(known("users.fetch", 7), Call[int, Never]))
-    return up.users.fetch("u") if user is None else known("users.fetch", user)
+    same(assert_type(constant("users.fetch", 7), Call[int, Never]))
+    return up.users.fetch("u") if user is None else constant("users.fetch", user)
 
 
 def results(

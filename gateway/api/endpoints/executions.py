@@ -16,8 +16,8 @@ from gateway.api.openapi.document import failures
 from gateway.api.pipeline_route.models import Id
 from gateway.api.problems import problem as problems
 from gateway.executions.execution import Execution
-from gateway.executions.registry import NOT_STUCK, UNKNOWN, Executions
-from gateway.railway import Conflict, Err, Forbidden, NotFound, Ok, Result, State, Unauthorized
+from gateway.executions.registry import EXECUTION_NOT_FOUND, EXECUTION_NOT_STUCK, ExecutionRegistry
+from gateway.railway import CommitState, Conflict, Err, Forbidden, NotFound, Ok, Result, Unauthorized
 
 __all__ = ("ExecutionPage", "ExecutionRecord", "WriteRecord", "router")
 
@@ -74,7 +74,7 @@ _PAGE: Final = TypeAdapter(ExecutionPage)
 _RECORD: Final = TypeAdapter(ExecutionRecord)
 
 
-def router(executions: Executions[StoredResponse], operator_token: str | None) -> APIRouter:
+def router(executions: ExecutionRegistry[StoredResponse], operator_token: str | None) -> APIRouter:
     """Make the routes; the list, and trying again, are for operators: who has *operator_token*."""
     routes = APIRouter(tags=["executions"])
     for_operators = [Depends(refuse_others(operator_token))]
@@ -83,7 +83,7 @@ def router(executions: Executions[StoredResponse], operator_token: str | None) -
         "/executions/{execution_id}",
         summary="What has become of this execution?",
         response_model=ExecutionRecord,
-        responses={200: _shown("The execution.", _EXAMPLE), **failures(UNKNOWN)},
+        responses={200: _shown("The execution.", _EXAMPLE), **failures(EXECUTION_NOT_FOUND)},
     )
     async def get_execution(execution_id: ExecutionId, request: Request) -> Response:
         """Tell how far the writes of one run have come.
@@ -114,7 +114,7 @@ def router(executions: Executions[StoredResponse], operator_token: str | None) -
     ) -> Response:
         """List executions for an operator: what is `stuck` waits for somebody to look at it."""
         page = await executions.page(
-            None if state is None else State(state), limit, None if cursor is None else int(cursor)
+            None if state is None else CommitState(state), limit, None if cursor is None else int(cursor)
         )
         body: ExecutionPage = {
             "executions": [_record(execution) for execution in page.executions],
@@ -128,7 +128,7 @@ def router(executions: Executions[StoredResponse], operator_token: str | None) -
         response_model=ExecutionRecord,
         responses={
             200: _shown("The execution, `undone` if all went well, else `stuck` still.", _EXAMPLE),
-            **failures(*_NO_OPERATOR, UNKNOWN, NOT_STUCK),
+            **failures(*_NO_OPERATOR, EXECUTION_NOT_FOUND, EXECUTION_NOT_STUCK),
         },
         dependencies=for_operators,
         openapi_extra=OPERATOR,

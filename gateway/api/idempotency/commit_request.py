@@ -13,7 +13,7 @@ from gateway.api.pipeline_route.headers import Fields, path
 from gateway.api.pipeline_route.request import PipelineRequest, Serving
 from gateway.api.problems.exception_handlers import answered
 from gateway.api.problems.refusal import Refusal
-from gateway.executions.registry import Answered, Ticket, Unanswered
+from gateway.executions.registry import NoAnswerReason, RunAnswer, RunRequest
 from gateway.railway import Failure, Pipeline, Result
 
 __all__ = ("CommitRequest",)
@@ -47,7 +47,10 @@ class CommitRequest(PipelineRequest):
             self.context,
             execution_id=known_as,
             key_prefix=None if key is None else executions.key_prefix(known_as),
-            commits=executions.terms,
+            commit_terms=executions.terms,
+            journal=executions.journal,
+            gate=executions.gate,
+            retryable_undos=executions.retryable_undos,
         )
 
         async def work() -> StoredResponse:
@@ -58,14 +61,14 @@ class CommitRequest(PipelineRequest):
                 return self._kept(bug, known_as, has_begun=executions.has_begun(known_as))
 
         asked = None if key is None else fingerprint(self.asked.values)
-        ticket = Ticket(known_as, pipeline.name, asked, around.deadline)
+        ticket = RunRequest(known_as, pipeline.name, asked, around.deadline)
         outcome = await executions.run(ticket, work)
         match outcome:
-            case Answered(kept, is_replayed):
+            case RunAnswer(kept, is_replayed):
                 return kept.again(is_replayed=is_replayed)
-            case Unanswered.RUNNING:
+            case NoAnswerReason.RUNNING:
                 return running(known_as, pipeline.name)
-            case Unanswered.MISMATCH:
+            case NoAnswerReason.MISMATCH:
                 detail = "This Idempotency-Key was used for another request"
                 raise Refusal(code="idempotency-mismatch", detail=detail)
             case _:

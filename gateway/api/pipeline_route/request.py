@@ -15,7 +15,7 @@ from gateway.api.idempotency.stored_response import StoredResponse
 from gateway.api.pipeline_route.headers import Fields
 from gateway.api.problems import problem as problems
 from gateway.executions.memory_journal import MemoryJournal
-from gateway.executions.registry import Executions
+from gateway.executions.registry import ExecutionRegistry
 from gateway.observability.trace import Trace
 from gateway.railway import CommitTerms, Err, Failure, Ok, Result, RunContext
 
@@ -24,8 +24,8 @@ __all__ = ("Asked", "PipelineRequest", "Serving", "Success")
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def _forgetful() -> Executions[StoredResponse]:
-    return Executions(MemoryJournal(), {}, CommitTerms())
+def _forgetful() -> ExecutionRegistry[StoredResponse]:
+    return ExecutionRegistry(MemoryJournal(), {}, CommitTerms())
 
 
 @final
@@ -43,7 +43,7 @@ class Serving:
     optional_budget: float | None = 0.5
     on_trace: Callable[[str, Trace], None] | None = None
     clock: Callable[[], float] = time.perf_counter
-    executions: Executions[StoredResponse] = field(default_factory=_forgetful, compare=False)
+    executions: ExecutionRegistry[StoredResponse] = field(default_factory=_forgetful, compare=False)
     admission: Admission = field(default_factory=Admission, compare=False)
 
 

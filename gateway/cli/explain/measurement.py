@@ -9,7 +9,7 @@ from gateway.api.pipeline_route.request import Serving
 from gateway.observability.trace import Trace, TracedCall
 from gateway.plan.dry_run import examples
 from gateway.plan.plan import Kind
-from gateway.railway import CallSpan, Err, Failure, Result, RunContext, Undo, Write
+from gateway.railway import CallKind, CallSpan, Err, Failure, Result, RunContext
 
 __all__ = ("MeasuringError", "instead_of_writes", "measured")
 
@@ -37,7 +37,7 @@ async def measured(
 
 def instead_of_writes(call: CallSpan) -> Result[object, Failure] | None:
     """Answer for a write with its example, so that it is not made."""
-    return examples(call) if isinstance(call.leaf, Write | Undo) else None
+    return examples(call) if call.kind is not CallKind.READ else None
 
 
 async def _traced(pipeline: Described, serving: Serving, *, writes: bool) -> Trace:

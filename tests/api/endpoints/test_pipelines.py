@@ -48,7 +48,7 @@ def read(name: str) -> Call[Lamp, NotFound | UpstreamFault]:
 async def light(run: Run[NotFound | UpstreamFault | Aggregate], name: str) -> str:
     """Light a lamp."""
     await run.stage("find", read(name), read("match").optional(), policy=FAIL_FAST)
-    run.unwrap(await parallel(read("hand"), read("eye"), name="look").whole.bind(lambda _: read("head")))
+    run.unwrap(await parallel(read("hand"), read("eye"), name="look").call.bind(lambda _: read("head")))
     return name
 
 
@@ -116,7 +116,7 @@ async def test_calls_outside_of_stages_and_what_they_go_on_with_are_described_to
 async def test_what_a_call_of_a_stage_goes_on_with_is_described_with_it() -> None:
     @railway
     async def nested(run: Run[NotFound | UpstreamFault | Aggregate]) -> None:
-        both = parallel(read("hand"), read("eye"), name="both").whole
+        both = parallel(read("hand"), read("eye"), name="both").call
         await run.stage("look", both.bind(lambda _: read("head")))
 
     app = app_of()

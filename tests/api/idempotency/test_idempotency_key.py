@@ -9,7 +9,7 @@ import pytest
 
 from gateway.api.idempotency.key import execution_id, fingerprint, key_of
 from gateway.api.problems.refusal import Refusal
-from gateway.executions.execution import KEPT_SECONDS
+from gateway.executions.execution import RETENTION_SECONDS
 from gateway.pipelines.orders import OrderRequest
 from gateway.pipelines.transfers import TransferRequest
 from gateway.railway import Conflict, Err, NotFound, Unavailable
@@ -164,7 +164,7 @@ async def test_services_do_not_take_a_request_for_one_whose_answer_has_been_forg
     days = iter(range(1, 32))
     async with client_of(gateway(bank, now=lambda: datetime(2026, 1, next(days), tzinfo=UTC))) as client:
         await posted(client, "rent")
-        await asyncio.sleep(KEPT_SECONDS)
+        await asyncio.sleep(RETENTION_SECONDS)
         again = await posted(client, "rent")
 
     assert again.status_code == 201
