@@ -1,233 +1,100 @@
-"""What an observer hears of a run."""
+"""Context of a run: read in one place, changed by one function."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from dataclasses import fields, replace
+from typing import get_type_hints
 
 import pytest
-from typing_extensions import override
 
 from gateway.railway import (
-    FAIL_FAST,
-    SETTLE,
     Call,
-    CallOutcome,
-    CallSpan,
+    CallMode,
     Failure,
     Ok,
     Result,
     Run,
     RunContext,
-    StageSpan,
-    constant,
+    ScopeChanges,
+    change_context,
     current_context,
-    parallel,
     railway,
+    time_left,
 )
-from tests.railway.recording_observer import Ear
-from tests.railway.scripted_calls import FINE, MISSING, TAKEN, World, trio
 
+CONTEXT = RunContext(deadline=9, baggage={"traceparent": "00-1"})
 
-@pytest.fixture
-def ear() -> Ear:
-    return Ear()
 
+async def test_a_block_changes_the_context_and_restores_it() -> None:
+    with change_context(CONTEXT):
+        with change_context(deadline=5, mode=CallMode.SEND_ONCE):
+            changed = current_context()
+        restored = current_context()
 
-@railway
-async def pipeline(run: Run[Failure], body: Callable[[Run[Failure]], Awaitable[object]]) -> object:
-    return await body(run)
+    assert changed == replace(CONTEXT, deadline=5, mode=CallMode.SEND_ONCE)
+    assert restored is CONTEXT
+    assert current_context() == RunContext()
 
 
-def heard(ear: Ear, body: Callable[[Run[Failure]], Awaitable[object]]) -> Awaitable[Result[object, Failure]]:
-    return pipeline.on(RunContext(observer=ear))(body)
-
-
-async def test_an_observer_hears_of_stages_and_calls_as_they_start_and_end(ear: Ear, world: World) -> None:
-    slow, fast = world.call("slow", after=2), world.call("fast", after=1)
-
-    await heard(ear, lambda run: run.stage("core", slow, fast))
-
-    assert ear.told == ["+core", "+slow", "+fast", "-fast", "-slow", "-core"]
-
-
-async def test_what_starts_and_what_ends_are_the_same_objects(ear: Ear, world: World) -> None:
-    twin = world.call("twin")
-
-    await heard(ear, lambda run: run.stage("core", twin, twin))
-
-    assert ear.stages[0] is ear.stages[1]
-    assert [ear.calls.index(call) for call in ear.calls] == [0, 1, 0, 1]
-
-
-async def test_a_span_knows_its_stage_and_a_stage_its_calls_in_argument_order(ear: Ear, world: World) -> None:
-    await heard(ear, lambda run: run.stage("core", world.call("a"), world.call("b")))
-
-    assert [call.name for call in ear.stages[0].calls] == ["a", "b"]
-    assert all(call.stage is ear.stages[0] for call in ear.calls)
-
-
-async def test_a_call_ends_with_its_result(ear: Ear, world: World) -> None:
-    await heard(ear, lambda run: run.stage("core", world.call("a"), world.call("b", TAKEN)))
-
-    assert ear.outcomes == {"a": FINE, "b": TAKEN}
-
-
-async def test_what_is_known_is_not_heard_of_as_a_call(ear: Ear, world: World) -> None:
-    await heard(ear, lambda run: run.stage("core", world.call("a"), constant("b", 7).map(str)))
-
-    assert ear.told == ["+core", "+a", "-a", "-core"]
-
-
-async def test_a_cancelled_call_ends_with_cancelled_error(ear: Ear, world: World) -> None:
-    calls = world.call("a", MISSING), world.hung("b")
-
-    await heard(ear, lambda run: run.stage("core", *calls, policy=FAIL_FAST))
-
-    assert isinstance(ear.outcomes["b"], asyncio.CancelledError)
-    assert ear.told[-1] == "-core"
-
-
-async def test_a_bug_ends_its_call_with_the_exception_and_every_call_is_told_to_end(
-    ear: Ear, world: World
-) -> None:
-    bug = ZeroDivisionError()
-
-    with pytest.raises(ZeroDivisionError):
-        await heard(ear, lambda run: run.stage("core", world.call("a", bug), world.hung("b", cleanup=2)))
-    assert ear.outcomes["a"] is bug
-    assert ear.told[-2:] == ["-b", "-core"]
-
-
-async def test_cancelled_from_outside_every_call_and_then_the_stage_end(ear: Ear, world: World) -> None:
-    async def request() -> None:
-        await heard(ear, lambda run: run.stage("core", world.hung("a", cleanup=2), world.hung("b")))
-
-    task = asyncio.create_task(request())
-    await asyncio.sleep(1)
-    task.cancel()
-
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert ear.told[-3:] == ["-b", "-a", "-core"]
-
-
-async def test_calls_never_made_are_never_told(ear: Ear, world: World) -> None:
-    async def two(run: Run[Failure]) -> None:
-        await run.stage("first", world.call("a", MISSING))
-        await run.stage("second", world.call("b"))
-
-    await heard(ear, two)
-
-    assert ear.told == ["+first", "+a", "-a", "-first"]
-
-
-async def test_a_call_cancelled_before_its_first_step_is_never_told(ear: Ear, world: World) -> None:
-    async def hostile() -> Result[int, Failure]:
-        for task in asyncio.all_tasks() - {asyncio.current_task(), host}:
-            task.cancel()
-        return FINE
-
-    host = asyncio.current_task()
-
-    with pytest.raises(RuntimeError):
-        await heard(ear, lambda run: run.stage("core", Call("hostile", hostile), world.call("victim")))
-    assert ear.told == ["+core", "+hostile", "-hostile", "-core"]
-
-
-async def test_a_shaped_call_is_told_once_by_its_leaf(ear: Ear, world: World) -> None:
-    shaped = world.call("a", MISSING).map(str).within(9).recover(lambda _: Ok("b")).optional()
-
-    await heard(ear, lambda run: run.stage("core", shaped, world.call("b").tap(print)))
-
-    assert ear.told == ["+core", "+a", "+b", "-a", "-b", "-core"]
-    assert ear.outcomes["a"] is MISSING
-
-
-async def test_calls_that_one_call_goes_on_with_are_told_each(ear: Ear, world: World) -> None:
-    chain = world.call("a").bind(lambda _: world.call("b"))
-
-    await heard(ear, lambda run: run.stage("core", chain))
-
-    assert ear.told == ["+core", "+a", "-a", "+b", "-b", "-core"]
-    assert all(call.stage is ear.stages[0] for call in ear.calls)
-
-
-async def test_a_call_awaited_outside_a_stage_has_none(ear: Ear, world: World) -> None:
-    async def between(run: Run[Failure]) -> None:
-        await run.stage("core", world.call("a"))
-        run.unwrap(await world.call("b"))
-
-    await heard(ear, between)
-
-    assert ear.told == ["+core", "+a", "-a", "-core", "+b", "-b"]
-    assert ear.calls[-1].stage is None
-
-
-async def test_calls_in_parallel_are_a_stage_to_an_observer(ear: Ear, world: World) -> None:
-    both = parallel(world.call("a"), world.call("b"))
-
-    await heard(ear, lambda _: both.map(max).make())
-
-    assert ear.told == ["+a & b", "+a", "+b", "-a", "-b", "-a & b"]
-
-
-async def test_a_stage_in_a_call_of_a_stage_is_told_inside_it(ear: Ear, world: World) -> None:
-    nested = parallel(world.call("a"), world.call("b"), name="inner").call
-
-    await heard(ear, lambda run: run.stage("outer", nested, world.call("c", after=1)))
-
-    assert ear.told == ["+outer", "+inner", "+c", "+a", "+b", "-a", "-b", "-inner", "-c", "-outer"]
-    assert [call.stage.name for call in ear.calls[:3] if call.stage] == ["outer", "inner", "inner"]
-
-
-async def test_a_nested_pipeline_is_heard_by_the_observer_of_the_run_it_is_part_of(
-    ear: Ear, world: World
-) -> None:
-    nested = Call("nested", lambda: trio(world.call("a"), world.call("b"), world.call("c")))
-
-    await heard(ear, lambda run: run.stage("outer", nested))
-
-    assert ear.told[:3] == ["+outer", "+nested", "+trio"]
-    assert ear.told[-3:] == ["-trio", "-nested", "-outer"]
-
-
-async def test_two_requests_are_heard_apart(world: World) -> None:
-    ears = [Ear(), Ear()]
-    requests = [
-        heard(ear, lambda run: run.stage("core", world.call("a", after=1), world.call("b"))) for ear in ears
-    ]
-
-    await asyncio.gather(*requests)
-
-    assert ears[0].told == ears[1].told == ["+core", "+a", "+b", "-b", "-a", "-core"]
-
-
-class Deaf(Ear):
-    """Breaks when a call ends."""
-
-    @override
-    def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
+async def test_an_exception_restores_the_context() -> None:
+    with pytest.raises(ZeroDivisionError), change_context(is_optional=True):
         raise ZeroDivisionError
 
+    assert not current_context().is_optional
 
-async def test_an_observer_that_raises_breaks_the_run_and_orphans_nothing(world: World) -> None:
-    with pytest.raises(ZeroDivisionError):
-        await heard(Deaf(), lambda run: run.stage("core", world.call("a"), world.hung("b")))
 
-    assert world.log[-1] == "b cleaned up"
+async def test_a_change_leaves_its_base_as_it_was() -> None:
+    with change_context(CONTEXT, is_in_run=True):
+        assert current_context() == replace(CONTEXT, is_in_run=True)
+
+    assert not CONTEXT.is_in_run
+
+
+async def test_a_change_without_a_block_lasts_until_the_task_ends() -> None:
+    async def change() -> None:
+        change_context(CONTEXT)
+        assert current_context() is CONTEXT
+
+    await asyncio.create_task(change())
+
+    assert current_context() == RunContext()
+
+
+async def test_an_enclosing_block_takes_back_a_change_without_one() -> None:
+    with change_context(CONTEXT):
+        change_context(deadline=None)
+        inside = current_context().deadline
+
+    assert inside is None
+    assert current_context() == RunContext()
+
+
+def test_the_fields_that_a_scope_changes_are_those_of_the_context() -> None:
+    context, changes = get_type_hints(RunContext), get_type_hints(ScopeChanges)
+
+    assert changes == {name: kind for name, kind in context.items() if name in changes}
+    assert {field.name for field in fields(RunContext)} > changes.keys() > {"deadline", "mode"}
+
+
+async def test_without_a_deadline_infinite_time_is_left() -> None:
+    assert time_left() == float("inf")
+
+
+async def test_the_time_left_is_that_until_the_deadline() -> None:
+    await asyncio.sleep(2)
+
+    with change_context(deadline=5):
+        assert time_left() == 3
+    with change_context(deadline=1):
+        assert time_left() == -1
 
 
 async def test_baggage_reaches_every_call() -> None:
     async def look() -> Result[str, Failure]:
         return Ok(current_context().baggage.get("traceparent", "none"))
 
-    carrying = pipeline.on(RunContext(baggage={"traceparent": "00-1"}))
+    @railway
+    async def both(run: Run[Failure]) -> tuple[str, str]:
+        return await run.stage("core", Call("a", look), Call("b", look))
 
-    assert await carrying(lambda run: run.stage("core", Call("a", look), Call("b", look))) == Ok(
-        ("00-1", "00-1")
-    )
-    assert await pipeline(lambda run: run.stage("core", Call("a", look))) == Ok(("none",))
-
-
-async def test_two_spans_of_one_name_are_not_equal() -> None:
-    assert CallSpan("a", None) != CallSpan("a", None)
-    assert StageSpan("a", (), SETTLE) != StageSpan("a", (), SETTLE)
+    assert await both.on(CONTEXT)() == Ok(("00-1", "00-1"))
+    assert await both() == Ok(("none", "none"))
