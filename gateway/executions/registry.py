@@ -16,16 +16,15 @@ from gateway.executions.execution import (
     Page,
 )
 from gateway.railway import (
-    CommitGate,
     CommitState,
     CommitTerms,
     Conflict,
     Err,
     Intent,
-    Journal,
     NotFound,
     Ok,
     Result,
+    RunContext,
     Undo,
     WriteOutcome,
     change_context,
@@ -131,8 +130,6 @@ class ExecutionRegistry(Generic[A]):
     registry: it runs to its end, and its answer, an `A`, is replayed to requests with the same id for a day
     (if writes are stuck, for a day after they are undone). *undos* are the undos of writes by name, which
     `retry` makes.
-
-    A run's context must have the `terms`, `journal`, `gate` and `retryable_undos` of the registry.
     """
 
     def __init__(
@@ -148,14 +145,27 @@ class ExecutionRegistry(Generic[A]):
         self._runs: dict[str, _Run[A]] = {}
         self._ended: dict[str, _EndedRun[A]] = {}
         self._retried: set[str] = set()
-        self.terms: Final = terms
-        self.journal: Final[Journal] = _RunJournal(journal, self._runs)
-        self.gate: Final[CommitGate] = _RequestGate(self._runs)
-        self.retryable_undos: Final = undos.keys()
+        self._terms = terms
+        self._run_journal = _RunJournal(journal, self._runs)
+        self._gate = _RequestGate(self._runs)
+
+    def prepare_context(self, context: RunContext) -> RunContext:
+        """Return *context* with all that a run in the registry needs for its commit.
+
+        The gate decides whether the commit may begin before a disconnect of the client cancels the run.
+        """
+        return replace(
+            context,
+            commit_terms=self._terms,
+            journal=self._run_journal,
+            gate=self._gate,
+            retryable_undos=self._undos.keys(),
+        )
 
     async def run(self, request: RunRequest, work: Work[A]) -> RunAnswer[A] | NoAnswerReason:
         """Return the answer of the run for *request*; *work* makes it, unless the run exists.
 
+        *work* runs the pipeline with a context of `prepare_context`.
         A run that fails before its commit answers all requests that wait for it, but its answer is not kept:
         the next request makes a new run. If the request is cancelled before the commit has begun, the run is
         cancelled and awaited.
@@ -264,7 +274,7 @@ class ExecutionRegistry(Generic[A]):
         writes = [await self._retry_write(stuck.execution_id, write) for write in reversed(stuck.writes)]
         if any(write.outcome is WriteOutcome.STUCK for write in writes):
             return replace(stuck, writes=(*reversed(writes),))
-        await self.journal.end(stuck.execution_id, CommitState.UNDONE)
+        await self._run_journal.end(stuck.execution_id, CommitState.UNDONE)
         undone = await self._journal.find(stuck.execution_id) or stuck
         # The journal keeps it for another day; until then its id must not be free.
         if (ended := self._ended.pop(stuck.execution_id, None)) is not None:

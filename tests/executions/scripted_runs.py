@@ -16,6 +16,7 @@ from gateway.railway import (
     Key,
     Ok,
     Result,
+    RunContext,
     Undo,
     WriteAttempt,
     WriteOutcome,
@@ -50,12 +51,13 @@ def beginning(execution_id: str = "exe-1", *also: Intent) -> CommitStart:
 
 async def begin_commit(executions: ExecutionRegistry[str], start: CommitStart) -> None:
     """Begin a commit as `Run.commit` does."""
-    if not executions.gate.try_begin(start.execution_id):
+    context = executions.prepare_context(RunContext())
+    if not context.gate.try_begin(start.execution_id):
         raise asyncio.CancelledError
     try:
-        await executions.journal.begin(start)
+        await context.journal.begin(start)
     except BaseException:
-        executions.gate.revoke(start.execution_id)
+        context.gate.revoke(start.execution_id)
         raise
 
 
@@ -145,7 +147,7 @@ class Led:
             self.has_begun.set()
             await self.ends.wait()
             await asyncio.sleep(self.seconds)
-            await executions.journal.end(self.execution_id, self.state)
+            await executions.prepare_context(RunContext()).journal.end(self.execution_id, self.state)
         except asyncio.CancelledError:
             self.log.append("cancelled")
             await asyncio.sleep(1)  # cleaning up takes its time

@@ -160,12 +160,7 @@ class Bank:
             (paid,) = await run.commit("settlement", write)
             return paid
 
-        context = RunContext(
-            execution_id="exe-1",
-            commit_terms=self.executions.terms,
-            journal=self.executions.journal,
-            gate=self.executions.gate,
-        )
+        context = self.executions.prepare_context(RunContext(execution_id="exe-1"))
         return (await paying.on(context)()).value_or("not")
 
 

@@ -328,7 +328,7 @@ async def test_a_write_whose_undo_is_not_registered_is_refused(world: World) -> 
     async def pay(run: Run[Conflict | Aggregate | Stuck | Unavailable]) -> None:
         await run.commit("settlement", write)
 
-    context = RunContext(retryable_undos=world.executions.retryable_undos)
+    context = world.executions.prepare_context(RunContext())
     with pytest.raises(LookupError, match=r"unknown undo bank\.return: register it"):
         await pay.on(context)()
 

@@ -44,13 +44,9 @@ class CommitRequest(PipelineRequest):
         key = key_of(self.asked.sent)
         known_as = execution_id(f"{self.method} {path(self.scope)}", self.asked.sent, key)
         around = replace(
-            self.context,
+            executions.prepare_context(self.context),
             execution_id=known_as,
             key_prefix=None if key is None else executions.key_prefix(known_as),
-            commit_terms=executions.terms,
-            journal=executions.journal,
-            gate=executions.gate,
-            retryable_undos=executions.retryable_undos,
         )
 
         async def work() -> StoredResponse:
