@@ -1,20 +1,20 @@
-"""Load for the gateway: requests that go well and requests that fail, each held to what it must come to.
+"""Load test for the gateway: successful and failing requests, each with its exact expected response.
 
     scripts/load --headless --users 50 --spawn-rate 25 --run-time 30s
     scripts/load LuckyShopper UnluckyShopper    (checkouts only)
 
-An expected 4xx is a success; another status, or a body that differs in any field, is a failure of the
-gateway. `load/` says what is sent and what is due.
+An expected 4xx is a success; another status, or a body that differs in any field, is a failure. `load/`
+contains the requests and the expected responses.
 
-Reads change nothing, money goes there and back, and purchases put nothing aside. Orders do: of the 100 of
-prod-456 that there are at first, 60 are left for the other requests. After the 40th order, in this run or in
-earlier ones, those that were placed are sent again; a run that begins so has none, and says so on stderr.
-`curl -X DELETE http://127.0.0.1:8102/_mock` makes the inventory as new. What has been ordered is counted in
-one process: `--processes` is refused unless Orderer is left out.
+Reads change nothing, transfers go back and forth, and purchases reserve no stock. Orders do: of the initial
+100 items of prod-456, 60 are left for the other requests. After the 40th order, in this run or in earlier
+ones, placed orders are repeated; a run that starts in this state can place none and logs a warning.
+`curl -X DELETE http://127.0.0.1:8102/_mock` resets the inventory. The stock is counted within one process,
+so `--processes` requires a list of users without Orderer.
 
-How long it can go on is a matter of memory. The gateway keeps the answer to each key for a day, in 2 to 4
-kB: 50 users have some 70 000 an hour, which is about 200 MB. The mock services keep what was written, and a
-log of their calls, until `DELETE /_mock` or their end.
+Memory limits the duration. The gateway stores the response to each key for a day, in 2 to 4 kB: 50 users
+create about 70 000 an hour, which is about 200 MB. The mock services keep all writes and the latest calls
+until `DELETE /_mock` or their end.
 """
 
 import logging
@@ -30,15 +30,15 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 
 from load import checkout, feed, orders, purchases, transfers
-from load.case import Case, again, dealt
-from load.comparison import HEADERS, Answer, differences
-from load.shelf import Shelf
+from load.case import Case, draw, repeat_of
+from load.comparison import HEADERS, Response, find_differences
+from load.order_budget import OrderBudget
 
 _log: Final = logging.getLogger(__name__)
 
 
-class Caller(FastHttpUser):
-    """Somebody who sends *cases* and holds each answer to what it must be."""
+class GatewayUser(FastHttpUser):
+    """Sends *cases* and compares each response with the expected one."""
 
     abstract = True
     host = "http://127.0.0.1:8000"
@@ -47,155 +47,160 @@ class Caller(FastHttpUser):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self._deck = dealt(self.cases)
-        self._again = {case.name: cycle((True, False, False, False)) for case in self.cases}
+        self._cases = draw(self.cases)
+        self._is_repeated = {case.name: cycle((True, False, False, False)) for case in self.cases}
 
     @task
     def call(self) -> None:
-        """Play the next case."""
-        self.play(next(self._deck))
+        """Send the next case."""
+        self.run_case(next(self._cases))
 
-    def play(self, case: Case) -> None:
-        """Send *case*, under a key of its own if it writes."""
-        if case.writes:
+    def run_case(self, case: Case) -> None:
+        """Send *case*, with a new key if it is a write."""
+        if case.is_write:
             self.write(case, uuid.uuid4().hex)
         else:
             self.send(case)
 
-    def write(self, case: Case, key: str) -> Answer | None:
-        """Send *case* under *key*, and sometimes once more; give what came, if it is what must come."""
-        before = self.send(case, key)
-        if before is not None and next(self._again[case.name]):
-            self.send(again(case), key, before)
-        return before
+    def write(self, case: Case, key: str) -> Response | None:
+        """Send *case* with *key*, and sometimes repeat it; return the first response if it is as expected."""
+        first = self.send(case, key)
+        if first is not None and next(self._is_repeated[case.name]):
+            self.send(repeat_of(case), key, first)
+        return first
 
-    def send(self, case: Case, key: str | None = None, before: Answer | None = None) -> Answer | None:
-        """Send *case* under *key*; give what came, if it is what must come."""
+    def send(self, case: Case, key: str | None = None, first: Response | None = None) -> Response | None:
+        """Send *case* with *key*; return the response if it is as expected."""
         headers = {**case.headers} if key is None else {**case.headers, "Idempotency-Key": key}
         with self.client.request(
-            case.method, case.path, name=case.title, json=case.sent, headers=headers, catch_response=True
-        ) as came:
-            had = came.headers or {}  # there are none if nothing came
-            shown = {name: str(had.get(name)) for name in HEADERS if name in had}
-            answer = Answer(came.status_code, came.text or "", shown)
-            wrong = sorted(differences(answer, case, before))
-            if wrong:
-                came.failure("; ".join(wrong))
+            case.method,
+            case.path,
+            name=case.title,
+            json=case.request_body,
+            headers=headers,
+            catch_response=True,
+        ) as received:
+            all_headers = received.headers or {}  # None if there was no response
+            compared = {name: str(all_headers.get(name)) for name in HEADERS if name in all_headers}
+            response = Response(received.status_code, received.text or "", compared)
+            differences = sorted(find_differences(response, case, first))
+            if differences:
+                received.failure("; ".join(differences))
                 return None
-            came.success()
-            return answer
+            received.success()
+            return response
 
 
-class LuckyShopper(Caller):
-    """Nine in ten look at something that can be had."""
+class LuckyShopper(GatewayUser):
+    """Checkouts that succeed: nine in ten."""
 
     weight = 9
-    cases = checkout.LUCKY
+    cases = checkout.SUCCESSES
 
 
-class UnluckyShopper(Caller):
-    """One in ten looks at something that cannot be had."""
+class UnluckyShopper(GatewayUser):
+    """Checkouts that fail: one in ten."""
 
     weight = 1
-    cases = checkout.UNLUCKY
+    cases = checkout.FAILURES
 
 
-class Reader(Caller):
-    """Somebody who reads feeds."""
+class Reader(GatewayUser):
+    """Reads feeds."""
 
     weight = 3
     cases = feed.CASES
 
 
-class Payer(Caller):
-    """Somebody who moves as much money there as back."""
+class Payer(GatewayUser):
+    """Transfers the same amount of money back and forth."""
 
     weight = 2
     cases = transfers.CASES
 
 
-class Buyer(Caller):
-    """Somebody who buys, which puts nothing aside."""
+class Buyer(GatewayUser):
+    """Makes purchases, which reserve no stock."""
 
     weight = 2
     cases = purchases.CASES
 
 
-class Orderer(Caller):
-    """Somebody who orders, as long as enough is left for others, and then orders again what was ordered."""
+class Orderer(GatewayUser):
+    """Places orders while the order budget lasts, then repeats placed orders."""
 
     weight = 2
     cases = orders.CASES
-    shelf: ClassVar[Shelf] = Shelf()
+    budget: ClassVar[OrderBudget] = OrderBudget()
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self._ordered = deque[tuple[str, Answer]](maxlen=20)
+        self._placed = deque[tuple[str, Response]](maxlen=20)
 
-    def play(self, case: Case) -> None:
-        """Send *case* as the state of the shelf allows."""
-        if not self.shelf.is_known:
-            self.count()
+    def run_case(self, case: Case) -> None:
+        """Send *case* as the order budget allows."""
+        if not self.budget.is_known:
+            self.update_budget()
         match case:
             case orders.ONE_PIECE:
-                self.order()
+                self.place_order()
             case orders.TOO_MANY:
-                self.count()
+                self.update_budget()
             case orders.OTHER_BODY:
-                self.order_otherwise()
+                self.reuse_key()
             case _:
                 self.send(case)
 
-    def order(self) -> None:
-        """Order one if there is one to be had, else one of those that were ordered."""
-        if self.shelf.take():
+    def place_order(self) -> None:
+        """Place an order if the budget allows, else repeat a placed one."""
+        if self.budget.take():
             key = uuid.uuid4().hex
-            before = self.write(orders.ONE_PIECE, key)
-            self.shelf.end(placed=before is not None)
-            if before is not None:
-                self._ordered.append((key, before))
-        elif self._ordered:
-            self._ordered.rotate()
-            self.send(again(orders.ONE_PIECE), *self._ordered[0])
+            response = self.write(orders.ONE_PIECE, key)
+            self.budget.complete(is_placed=response is not None)
+            if response is not None:
+                self._placed.append((key, response))
+        elif self._placed:
+            self._placed.rotate()
+            self.send(repeat_of(orders.ONE_PIECE), *self._placed[0])
 
-    def count(self) -> None:
-        """Order more than there are, which tells how many there are."""
-        ended = self.shelf.ended
-        answer = self.send(orders.TOO_MANY)
-        warning = answer and self.shelf.told(orders.level_in(answer.text), ended)
+    def update_budget(self) -> None:
+        """Order more than the stock; the response contains the stock level."""
+        completed = self.budget.completed
+        response = self.send(orders.TOO_MANY)
+        warning = response and self.budget.update(orders.parse_stock_level(response.text), completed)
         if warning:
             _log.warning(warning)
 
-    def order_otherwise(self) -> None:
-        """Order something else under the key of what was ordered."""
-        if self._ordered:
-            key, _ = self._ordered[0]
+    def reuse_key(self) -> None:
+        """Send another order with the key of a placed one."""
+        if self._placed:
+            key, _ = self._placed[0]
             self.send(orders.OTHER_BODY, key)
 
 
 @events.init_command_line_parser.add_listener
-def refuse_to_share(parser: LocustArgumentParser, **_: object) -> None:
-    """Refuse several processes if each of them would count for itself what can be ordered.
+def refuse_several_processes(parser: LocustArgumentParser, **_: object) -> None:
+    """Exit if Orderer would run in several processes, each with an order budget of its own.
 
-    It is done here because locust has begun the processes before any later event.
+    Checked here because locust starts the processes before any later event.
     """
     options, _unknown = parser.parse_known_args()
-    users = {user.__name__ for user in Caller.__subclasses__()}
+    users = {user.__name__ for user in GatewayUser.__subclasses__()}
     if (options.processes or options.master) and Orderer.__name__ in (options.user_classes or users):
         sys.exit(
-            "What can be ordered is counted in one process: leave out --processes and --master, or orders: "
+            "Orderer cannot run in several processes: omit --processes and --master, or Orderer: "
             f"scripts/load --processes N {' '.join(sorted(users - {Orderer.__name__}))}"
         )
 
 
 @events.test_start.add_listener
-def begin(**_: object) -> None:
-    """Know nothing yet of what can be ordered."""
-    Orderer.shelf = Shelf()
+def reset_budget(**_: object) -> None:
+    """Start each run with an unknown stock level."""
+    Orderer.budget = OrderBudget()
 
 
 @events.test_stop.add_listener
-def end(environment: Environment, **_: object) -> None:
-    """Say so if nothing was ordered that should have been."""
-    if Orderer in environment.user_classes and not Orderer.shelf.placed:
+def warn_without_orders(environment: Environment, **_: object) -> None:
+    """Log a warning if no order was placed."""
+    if Orderer in environment.user_classes and not Orderer.budget.placed:
         _log.warning("No order was placed in this run")

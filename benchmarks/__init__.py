@@ -1,1 +1,1 @@
-"""What performance is shown with: figures of one run, side by side."""
+"""Benchmarks: figures that are compared within one run."""

@@ -1,4 +1,4 @@
-"""One checkout alone on real processes: in stages through the gateway, against the same calls one by one.
+"""Latency of one checkout on real processes: in stages through the gateway, and the same calls one by one.
 
     .venv/bin/python benchmarks/checkout.py
 
@@ -13,17 +13,23 @@ import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
 
 import httpx
 import uvloop
 
-from gateway.client.service_client import ServiceClient
+from gateway.app import connect
 from gateway.client.transport import create_transport
 from gateway.pipelines.checkout import CheckoutRequest
 from gateway.railway import Err, Ok, Result
-from gateway.services import Upstreams
-from gateway.settings import SERVICES, Settings
+from gateway.services import SERVICES
+from gateway.services.fraud import Fraud
+from gateway.services.inventory import Inventory
+from gateway.services.payments import Payments
+from gateway.services.pricing import Pricing
+from gateway.services.shipping import Shipping
+from gateway.services.users import Users
+from gateway.settings import default_settings
 
 ROUNDS = 60
 WARM_UP = 5
@@ -31,8 +37,19 @@ MOCKS_PORT = 18101
 ORDER = CheckoutRequest(user_id="user-123", product_id="prod-456", payment_id="pm-789", address="123 Main St")
 
 
+class Checkout(NamedTuple):
+    """The services that a checkout calls."""
+
+    users: Users
+    inventory: Inventory
+    payments: Payments
+    fraud: Fraud
+    shipping: Shipping
+    pricing: Pricing
+
+
 @contextmanager
-def running() -> Generator[str]:
+def run_gateway() -> Generator[str]:
     program = (sys.executable, "-m", "gateway", "serve", "--port", "0", "--with-mocks", str(MOCKS_PORT))
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
         lines = iter(cast("IO[str]", process.stdout).readline, "")
@@ -44,7 +61,7 @@ def running() -> Generator[str]:
         process.terminate()
 
 
-def value(result: Result[object, object]) -> object:
+def unwrap(result: Result[object, object]) -> object:
     match result:
         case Ok(value):
             return value
@@ -53,7 +70,7 @@ def value(result: Result[object, object]) -> object:
             raise RuntimeError(msg)
 
 
-async def one_by_one(up: Upstreams) -> None:
+async def call_one_by_one(up: Checkout) -> None:
     user = await up.users.fetch(ORDER.user_id)
     stock = await up.inventory.check(ORDER.product_id, ORDER.quantity)
     payment = await up.payments.validate(ORDER.payment_id)
@@ -61,25 +78,32 @@ async def one_by_one(up: Upstreams) -> None:
         msg = "a call of the benchmark failed"
         raise RuntimeError(msg)  # noqa: TRY004 - not a wrong type
     subtotal = stock.value.unit_price * ORDER.quantity
-    value(await up.fraud.assess(user.value, payment.value, stock.value))
-    value(await up.shipping.quote(ORDER.address, stock.value))
-    value(await up.pricing.tax(subtotal))
-    value(await up.pricing.discount(ORDER.discount_code, subtotal))
+    unwrap(await up.fraud.assess(user.value, payment.value, stock.value))
+    unwrap(await up.shipping.quote(ORDER.address, stock.value))
+    unwrap(await up.pricing.tax(subtotal))
+    unwrap(await up.pricing.discount(ORDER.discount_code, subtotal))
 
 
-async def measured(url: str) -> None:
-    settings = Settings().on_this_machine(MOCKS_PORT)
+async def measure(url: str) -> None:
+    urls = {service.name: f"http://127.0.0.1:{MOCKS_PORT + n}" for n, service in enumerate(SERVICES)}
+    settings = default_settings(SERVICES).with_urls(urls)
     async with create_transport() as transport, httpx.AsyncClient(base_url=url, trust_env=False) as client:
         clients = {
-            name: ServiceClient(name, settings.urls[name], transport, timeout=settings.timeout_of(name))
-            for name in SERVICES
+            connection.name: connection.client for connection in connect(SERVICES, settings, transport)
         }
-        up = Upstreams.behind(clients)
-        rounds = [await one_round(client, up) for _ in range(WARM_UP + ROUNDS)][WARM_UP:]
+        up = Checkout(
+            Users(clients["user"]),
+            Inventory(clients["inventory"]),
+            Payments(clients["payment"]),
+            Fraud(clients["fraud"]),
+            Shipping(clients["shipping"]),
+            Pricing(clients["pricing"]),
+        )
+        rounds = [await measure_round(client, up) for _ in range(WARM_UP + ROUNDS)][WARM_UP:]
     report(rounds)
 
 
-async def one_round(client: httpx.AsyncClient, up: Upstreams) -> tuple[float, float, float]:
+async def measure_round(client: httpx.AsyncClient, up: Checkout) -> tuple[float, float, float]:
     start = time.perf_counter()
     answer = await client.post(
         "/checkout", content=ORDER.model_dump_json(), headers={"content-type": "application/json"}
@@ -87,7 +111,7 @@ async def one_round(client: httpx.AsyncClient, up: Upstreams) -> tuple[float, fl
     staged = (time.perf_counter() - start) * 1000
     answer.raise_for_status()
     start = time.perf_counter()
-    await one_by_one(up)
+    await call_one_by_one(up)
     sequential = (time.perf_counter() - start) * 1000
     return staged, sequential, float(answer.headers["server-timing"].rpartition("gateway;dur=")[2])
 
@@ -106,5 +130,5 @@ def report(rounds: Sequence[tuple[float, float, float]]) -> None:
 
 
 if __name__ == "__main__":
-    with running() as url:
-        uvloop.run(measured(url))
+    with run_gateway() as url:
+        uvloop.run(measure(url))

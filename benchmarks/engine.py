@@ -1,8 +1,8 @@
-"""What a three-call stage costs without I/O, against bare asyncio, interleaved in one run.
+"""Cost of a three-call stage without I/O, compared with plain asyncio in one run.
 
     .venv/bin/python benchmarks/engine.py
 
-Twice: with calls that answer at once, and with calls that suspend once, as every call with I/O does. Figures
+Measured with calls that return at once, and with calls that suspend once, as calls with I/O do. Figures
 are microseconds per stage: the median over the rounds, their spread from the 10th to the 90th percentile, and
 the ratio to `asyncio.TaskGroup`, taken round by round.
 """
@@ -25,21 +25,21 @@ BASELINE = "asyncio.TaskGroup"
 Leaf = Callable[[], Coroutine[Any, Any, Ok[int]]]
 
 
-async def at_once() -> Ok[int]:
+async def return_at_once() -> Ok[int]:
     return Ok(1)
 
 
-async def suspending() -> Ok[int]:
+async def suspend_once() -> Ok[int]:
     await asyncio.sleep(0)
     return Ok(1)
 
 
-async def gathered(leaf: Leaf) -> None:
+async def run_gather(leaf: Leaf) -> None:
     for _ in range(STAGES):
         await asyncio.gather(leaf(), leaf(), leaf())
 
 
-async def grouped(leaf: Leaf) -> None:
+async def run_task_group(leaf: Leaf) -> None:
     for _ in range(STAGES):
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(leaf()) for _ in range(3)]
@@ -48,29 +48,29 @@ async def grouped(leaf: Leaf) -> None:
 
 
 @railway
-async def stages(run: Run[NotFound | Aggregate], leaf: Leaf, policy: Policy) -> None:
+async def run_stages(run: Run[NotFound | Aggregate], leaf: Leaf, policy: Policy) -> None:
     call: Call[int, NotFound] = Call("bench.leaf", leaf)
     for _ in range(STAGES):
         await run.stage("bench", call, call, call, policy=policy)
 
 
-async def settled(leaf: Leaf) -> None:
-    await stages(leaf, SETTLE)
+async def run_settle(leaf: Leaf) -> None:
+    await run_stages(leaf, SETTLE)
 
 
-async def failing_fast(leaf: Leaf) -> None:
-    await stages(leaf, FAIL_FAST)
+async def run_fail_fast(leaf: Leaf) -> None:
+    await run_stages(leaf, FAIL_FAST)
 
 
 CONTENDERS: Mapping[str, Callable[[Leaf], Awaitable[None]]] = {
-    "asyncio.gather": gathered,
-    BASELINE: grouped,
-    "run.stage (settle)": settled,
-    "run.stage (fail fast)": failing_fast,
+    "asyncio.gather": run_gather,
+    BASELINE: run_task_group,
+    "run.stage (settle)": run_settle,
+    "run.stage (fail fast)": run_fail_fast,
 }
 
 
-async def measured(leaf: Leaf) -> Mapping[str, list[float]]:
+async def measure(leaf: Leaf) -> Mapping[str, list[float]]:
     figures: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     for _ in range(ROUNDS):
         for name, contender in CONTENDERS.items():
@@ -90,6 +90,6 @@ def report(loop: str, figures: Mapping[str, list[float]]) -> None:
 
 
 if __name__ == "__main__":
-    for leaf in (at_once, suspending):
-        report(f"asyncio, {leaf.__name__}", asyncio.run(measured(leaf)))
-        report(f"uvloop, {leaf.__name__}", uvloop.run(measured(leaf)))
+    for leaf in (return_at_once, suspend_once):
+        report(f"asyncio, {leaf.__name__}", asyncio.run(measure(leaf)))
+        report(f"uvloop, {leaf.__name__}", uvloop.run(measure(leaf)))

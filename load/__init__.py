@@ -1,8 +1,9 @@
-"""What the gateway is loaded with, and what must come of it; locust itself is met in `locustfile.py` alone.
+"""Requests for the load tests and their expected responses; only `locustfile.py` imports locust.
 
-- `case`: one kind of request, and the answer that is due
-- `comparison`: in what an answer is another one
-- `shelf`: how many can be ordered
-- `problems`, `seeds`: how problems are written, and what the mock services have
+- `case`: one kind of request with its expected response
+- `comparison`: differences between a response and the expected one
+- `order_budget`: how many orders can be placed
+- `problems`: expected problems (RFC 9457), and the cases that end in one
+- `seeds`: seed data of the mock services, as the gateway returns it
 - `checkout`, `feed`, `orders`, `purchases`, `transfers`: the cases of each pipeline
 """

@@ -1,56 +1,56 @@
-"""One kind of request, and what must come of it."""
+"""One kind of request with its expected response."""
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
-__all__ = ("SOME", "Body", "Case", "Headers", "Json", "again", "dealt")
+__all__ = ("ANY", "Body", "Case", "Headers", "Json", "draw", "repeat_of")
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
 Body: TypeAlias = Mapping[str, Json]
 Headers: TypeAlias = Mapping[str, str]
 
-SOME: Final = "(some)"
-"""Stands in bodies for what cannot be known, and is as `load.comparison.VARYING` says."""
+ANY: Final = "(any)"
+"""Placeholder in expected bodies for a value that matches its pattern in `load.comparison.VARYING`."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of request, and what must come of it: a *status*, and the whole *body*.
+    """One kind of request with its expected *status* and whole *response_body*.
 
-    It comes up *weight* times as often as one of weight 1. Where it *writes* it has an Idempotency-Key, and
-    one in four is sent again under the same key, the first of all.
+    *weight* is its frequency relative to the other cases. A write has an Idempotency-Key; the first and then
+    one in four is repeated with the same key.
     """
 
     name: str
     path: str
-    sent: Body | None
+    request_body: Body | None
     status: int
-    body: Body
+    response_body: Body
     method: str = "POST"
     weight: int = 1
     headers: Headers = field(default_factory=dict[str, str])
-    writes: bool = False
+    is_write: bool = False
 
     @property
     def title(self) -> str:
-        """Name it in the figures."""
+        """The name in locust's statistics."""
         return f"{self.path}: {self.name} ({self.status})"
 
     @property
     def titles(self) -> Sequence[str]:
-        """Give the names of all that is sent of it."""
-        return (self.title, again(self).title) if self.writes else (self.title,)
+        """The names in locust's statistics of the case and its repeats."""
+        return (self.title, repeat_of(self).title) if self.is_write else (self.title,)
 
 
-def again(case: Case) -> Case:
-    """Make the case of a request that is sent a second time."""
-    return replace(case, name=f"{case.name}, again")
+def repeat_of(case: Case) -> Case:
+    """Return the case of a request that is repeated with the same key."""
+    return replace(case, name=f"{case.name}, repeated")
 
 
-def dealt(cases: Sequence[Case]) -> Iterator[Case]:
-    """Give *cases* for ever, each as often as its weight says, shuffled anew when all have come up."""
+def draw(cases: Sequence[Case]) -> Iterator[Case]:
+    """Yield cases forever, in random order; each round contains every case as often as its weight."""
     deck = [case for case in cases for _ in range(case.weight)]
     while True:
         random.shuffle(deck)

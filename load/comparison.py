@@ -1,4 +1,4 @@
-"""In what an answer is not the one that is due."""
+"""Comparison of a response with the expected one."""
 
 import json
 import re
@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
-from load.case import SOME, Body, Case, Headers, Json
-from load.shelf import CHEAP_UP_TO, PRODUCT, SEEDED
+from load.case import ANY, Body, Case, Headers, Json
+from load.order_budget import INITIAL_STOCK, LOW_STOCK, PRODUCT
 
-__all__ = ("HEADERS", "VARYING", "Answer", "differences")
+__all__ = ("HEADERS", "VARYING", "Response", "find_differences")
 
 VARYING: Final = {
     "request_id": re.compile(".+"),
@@ -19,81 +19,80 @@ VARYING: Final = {
     "transfer_id": re.compile("trf-[0-9a-f]+"),
     "notification_id": re.compile("ntf-[0-9a-f]+"),
     "event_id": re.compile("evt-[0-9a-f]+"),
-    "balance": re.compile(r"\d+\.\d\d"),  # others move money meanwhile
-    "detail": re.compile(r"Out of stock: only \d+ left"),  # others order meanwhile
+    "balance": re.compile(r"\d+\.\d\d"),  # depends on concurrent transfers
+    "detail": re.compile(r"Out of stock: only \d+ left"),  # depends on concurrent orders
 }
 HEADERS: Final = ("Gateway-Completed", "Idempotent-Replayed", "Location")
-"""The headers that are compared, spelt so."""
+"""The headers that are compared."""
 
 _LOCATION: Final = re.compile("/executions/exe-[0-9a-f]{32}")
 
 
-class Answer(NamedTuple):
-    """What came: a *status* (0 for none at all), a body, and those of `HEADERS` that there were."""
+class Response(NamedTuple):
+    """A response: *status* (0 if there was none), body, and those of `HEADERS` that it has."""
 
     status: int
     text: str
     headers: Headers
 
 
-def differences(answer: Answer, case: Case, before: Answer | None = None) -> Iterator[str]:
-    """Say in what *answer* is not what *case* must come to, nor what the same request came to *before*."""
-    if answer.status != case.status:
-        yield f"status {answer.status} instead of {case.status}"
+def find_differences(response: Response, case: Case, first: Response | None = None) -> Iterator[str]:
+    """Yield the differences from the expected response, and from the *first* one if this is a repeat."""
+    if response.status != case.status:
+        yield f"status {response.status} instead of {case.status}"
         return
     try:
-        body: Json = json.loads(answer.text, object_hook=_settled)
+        body: Json = json.loads(response.text, object_hook=_mask_varying)
     except ValueError:
         yield "the body is not JSON"
         return
     if isinstance(body, Mapping):
-        yield from _differing_fields(body, case.body)
+        yield from _compare_fields(body, case.response_body)
     else:
-        yield "the body is no JSON object"
-    yield from _differing_headers(answer, case, before)
-    if before is not None and answer.text != before.text:
-        yield "the body is another one than the first time"
+        yield "the body is not a JSON object"
+    yield from _compare_headers(response, case, first)
+    if first is not None and response.text != first.text:
+        yield "the body differs from that of the first response"
 
 
-def _differing_fields(body: Body, due: Body) -> Iterator[str]:
-    for name in due.keys() - body.keys():
+def _compare_fields(body: Body, expected: Body) -> Iterator[str]:
+    for name in expected.keys() - body.keys():
         yield f"{name} is missing"
-    for name in body.keys() - due.keys():
-        yield f"{name} does not belong there"
-    for name in body.keys() & due.keys():
+    for name in body.keys() - expected.keys():
+        yield f"{name} is not expected"
+    for name in body.keys() & expected.keys():
         # Compared as JSON: in Python, 1 and true are equal.
-        came, wanted = (json.dumps(fields[name], sort_keys=True) for fields in (body, due))
-        if came != wanted:
-            yield f"{name} is {came} instead of {wanted}"
+        found, wanted = (json.dumps(fields[name], sort_keys=True) for fields in (body, expected))
+        if found != wanted:
+            yield f"{name} is {found} instead of {wanted}"
 
 
-def _differing_headers(answer: Answer, case: Case, before: Answer | None) -> Iterator[str]:
+def _compare_headers(response: Response, case: Case, first: Response | None) -> Iterator[str]:
     completed = "true" if case.status in {HTTPStatus.OK, HTTPStatus.CREATED} else "false"
-    replayed = None if before is None else "true"
-    for name, due in (("Gateway-Completed", completed), ("Idempotent-Replayed", replayed)):
-        if answer.headers.get(name) != due:
-            yield f"{name} is {answer.headers.get(name)} instead of {due}"
-    location = answer.headers.get("Location")
-    if before is not None and location != before.headers.get("Location"):
-        yield f"Location is {location} instead of {before.headers.get('Location')}"
+    replayed = None if first is None else "true"
+    for name, expected in (("Gateway-Completed", completed), ("Idempotent-Replayed", replayed)):
+        if response.headers.get(name) != expected:
+            yield f"{name} is {response.headers.get(name)} instead of {expected}"
+    location = response.headers.get("Location")
+    if first is not None and location != first.headers.get("Location"):
+        yield f"Location is {location} instead of {first.headers.get('Location')}"
     if (case.status == HTTPStatus.CREATED) != (_LOCATION.fullmatch(location or "") is not None):
         yield f"Location is {location}"
 
 
-def _settled(part: dict[str, Json]) -> Body:
-    """Put one value for what may vary in an object of the answer's JSON.
+def _mask_varying(fields: dict[str, Json]) -> Body:
+    """Replace the varying values of one JSON object by a constant.
 
-    The title of 422 is Unprocessable Entity before Python 3.13, and the Python of the gateway need not be
-    this one. How many there are of a product depends on how many were ordered; never so few are left that
-    anything else does.
+    The title of 422 is "Unprocessable Entity" before Python 3.13, and the gateway may run on another Python.
+    The stock level depends on concurrent orders; the order budget keeps it above `LOW_STOCK`.
     """
     for name, pattern in VARYING.items():
-        value = part.get(name)
+        value = fields.get(name)
         if isinstance(value, str) and pattern.fullmatch(value):
-            part[name] = SOME
-    if part.get("title") == "Unprocessable Entity":
-        part["title"] = "Unprocessable Content"
-    level = part.get("stock_level")
-    if part.get("product_id") == PRODUCT and type(level) is int and CHEAP_UP_TO < level <= SEEDED:
-        part["stock_level"] = SOME
-    return part
+            fields[name] = ANY
+    if fields.get("title") == "Unprocessable Entity":
+        fields["title"] = "Unprocessable Content"
+    level = fields.get("stock_level")
+    if fields.get("product_id") == PRODUCT and type(level) is int and LOW_STOCK < level <= INITIAL_STOCK:
+        fields["stock_level"] = ANY
+    return fields

@@ -1,11 +1,11 @@
-"""Feeds of users who have much to read, nothing, or no account."""
+"""Feed cases: a full feed, an empty one and an unknown user."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from load.case import Body, Case, Json
-from load.problems import refused
-from load.seeds import NO_USER, USER
+from load.problems import failing_case
+from load.seeds import USER, USER_NOT_FOUND
 
 __all__ = ("CASES",)
 
@@ -64,5 +64,5 @@ CASES: Final[Sequence[Case]] = (
         engagement={},
         recommended=_posts("post-101", "post-201", "post-401"),
     ),
-    refused("unknown user", "/feed/nonexistent-user", None, NO_USER, method="GET"),
+    failing_case("unknown user", "/feed/nonexistent-user", None, USER_NOT_FOUND, method="GET"),
 )

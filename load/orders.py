@@ -1,15 +1,15 @@
-"""Orders, which take from what there is, and orders that are refused."""
+"""Order cases: orders that reduce the stock, and orders that fail."""
 
 import json
 from collections.abc import Sequence
 from typing import Final
 
-from load.case import SOME, Case
-from load.problems import Problem, both, conflict, refused
-from load.seeds import BLANK, EXPIRED, NO_USER, order, priced, suspicious
-from load.shelf import SEEDED
+from load.case import ANY, Case
+from load.order_budget import INITIAL_STOCK
+from load.problems import Problem, aggregate, conflict, failing_case
+from load.seeds import BLANK_ADDRESS, PAYMENT_EXPIRED, USER_NOT_FOUND, high_risk_user, order_body, priced_body
 
-__all__ = ("CASES", "ONE_PIECE", "OTHER_BODY", "TOO_MANY", "level_in")
+__all__ = ("CASES", "ONE_PIECE", "OTHER_BODY", "TOO_MANY", "parse_stock_level")
 
 _PATH: Final = "/orders"
 _MISMATCH: Final = Problem(
@@ -22,42 +22,48 @@ _MISMATCH: Final = Problem(
 ONE_PIECE: Final = Case(
     "one piece",
     _PATH,
-    order(),
+    order_body(),
     201,
-    priced(
-        order_id=SOME,
+    priced_body(
+        order_id=ANY,
         status="confirmed",
-        reservation={"reservation_id": SOME, "is_reserved": True, "quantity": 1},
+        reservation={"reservation_id": ANY, "is_reserved": True, "quantity": 1},
         total="62.98",
     ),
     weight=8,
-    writes=True,
+    is_write=True,
 )
-TOO_MANY: Final = refused(
-    "more than there are", _PATH, order(quantity=SEEDED + 1), conflict(SOME, "inventory.check"), weight=2
+TOO_MANY: Final = failing_case(
+    "more than in stock",
+    _PATH,
+    order_body(quantity=INITIAL_STOCK + 1),
+    conflict(ANY, "inventory.check"),
+    weight=2,
 )
-"""Tells how many there are."""
+"""The detail of the response contains the stock level."""
 
-OTHER_BODY: Final = refused("another order under its key", _PATH, order(quantity=2), _MISMATCH, weight=2)
-"""For the key of an order that was placed."""
+OTHER_BODY: Final = failing_case(
+    "another order with the same key", _PATH, order_body(quantity=2), _MISMATCH, weight=2
+)
+"""Sent with the key of an order that was placed."""
 
 CASES: Final[Sequence[Case]] = (
     ONE_PIECE,
     TOO_MANY,
     OTHER_BODY,
-    refused("unknown user", _PATH, order(user_id="nonexistent-user"), NO_USER),
-    refused("payment expired", _PATH, order(payment_id="pm-expired"), EXPIRED),
-    refused(
+    failing_case("unknown user", _PATH, order_body(user_id="nonexistent-user"), USER_NOT_FOUND),
+    failing_case("payment expired", _PATH, order_body(payment_id="pm-expired"), PAYMENT_EXPIRED),
+    failing_case(
         "two failures at once",
         _PATH,
-        order(user_id="user-high-risk", payment_id="pm-expired"),
-        both(EXPIRED, suspicious("fraud.screen")),
+        order_body(user_id="user-high-risk", payment_id="pm-expired"),
+        aggregate(PAYMENT_EXPIRED, high_risk_user("fraud.screen")),
     ),
-    refused("blank address", _PATH, order(address=" "), BLANK),
+    failing_case("blank address", _PATH, order_body(address=" "), BLANK_ADDRESS),
 )
 
 
-def level_in(text: str) -> int:
-    """Read how many there are in the answer to `TOO_MANY`."""
+def parse_stock_level(text: str) -> int:
+    """Return the stock level in the response to `TOO_MANY`."""
     *_, level, _ = json.loads(text)["detail"].split()
     return int(level)

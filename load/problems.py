@@ -1,25 +1,25 @@
-"""How problems are written, and the cases of requests that come to one."""
+"""Expected problems (RFC 9457), and the cases of requests that end in one."""
 
 from dataclasses import dataclass, field
 
-from load.case import SOME, Body, Case, Headers, Json
+from load.case import ANY, Body, Case, Headers, Json
 
 __all__ = (
     "Problem",
-    "both",
+    "aggregate",
     "conflict",
+    "failing_case",
     "forbidden",
-    "invalid",
+    "invalid_field",
     "not_found",
-    "refused",
-    "undone",
-    "violated",
+    "undone_case",
+    "violation",
 )
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What a problem and each of an aggregate's errors have, and *more* that this one has."""
+    """The members of a problem, or of an error in an aggregate; *more* are its additional members."""
 
     status: int
     title: str
@@ -29,7 +29,7 @@ class Problem:
 
     @property
     def body(self) -> Body:
-        """Write it down."""
+        """The members as JSON."""
         return {
             "type": f"/problems/{self.code}",
             "title": self.title,
@@ -41,57 +41,59 @@ class Problem:
 
 
 def not_found(detail: str, source: str) -> Problem:
-    """Say that a service does not know something."""
+    """Return the 404 of a service."""
     return Problem(404, "Not Found", "not-found", detail, {"source": source})
 
 
 def conflict(detail: str, source: str) -> Problem:
-    """Say that a service has something, but not so."""
+    """Return the 409 of a service."""
     return Problem(409, "Conflict", "conflict", detail, {"source": source})
 
 
 def forbidden(detail: str, source: str) -> Problem:
-    """Say that a service forbids it."""
+    """Return the 403 of a service."""
     return Problem(403, "Forbidden", "forbidden", detail, {"source": source})
 
 
-def violated(detail: str, source: str) -> Problem:
-    """Say that a service finds something wrong with what it was sent."""
-    return _wrong(detail, "", detail, {"source": source})
+def violation(detail: str, source: str) -> Problem:
+    """Return the 422 of a service."""
+    return _validation_problem(detail, "", detail, {"source": source})
 
 
-def invalid(name: str, message: str) -> Problem:
-    """Say that one field of the request is wrong."""
-    return _wrong("The request is not valid", name, message, {})
+def invalid_field(name: str, message: str) -> Problem:
+    """Return the 422 of the gateway for one invalid field of the request."""
+    return _validation_problem("The request is not valid", name, message, {})
 
 
-def _wrong(detail: str, name: str, message: str, more: Body) -> Problem:
+def _validation_problem(detail: str, name: str, message: str, more: Body) -> Problem:
     violations: Json = [{"field": name, "messages": [message]}]
     return Problem(422, "Unprocessable Content", "invalid", detail, {**more, "violations": violations})
 
 
-def both(*problems: Problem) -> Problem:
-    """Say that two calls failed at once."""
+def aggregate(*problems: Problem) -> Problem:
+    """Return the 207 of several failed calls."""
     more: Body = {"completed": False, "errors": [problem.body for problem in problems]}
-    return Problem(207, "Multi-Status", "aggregate", "2 calls failed", more)
+    return Problem(207, "Multi-Status", "aggregate", f"{len(problems)} calls failed", more)
 
 
-def refused(  # noqa: PLR0913 - four say what it is, and some are sent in another way
+def failing_case(  # noqa: PLR0913 - the fields of a case
     name: str,
     path: str,
-    sent: Body | None,
+    request_body: Body | None,
     problem: Problem,
     *,
     method: str = "POST",
     weight: int = 1,
     headers: Headers | None = None,
 ) -> Case:
-    """Make the case of a request that comes to *problem*."""
-    body = {**problem.body, "instance": path, "request_id": SOME}
-    return Case(name, path, sent, problem.status, body, method, weight, headers or {})
+    """Return the case of a request that fails with *problem*."""
+    body = {**problem.body, "instance": path, "request_id": ANY}
+    return Case(name, path, request_body, problem.status, body, method, weight, headers or {})
 
 
-def undone(name: str, path: str, sent: Body, problem: Problem, headers: Headers | None = None) -> Case:
-    """Make the case of a request that comes to *problem* while it writes, and whose writes are undone."""
-    body = {**problem.body, "instance": path, "request_id": SOME, "execution_id": SOME}
-    return Case(name, path, sent, problem.status, body, headers=headers or {}, writes=True)
+def undone_case(
+    name: str, path: str, request_body: Body, problem: Problem, headers: Headers | None = None
+) -> Case:
+    """Return the case of a request that fails with *problem* while it writes; its writes are undone."""
+    body = {**problem.body, "instance": path, "request_id": ANY, "execution_id": ANY}
+    return Case(name, path, request_body, problem.status, body, headers=headers or {}, is_write=True)

@@ -1,30 +1,30 @@
-"""What the mock services have, in the words of the gateway, and what is asked of it."""
+"""Seed data of the mock services as the gateway returns it, and requests for it."""
 
 from typing import Final
 
-from load.case import SOME, Body, Json
-from load.problems import Problem, conflict, forbidden, invalid, not_found, violated
-from load.shelf import PRODUCT
+from load.case import ANY, Body, Json
+from load.order_budget import PRODUCT
+from load.problems import Problem, conflict, forbidden, invalid_field, not_found, violation
 
 __all__ = (
-    "BLANK",
-    "EXPIRED",
-    "NO_STOCK",
-    "NO_USER",
+    "BLANK_ADDRESS",
+    "OUT_OF_STOCK",
     "PAYMENT",
+    "PAYMENT_EXPIRED",
     "SAFE",
     "SHIPPING",
     "STOCK",
     "USER",
-    "order",
-    "priced",
-    "suspicious",
+    "USER_NOT_FOUND",
+    "high_risk_user",
+    "order_body",
+    "priced_body",
 )
 
 USER: Final[Body] = {"user_id": "user-123", "email": "user@example.com", "is_active": True}
 STOCK: Final[Body] = {
     "product_id": PRODUCT,
-    "stock_level": SOME,
+    "stock_level": ANY,
     "available": True,
     "unit_price": "49.99",
 }
@@ -32,19 +32,19 @@ PAYMENT: Final[Body] = {"payment_id": "pm-789", "is_valid": True}
 SAFE: Final[Body] = {"is_safe": True, "risk_level": "Low"}
 SHIPPING: Final[Body] = {"carrier": "USPS", "rate": "12.99"}
 
-NO_USER: Final = not_found("User not found: nonexistent-user", "users.fetch")
-NO_STOCK: Final = conflict("Out of stock: product is unavailable", "inventory.check")
-EXPIRED: Final = violated("Payment method expired", "payments.validate")
-BLANK: Final = invalid("address", "must not be blank")
+USER_NOT_FOUND: Final = not_found("User not found: nonexistent-user", "users.fetch")
+OUT_OF_STOCK: Final = conflict("Out of stock: product is unavailable", "inventory.check")
+PAYMENT_EXPIRED: Final = violation("Payment method expired", "payments.validate")
+BLANK_ADDRESS: Final = invalid_field("address", "must not be blank")
 
 
-def suspicious(source: str) -> Problem:
-    """Say that somebody may not buy."""
+def high_risk_user(source: str) -> Problem:
+    """Return the 403 for a high-risk user."""
     return forbidden("Suspicious transaction detected: high-risk user", source)
 
 
-def order(**changes: Json) -> Body:
-    """Order something that can be had, but for *changes*."""
+def order_body(**changes: Json) -> Body:
+    """Return the body of a valid order with *changes*."""
     return {
         "user_id": "user-123",
         "product_id": PRODUCT,
@@ -54,8 +54,8 @@ def order(**changes: Json) -> Body:
     }
 
 
-def priced(**amounts: Json) -> Body:
-    """Write the answer to an order that can be had; *amounts* depend on what was ordered."""
+def priced_body(**amounts: Json) -> Body:
+    """Return the response to a valid order; *amounts* depend on the order."""
     return {
         "user": USER,
         "inventory": STOCK,

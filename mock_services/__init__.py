@@ -1,7 +1,11 @@
-"""The services behind the gateway, to run it against: stateful, seeded, with latency and faults.
+"""Stateful mock services for the gateway, with seed data, latency, injected faults and a call log.
 
-The way of a request: `server` (sockets, signals) -> `service` (latency, faults, log) -> `connection`
-(the line to the caller) -> `endpoints` (which handler) -> one module per service, and back as an answer
-(`answers`). Writes pass through `keyed`, which lets each take effect once; `memory` may keep them in a
-file. `catalogue` lists the services and their ports; `control` answers what tests ask.
+The path of a request: `http.server` (sockets) -> `app` (latency, faults, call log) -> `http.connection` ->
+`http.endpoints` (routing) -> one module per service in `services`, and back as an `http.response`.
+
+- `catalogue`: the services and their ports
+- `control`: health check, call log, state, reset and faults, for tests
+- `instance`: the state of a service from one reset to the next; `write_log` persists its writes in a file
+- `http.idempotency`: each Idempotency-Key takes effect at most once
+- `values`: field types of requests and responses
 """

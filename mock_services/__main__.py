@@ -1,4 +1,4 @@
-"""The program: python -m mock_services NAME."""
+"""The command: python -m mock_services NAME."""
 
 import argparse
 import asyncio
@@ -16,8 +16,8 @@ from typing import Final
 import uvloop
 
 from mock_services.catalogue import BASE_PORT, SERVICES, create_service, port_of
-from mock_services.memory import CannotRememberError, Memory
-from mock_services.server import Listener, ListenError, serve
+from mock_services.http.server import Listener, ListenError, serve
+from mock_services.write_log import WriteLog, WriteLogError
 
 __all__ = ["main"]
 
@@ -26,21 +26,21 @@ _LARGEST_PORT: Final = 65535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve what the arguments (default: the command line's) name, and return the exit code."""
+    """Run the command with *arguments* (default: the command line) and return its exit code."""
     options = _parser().parse_args(arguments, _Options())
     logging.basicConfig(level=logging.WARNING, format="mock_services: %(message)s")
     try:
         listeners = _listen(options, _latency_scale(os.environ.get("MOCK_LATENCY_SCALE") or "1"))
-    except (ListenError, CannotRememberError) as error:
-        return _complain(1, error)
+    except (ListenError, WriteLogError) as error:
+        return _report(1, error)
     except ValueError as error:
-        return _complain(2, error)
+        return _report(2, error)
     uvloop.run(_serve(listeners, exit_with_stdin=options.exit_with_stdin))
     return 0
 
 
 class _Options(argparse.Namespace):
-    """What the command line says."""
+    """The parsed command line."""
 
     service: str
     host: str
@@ -69,19 +69,18 @@ def _parser() -> argparse.ArgumentParser:
         "--base-port",
         type=_base_port,
         default=BASE_PORT,
-        help="the port of the first service, the others follow (default: %(default)s; 0: any free ones)",
+        help="the port of the first service; the others follow (default: %(default)s; 0: any free ports)",
     )
     add(
         "--exit-with-stdin",
         action="store_true",
-        help="end when standard input ends, so as not to outlive a parent, and not on Ctrl-C",
+        help="stop when standard input is closed, which ties it to the parent process, and ignore Ctrl-C",
     )
     add(
         "--state",
         type=Path,
         metavar="FILE",
-        help="where what the one service has written outlives it, however it ends; faults and the log of "
-        "calls do not",
+        help="persist the writes of the one service in this file; faults and the call log are not persisted",
     )
     return parser
 
@@ -107,7 +106,7 @@ def _latency_scale(text: str) -> float:
 
 
 def _listen(options: _Options, latency_scale: float) -> Sequence[Listener]:
-    """Bind every port before anything is served."""
+    """Bind every port before any request is served."""
     names = list(SERVICES) if options.service == _ALL else [options.service]
     if options.port is not None and options.service == _ALL:
         message = '--port is for one service; "all" takes --base-port'
@@ -115,11 +114,11 @@ def _listen(options: _Options, latency_scale: float) -> Sequence[Listener]:
     if options.state is not None and options.service == _ALL:
         message = "--state is for one service"
         raise ValueError(message)
-    memory = None if options.state is None else Memory(options.state)
+    write_log = None if options.state is None else WriteLog(options.state)
     return [
         Listener.bind(
             name,
-            create_service(name, latency_scale=latency_scale, memory=memory),
+            create_service(name, latency_scale=latency_scale, write_log=write_log),
             options.host,
             port_of(name, options.base_port) if options.port is None else options.port,
         )
@@ -130,33 +129,33 @@ def _listen(options: _Options, latency_scale: float) -> Sequence[Listener]:
 async def _serve(listeners: Sequence[Listener], *, exit_with_stdin: bool) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    # Ctrl-C goes to the parent as well, which may still need the services for what it has to finish.
+    # Ctrl-C reaches the parent too, which may still need the services for requests in flight.
     loop.add_signal_handler(signal.SIGINT, (lambda: None) if exit_with_stdin else stop.set)
     if exit_with_stdin:
-        _when_stdin_ends(lambda: loop.call_soon_threadsafe(stop.set))
+        _call_when_stdin_closes(lambda: loop.call_soon_threadsafe(stop.set))
     await serve(listeners, stop, lambda: _announce(listeners))
 
 
 def _announce(listeners: Sequence[Listener]) -> None:
     urls = " ".join(f"{listener.name} {listener.url}" for listener in listeners)
-    print(f"mock_services: {urls} ready", flush=True)  # noqa: T201 (it is what the program says)
+    print(f"mock_services: {urls} ready", flush=True)  # noqa: T201 (the output of the command)
 
 
-def _when_stdin_ends(then: Callable[[], object]) -> None:
-    """Read in a thread: event loops cannot wait for every kind of standard input."""
+def _call_when_stdin_closes(callback: Callable[[], object]) -> None:
+    """Read standard input in a thread: event loops cannot wait for every kind of it."""
 
     def read() -> None:
-        with suppress(OSError):  # a standard input that is closed has ended as well
+        with suppress(OSError):  # standard input may be closed already
             while os.read(0, 4096):
                 pass
-        with suppress(RuntimeError):  # the loop has ended before
-            then()
+        with suppress(RuntimeError):  # the loop is already closed
+            callback()
 
     threading.Thread(target=read, daemon=True).start()
 
 
-def _complain(code: int, error: Exception) -> int:
-    print(f"mock_services: {error}", file=sys.stderr)  # noqa: T201 (it is for whoever started the program)
+def _report(code: int, error: Exception) -> int:
+    print(f"mock_services: {error}", file=sys.stderr)  # noqa: T201 (for the user of the command)
     return code
 
 

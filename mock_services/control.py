@@ -1,4 +1,4 @@
-"""What tests ask of a service: never logged, delayed or faulted."""
+"""Control endpoints of a service, for tests; they are never logged, delayed or faulted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -6,23 +6,23 @@ from http import HTTPStatus
 
 from typing_extensions import override
 
-from mock_services.endpoints import Domain, Endpoint
 from mock_services.faults import FaultList, Faults
-from mock_services.requests import Request
-from mock_services.world import Worlds
+from mock_services.http.endpoints import Endpoint, MockService
+from mock_services.http.request import Request
+from mock_services.instance import InstanceHolder
 
 __all__ = ["Control"]
 
 
-class Control(Domain):
-    """Health, log, state, reset and faults of one service."""
+class Control(MockService):
+    """Health check, call log, state, reset and faults of one service."""
 
-    def __init__(self, worlds: Worlds) -> None:
-        self._worlds = worlds
+    def __init__(self, instances: InstanceHolder) -> None:
+        self._instances = instances
 
     @staticmethod
-    def owns(path: str) -> bool:
-        """Whether a path is ours."""
+    def is_control_path(path: str) -> bool:
+        """Return whether a path is one of the control endpoints'."""
         return path == "/health" or path.startswith("/_mock/") or path == "/_mock"
 
     @override
@@ -39,13 +39,13 @@ class Control(Domain):
         return {"status": "pass"}
 
     def _calls(self, _: Request) -> Sequence[Mapping[str, object]]:
-        return [asdict(call) for call in self._worlds.present.calls]
+        return [asdict(call) for call in self._instances.current.calls]
 
     def _state(self, _: Request) -> Mapping[str, object]:
-        return self._worlds.present.domain.state()
+        return self._instances.current.service.state()
 
     def _reset(self, _: Request) -> None:
-        self._worlds.begin()
+        self._instances.reset()
 
     def _replace_faults(self, request: Request) -> None:
-        self._worlds.present.faults = Faults(FaultList.model_validate_json(request.body).root)
+        self._instances.current.faults = Faults(FaultList.model_validate_json(request.body).root)

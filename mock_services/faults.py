@@ -1,21 +1,21 @@
-"""What goes wrong on purpose."""
+"""Injected faults."""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
 
-from mock_services.answers import Answer, Problem
-from mock_services.fields import Count, Level, Strict
+from mock_services.http.response import Problem, Response
+from mock_services.values.fields import Count, Level, RequestModel
 
 __all__ = ["Fault", "FaultList", "Faults"]
 
 
-class Fault(Strict):
-    """One kind of trouble for the calls that it matches.
+class Fault(RequestModel):
+    """One kind of fault, for the calls that it matches.
 
-    `latency_ms` is how long the call takes in place of its own latency. It is not scaled: a fault must
-    be there also where all other latency has been scaled away. `times` null means until it is cleared.
+    *latency_ms* replaces the latency of the endpoint. It is not scaled, so that it has an effect even with a
+    latency scale of 0. *times* is the number of calls that it applies to; None means until it is cleared.
     """
 
     path_prefix: Annotated[str, Field(pattern="^/")]
@@ -28,52 +28,52 @@ class Fault(Strict):
 
     @property
     def reaches_handler(self) -> bool:
-        """Whether the call is handled all the same."""
+        """Whether the handler is called in spite of the fault."""
         return self.kind in {"latency", "truncate", "drop_after_write"}
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether a call has this trouble."""
+        """Return whether the fault applies to a call."""
         return path.startswith(self.path_prefix) and self.method in {None, method}
 
-    def seconds(self, otherwise: float) -> float | None:
-        """How long the call waits before anything is answered; None is forever."""
+    def delay(self, default: float) -> float | None:
+        """Return the seconds before the response; None means forever."""
         if self.kind == "hang":
             return None
         if self.latency_ms is None:
-            return 1.0 if self.kind == "latency" else otherwise
+            return 1.0 if self.kind == "latency" else default
         return self.latency_ms / 1000
 
-    def answer(self) -> Answer:
-        """Make what is sent in the place of the real answer."""
+    def to_response(self) -> Response:
+        """Return the response that replaces that of the handler."""
         if self.kind == "garbage":
-            return Answer.garbage()
+            return Response.garbage()
         retry_after = () if self.retry_after is None else ((b"retry-after", str(self.retry_after).encode()),)
-        return Problem(self.status, "This fault was asked for", retry_after).answer()
+        return Problem(self.status, "Injected fault", retry_after).to_response()
 
 
 class FaultList(RootModel[list[Fault]]):
-    """The body that replaces all faults."""
+    """Request body that replaces all faults."""
 
 
 class Faults:
-    """The faults that are in force, and how often each still applies."""
+    """The active faults, each with the number of calls that it still applies to."""
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
-        self._left = [(fault, fault.times) for fault in faults]
+        self._remaining = [(fault, fault.times) for fault in faults]
 
     def take(self, method: str, path: str) -> Fault | None:
-        """Give the first fault that matches a call, and count it down."""
-        for place, (fault, left) in enumerate(self._left):
+        """Return the first fault that matches a call, and count it down."""
+        for index, (fault, remaining) in enumerate(self._remaining):
             if fault.matches(method, path):
-                self._count_down(place, fault, left)
+                self._count_down(index, fault, remaining)
                 return fault
         return None
 
-    def _count_down(self, place: int, fault: Fault, left: int | None) -> None:
-        match left:
+    def _count_down(self, index: int, fault: Fault, remaining: int | None) -> None:
+        match remaining:
             case None:
                 return
             case 1:
-                del self._left[place]
+                del self._remaining[index]
             case _:
-                self._left[place] = (fault, left - 1)
+                self._remaining[index] = (fault, remaining - 1)

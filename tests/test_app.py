@@ -1,185 +1,206 @@
-"""The gateway as it is wired, in one process with the mock services."""
+"""A gateway of one's own: other services, other pipelines, and nothing of the sample."""
 
-import json
+import re
 from collections.abc import AsyncIterator
+from typing import Final
 
 import httpx
 import pytest
 import pytest_asyncio
+from pydantic import Field, TypeAdapter
 from typing_extensions import override
 
-from gateway.app import connect, create_app
-from gateway.client.service_client import ServiceClient
-from gateway.settings import SERVICES, Settings
-from tests.integration.in_process import InProcess
+from gateway import (
+    Gateway,
+    Id,
+    RequestBody,
+    ResponseBody,
+    Route,
+    Service,
+    ServiceClient,
+    UpstreamResponse,
+    create_app,
+    example,
+    load_settings,
+)
+from gateway.pipelines import PIPELINES
+from gateway.railway import Aggregate, Call, NotFound, Run, UpstreamFault, railway
+from gateway.services import SERVICES
 
-ORDER = {
-    "user_id": "user-123",
-    "product_id": "prod-456",
-    "payment_id": "pm-789",
-    "address": "123 Main St",
-}
+SAMPLE: Final = re.compile(
+    r"checkout|inventory|payment|fraud|shipping|pricing|transfer|purchase|\bfeed|analytics|prod-|user-1|acc-0"
+)
+"""Words that only the sample has."""
 
 
-class Absurd(InProcess):
-    """Gives one absurd answer among those that are fine."""
+class Points(UpstreamResponse):
+    model_config = example(member_id="m-1", balance=12)
 
-    def __init__(self, port: int, path: str, answer: dict[str, object]) -> None:
-        super().__init__()
-        self._where = (port, path)
-        self._answer = answer
+    member_id: str
+    balance: int
+
+
+class Loyalty:
+    def __init__(self, client: ServiceClient) -> None:
+        self._client = client
+
+    def points(self, member_id: str) -> Call[Points, NotFound | UpstreamFault]:
+        return self._client.get(
+            "loyalty.points", ("points", member_id), answer=TypeAdapter(Points), declared={404: NotFound}
+        )
+
+
+class Question(RequestBody):
+    member_id: Id = Field(examples=["m-1"])
+
+
+class Answer(ResponseBody):
+    balance: int
+
+
+@railway
+async def balance(
+    run: Run[NotFound | UpstreamFault | Aggregate], question: Question, loyalty: Loyalty
+) -> Answer:
+    """Look up the points of a member."""
+    (points,) = await run.stage("look-up", loyalty.points(question.member_id))
+    return Answer(balance=points.balance)
+
+
+LOYALTY: Final = Service("loyalty", Loyalty, url="http://127.0.0.1:8201", timeout_ms=300)
+BALANCE: Final = Route("POST", "/balances", balance)
+
+
+class Network(httpx.AsyncBaseTransport):
+    """Responds as the loyalty service does; notes the requests."""
+
+    def __init__(self) -> None:
+        self.requests: list[httpx.Request] = []
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if (request.url.port, request.url.path) == self._where:
-            return httpx.Response(200, json=self._answer)
-        return await super().handle_async_request(request)
+        self.requests.append(request)
+        return httpx.Response(200, json={"member_id": "m-1", "balance": 12})
+
+
+@pytest.fixture
+def network() -> Network:
+    return Network()
+
+
+@pytest.fixture
+def app(network: Network) -> Gateway:
+    return create_app(
+        services=[LOYALTY],
+        pipelines=[BALANCE],
+        name="loyalty-gateway",
+        title="Loyalty",
+        version="2.1",
+        transport=network,
+    )
 
 
 @pytest_asyncio.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Settings(), InProcess())
+async def client(app: Gateway) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 
 
-async def test_a_checkout_takes_as_long_as_its_critical_path(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/checkout", json=ORDER)
+async def test_own_pipeline_calls_own_service(client: httpx.AsyncClient, network: Network) -> None:
+    response = await client.post("/balances", json={"member_id": "m-1"})
 
-    assert answer.status_code == 200
-    assert answer.json()["total"] == "67.10"
-
-
-async def test_amounts_are_strings_with_two_decimals(client: httpx.AsyncClient) -> None:
-    body = (await client.post("/checkout", json={**ORDER, "discount_code": "SAVE10"})).json()
-
-    amounts = [body["subtotal"], body["total"], body["tax"]["amount"], body["discount"]["amount"]]
-    assert amounts == ["49.99", "62.10", "4.12", "5.00"]
+    assert (response.status_code, response.json()) == (200, {"balance": 12})
+    (request,) = network.requests
+    assert str(request.url) == "http://127.0.0.1:8201/points/m-1"
+    assert request.headers["user-agent"] == "loyalty-gateway/2.1"
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "message"),
-    [
-        ({"address": " \t"}, "address", "must not be blank"),
-        ({"address": "x" * 501}, "address", "must have at most 500 characters"),
-        ({"quantity": 0}, "quantity", "must be at least 1"),
-        ({"quantity": 1001}, "quantity", "must be at most 1000"),
-        ({"quantity": "3"}, "quantity", "must be a whole number"),
-        ({"quantity": True}, "quantity", "must be a whole number"),
-        ({"discount_code": "x" * 65}, "discount_code", "must have at most 64 characters"),
-        ({"adress": "1 Main St"}, "adress", "is not a known field"),
-        ({"user_id": None}, "user_id", "must be a string"),
-    ],
-)
-async def test_a_field_that_breaks_a_rule_is_named(
-    client: httpx.AsyncClient, changes: dict[str, object], field: str, message: str
-) -> None:
-    answer = await client.post("/checkout", json={**ORDER, **changes})
+async def test_services_are_where_the_settings_say(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_LOYALTY_URL", "http://loyalty.test/v2")
+    app = create_app(services=[LOYALTY], pipelines=[BALANCE], transport=network)
 
-    assert answer.status_code == 422
-    assert answer.json()["violations"] == [{"field": field, "messages": [message]}]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        await client.post("/balances", json={"member_id": "m-1"})
+
+    assert str(network.requests[0].url) == "http://loyalty.test/v2/points/m-1"
 
 
-@pytest.mark.parametrize("bad", ["", "-a", "a/b", "a b", "a\n", "é", "x" * 65, ".."])
-async def test_what_is_not_an_id_never_becomes_a_path(client: httpx.AsyncClient, bad: str) -> None:
-    answer = await client.post("/checkout", json={**ORDER, "user_id": bad})
-
-    assert answer.status_code == 422
-    assert answer.json()["violations"][0]["field"] == "user_id"
+async def test_readiness_has_own_services_only(client: httpx.AsyncClient) -> None:
+    assert [*(await client.get("/health/ready")).json()["checks"]] == ["loyalty"]
 
 
-async def test_a_float_is_no_quantity(client: httpx.AsyncClient) -> None:
-    body = json.dumps({**ORDER, "quantity": 2.0})
+async def test_pipelines_are_own_ones_only(client: httpx.AsyncClient) -> None:
+    (pipeline,) = (await client.get("/pipelines")).json()["pipelines"]
 
-    answer = await client.post("/checkout", content=body, headers={"content-type": "application/json"})
-
-    assert answer.status_code == 422
+    assert (pipeline["name"], pipeline["method"], pipeline["path"]) == ("balance", "POST", "/balances")
 
 
-async def test_the_transport_is_closed_with_the_app() -> None:
-    transport = InProcess()
-    app = create_app(Settings(), transport)
+@pytest.mark.parametrize("route", PIPELINES, ids=str)
+async def test_routes_of_the_sample_do_not_exist(client: httpx.AsyncClient, route: Route) -> None:
+    response = await client.request(route.method, route.path.replace("{user_id}", "user-123"), json={})
 
-    async with app.router.lifespan_context(app):
-        assert not transport.is_closed
-
-    assert transport.is_closed
+    assert (response.status_code, response.json()["code"]) == (404, "route-not-found")
 
 
-async def test_without_arguments_it_is_the_environments_gateway_on_the_real_network(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("GATEWAY_USER_URL", "http://127.0.0.1:1")
-    app = create_app()
-
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client,
-    ):
-        assert (await client.get("/health/live")).status_code == 200
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/pipelines", "/health/ready"])
+async def test_nothing_mentions_the_sample(client: httpx.AsyncClient, path: str) -> None:
+    assert SAMPLE.findall((await client.get(path)).text) == []
 
 
-async def test_every_operation_of_the_documentation_is_there(client: httpx.AsyncClient) -> None:
-    document = (await client.get("/openapi.json")).json()
+async def test_no_problem_type_mentions_the_sample(client: httpx.AsyncClient) -> None:
+    code = (await client.get("/openapi.json")).json()["paths"]["/problems/{code}"]["get"]["responses"]["200"]
+    assert code
+    for response in [
+        await client.get(f"/problems/{code}") for code in ("conflict", "forbidden", "not-found")
+    ]:
+        assert SAMPLE.findall(response.text) == []
 
-    assert sorted(document["paths"]) == [
-        "/checkout",
-        "/executions",
-        "/executions/{execution_id}",
-        "/executions/{execution_id}/retry",
-        "/feed/{user_id}",
-        "/health/live",
-        "/health/ready",
-        "/orders",
-        "/pipelines",
-        "/problems/{code}",
-        "/purchases",
-        "/transfers",
+
+def test_title_and_version_are_own_ones(app: Gateway) -> None:
+    assert (app.openapi()["info"]["title"], app.openapi()["info"]["version"]) == ("Loyalty", "2.1")
+
+
+def test_title_is_the_name_by_default(network: Network) -> None:
+    app = create_app(services=[], pipelines=[], name="empty", transport=network)
+
+    assert app.openapi()["info"]["title"] == "empty"
+
+
+def test_settings_without_a_registered_service_are_an_error(network: Network) -> None:
+    with pytest.raises(ValueError, match="no settings for service 'loyalty'"):
+        create_app(load_settings(SERVICES), services=[LOYALTY], pipelines=[BALANCE], transport=network)
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a/b"])
+def test_name_that_is_no_token_is_refused(network: Network, name: str) -> None:
+    with pytest.raises(ValueError, match=f"invalid name '{name}'"):
+        create_app(name=name, transport=network)
+
+
+def test_two_services_of_one_name_are_an_error(network: Network) -> None:
+    settings = load_settings([LOYALTY])
+
+    with pytest.raises(ValueError, match="two services are named 'loyalty'"):
+        create_app(settings, services=[LOYALTY, LOYALTY], pipelines=[], transport=network)
+
+
+class Refunds:
+    def __init__(self, client: ServiceClient) -> None:
+        client.undo("refunds.cancel", ("refunds",))
+
+
+def test_undos_of_one_name_in_two_services_are_an_error(network: Network) -> None:
+    services = [Service(name, Refunds, url="http://127.0.0.1:8202") for name in ("east", "west")]
+
+    with pytest.raises(ValueError, match=r"'east' and 'west' have undos of one name, 'refunds\.cancel'"):
+        create_app(services=services, pipelines=[], transport=network)
+
+
+def test_settings_without_effect_are_known_to_the_app(network: Network) -> None:
+    settings = load_settings([LOYALTY], deadline_ms=200)
+    app = create_app(settings, services=[LOYALTY], pipelines=[BALANCE], transport=network)
+
+    assert [warning.partition(";")[0] for warning in app.warnings] == [
+        "timeouts cannot open the circuit breakers of these services: loyalty",
+        "no commit can start",
     ]
-    assert sorted(document["paths"]["/checkout"]["post"]["responses"]) == [
-        "200", "207", "400", "403", "404", "408", "409", "413", "415", "422", "429",
-        "500", "502", "503", "504",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("port", "path", "answer"),
-    [
-        (8106, "/discounts", {"code": None, "amount": "5000.00"}),
-        (8106, "/tax", {"rate": "0.0825", "amount": "999999999999999.00"}),
-        (8105, "/quotes", {"carrier": "USPS", "rate": "999999999999999.00"}),
-        (8102, "/inventory/prod-456", {
-            "product_id": "prod-456", "stock_level": 1, "available": True, "unit_price": "999999999999999.00",
-        }),
-    ],
-)  # fmt: skip
-async def test_amounts_that_cannot_be_reckoned_with_are_a_bad_answer(
-    port: int, path: str, answer: dict[str, object]
-) -> None:
-    transport = Absurd(port, path, answer)
-    app = create_app(Settings(), transport)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
-        said = await client.post("/checkout", json={**ORDER, "quantity": 100})
-
-    assert (said.status_code, said.json()["code"]) == (502, "bad-answer")
-
-
-async def test_the_log_says_whose_call_it_was(caplog: pytest.LogCaptureFixture) -> None:
-    app = create_app(Settings(), Absurd(8106, "/tax", {"rate": "no"}))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
-        await client.post("/checkout", json=ORDER, headers={"X-Request-Id": "request-1"})
-
-    (line,) = [record.getMessage() for record in caplog.records if record.name == "gateway.services"]
-    assert line.startswith("pricing.tax: bad-answer: ")
-    assert line.endswith(" (request request-1)")
-
-
-async def test_a_service_of_ones_own_is_watched_like_the_others() -> None:
-    services = InProcess()
-    clients = connect(Settings(), services)
-    clients["loyalty"] = ServiceClient("loyalty", "http://127.0.0.1:8101", services, timeout=1.0)
-    app = create_app(Settings(), services, clients=clients)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
-        health = (await client.get("/health/ready")).json()
-
-    assert [*health["checks"]] == [*SERVICES, "loyalty"]

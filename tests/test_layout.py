@@ -23,9 +23,9 @@ WITHOUT_COUNTERPART: Final[Mapping[str, str]] = {
 SHARED_NAMES: Final = {"__init__", "__main__", "conftest"}
 NAMES_THAT_SAY_NOTHING: Final = {"common", "helpers", "misc", "shared", "support", "util", "utils", "world"}
 
-MOST_MODULES: Final = 12
+MOST_MODULES: Final = 13
 MOST_MODULES_OF: Final[Mapping[str, int]] = {
-    "gateway/railway": 15,  # the vocabulary of a pipeline, a module a word
+    "gateway/railway": 14,  # the vocabulary of a pipeline, a module a word
     "gateway/services": 14,  # one module per service
 }
 
@@ -60,6 +60,8 @@ def test_modules_of_tests_say_what_they_are() -> None:
     assert names & NAMES_THAT_SAY_NOTHING == set()
 
 
-@pytest.mark.parametrize("folder", [path.relative_to(ROOT).as_posix() for path in folders(ROOT / "gateway")])
+@pytest.mark.parametrize(
+    "folder", [path.relative_to(ROOT).as_posix() for name in PACKAGES for path in folders(ROOT / name)]
+)
 def test_a_folder_has_about_a_dozen_modules_at_most(folder: str) -> None:
     assert len(modules(ROOT / folder)) <= MOST_MODULES_OF.get(folder, MOST_MODULES)

@@ -1,13 +1,15 @@
-"""Load and faults on real processes: the gateway, and plain FastAPI beside it.
+"""Load and faults on real processes: the gateway, compared with plain FastAPI.
 
     .venv/bin/python -m benchmarks.storms
     .venv/bin/python -m benchmarks.storms --only flapping --scale 0.1
 
-- `process`, `services`: programs of ours as processes, and the mock services among them
-- `ours`, `plain`, `inside`: the two targets, and what both have for us beside what they serve
-- `request`, `client`, `answers`: what is sent, by whom, and what came of it
-- `capacity`: how much a target can answer
-- `stand`, `books`: a target before its services, seen from outside, and what has been written to those
-- `cancelled`, `flapping`, `overload`, `hanging`, `killing`, `memory`: the storms
-- `report`, `storm`, `page`: what one has shown, all of them, and their page in `docs/`
+A storm is one scenario of load and faults that is run on both targets.
+
+- `client`: the load generator: requests, their outcomes, and measurements of capacity
+- `targets`: the two servers under test
+- `process`, `services`: child processes, and the mock services as such
+- `deployment`: a running target with its services and a client
+- `books`: whether the state of the services matches the responses
+- `scenarios`: one module per storm
+- `report`, `storm`, `page`: the result of one storm, the list of all, and their page in `docs/`
 """

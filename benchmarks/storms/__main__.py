@@ -1,4 +1,4 @@
-"""The command: each storm over the gateway, then over plain FastAPI."""
+"""The command: run each storm on the gateway, then on plain FastAPI."""
 
 import argparse
 import sys
@@ -7,34 +7,34 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks.storms.page import Shown, written
+from benchmarks.storms.deployment import GATEWAY, PLAIN_FASTAPI, Target
+from benchmarks.storms.page import StormResult, render_page
 from benchmarks.storms.report import Report
-from benchmarks.storms.stand import OURS, PLAIN, Target
 from benchmarks.storms.storm import STORMS, Storm
 
 
 class _Options(argparse.Namespace):
-    """What the command line says."""
+    """The parsed command line."""
 
     only: list[str]
-    ours: bool
+    gateway_only: bool
     scale: float
     write: Path | None
 
 
 def main() -> int:
-    """Run what the command line names; give 1 if the gateway has not stood one of the storms."""
+    """Run the storms of the command line; return 1 if a check failed on the gateway."""
     options = _parser().parse_args(namespace=_Options())
-    shown: list[Shown] = []
+    results: list[StormResult] = []
     for storm in STORMS:
         if not options.only or storm.name in options.only:
-            ours = _run(storm, OURS, options.scale)
-            plain = Report() if options.ours else _run(storm, PLAIN, options.scale)
-            shown.append((storm, ours, plain))
-            if options.write is not None:  # after each, so that a run which is cut short has shown something
-                is_over = len(shown) == len(STORMS)
-                options.write.write_text(written(shown, options.scale, is_over=is_over))
-    return int(any(ours.broken or ours.slow for _, ours, _ in shown))
+            gateway = _run(storm, GATEWAY, options.scale)
+            plain = Report() if options.gateway_only else _run(storm, PLAIN_FASTAPI, options.scale)
+            results.append((storm, gateway, plain))
+            if options.write is not None:  # after each storm, so that an interrupted run has a page
+                is_finished = len(results) == len(STORMS)
+                options.write.write_text(render_page(results, options.scale, is_finished=is_finished))
+    return int(any(gateway.failures or gateway.slow_results for _, gateway, _ in results))
 
 
 def _run(storm: Storm, target: Target, scale: float) -> Report:
@@ -43,9 +43,9 @@ def _run(storm: Storm, target: Target, scale: float) -> Report:
     report = uvloop.run(storm.run(target, storm.size * scale))
     for name, value in report.figures:
         print(f"  {name}: {value}")
-    for sentence in report.broken:
-        print(f"  broken: {sentence}")
-    for sentence in report.slow:
+    for sentence in report.failures:
+        print(f"  failed: {sentence}")
+    for sentence in report.slow_results:
         print(f"  slow: {sentence}")
     print(f"  ({time.monotonic() - start:.0f} s)", flush=True)
     return report
@@ -54,14 +54,20 @@ def _run(storm: Storm, target: Target, scale: float) -> Report:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.storms",
-        description="Load and faults on real processes: the gateway, and plain FastAPI beside it. At full "
-        "size it takes half an hour.",
+        description="Load and faults on real processes, on the gateway and on plain FastAPI. At full size "
+        "it takes half an hour.",
     )
     add = parser.add_argument
-    add("--only", action="append", default=[], choices=[storm.name for storm in STORMS], help="this storm")
-    add("--ours", action="store_true", help="the gateway alone")
-    add("--scale", type=float, default=1.0, help="how large the storms are (default: %(default)s)")
-    add("--write", type=Path, metavar="FILE", help="write the page there, after each storm")
+    add(
+        "--only",
+        action="append",
+        default=[],
+        choices=[storm.name for storm in STORMS],
+        help="run this storm; repeatable",
+    )
+    add("--gateway-only", action="store_true", help="do not run plain FastAPI")
+    add("--scale", type=float, default=1.0, help="multiplies the size of the storms (default: %(default)s)")
+    add("--write", type=Path, metavar="FILE", help="write the page to this file, after each storm")
     return parser
 
 

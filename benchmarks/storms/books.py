@@ -1,60 +1,70 @@
-"""Whether what was written is what was answered."""
+"""Comparison of the state of the services with the responses of the target."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
-from benchmarks.storms.answers import NONE, Answer, Answers
-from benchmarks.storms.request import ORDER, PURCHASE
-from benchmarks.storms.stand import Stand, eventually
+from benchmarks.storms.client.outcomes import NO_RESPONSE, Outcome, Outcomes
+from benchmarks.storms.client.request import ORDER, PURCHASE
+from benchmarks.storms.deployment import Deployment, wait_until
 
-__all__ = ("wrongs",)
+__all__ = ("find_discrepancies",)
 
-_PATIENCE: Final = 45.0
-"""Seconds that commits and undos may take: both of the gateway's budgets, and some more."""
+_SETTLE_TIMEOUT: Final = 45.0
+"""Seconds that commits and undos may take: the sum of the gateway's two budgets, with a margin."""
 _CREATED: Final = 201
 _ACCEPTED: Final = 202
 
 
-async def wrongs(site: Stand, answers: Answers) -> Sequence[str]:
-    """Name what stands in the books and was not answered with a success, and the other way round.
+async def find_discrepancies(deployment: Deployment, outcomes: Outcomes) -> Sequence[str]:
+    """Return the writes without a successful response, and the successful responses without a write.
 
-    Of a request that got no answer nobody knows what it should have come to.
+    A request without a response may have been carried out or not, so both are accepted.
     """
-    account, payment = await site.services.books("account"), await site.services.books("payment")
-    postings = Counter(one["reference"] for one in account["postings"] if one["status"] == "posted")
-    executed = Counter(one["reference"] for one in payment["transfers"] if one["status"] == "executed")
-    found: list[str] = []
-    for answer in answers.but(NONE):
-        name = answer.request.name
-        if answer.request.path == "/transfers":
-            due = int(await _stands(site, answer))
-            if (postings[name], executed[name]) != (due, due):
+    account, payment = (
+        await deployment.services.fetch_state("account"),
+        await deployment.services.fetch_state("payment"),
+    )
+    postings = Counter(
+        posting["reference"] for posting in account["postings"] if posting["status"] == "posted"
+    )
+    executed = Counter(
+        transfer["reference"] for transfer in payment["transfers"] if transfer["status"] == "executed"
+    )
+    discrepancies: list[str] = []
+    for outcome in outcomes.without_status(NO_RESPONSE):
+        name = outcome.request.name
+        if outcome.request.path == "/transfers":
+            expected = int(await _is_committed(deployment, outcome))
+            if (postings[name], executed[name]) != (expected, expected):
                 times = f"posted {postings[name]} times, executed {executed[name]} times"
-                found.append(f"{name} ({answer.status}): {times}")
-    inventory, order = await site.services.books("inventory"), await site.services.books("order")
-    orders = [one for one in order["orders"] if one["status"] == "created"]
-    written = (
+                discrepancies.append(f"{name} ({outcome.status}): {times}")
+    inventory, order = (
+        await deployment.services.fetch_state("inventory"),
+        await deployment.services.fetch_state("order"),
+    )
+    orders = [entry for entry in order["orders"] if entry["status"] == "created"]
+    ledgers = (
         ("reservations", inventory["reservations"], ORDER),
         ("orders", orders, PURCHASE),
     )
-    for what, entries, request in written:
-        asked = answers.to((request.name,))
-        due = sum([await _stands(site, answer) for answer in asked])
-        if not due <= len(entries) <= due + len(asked.of(NONE)):
-            found.append(f"{len(entries)} {what}, where {due} were answered")
-    return found
+    for ledger, entries, request in ledgers:
+        relevant = outcomes.of_requests((request.name,))
+        expected = sum([await _is_committed(deployment, outcome) for outcome in relevant])
+        if not expected <= len(entries) <= expected + len(relevant.with_status(NO_RESPONSE)):
+            discrepancies.append(f"{len(entries)} {ledger}, but {expected} successful responses")
+    return discrepancies
 
 
-async def _stands(site: Stand, answer: Answer) -> bool:
-    """Say whether the answer is that it is done, or that it is being done and then is."""
-    if answer.status != _ACCEPTED:
-        return answer.status == _CREATED
+async def _is_committed(deployment: Deployment, outcome: Outcome) -> bool:
+    """Return whether the execution is committed, waiting for its end after a 202."""
+    if outcome.status != _ACCEPTED:
+        return outcome.status == _CREATED
 
-    async def state() -> str:
-        return cast("Mapping[str, str]", await site.client.read(answer.location or ""))["state"]
+    async def fetch_status() -> str:
+        return cast("Mapping[str, str]", await deployment.client.read(outcome.location or ""))["state"]
 
     async def has_ended() -> bool:
-        return await state() != "running"
+        return await fetch_status() != "running"
 
-    return await eventually(has_ended, _PATIENCE) and await state() == "committed"
+    return await wait_until(has_ended, _SETTLE_TIMEOUT) and await fetch_status() == "committed"

@@ -1,4 +1,4 @@
-"""The page in `docs/` that shows the storms, and both targets in them."""
+"""The page in `docs/` with the results of all storms on both targets."""
 
 import os
 import platform
@@ -7,14 +7,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from benchmarks.storms.deployment import GATEWAY, PLAIN_FASTAPI
 from benchmarks.storms.report import Report
-from benchmarks.storms.stand import OURS, PLAIN
 from benchmarks.storms.storm import Storm
 
-__all__ = ("INTRODUCTION", "PAGE", "Shown", "row_of", "written")
+__all__ = ("INTRODUCTION", "PAGE", "StormResult", "describe", "render_page")
 
-Shown: TypeAlias = tuple[Storm, Report, Report]
-"""A storm, and what it has shown of the gateway and of plain FastAPI."""
+StormResult: TypeAlias = tuple[Storm, Report, Report]
+"""A storm with its reports on the gateway and on plain FastAPI."""
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "storms.md"
 _LIBRARIES: Final = ("uvicorn", "uvloop", "fastapi", "aiohttp", "httpx")
@@ -22,56 +22,58 @@ INTRODUCTION: Final = """\
 # The storms
 
 Made by `.venv/bin/python -m benchmarks.storms --write docs/storms.md`: do not edit. Load and faults on real
-processes: the gateway, the mock services behind it, and whoever sends the requests. Beside it the same
-storms over [plain FastAPI](../benchmarks/storms/plain.py): the same routes as they are written with one
-shared `httpx.AsyncClient`, its stock pool, a timeout of a second and `asyncio.gather`, without this project.
-It is served as uvicorn does by default, by httptools; the gateway is served by h11, which is slower.
+processes: the gateway, the mock services behind it, and a load generator. The same storms run on
+[plain FastAPI](../benchmarks/storms/targets/plain_fastapi.py): the same routes, written with one shared
+`httpx.AsyncClient`, its default pool, a timeout of one second and `asyncio.gather`, without this project.
+uvicorn serves it with its default, httptools; it serves the gateway with h11, which is slower.
 
-The tests assert none of these figures, since a busy machine would spoil them. `--ours --scale 0.1` plays
-small storms over the gateway alone, in a few minutes.
+No test asserts these figures, because a busy machine would distort them. `--gateway-only --scale 0.1` runs
+small storms on the gateway alone, in a few minutes.
 """
-_READING: Final = """\
-Of figures that were taken in several rounds there is the median, and in brackets the least and the most.
-*Broken* is what was not as it must be: for the gateway the command then ends with 1. "None" among answers are
-those that did not come within 10 s, "left" are requests whose client had hung up.
+_LEGEND: Final = """\
+Figures of several rounds are the median, with minimum and maximum in brackets. If a check fails on the
+gateway, the command exits with 1. Among outcomes, "none" counts requests without a response within 10 s and
+"disconnected" those whose client disconnected; an "incomplete" success says that optional parts are missing.
 """
 
-_UNFINISHED: Final = " The run has been cut short: storms are missing."
+_INTERRUPTED: Final = " The run was interrupted: storms are missing."
 
 
-def written(shown: Sequence[Shown], scale: float, *, is_over: bool = True) -> str:
-    """Write the page, also of a run that is not over."""
-    table = [f"| storm | | {OURS.name} | {PLAIN.name} |", "|---|---|---|---|"]
-    for storm, ours, plain in shown:
-        table.extend(_rows(storm, ours, plain))
-    circumstances = _circumstances(scale) + ("" if is_over else _UNFINISHED)
-    return "\n".join((INTRODUCTION, f"{circumstances}\n", *table, "", _READING))
+def render_page(results: Sequence[StormResult], scale: float, *, is_finished: bool = True) -> str:
+    """Return the page as Markdown, also for a run that is not finished."""
+    table = [f"| storm | | {GATEWAY.name} | {PLAIN_FASTAPI.name} |", "|---|---|---|---|"]
+    for storm, gateway, plain in results:
+        table.extend(_rows(storm, gateway, plain))
+    conditions = _conditions(scale) + ("" if is_finished else _INTERRUPTED)
+    return "\n".join((INTRODUCTION, f"{conditions}\n", *table, "", _LEGEND))
 
 
-def row_of(storm: Storm) -> str:
-    """Write what the table says of a storm before any figure."""
-    return f"**{storm.name}** {storm.does}"
+def describe(storm: Storm) -> str:
+    """Return the name and description of a storm, as in the table."""
+    return f"**{storm.name}** {storm.description}"
 
 
-def _circumstances(scale: float) -> str:
-    """Say how it was run, and nothing that tells whose machine it was."""
+def _conditions(scale: float) -> str:
+    """Return the conditions of the run, without anything that identifies the machine."""
     versions = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
-    size = "" if scale == 1 else f" At {scale:g} times the size that the table names: figures for a look."
+    scaled = (
+        "" if scale == 1 else f" At {scale:g} times the size in the table, which gives rough figures only."
+    )
     return (
-        f"Run on {os.cpu_count()} cores for everything together, loopback only, with {platform.system()}, "
-        f"Python {platform.python_version()}, {versions}.\nOne storm after the other, each over the gateway "
-        f"first and then over plain FastAPI, with services of its own that begin anew.{size}"
+        f"Run on {os.cpu_count()} cores shared by all processes, over the loopback interface, with "
+        f"{platform.system()}, Python {platform.python_version()}, {versions}.\nThe storms run one after the "
+        f"other, each on the gateway first and then on plain FastAPI, with newly started services.{scaled}"
     )
 
 
-def _rows(storm: Storm, ours: Report, plain: Report) -> Iterator[str]:
-    told: Mapping[str, str] = dict(plain.figures)
-    first = row_of(storm)
-    for name, value in ours.figures:
-        yield f"| {first} | {name} | {value} | {told.get(name, '')} |"
+def _rows(storm: Storm, gateway: Report, plain: Report) -> Iterator[str]:
+    plain_figures: Mapping[str, str] = dict(plain.figures)
+    first = describe(storm)
+    for name, value in gateway.figures:
+        yield f"| {first} | {name} | {value} | {plain_figures.get(name, '')} |"
         first = ""
-    yield f"| | broken | {_broken(ours)} | {_broken(plain)} |"
+    yield f"| | failed checks | {_failed_checks(gateway)} | {_failed_checks(plain)} |"
 
 
-def _broken(report: Report) -> str:
-    return "; ".join(dict.fromkeys((*report.broken, *report.slow))) or "nothing"
+def _failed_checks(report: Report) -> str:
+    return "; ".join(dict.fromkeys((*report.failures, *report.slow_results))) or "none"

@@ -1,4 +1,4 @@
-"""What a storm has shown."""
+"""Result of one storm on one target."""
 
 import math
 import statistics
@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-__all__ = ("Figure", "Report", "spread")
+__all__ = ("Figure", "Report", "format_spread")
 
-_WHOLE_FROM: Final = 100
+_ROUND_FROM: Final = 100
 
 
 class Figure(NamedTuple):
-    """Something that was seen, and how much of it."""
+    """A measured value with its name."""
 
     name: str
     value: str
@@ -20,39 +20,39 @@ class Figure(NamedTuple):
 
 @dataclass
 class Report:
-    """The figures of one storm over one target, and each sentence about it that should not be true.
+    """The figures of one storm on one target, and a sentence about each failed check.
 
-    *broken* is about what was answered and what is left behind. *slow* is about times, which a busy machine
-    can spoil as well.
+    *failures* are wrong responses and leaks. *slow_results* are missed time limits, which a busy machine can
+    cause as well.
     """
 
     figures: list[Figure] = field(default_factory=list[Figure])
-    broken: list[str] = field(default_factory=list[str])
-    slow: list[str] = field(default_factory=list[str])
+    failures: list[str] = field(default_factory=list[str])
+    slow_results: list[str] = field(default_factory=list[str])
 
-    def tell(self, name: str, value: str) -> None:
-        """Keep what was seen."""
+    def add(self, name: str, value: str) -> None:
+        """Add a figure."""
         self.figures.append(Figure(name, value))
 
-    def must(self, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - what holds is the point
-        """Hold the target to something; *otherwise* says what is so instead."""
-        if not holds:
-            self.broken.append(otherwise)
+    def require(self, condition: bool, failure: str) -> None:  # noqa: FBT001 - reads like an assert
+        """Record *failure* unless *condition* holds."""
+        if not condition:
+            self.failures.append(failure)
 
-    def should(self, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - what holds is the point
-        """Hold the target to a time."""
-        if not holds:
-            self.slow.append(otherwise)
+    def expect(self, condition: bool, failure: str) -> None:  # noqa: FBT001 - reads like an assert
+        """Record the missed time limit *failure* unless *condition* holds."""
+        if not condition:
+            self.slow_results.append(failure)
 
 
-def spread(values: Iterable[float], unit: str = "") -> str:
-    """Write the median of several rounds down, and the least and the most: "12 ms (11 to 14)"."""
-    known = [value for value in values if not math.isnan(value)]
-    if not known:
+def format_spread(values: Iterable[float], unit: str = "") -> str:
+    """Return the median of several rounds with minimum and maximum, such as "12 ms (11 to 14)"."""
+    numbers = [value for value in values if not math.isnan(value)]
+    if not numbers:
         return "none"
-    middle = f"{_written(statistics.median(known))} {unit}".rstrip()
-    return middle if len(known) == 1 else f"{middle} ({_written(min(known))} to {_written(max(known))})"
+    median = f"{_format(statistics.median(numbers))} {unit}".rstrip()
+    return median if len(numbers) == 1 else f"{median} ({_format(min(numbers))} to {_format(max(numbers))})"
 
 
-def _written(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= _WHOLE_FROM or value == int(value) else f"{value:.2g}"
+def _format(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= _ROUND_FROM or value == int(value) else f"{value:.2g}"

@@ -1,32 +1,32 @@
-"""The storms, in the order in which they are told."""
+"""The list of all storms, in the order of the page."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from benchmarks.storms.cancelled import cancelled
-from benchmarks.storms.flapping import flapping
-from benchmarks.storms.hanging import hanging
-from benchmarks.storms.killing import killing
-from benchmarks.storms.memory import memory
-from benchmarks.storms.overload import overload
+from benchmarks.storms.deployment import Target
 from benchmarks.storms.report import Report
-from benchmarks.storms.stand import Target
+from benchmarks.storms.scenarios.cancelled import cancelled
+from benchmarks.storms.scenarios.flapping import flapping
+from benchmarks.storms.scenarios.hanging import hanging
+from benchmarks.storms.scenarios.killing import killing
+from benchmarks.storms.scenarios.memory import memory
+from benchmarks.storms.scenarios.overload import overload
 
 __all__ = ("STORMS", "Storm")
 
 
 @dataclass(frozen=True)
 class Storm:
-    """One storm, how large it is at full size, and what is done in it."""
+    """One storm with its full size, in the unit of its scenario, and a description."""
 
     run: Callable[[Target, float], Coroutine[Any, Any, Report]]
     size: float
-    does: str
+    description: str
 
     @property
     def name(self) -> str:
-        """Give what it is called."""
+        """The name on the command line and on the page."""
         return self.run.__name__
 
 
@@ -34,39 +34,39 @@ STORMS: Final[Sequence[Storm]] = (
     Storm(
         cancelled,
         10_000,
-        "10 000 orders are cancelled, 150 a second: half by a call beside that fails, half by clients that "
-        "hang up. Before, meanwhile and after somebody reads the feed, 40 times a second.",
+        "10 000 orders are cancelled, 150 per second: half because a concurrent call fails, half because the "
+        "client disconnects. Before, during and after that, 40 feeds per second.",
     ),
     Storm(
         flapping,
         60,
-        "For a minute the inventory drops its connections in every other second, under 40 checkouts a "
-        "second.",
+        "For a minute the inventory service drops its connections in every other second, under 40 checkouts "
+        "per second.",
     ),
     Storm(
         overload,
         60,
-        "For a minute twice as many checkouts are sent as can be answered. The gateway is played twice: "
-        "with `GATEWAY_MAX_IN_FLIGHT=128`, and with its default of 256. It is a setting, and the "
-        "figures to go by are those with 128; plain FastAPI has none.",
+        "For a minute the checkouts arrive at twice the capacity. The gateway runs twice, with "
+        "`GATEWAY_MAX_IN_FLIGHT=128`, which suits the machine, and with the default of 256; only the first "
+        "has time limits. Plain FastAPI has no such setting.",
     ),
     Storm(
         hanging,
         30,
-        "Shipping hangs for half a minute, under 150 checkouts a second, which need it, and 40 feeds, which "
-        "do not. Before and after, there are 40 of each.",
+        "The shipping service hangs for half a minute, under 150 checkouts per second, which need it, and "
+        "40 feeds, which do not. Before and after that, 40 of each.",
     ),
     Storm(
         killing,
         12,
-        "Each of the twelve services is killed, and started again a second later, under 30 requests a second "
+        "Each of the twelve services is killed, and restarted a second later, under 30 requests per second "
         "to all five routes.",
     ),
     Storm(
         memory,
         200_000,
-        "200 000 requests. Most are refused by a service, some succeed, some are left by their client, and "
-        "one in 500 writes: few, as the gateway keeps what they came to for a day, on purpose. Twice a "
-        "second a service hangs up on a call or hangs in it. Plain FastAPI has three minutes.",
+        "200 000 requests. Most are rejected by a service, some succeed, some clients disconnect, and one in "
+        "500 is a write: few, because the gateway stores their responses for a day by design. Twice a "
+        "second a service drops or hangs one call. Plain FastAPI has three minutes.",
     ),
 )

@@ -1,14 +1,15 @@
 """HTTP in, HTTP out.
 
-In the order in which a request travels:
+The map, in the order in which a request travels:
 
-- `application`: the app as a whole, wired
-- `middleware`: round every request: its id, what nobody foresaw, HEAD and OPTIONS
-- `route`: the route of a pipeline; with `incoming` (headers), `body`, `arguments`, `disconnect`
-- `commit`: a request for a pipeline that writes; with `idempotency`, `kept` and `running`
-- `problems`: failures as answers; with `violations`, `refusal` and `exceptions`, which end there too
-- `catalogue`, `examples`, `foreseen`, `openapi`, `docs`: what all that means, for readers
-- `pipelines`: what each pipeline does, as data
-- `executions`: what has become of what was written; with `operator`
-- `health`, `ops`: for those who run it
+- `application`     the FastAPI application: routes, middleware, exception handlers, OpenAPI document
+- `middleware`      request id, unhandled errors, HEAD and OPTIONS (with `allowed_methods`)
+- `pipeline_route`  the route of a pipeline: read and validate the request, run the pipeline, respond
+- `admission`       load shedding and rate limiting of requests for pipelines
+- `headers`         the request headers that the gateway reads
+- `idempotency`     idempotency keys, and responses that are stored for them
+- `problems`        failures and exceptions as RFC 9457 problems
+
+Beside them: `endpoints` (health, problem types, pipelines, executions), `openapi` (the OpenAPI document and
+/docs), `request_scope` (id and path of a request) and `state` (what the routes of one gateway share).
 """

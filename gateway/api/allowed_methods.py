@@ -1,4 +1,4 @@
-"""The methods that a path knows."""
+"""HTTP methods that a path supports."""
 
 from typing import TYPE_CHECKING, Final, cast
 
@@ -9,30 +9,32 @@ from starlette.types import Scope
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ("allowed",)
+__all__ = ("list_allowed_methods",)
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-def allowed(scope: Scope) -> tuple[str, ...]:
-    """Give the methods of the path that *scope* asks for, HEAD and OPTIONS among them; none if it is unknown.
+def list_allowed_methods(scope: Scope) -> tuple[str, ...]:
+    """Return the methods that the path of *scope* supports, with HEAD and OPTIONS; empty for an unknown path.
 
-    Static files are there to be got. What another mounted app allows is that app's business.
+    Static files support GET. The methods of any other mounted app are unknown here.
     """
     routes = cast("Sequence[BaseRoute]", scope["app"].routes)
-    # A mount moves its own path into root_path, and keeps what was there before.
+    # A mount appends its own path to root_path and saves the original in app_root_path.
     root = scope.get("app_root_path", scope.get("root_path", ""))
-    asked = {"type": "http", "path": scope["path"], "root_path": root}
-    known = [
-        method for method in _METHODS if any(_knows(route, {**asked, "method": method}) for route in routes)
+    request = {"type": "http", "path": scope["path"], "root_path": root}
+    supported = [
+        method
+        for method in _METHODS
+        if any(_supports(route, {**request, "method": method}) for route in routes)
     ]
-    if "GET" in known:
-        known.insert(1, "HEAD")
-    return (*known, "OPTIONS") if known else ()
+    if "GET" in supported:
+        supported.insert(1, "HEAD")
+    return (*supported, "OPTIONS") if supported else ()
 
 
-def _knows(route: BaseRoute, asked: Scope) -> bool:
-    if isinstance(route, Mount) and not (isinstance(route.app, StaticFiles) and asked["method"] == "GET"):
+def _supports(route: BaseRoute, request: Scope) -> bool:
+    if isinstance(route, Mount) and not (isinstance(route.app, StaticFiles) and request["method"] == "GET"):
         return False
-    match, _ = route.matches(asked)
+    match, _ = route.matches(request)
     return match is Match.FULL

@@ -1,46 +1,52 @@
-"""The HTTP floor as a whole: the routes, and what answers where no route does."""
+"""The FastAPI application of a gateway: its routes, its middleware, and its OpenAPI document."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
-from importlib.metadata import version
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, TypeAlias, final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
+from typing_extensions import override
 
-from gateway.api.endpoints.pipelines import Pipelines
-from gateway.api.middleware import Faults, Methods, RequestId
-from gateway.api.openapi import document as openapi
-from gateway.api.openapi import swagger_ui as docs
-from gateway.api.pipeline_route.route import Serving, refuse_dependencies
-from gateway.api.problems.exception_handlers import answered
+from gateway.api.endpoints.readiness import Readiness
+from gateway.api.middleware import HeadAndOptions, RequestId, ServerErrors
+from gateway.api.openapi.document import build_document
+from gateway.api.openapi.swagger_ui import add_swagger_ui
+from gateway.api.pipeline_route.description import DescribedPipeline
+from gateway.api.pipeline_route.registration import RegistrationError, Route
+from gateway.api.pipeline_route.route import PipelineRoute
+from gateway.api.problems.exception_handlers import build_exception_response
+from gateway.api.state import GatewayState
+from gateway.client.service import Service
 
-__all__ = ("application",)
+__all__ = ("Gateway", "Lifespan")
 
 Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
+_SUMMARY: Final = (
+    "One request becomes staged, parallel service calls; every failure has an exact HTTP status."
+)
 _DESCRIPTION: Final = """\
-One request in, many service calls out. A **pipeline** is made of **stages**: the calls of a stage run in
-parallel, a stage starts when the one before it has succeeded, and the first that fails ends the request.
+One request in, many service calls out. A **pipeline** consists of **stages**. The calls of a stage run in
+parallel. A stage starts when the previous one has succeeded; the first failed stage ends the request.
 
-Every way in which a call can fail has a status of its own. What went wrong is said as
-`application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)); where several calls failed,
-`errors` lists them all.
+Every failure of a call has an exact status. Failures are `application/problem+json`
+([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)); if several calls failed, `errors` lists them all.
 """
 _TAGS: Final = [
     {"name": "pipelines", "description": "Requests that fan out to many services."},
-    {"name": "executions", "description": "What has become of requests that write."},
-    {"name": "operations", "description": "What those need who run the gateway, and what problems mean."},
+    {"name": "executions", "description": "Outcomes of requests that write."},
+    {"name": "operations", "description": "Health, pipelines and problem types, for operators and callers."},
 ]
-_EXPOSED: Final = (
+_OWN_METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
+_DOCUMENTATION: Final = ("/docs", "/docs/assets/swagger-ui.css", "/openapi.json")
+_EXPOSED_HEADERS: Final = (
     "X-Request-Id",
     "Server-Timing",
     "Gateway-Completed",
@@ -50,7 +56,7 @@ _EXPOSED: Final = (
     "Location",
     "Idempotent-Replayed",
 )
-_ACCEPTED: Final = (
+_ALLOWED_HEADERS: Final = (
     "Authorization",
     "Idempotency-Key",
     "X-Request-Id",
@@ -60,79 +66,110 @@ _ACCEPTED: Final = (
 )
 
 
-def application(
-    serving: Serving,
-    *routers: APIRouter,
-    cors_origins: Sequence[str] = (),
-    lifespan: Lifespan | None = None,
-) -> FastAPI:
-    """Make an app of *routers*, with problems for answers, request ids, HEAD, OPTIONS and a page at /docs.
+@final
+class Gateway(FastAPI):
+    """The application: the routes of *pipelines* and *routers*, problems as error responses, and /docs.
 
-    Pages of *cors_origins* may read its answers in a browser: `*` stands for all, and nobody may by default.
-    `include_router` works on it too, at the price of 9 microseconds a request, and 3 for what is behind it.
+    *cors_origins* are the allowed CORS origins; `*` allows all. More routers can be added with
+    `include_router`. *services*, *pipelines*, *readiness* and *state* are read by the server and the command
+    line, which also logs *warnings*, lines about the settings.
+
+    Raise `RegistrationError` for two routes of one method and path, one operation id, or
+    different pipelines of one name, and for a route that hides one of the gateway's own.
     """
-    app = FastAPI(
-        routes=[_named(route) for router in routers for route in router.routes],
-        title="fanout-gateway",
-        summary="One request becomes staged, parallel service calls; every failure an exact answer.",
-        description=_DESCRIPTION,
-        version=version("fanout-gateway"),
-        license_info={"name": "MIT", "identifier": "MIT"},
-        openapi_tags=_TAGS,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        # The gateway keeps its own records, and FastAPI would look for telemetry to feed at each request.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
-        lifespan=_checked(lifespan or _nothing),
-    )
-    app.state.serving = serving
-    setattr(app, "openapi", partial(_document, app.state, app.openapi))  # noqa: B010 - both checkers call it a method
-    for kind in (HTTPException, RequestValidationError):
-        app.add_exception_handler(kind, _handled)
-    # The last one added is the first to see a request.
-    app.add_middleware(Methods)
-    app.add_middleware(Faults)
-    if cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=cors_origins,
-            allow_methods=("GET", "HEAD", "POST", "OPTIONS"),
-            allow_headers=_ACCEPTED,
-            expose_headers=_EXPOSED,
+
+    def __init__(  # noqa: PLR0913 - the parts of a gateway
+        self,
+        state: GatewayState,
+        readiness: Readiness,
+        *,
+        services: Sequence[Service[object]] = (),
+        warnings: Sequence[str] = (),
+        title: str,
+        version: str,
+        routes: Sequence[PipelineRoute],
+        pipelines: Sequence[DescribedPipeline],
+        routers: Sequence[APIRouter],
+        cors_origins: Sequence[str] = (),
+        lifespan: Lifespan | None = None,
+    ) -> None:
+        self.shared: Final = state
+        self.readiness: Final = readiness
+        self.services: Final = tuple(services)
+        self.pipelines: Final = tuple(pipelines)
+        self.warnings: Final = tuple(warnings)
+        described = {(pipeline.spec.method, pipeline.spec.path): pipeline.spec for pipeline in pipelines}
+        self._specs = [described.get((route.spec.method, route.spec.path), route.spec) for route in routes]
+        self._document: tuple[dict[str, Any], dict[str, Any]] | None = None
+        own_routes = [_name_operation(route) for router in routers for route in router.routes]
+        _refuse_conflicts(routes, [route.path for route in own_routes if isinstance(route, APIRoute)])
+        super().__init__(
+            routes=[*routes, *own_routes],
+            title=title,
+            summary=_SUMMARY,
+            description=_DESCRIPTION,
+            version=version,
+            openapi_tags=_TAGS,
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+            # The gateway has its own traces; FastAPI would look for an OpenTelemetry SDK at each request.
+            telemetry={"tracing": False, "metrics": False, "logs": False},
+            lifespan=lifespan,
         )
-    app.add_middleware(RequestId)
-    docs.add(app)
-    return app
+        for error in (HTTPException, RequestValidationError):
+            self.add_exception_handler(error, _handle_exception)
+        # The middleware that is added last handles a request first.
+        self.add_middleware(HeadAndOptions)
+        self.add_middleware(ServerErrors)
+        if cors_origins:
+            self.add_middleware(
+                CORSMiddleware,
+                allow_origins=cors_origins,
+                allow_methods=sorted(_OWN_METHODS | {route.registration.method for route in routes}),
+                allow_headers=_ALLOWED_HEADERS,
+                expose_headers=_EXPOSED_HEADERS,
+            )
+        self.add_middleware(RequestId)
+        add_swagger_ui(self)
+
+    @override
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document, which is built once and rebuilt after routes were added."""
+        generated = super().openapi()
+        if self._document is None or self._document[0] is not generated:
+            self._document = generated, build_document(generated, self._specs)
+        return self._document[1]
 
 
-def _checked(lifespan: Lifespan) -> Lifespan:
-    @asynccontextmanager
-    async def checked(app: FastAPI) -> AsyncGenerator[None, None]:
-        refuse_dependencies(app.routes)
-        async with lifespan(app):
-            yield
+def _refuse_conflicts(routes: Sequence[PipelineRoute], own_paths: Sequence[str]) -> None:
+    operations: dict[object, Route] = {}
+    pipelines: dict[str, Route] = {}
+    for route in routes:
+        registration = route.registration
+        for key, what in (
+            ((registration.method, route.path_format), "the same method and path"),
+            (route.operation_id, f"the same operation id, {route.operation_id}: name an endpoint otherwise"),
+        ):
+            if (other := operations.setdefault(key, registration)) is not registration:
+                msg = f"{other} and {registration} have {what}"
+                raise RegistrationError(msg)
+        other = pipelines.setdefault(registration.pipeline.name, registration)
+        if other.pipeline.function is not registration.pipeline.function:
+            msg = f"{other} and {registration} have different pipelines named {registration.pipeline.name}"
+            raise RegistrationError(msg)
+        for path in (*_DOCUMENTATION, *own_paths):
+            if route.path_regex.match(path):
+                msg = f"{registration} hides {path}, which the gateway serves itself"
+                raise RegistrationError(msg)
 
-    return checked
+
+async def _handle_exception(request: Request, error: Exception) -> Response:
+    return build_exception_response(error, request.scope)
 
 
-@asynccontextmanager
-async def _nothing(_: FastAPI) -> AsyncGenerator[None, None]:
-    yield
-
-
-async def _handled(request: Request, error: Exception) -> Response:
-    return answered(error, request.scope)
-
-
-def _named(route: BaseRoute) -> BaseRoute:
-    """Call the operation as its function is called, for the sake of generated clients."""
+def _name_operation(route: BaseRoute) -> BaseRoute:
+    """Return *route* with its function's name as the operation id, for generated clients."""
     if isinstance(route, APIRoute):
         route.operation_id = route.operation_id or route.name
     return route
-
-
-def _document(state: State, made: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    document = made()
-    getattr(state, "pipelines", Pipelines()).complete(document)
-    return openapi.completed(document)

@@ -1,15 +1,15 @@
-"""What happens round every request, whoever answers it: pure ASGI, one job each."""
+"""ASGI middleware for every request; each class has one job."""
 
 from collections.abc import Callable
 from typing import Final, final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api.allowed_methods import allowed
-from gateway.api.pipeline_route.headers import identify
-from gateway.api.problems.exception_handlers import answered
+from gateway.api.allowed_methods import list_allowed_methods
+from gateway.api.problems.exception_handlers import build_exception_response
+from gateway.api.request_scope import assign_request_id
 
-__all__ = ("ConnectionClose", "Faults", "Methods", "RequestId")
+__all__ = ("ConnectionClose", "HeadAndOptions", "RequestId", "ServerErrors")
 
 _EMPTY: Final = b""
 _CLOSE: Final = (b"connection", b"close")
@@ -17,26 +17,26 @@ _CLOSE: Final = (b"connection", b"close")
 
 @final
 class RequestId:
-    """Names the request, and says the name in the answer."""
+    """Middleware that assigns the request an id and sends it in the response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and its answer with `X-Request-Id`."""
+        """Handle the request; the response has `X-Request-Id`."""
         is_http = scope["type"] == "http"
-        await self._app(scope, receive, _named(send, identify(scope)) if is_http else send)
+        await self._app(scope, receive, _add_request_id(send, assign_request_id(scope)) if is_http else send)
 
 
 @final
-class Faults:
-    """Answers for what nobody foresaw with a 500, as long as no answer has begun."""
+class ServerErrors:
+    """Middleware that turns an unhandled exception into a 500, unless the response has begun."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; an exception ends here, unless it comes in the middle of an answer."""
+        """Handle the request; an exception after the response has begun is raised again."""
         has_begun = False
 
         async def send_watched(message: Message) -> None:
@@ -49,22 +49,22 @@ class Faults:
         except Exception as error:
             if has_begun or scope["type"] != "http":
                 raise
-            await answered(error, scope)(scope, receive, send)
+            await build_exception_response(error, scope)(scope, receive, send)
 
 
 @final
-class Methods:
-    """Answers HEAD with what GET would be answered, and OPTIONS with what a path allows (RFC 9110, 9.3)."""
+class HeadAndOptions:
+    """Middleware that handles HEAD as GET without a body, and OPTIONS from the routes (RFC 9110, 9.3)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, HEAD as GET; answer OPTIONS for a known path."""
+        """Handle the request; OPTIONS goes to the routes if they support no method of the path."""
         match scope.get("method"):
             case "HEAD":
-                await self._app({**scope, "method": "GET"}, receive, _without_body(send))
-            case "OPTIONS" if methods := allowed(scope):
+                await self._app({**scope, "method": "GET"}, receive, _drop_body(send))
+            case "OPTIONS" if methods := list_allowed_methods(scope):
                 allow = ", ".join(methods).encode("ascii")
                 await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", allow)]})
                 await send({"type": "http.response.body", "body": _EMPTY})
@@ -74,14 +74,14 @@ class Methods:
 
 @final
 class ConnectionClose:
-    """Says in an answer that its connection ends with it, once *is_stopping*: the next must go elsewhere."""
+    """Middleware that closes the connection after the response once *is_stopping* returns true."""
 
     def __init__(self, app: ASGIApp, is_stopping: Callable[[], bool]) -> None:
         self._app = app
         self._is_stopping = is_stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and its answer with `Connection: close` (RFC 9112, 9.6) if it is the last."""
+        """Handle the request; during shutdown the response has `Connection: close` (RFC 9112, 9.6)."""
 
         async def send_last(message: Message) -> None:
             if message["type"] == "http.response.start" and self._is_stopping():
@@ -94,19 +94,20 @@ class ConnectionClose:
         await self._app(scope, receive, send_last)
 
 
-def _named(send: Send, name: str) -> Send:
-    header = (b"x-request-id", name.encode("ascii"))
+def _add_request_id(send: Send, request_id: str) -> Send:
+    """Return *send* with the header `X-Request-Id` added to the response."""
+    header = (b"x-request-id", request_id.encode("ascii"))
 
-    async def send_named(message: Message) -> None:
+    async def send_with_id(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", ()), header]
         await send(message)
 
-    return send_named
+    return send_with_id
 
 
-def _without_body(send: Send) -> Send:
-    """Give a *send* that leaves out what HEAD must not have, however the server is told to send it."""
+def _drop_body(send: Send) -> Send:
+    """Return *send* for a response to HEAD: headers and an empty body, whichever way the body is sent."""
 
     async def send_head(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -1,1 +1,1 @@
-"""The `gateway` command: argument parsing and messages."""
+"""The command line: one module or folder per command, and what several commands share."""

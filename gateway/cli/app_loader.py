@@ -1,4 +1,4 @@
-"""Where an app of one's own is found: `MODULE:NAME`."""
+"""Loader of the app that `--app MODULE:NAME` names."""
 
 import sys
 from importlib import import_module
@@ -6,46 +6,43 @@ from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 
-from fastapi import FastAPI
+from gateway.api.application import Gateway
 
-__all__ = ("AppNotFoundError", "load_app")
-
-
-class AppNotFoundError(Exception):
-    """What was named is no app that `create_app` has made; the message says why."""
+__all__ = ("AppLoadError", "load_app")
 
 
-def load_app(name: str) -> FastAPI:
-    """Import the app *name* (`module:attribute`), from the current directory too.
+class AppLoadError(Exception):
+    """There is no such app, or `create_app` did not create it; the message names the app and the reason."""
 
-    Raises `AppNotFoundError` if there is none, and whatever the module raises while it is imported.
+
+def load_app(name: str) -> Gateway:
+    """Import the app *name* (`module:attribute`); the module may be in the current directory.
+
+    Raises `AppLoadError`, and every exception that the module raises while it is imported.
     """
     sys.path.insert(0, str(Path.cwd()))
     module, _, attribute = name.partition(":")
     if not module or not attribute or module.startswith("."):
-        raise _no_app(name, "it is named as MODULE:NAME")
-    imported = _imported(name, module)
+        raise _load_error(name, "expected MODULE:NAME, such as main:app")
+    imported = _import_module(name, module)
     try:
         app: object = attrgetter(attribute)(imported)
     except AttributeError as error:
-        raise _no_app(name, str(error)) from error
-    if not isinstance(app, FastAPI):
-        msg = f"{name!r} is no FastAPI app, but of type {type(app).__name__}"
-        raise AppNotFoundError(msg)
-    if not hasattr(app.state, "readiness"):
-        msg = f"{name!r} is an app that create_app has not made (gateway.app.create_app)"
-        raise AppNotFoundError(msg)
+        raise _load_error(name, str(error)) from error
+    if not isinstance(app, Gateway):
+        raise _load_error(name, f"expected an app created by gateway.create_app, got {type(app).__name__}")
     return app
 
 
-def _imported(name: str, module: str) -> ModuleType:
+def _import_module(name: str, module: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError as missing:
-        if not f"{module}.".startswith(f"{missing.name}."):  # the module is there, and misses another one
+        # If another module is missing, then this one exists, and the traceback shows where it imports that.
+        if not f"{module}.".startswith(f"{missing.name}."):
             raise
-        raise _no_app(name, str(missing)) from missing
+        raise _load_error(name, str(missing)) from missing
 
 
-def _no_app(name: str, reason: str) -> AppNotFoundError:
-    return AppNotFoundError(f"there is no app {name!r}: {reason}")
+def _load_error(name: str, reason: str) -> AppLoadError:
+    return AppLoadError(f"cannot load app {name!r}: {reason}")

@@ -1,4 +1,4 @@
-"""The gateway with mock services behind it, and one checkout to show that it works."""
+"""The mock services beside the gateway, and one sample checkout."""
 
 import asyncio
 import json
@@ -14,88 +14,88 @@ import httpx
 
 __all__ = (
     "MOCKS_PORT",
-    "ORDER",
+    "SAMPLE_ORDER",
     "MocksFailedError",
-    "mock_services",
-    "mocks_answer",
-    "where",
-    "worked_checkout",
+    "parse_urls",
+    "probe_mock_services",
+    "run_mock_services",
+    "send_sample_checkout",
 )
 
-_PATIENCE: Final = 1.0
+_PROBE_TIMEOUT: Final = 1.0
 
 MOCKS_PORT: Final = 8101
-"""Where the mock services are by default: the first here, the others on the ports that follow."""
+"""Default port of the first mock service; the others take the ports that follow."""
 
-ORDER: Final[Mapping[str, str]] = {
+SAMPLE_ORDER: Final[Mapping[str, str]] = {
     "user_id": "user-123",
     "product_id": "prod-456",
     "payment_id": "pm-789",
     "address": "123 Main St",
 }
-"""A checkout that the mock services have everything for."""
+"""A checkout that succeeds with the data of the mock services."""
 
 
 class MocksFailedError(Exception):
-    """The mock services ended before they were ready; they have said why."""
+    """The mock services exited before they were ready; they have printed the reason to stderr."""
 
 
 @asynccontextmanager
-async def mock_services(port: int, latency_scale: float | None = None) -> AsyncGenerator[str]:
-    """Run all mock services beside this process, on *port* and those after it; enter once they answer.
+async def run_mock_services(port: int, latency_scale: float | None = None) -> AsyncGenerator[str]:
+    """Run all mock services in a child process, on *port* and the ports that follow, or on free ports if 0.
 
-    With port 0 each takes a free one. Gives the line in which they say where they are (see `where`); raises
-    `MocksFailedError` if they end instead. They end with this process, even if it is killed: their standard
-    input closes then. Their latencies are those of the contract times *latency_scale*, if given, else times
-    MOCK_LATENCY_SCALE in the environment.
+    Yields the line that announces their URLs (see `parse_urls`) once they accept requests; raises
+    `MocksFailedError` if they exit instead. *latency_scale* multiplies the latencies of the contract, and
+    defaults to MOCK_LATENCY_SCALE in the environment.
+
+    The services exit when their standard input closes, so they end with this process, even if it is killed.
     """
     scale = {} if latency_scale is None else {"MOCK_LATENCY_SCALE": str(latency_scale)}
-    with _started(port, {**os.environ, **scale}) as process:
-        said = await asyncio.to_thread(cast("IO[str]", process.stdout).readline)
-        if not said:
+    with _start_mock_services(port, {**os.environ, **scale}) as process:
+        announcement = await asyncio.to_thread(cast("IO[str]", process.stdout).readline)
+        if not announcement:
             raise MocksFailedError
-        yield said.rstrip()
+        yield announcement.rstrip()
 
 
-def where(said: str) -> Mapping[str, str]:
-    """Read the line in which mock services say where they are: the URL of each by name."""
-    _, *words, _ = said.split()
+def parse_urls(announcement: str) -> Mapping[str, str]:
+    """Parse the line in which the mock services announce their URLs; return them by service name."""
+    _, *words, _ = announcement.split()
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
-async def mocks_answer(urls: Iterable[str]) -> bool:
-    """Tell whether each of *urls* is a mock service's, by what only they have: anything may answer there."""
-    async with httpx.AsyncClient(trust_env=False, timeout=_PATIENCE) as client:
-        return all(await asyncio.gather(*(_is_mock(client, url) for url in urls)))
+async def probe_mock_services(urls: Iterable[str]) -> bool:
+    """Return True if a mock service answers at each of *urls*; real services lack the probed endpoint."""
+    async with httpx.AsyncClient(trust_env=False, timeout=_PROBE_TIMEOUT) as client:
+        return all(await asyncio.gather(*(_probe_mock_service(client, url) for url in urls)))
 
 
-async def _is_mock(client: httpx.AsyncClient, url: str) -> bool:
+async def _probe_mock_service(client: httpx.AsyncClient, url: str) -> bool:
     try:
-        answer = await client.get(f"{url}/_mock/state")
+        response = await client.get(f"{url}/_mock/state")
     except httpx.TransportError:
         return False
-    return answer.is_success
+    return response.is_success
 
 
-async def worked_checkout(url: str) -> str:
-    """Make one checkout at the gateway at *url*; tell it as a command and its answer."""
+async def send_sample_checkout(url: str) -> str:
+    """Send `SAMPLE_ORDER` to the gateway at *url*; return the equivalent curl command and the response."""
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         try:
-            answer = await client.post("/checkout", json=ORDER)
-        except httpx.TransportError:  # it was told to stop meanwhile
-            return "the gateway stopped before it had answered"
-    body = json.dumps(answer.json(), indent=2)
-    return f"{_curl(url)}\n{answer.status_code} {answer.reason_phrase}\n{body}"
+            response = await client.post("/checkout", json=SAMPLE_ORDER)
+        except httpx.TransportError:  # a signal arrived meanwhile
+            return "the gateway stopped before it answered the sample checkout"
+    body = json.dumps(response.json(), indent=2)
+    return f"{_format_curl(url)}\n{response.status_code} {response.reason_phrase}\n{body}"
 
 
-def _curl(url: str) -> str:
-    """Give the command that makes the example's checkout at the gateway at *url*."""
-    data = shlex.quote(json.dumps(ORDER))
+def _format_curl(url: str) -> str:
+    data = shlex.quote(json.dumps(SAMPLE_ORDER))
     return f"curl -i {url}/checkout -H 'Content-Type: application/json' -d {data}"
 
 
-def _started(port: int, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+def _start_mock_services(port: int, environment: Mapping[str, str]) -> subprocess.Popen[str]:
     program = (sys.executable, "-m", "mock_services", "all", "--base-port", str(port), "--exit-with-stdin")
-    return subprocess.Popen(  # noqa: S603 - a program of our own, and no shell
+    return subprocess.Popen(  # noqa: S603 - our own program, without a shell
         program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     )

@@ -1,4 +1,4 @@
-"""What an exception of a transport means."""
+"""Mapping of transport exceptions to upstream faults."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,9 +8,11 @@ import httpx
 
 from gateway.railway import BadAnswer, TimedOut, Unavailable, UpstreamFault
 
-__all__ = ("TRANSPORT_EXCEPTIONS", "Raised", "classify_exception", "was_sent")
+__all__ = ("TRANSPORT_EXCEPTIONS", "TransportException", "map_exception", "may_have_been_sent")
 
-Raised: TypeAlias = httpx.HTTPError | httpx.InvalidURL | httpx.CookieConflict | httpx.StreamError | OSError
+TransportException: TypeAlias = (
+    httpx.HTTPError | httpx.InvalidURL | httpx.CookieConflict | httpx.StreamError | OSError
+)
 
 TRANSPORT_EXCEPTIONS: Final = (
     httpx.HTTPError,
@@ -19,9 +21,9 @@ TRANSPORT_EXCEPTIONS: Final = (
     httpx.StreamError,
     OSError,
 )
-"""The roots of everything that a transport raises for want of an answer; anything else is a bug."""
+"""The base classes of every exception that a transport raises instead of answering; any other is a bug."""
 
-_MEANING: Final[Mapping[type[BaseException], type[UpstreamFault]]] = MappingProxyType(
+_FAULTS: Final[Mapping[type[BaseException], type[UpstreamFault]]] = MappingProxyType(
     {
         OSError: Unavailable,
         httpx.HTTPError: BadAnswer,
@@ -34,21 +36,20 @@ _MEANING: Final[Mapping[type[BaseException], type[UpstreamFault]]] = MappingProx
         httpx.StreamError: BadAnswer,
     }
 )
-"""What an exception means; one that is not named means what its nearest ancestor does.
+"""The fault of each exception class; a class that is not listed has the fault of its nearest listed base.
 
-`httpx.RemoteProtocolError` is Unavailable like its ancestors: it is what httpcore raises when a server
-hangs up. `gateway.client.transport` tells malformed HTTP apart, as `httpx.DecodingError`.
+`httpx.RemoteProtocolError` inherits Unavailable: httpcore raises it when a server closes the connection.
+`gateway.client.transport` raises `httpx.DecodingError`, so BadAnswer, for malformed HTTP.
 """
-
 
 _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL)
 
 
-def classify_exception(error: Raised) -> type[UpstreamFault]:
-    """Give the kind of fault that *error* is."""
-    return next(_MEANING[ancestor] for ancestor in type(error).__mro__ if ancestor in _MEANING)
+def map_exception(error: TransportException) -> type[UpstreamFault]:
+    """Return the class of fault for *error*."""
+    return next(_FAULTS[base] for base in type(error).__mro__ if base in _FAULTS)
 
 
-def was_sent(error: Raised) -> bool:
-    """Say whether the service may have seen the request that ended in *error* before an answer began."""
+def may_have_been_sent(error: TransportException) -> bool:
+    """Return whether the service may have received the request that ended in *error* before an answer."""
     return not isinstance(error, _NEVER_SENT)

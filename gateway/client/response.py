@@ -1,4 +1,4 @@
-"""What a service's answer says."""
+"""Reading of a service's response: its body, and the refusal that a declared status stands for."""
 
 import re
 from dataclasses import replace
@@ -24,18 +24,16 @@ from gateway.railway import (
     Unexpected,
 )
 
-__all__ = ("MAX_BYTES", "read_detail", "read_empty", "read_value", "refusal")
+__all__ = ("build_refusal", "read_detail", "read_empty", "read_value")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Fault)
 
-MAX_BYTES: Final = 1_048_576
-"""A longer body is not read."""
-
-_DETAIL_LIMIT: Final = 200
+_MAX_BODY_BYTES: Final = 1_048_576
+_MAX_DETAIL_LENGTH: Final = 200
+_MAX_ERRORS_SHOWN: Final = 3
 _CHARSET: Final = re.compile(r""";\s*charset\s*=\s*["']?([^\s;"']*)""", re.IGNORECASE)
 _UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
-_SHOWN: Final = 3
 
 
 class _Problem(BaseModel):
@@ -43,44 +41,45 @@ class _Problem(BaseModel):
 
 
 _PROBLEM: Final = TypeAdapter(_Problem)
-_ANYTHING: Final = TypeAdapter[object](object)
+_ANY_JSON: Final = TypeAdapter[object](object)
 
 
 async def read_value(answer: TypeAdapter[T], response: httpx.Response) -> Result[T, str]:
-    """Give the value of an *answer*, or say why there is none.
+    """Return the value of the body, or the reason why it is unusable.
 
-    A `Content-Type` need not call it JSON: what it is shows when it is parsed. But it is not decoded from
-    anything else (no `Content-Encoding`, no other charset than UTF-8, which is JSON's: RFC 8259, 8.1),
-    nor read beyond `MAX_BYTES`.
+    The `Content-Type` need not be JSON's: parsing decides. A body with a `Content-Encoding`, in another
+    charset than UTF-8 (JSON's, RFC 8259, 8.1) or of more than 1 MiB is unusable.
     """
-    return (await _body_of(response)).bind(partial(_parsed, answer))
+    return (await _read_body(response)).bind(partial(_parse, answer))
 
 
 async def read_empty(response: httpx.Response) -> Result[None, str]:
-    """Give the value of an answer whose status says all: it has no body, or any JSON.
+    """Return None if the body is empty or any JSON, else the reason why it is unusable.
 
-    Anything else (the page of a proxy, say) does not come from the service, which then has not been asked.
+    Any other body, such as the HTML page of a proxy, does not come from the service, so the request may not
+    have reached it.
     """
-    return (await _body_of(response)).bind(_nothing)
+    return (await _read_body(response)).bind(_parse_empty)
 
 
 async def read_detail(response: httpx.Response) -> str:
-    """Give what a refusal says for its caller: one line, of 200 characters at most, or nothing.
+    """Return the detail of a 4xx response as one line of at most 200 characters, or "".
 
     Only `application/problem+json` (RFC 9457) is meant for callers.
     """
     media_type = response.headers.get("content-type", "").partition(";")[0]
     if not response.is_client_error or media_type.strip().lower() != "application/problem+json":
         return ""
-    return sanitize_text((await read_value(_PROBLEM, response)).map(_detail).value_or(""), _DETAIL_LIMIT)
+    detail = (await read_value(_PROBLEM, response)).map(lambda problem: problem.detail)
+    return sanitize_text(detail.value_or(""), _MAX_DETAIL_LENGTH)
 
 
-def _detail(problem: _Problem) -> str:
-    return problem.detail
+def build_refusal(kind: type[E], detail: str, response: httpx.Response, name: str) -> E:
+    """Build the error *kind* that the call *name* declares for the status of *response*.
 
-
-def refusal(kind: type[E], detail: str, response: httpx.Response, name: str) -> E:
-    """Make the error *kind* of a declared status."""
+    *detail* comes from the service; a sentence of the gateway's replaces an empty one, and any detail of a
+    server-side error.
+    """
     if not detail or issubclass(kind, (BadAnswer, TimedOut, Unavailable, Unexpected)):
         detail = f"{name} was refused: {kind.code.replace('-', ' ')}"
     error = kind(detail, source=name)
@@ -92,46 +91,49 @@ def refusal(kind: type[E], detail: str, response: httpx.Response, name: str) -> 
     return error
 
 
-def _parsed(answer: TypeAdapter[T], body: bytes) -> Result[T, str]:
+def _parse(answer: TypeAdapter[T], body: bytes) -> Result[T, str]:
     try:
         return Ok(answer.validate_json(body))
     except ValidationError as error:
-        return Err(_what_is_wrong(error))
+        return Err(_describe_errors(error))
 
 
-def _nothing(body: bytes) -> Result[None, str]:
-    return _parsed(_ANYTHING, body).map(lambda _: None) if body else Ok(None)
+def _parse_empty(body: bytes) -> Result[None, str]:
+    return _parse(_ANY_JSON, body).map(lambda _: None) if body else Ok(None)
 
 
-async def _body_of(response: httpx.Response) -> Result[bytes, str]:
+async def _read_body(response: httpx.Response) -> Result[bytes, str]:
     headers = response.headers
     if (coding := headers.get("content-encoding", "identity").lower()) != "identity":
-        return Err(f"Content-Encoding {coding}, which was not asked for")
+        return Err(f"unsupported Content-Encoding {coding}")
     charset = _CHARSET.search(headers.get("content-type", ""))
     if charset and charset[1].lower() not in _UTF_8:
-        return Err(f"charset {charset[1]}")
+        return Err(f"unsupported charset {charset[1]}")
     length = headers.get("content-length", "")
-    if length.isdecimal() and (len(length) > len(str(MAX_BYTES)) or int(length) > MAX_BYTES):
-        return Err(f"a body of {length} bytes")
-    return await _read(response)
+    if length.isdecimal() and (len(length) > len(str(_MAX_BODY_BYTES)) or int(length) > _MAX_BODY_BYTES):
+        return Err(f"body of {length} bytes, over the limit of {_MAX_BODY_BYTES}")
+    return await _read_stream(response)
 
 
-async def _read(response: httpx.Response) -> Result[bytes, str]:
-    # Straight from the stream, since nothing in it is to be decoded: `aiter_bytes` costs several times that.
-    # Sound: an async transport answers with an async stream.
+async def _read_stream(response: httpx.Response) -> Result[bytes, str]:
+    # `aiter_bytes` costs several times as much, and nothing here needs decoding.
+    # Sound: an async transport returns an async stream.
     body = bytearray()
     async for chunk in cast("httpx.AsyncByteStream", response.stream):
         body += chunk
-        if len(body) > MAX_BYTES:
-            return Err(f"a body of more than {MAX_BYTES} bytes")
+        if len(body) > _MAX_BODY_BYTES:
+            return Err(f"body over the limit of {_MAX_BODY_BYTES} bytes")
     return Ok(bytes(body))
 
 
-def _what_is_wrong(error: ValidationError) -> str:
-    """Say why an answer does not validate, without the values in it, which may be anybody's."""
-    wrong = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(": ".join(filter(None, (_place(each["loc"]), each["msg"]))) for each in wrong[:_SHOWN])
+def _describe_errors(error: ValidationError) -> str:
+    """Return what is invalid in an answer, without its values: they may be personal data."""
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(
+        ": ".join(filter(None, (_join_location(each["loc"]), each["msg"])))
+        for each in errors[:_MAX_ERRORS_SHOWN]
+    )
 
 
-def _place(location: tuple[int | str, ...]) -> str:
+def _join_location(location: tuple[int | str, ...]) -> str:
     return ".".join(map(str, location))

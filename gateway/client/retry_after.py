@@ -1,4 +1,4 @@
-"""When a service wants to be asked again."""
+"""Parser of the `Retry-After` header."""
 
 import re
 from datetime import UTC, datetime
@@ -7,18 +7,18 @@ from typing import Final
 
 __all__ = ("parse_retry_after",)
 
-_DELTA: Final = re.compile(r"[0-9]{1,9}")
+_DELAY_SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """Give the seconds that a `Retry-After` header asks for, never below zero; None if it says nothing.
+    """Return the seconds from *now* that a `Retry-After` header asks for, never negative; None if invalid.
 
-    It is a number of seconds, or a date in any of the three forms of HTTP, all of which mean UTC
-    (RFC 9110, 10.2.3 and 5.6.7). Anything else is nothing; so is a wait of 32 years and more.
+    The value is a number of seconds, or a date in any of HTTP's three formats, all in UTC (RFC 9110, 10.2.3
+    and 5.6.7). A number of more than nine digits (32 years) counts as invalid.
     """
     if value is None:
         return None
-    if _DELTA.fullmatch(value.strip()):
+    if _DELAY_SECONDS.fullmatch(value.strip()):
         return float(value)
     try:
         at = parsedate_to_datetime(value)

@@ -1,4 +1,4 @@
-"""The network, as production uses it: aiohttp behind httpx's interface."""
+"""HTTP transport for production: aiohttp behind httpx's transport interface."""
 
 import asyncio
 import errno
@@ -46,9 +46,9 @@ _MEANING: Final[Mapping[type[BaseException], type[httpx.RequestError]]] = Mappin
         aiohttp.NonHttpUrlClientError: httpx.UnsupportedProtocol,
     }
 )
-"""What aiohttp's exceptions are in httpx; one that is not named is what its nearest ancestor is.
+"""The httpx exception for each aiohttp exception; a class not listed has that of its nearest listed base.
 
-What is no HTTP at all becomes `httpx.DecodingError`, so that it is not taken for a server that hung up.
+Malformed HTTP becomes `httpx.DecodingError`, so that it is not mistaken for a closed connection.
 """
 
 
@@ -56,26 +56,28 @@ _RAISED: Final = (aiohttp.ClientError, HttpProcessingError, httpx.TransportError
 
 
 def create_transport(resolver: AbstractResolver | None = None) -> httpx.AsyncBaseTransport:
-    """Make the transport that every upstream shares; it opens nothing before its first request.
+    """Create the transport that all upstream services share; it connects with the first request.
 
-    It has as many connections as there are requests: how many a service is asked at once is for policies to
-    decide, and with a limit over all of them a service that hangs would use up the connections of the others.
-    Idle ones are closed after 4 s, before the 5 s after which uvicorn does, so that a request hardly ever
-    meets a connection that is being closed. Names are looked up again after 10 s, and as soon as nobody can
-    be reached there: a service that comes back may do so at another address. *resolver* is who looks them up.
-    An idle connection is closed when data arrives, so that a surplus response never reaches the next caller.
+    - The number of connections is not limited. The concurrency limit of each service bounds its requests; a
+      limit for all services together would let one hanging service use up the connections of the others.
+    - Idle connections are closed after 4 s. uvicorn closes them after 5 s, so a request is rarely sent on a
+      connection that the service is closing.
+    - DNS results are cached for 10 s, and dropped as soon as connecting fails: a restarted service may have
+      another address. *resolver* resolves host names, by default aiohttp's resolver.
+    - An idle connection is closed when data arrives: a surplus response never reaches the next caller.
     """
     return _Transport(resolver)
 
 
 @final
 class _Transport(httpx.AsyncBaseTransport):
-    """`httpx_aiohttp.AiohttpTransport` with a session of our own, and every exception of aiohttp mapped.
+    """`httpx_aiohttp.AiohttpTransport` with its own session, which raises httpx's exceptions only.
 
-    By itself it lets malformed HTTP pass as aiohttp's exception and takes a lost connection for a connect
-    timeout; its session keeps cookies, and at most 100 connections in all, for 15 s, and sends a GET or a
-    DELETE again whose connection is lost, if that was not its first. Policies decide that here: a service
-    that drops what it is asked would get twice of it, which no budget knows of.
+    `AiohttpTransport` alone raises aiohttp's exceptions for malformed HTTP, and a connect timeout for a lost
+    connection. Its default session stores cookies and keeps at most 100 connections in all, each for 15 s.
+    That session also resends a GET or DELETE whose pooled connection is lost. Here only the retry policy
+    resends requests: otherwise a service that drops connections would get twice the requests, outside the
+    retry budget.
     """
 
     def __init__(self, resolver: AbstractResolver | None) -> None:
@@ -91,7 +93,7 @@ class _Transport(httpx.AsyncBaseTransport):
         except _RAISED as error:
             failure = map_aiohttp_exception(error)
             if isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout):
-                self._look_up_again(request.url)
+                self._drop_dns_cache(request.url)
             raise failure from error
         # Sound: an async transport answers with an async stream.
         response.stream = _Stream(cast("httpx.AsyncByteStream", response.stream))
@@ -117,7 +119,7 @@ class _Transport(httpx.AsyncBaseTransport):
             middlewares=(_send_once,),
         )
 
-    def _look_up_again(self, url: httpx.URL) -> None:
+    def _drop_dns_cache(self, url: httpx.URL) -> None:
         for connector in self._connectors:
             connector.clear_dns_cache(url.host, url.port or _PORTS[url.scheme])
 
@@ -249,12 +251,12 @@ async def _send_once(
     try:
         return await send(request)
     except aiohttp.ClientConnectionError as error:
-        # No reason for aiohttp to send it again; what it means is judged by its cause.
+        # aiohttp resends after its own exceptions only; `map_aiohttp_exception` maps the cause of this one.
         raise httpx.NetworkError(str(error)) from error
 
 
 def map_aiohttp_exception(error: Exception) -> Exception:
-    """Give what *error* is in httpx; where httpx-aiohttp has said that already, it is judged again."""
+    """Return the httpx exception for *error*; map the cause of one that httpx-aiohttp has mapped already."""
     ancestors = type(error.__cause__ or error).__mro__
     kind = next((_MEANING[ancestor] for ancestor in ancestors if ancestor in _MEANING), type(error))
     return kind(str(error))

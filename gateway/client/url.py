@@ -1,4 +1,4 @@
-"""Where a service is."""
+"""URLs of one upstream service."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -6,54 +6,66 @@ from typing import Final, TypeAlias, final
 from urllib.parse import quote, urlencode
 
 import httpx
+from pydantic import AnyHttpUrl, TypeAdapter, ValidationError
 
-__all__ = ("Address", "Query")
+__all__ = ("BaseUrl", "Query", "normalize_base_url")
 
 Query: TypeAlias = Sequence[tuple[str, str | int]]
 """Names and values in the order in which they are sent; a name may be repeated."""
 
-_DOTS: Final = frozenset({"", ".", ".."})
-_REMEMBERED: Final = 256
-_LONG: Final = 256
+_HTTP_URL: Final = TypeAdapter(AnyHttpUrl)
+_UNSAFE_SEGMENTS: Final = frozenset({"", ".", ".."})
+_CACHE_SIZE: Final = 256
+_MAX_CACHED_LENGTH: Final = 256
+
+
+def normalize_base_url(base_url: str) -> str:
+    """Return the base URL of a service in normal form, without a slash at its end.
+
+    Raise `ValueError` unless it is a valid http or https URL without credentials, query and fragment.
+    """
+    try:
+        url = _HTTP_URL.validate_python(base_url)
+    except ValidationError as error:
+        msg = f"a service's URL must be http or https with a host: {error.errors()[0]['msg']}"
+        raise ValueError(msg) from None
+    if any(part is not None for part in (url.username, url.password, url.query, url.fragment)):
+        msg = "a service's URL must not have credentials, a query or a fragment"
+        raise ValueError(msg)
+    return str(url).rstrip("/")
 
 
 @final
-class Address:
-    """The URL of a service, and those of the things in it.
+class BaseUrl:
+    """The base URL of a service, to which paths are joined.
 
-    A *base_url* that is not plain http or https, or has more to it than a path, is a `ValueError`.
+    Raise `ValueError` for a URL that `normalize_base_url` refuses.
     """
 
-    __slots__ = ("_base", "_parsed", "host")
+    __slots__ = ("_base", "_parse", "host")
 
     def __init__(self, base_url: str) -> None:
-        url = httpx.URL(base_url)
-        if url.scheme not in {"http", "https"} or not url.host:
-            msg = "a service's address starts with http:// or https:// and a host"
-            raise ValueError(msg)
-        if url.userinfo or url.query or url.fragment:
-            msg = "a service's address has no user, query or fragment"
-            raise ValueError(msg)
-        self._base = str(url).rstrip("/")
-        # Parsing is a large part of a call's CPU, and most paths are asked for again; long ones are seldom.
-        self._parsed = lru_cache(_REMEMBERED)(httpx.URL)
+        url = httpx.URL(normalize_base_url(base_url))
+        self._base = str(url)
+        # Parsing takes a large part of a call's CPU time. Most URLs recur; long ones rarely do.
+        self._parse = lru_cache(_CACHE_SIZE)(httpx.URL)
         self.host: bytes = url.netloc
 
-    def url(self, segments: Sequence[str], query: Query = ()) -> httpx.URL:
-        """Give the URL of *segments*, each percent-encoded, so that none of them can become a path.
+    def join(self, segments: Sequence[str], query: Query = ()) -> httpx.URL:
+        """Return the URL of the path *segments*, each percent-encoded, so that none can change the path.
 
-        One that would (empty, `.` or `..`) is a `ValueError`; so is a path in the place of its segments.
+        Raise `ValueError` for a segment that would (empty, `.` or `..`), and if *segments* is a string.
         """
         if isinstance(segments, str):  # which is a sequence of strings too
-            msg = f"{segments!r} is no sequence of segments"
-            raise ValueError(msg)  # noqa: TRY004 - as for what else is no segment
-        path = "/".join([self._base, *map(_encoded, segments)])
+            msg = f"path segments must be a sequence of strings, got {segments!r}"
+            raise ValueError(msg)  # noqa: TRY004 - as for every other invalid segment
+        path = "/".join([self._base, *map(_encode_segment, segments)])
         text = f"{path}?{urlencode(query, quote_via=quote, safe='')}" if query else path
-        return self._parsed(text) if len(text) < _LONG else httpx.URL(text)
+        return self._parse(text) if len(text) < _MAX_CACHED_LENGTH else httpx.URL(text)
 
 
-def _encoded(segment: str) -> str:
-    if segment in _DOTS:
-        msg = f"{segment!r} is no segment of a path"
+def _encode_segment(segment: str) -> str:
+    if segment in _UNSAFE_SEGMENTS:
+        msg = f"a path segment must not be empty, '.' or '..', got {segment!r}"
         raise ValueError(msg)
     return quote(segment, safe="")

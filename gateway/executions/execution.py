@@ -9,7 +9,7 @@ from gateway.railway import CommitState, Intent, Journal, WriteOutcome
 __all__ = ("RETENTION_SECONDS", "ExecutedWrite", "Execution", "ExecutionJournal", "Page")
 
 RETENTION_SECONDS: Final = 24 * 60 * 60.0
-"""How long an ended execution, and its answer under an idempotency key, are kept at most."""
+"""Longest time for which an ended execution and its answer under an idempotency key are kept."""
 
 
 @final

@@ -13,7 +13,7 @@ from gateway.railway import CommitStart, CommitState, Key, WriteOutcome
 __all__ = ("MAX_ENDED", "MemoryJournal")
 
 MAX_ENDED: Final = 10_000
-"""Maximum of ended executions that are kept; stuck ones are kept besides."""
+"""Maximum number of ended executions that are kept; stuck ones do not count."""
 
 
 @final

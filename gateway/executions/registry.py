@@ -44,7 +44,7 @@ __all__ = (
 A = TypeVar("A")
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, A]]
-"""Makes a run and returns its answer; it must not raise."""
+"""A function that makes a run and returns its answer; it must not raise."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ EXECUTION_NOT_FOUND: Final = NotFound("There is no execution with this id, or it
 EXECUTION_NOT_STUCK: Final = Conflict("The execution is not stuck")
 _UNDO_IN_PROGRESS: Final = Conflict("An undo of this execution is already in progress")
 _UNDO_SECONDS: Final = 30.0
-"""Time of one undo that an operator retries."""
+"""Time limit of each undo that an operator retries."""
 
 
 @final
@@ -97,7 +97,7 @@ class _Run(Generic[A]):
     started_at: datetime
     task: asyncio.Task[A]
     commits: int = 0
-    """Commits that have passed the gate; a second one, which the journal refuses, leaves the first."""
+    """Commits that have passed the gate; a second one is refused by the journal, and revoked."""
     is_abandoned: bool = False
     """Its request is gone, so that its commit may no longer begin."""
     execution: Execution | None = None
@@ -144,7 +144,7 @@ class ExecutionRegistry(Generic[A]):
         self._now = now
         self._runs: dict[str, _Run[A]] = {}
         self._ended: dict[str, _EndedRun[A]] = {}
-        self._retried: set[str] = set()
+        self._retrying: set[str] = set()
         self._terms = terms
         self._run_journal = _RunJournal(journal, self._runs)
         self._gate = _RequestGate(self._runs)
@@ -187,8 +187,8 @@ class ExecutionRegistry(Generic[A]):
     def key_prefix(self, execution_id: str) -> str:
         """Return the beginning of the keys of an execution's writes: the same for a day, like its answer.
 
-        Services may keep keys for longer. Without the date in them, a run that is repeated after its answer
-        was dropped would be taken for the earlier one, and would undo it.
+        Services may keep keys for longer. Without the date, a run that is repeated after its answer was
+        dropped would send the keys of the earlier run, and could undo its writes.
         """
         return f"{execution_id}.{self._now().date().isoformat()}"
 
@@ -219,21 +219,21 @@ class ExecutionRegistry(Generic[A]):
             return Err(EXECUTION_NOT_FOUND)
         if found.state is not CommitState.STUCK:
             return Err(EXECUTION_NOT_STUCK)
-        if execution_id in self._retried:
+        if execution_id in self._retrying:
             return Err(_UNDO_IN_PROGRESS)
-        self._retried.add(execution_id)
+        self._retrying.add(execution_id)
         try:
             return Ok(await self._retry(found))
         finally:
-            self._retried.remove(execution_id)
+            self._retrying.remove(execution_id)
 
     async def drain(self) -> None:
         """Wait until every run has ended; log the ids of the runs, since it may take long.
 
         A commit ends within its budgets, but the stages after it have no deadline.
         """
-        if names := [name for name, run in self._runs.items() if not run.task.done()]:
-            _log.warning("waiting for executions to end: %s", ", ".join(names))
+        if ids := [execution_id for execution_id, run in self._runs.items() if not run.task.done()]:
+            _log.warning("waiting for executions to end: %s", ", ".join(ids))
         while pending := [run.task for run in self._runs.values() if not run.task.done()]:
             await asyncio.wait(pending)
 

@@ -1,1 +1,1 @@
-"""What a request did, and how it is shown."""
+"""Observability of requests: the trace of a request, and the waterfall drawn from it."""

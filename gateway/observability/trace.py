@@ -1,4 +1,4 @@
-"""The record of one request: its calls, their stages, their times."""
+"""Trace of one request: its calls with their stages and times."""
 
 import asyncio
 import re
@@ -11,13 +11,13 @@ from gateway.railway import CallOutcome, CallSpan, Err, Ok, StageSpan
 
 __all__ = ("Trace", "TracedCall")
 
-_NO_TOKEN: Final = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")  # RFC 9110, 5.6.2
+_NOT_IN_TOKEN: Final = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")  # RFC 9110, section 5.6.2
 
 
 @final
 @dataclass(slots=True)
 class TracedCall:
-    """One call that was made: *start* and *end* are seconds on the trace's clock."""
+    """One call; *start* and *end* are seconds on the trace's clock, and *end* is None while it runs."""
 
     name: str
     stage: str | None
@@ -26,8 +26,8 @@ class TracedCall:
     outcome: CallOutcome | None = None
 
     @property
-    def verdict(self) -> str:
-        """Say how it ended: `ok`, the code of the failure, `cancelled`, `bug`, or `running` if it has not."""
+    def status(self) -> str:
+        """Return `running`, `ok`, the code of the failure, `cancelled`, or `bug` for any other exception."""
         match self.outcome:
             case None:
                 return "running"
@@ -44,70 +44,70 @@ class TracedCall:
 @final
 @dataclass(slots=True)
 class Trace:
-    """Observes a run and keeps what it did; *clock* gives seconds."""
+    """Observer of a run that records its calls; *clock* returns seconds."""
 
     clock: Callable[[], float] = time.perf_counter
     calls: list[TracedCall] = field(default_factory=list[TracedCall])
     start: float = field(init=False)
-    _going: dict[CallSpan, TracedCall] = field(init=False, default_factory=dict[CallSpan, TracedCall])
+    _running: dict[CallSpan, TracedCall] = field(init=False, default_factory=dict[CallSpan, TracedCall])
 
     def __post_init__(self) -> None:
         self.start = self.clock()
 
     def stage_started(self, stage: StageSpan, /) -> None:
-        """Hear of a stage: its calls will say that they are part of it."""
+        """Ignore *stage*: each of its calls names it."""
 
     def stage_ended(self, stage: StageSpan, /) -> None:
-        """Hear of a stage's end: its calls have said so."""
+        """Ignore *stage*: each of its calls has ended."""
 
     def call_started(self, call: CallSpan, /) -> None:
-        """Note that *call* starts now."""
-        made = TracedCall(call.name, call.stage.name if call.stage else None, self.clock())
-        self._going[call] = made
-        self.calls.append(made)
+        """Record that *call* starts now."""
+        traced = TracedCall(call.name, call.stage.name if call.stage else None, self.clock())
+        self._running[call] = traced
+        self.calls.append(traced)
 
     def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
-        """Note that *call* ends now."""
-        made = self._going.pop(call)
-        made.end = self.clock()
-        made.outcome = outcome
+        """Record that *call* ends now."""
+        traced = self._running.pop(call)
+        traced.end = self.clock()
+        traced.outcome = outcome
 
     @property
-    def wall(self) -> float:
-        """Seconds since the request came in."""
+    def elapsed(self) -> float:
+        """Return the seconds since the request arrived."""
         return self.clock() - self.start
 
     @property
-    def critical_path(self) -> float:
-        """Seconds in which at least one call was under way."""
-        return sum(end - start for start, end in self._busy())
+    def busy(self) -> float:
+        """Return the seconds in which at least one call was running."""
+        return sum(end - start for start, end in self._busy_intervals())
 
     @property
     def sequential(self) -> float:
-        """Seconds that the same calls would have taken one after the other."""
+        """Return the seconds that the same calls would have taken one after the other."""
         now = self.clock()
         return sum((call.end or now) - call.start for call in self.calls)
 
     def server_timing(self) -> str:
-        """Give the `Server-Timing` header: each call made, and the gateway's own time, in milliseconds.
+        """Format the `Server-Timing` header: each call and the gateway's own time, in milliseconds.
 
         https://www.w3.org/TR/server-timing/
         """
         now = self.clock()
         entries = [
-            f"{_NO_TOKEN.sub('_', call.name)};dur={((call.end or now) - call.start) * 1000:.1f}"
+            f"{_NOT_IN_TOKEN.sub('_', call.name)};dur={((call.end or now) - call.start) * 1000:.1f}"
             for call in self.calls
         ]
-        own = max(now - self.start - self.critical_path, 0.0)
+        own = max(now - self.start - self.busy, 0.0)
         return ", ".join((*entries, f"gateway;dur={own * 1000:.1f}"))
 
-    def _busy(self) -> Iterator[tuple[float, float]]:
-        """Give the spans of time in which calls were under way, none of them overlapping."""
+    def _busy_intervals(self) -> Iterator[tuple[float, float]]:
+        """Yield the intervals in which calls were running; they do not overlap."""
         now = self.clock()
-        until = 0.0
-        # Calls are kept in the order of their starts.
+        last_end = 0.0
+        # The calls are in the order in which they started.
         for call in self.calls:
             end = call.end or now
-            if end > until:
-                yield max(call.start, until), end
-                until = end
+            if end > last_end:
+                yield max(call.start, last_end), end
+                last_end = end

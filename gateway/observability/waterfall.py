@@ -1,4 +1,4 @@
-"""A request as a picture in text: each call a bar, under its stage."""
+"""Waterfall of a request in plain text: a bar for each call, under its stage."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,58 +7,57 @@ from typing import Final, TextIO, final
 
 from gateway.observability.trace import Trace, TracedCall
 
-__all__ = ("Waterfall", "drawn")
+__all__ = ("Waterfall", "draw_waterfall")
 
 _WIDTH: Final = 40
 
 
-def drawn(title: str, trace: Trace) -> str:
-    """Draw *trace*, which has ended, under *title*: bars to scale, times in milliseconds."""
-    wall = max(trace.wall, trace.critical_path)
-    return "\n".join((_summary(title, trace, wall), *_rows(trace, wall)))
+def draw_waterfall(title: str, trace: Trace) -> str:
+    """Draw the finished *trace* under *title*: bars to scale, times in milliseconds."""
+    elapsed = max(trace.elapsed, trace.busy)
+    return "\n".join((_format_summary(title, trace, elapsed), *_draw_stages(trace, elapsed)))
 
 
-def _summary(title: str, trace: Trace, wall: float) -> str:
-    own = wall - trace.critical_path
-    text = f"{title} in {wall * 1000:.1f} ms, {own * 1000:.1f} of them the gateway's own"
-    if len(trace.calls) < 2:  # noqa: PLR2004 - one call has nothing to be parallel with
+def _format_summary(title: str, trace: Trace, elapsed: float) -> str:
+    own = elapsed - trace.busy
+    text = f"{title} in {elapsed * 1000:.1f} ms, {own * 1000:.1f} ms of it in the gateway"
+    if len(trace.calls) < 2:  # noqa: PLR2004 - a single call has no parallel calls to compare with
         return text
-    one_by_one = trace.sequential
-    return (
-        f"{text}; one call after the other {one_by_one * 1000:.1f} ms, {one_by_one / wall:.1f} times as long"
-    )
+    sequential = trace.sequential
+    factor = sequential / elapsed
+    return f"{text}; one after the other {sequential * 1000:.1f} ms, {factor:.1f} times as long"
 
 
-def _rows(trace: Trace, wall: float) -> Iterator[str]:
+def _draw_stages(trace: Trace, elapsed: float) -> Iterator[str]:
     width = max((len(call.name) for call in trace.calls), default=0)
     for stage, calls in groupby(trace.calls, key=lambda call: call.stage):
         yield f"  {stage or '(no stage)'}"
         for call in calls:
-            yield _row(call, trace, wall, width)
+            yield _draw_call(call, trace, elapsed, width)
 
 
-def _row(call: TracedCall, trace: Trace, wall: float, width: int) -> str:
-    end = trace.start + wall if call.end is None else call.end
-    first = round((call.start - trace.start) / wall * _WIDTH)
-    last = max(round((end - trace.start) / wall * _WIDTH), first + 1)
+def _draw_call(call: TracedCall, trace: Trace, elapsed: float, width: int) -> str:
+    end = trace.start + elapsed if call.end is None else call.end
+    first = round((call.start - trace.start) / elapsed * _WIDTH)
+    last = max(round((end - trace.start) / elapsed * _WIDTH), first + 1)
     bar = (" " * first + "█" * (last - first)).ljust(_WIDTH)
-    verdict = "" if call.verdict == "ok" else f"  {call.verdict}"
-    return f"    {call.name.ljust(width)}  {bar} {(end - call.start) * 1000:7.1f} ms{verdict}"
+    status = "" if call.status == "ok" else f"  {call.status}"
+    return f"    {call.name.ljust(width)}  {bar} {(end - call.start) * 1000:7.1f} ms{status}"
 
 
 @final
 class Waterfall:
-    """Writes each request's picture to *out*, one a second at the most: a load test must not drown in it."""
+    """Draws requests on *out*, at most one per second, so that a load test does not flood the terminal."""
 
     def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = out
         self._clock = clock
-        self._quiet_until = float("-inf")
+        self._next_draw = float("-inf")
 
     def __call__(self, title: str, trace: Trace) -> None:
-        """Draw *trace*, unless another was drawn less than a second ago."""
+        """Draw *trace*, unless another one was drawn within the last second."""
         now = self._clock()
-        if now < self._quiet_until:
+        if now < self._next_draw:
             return
-        self._quiet_until = now + 1
-        print(drawn(title, trace), file=self._out, flush=True)
+        self._next_draw = now + 1
+        print(draw_waterfall(title, trace), file=self._out, flush=True)

@@ -1,4 +1,4 @@
-"""Checkout: who buys what, whether it is safe, and what it costs. Reads only."""
+"""Checkout pipeline: checks and prices an order, and changes nothing."""
 
 from typing import TypeAlias
 
@@ -6,14 +6,13 @@ from gateway.api.pipeline_route.models import Id, RequestBody, ResponseBody
 from gateway.client.models import example
 from gateway.pipelines.fields import Address, DiscountCode, Quantity
 from gateway.railway import Aggregate, Conflict, Forbidden, Invalid, NotFound, Run, UpstreamFault, railway
-from gateway.services import Upstreams
-from gateway.services.fraud import Risk
-from gateway.services.inventory import Stock
+from gateway.services.fraud import Fraud, Risk
+from gateway.services.inventory import Inventory, Stock
 from gateway.services.money import Money
-from gateway.services.payments import Payment
-from gateway.services.pricing import Discount, Tax
-from gateway.services.shipping import Quote
-from gateway.services.users import User
+from gateway.services.payments import Payment, Payments
+from gateway.services.pricing import Discount, Pricing, Tax
+from gateway.services.shipping import Quote, Shipping
+from gateway.services.users import User, Users
 
 __all__ = ("CheckoutError", "CheckoutRequest", "CheckoutResult", "checkout")
 
@@ -21,7 +20,7 @@ CheckoutError: TypeAlias = NotFound | Forbidden | Conflict | Invalid | UpstreamF
 
 
 class CheckoutRequest(RequestBody):
-    """Who wants how many of what, paid how, and sent where."""
+    """The order to check; *payment_id* is the payment method."""
 
     model_config = example(
         user_id="user-123",
@@ -29,7 +28,7 @@ class CheckoutRequest(RequestBody):
         payment_id="pm-789",
         address="123 Main St",
         quantity=1,
-        discount_code="SAVE10",
+        discount_code=None,
     )
 
     user_id: Id
@@ -41,7 +40,7 @@ class CheckoutRequest(RequestBody):
 
 
 class CheckoutResult(ResponseBody):
-    """Everything a buyer needs to see before the order."""
+    """The checks and prices of an order. *total* is *subtotal*, shipping and tax less the discount."""
 
     user: User
     inventory: Stock
@@ -55,24 +54,37 @@ class CheckoutResult(ResponseBody):
 
 
 @railway
-async def checkout(run: Run[CheckoutError], order: CheckoutRequest, up: Upstreams) -> CheckoutResult:
-    """Gather the core data, assess fraud and shipping with it, then price the order."""
+async def checkout(
+    run: Run[CheckoutError],
+    order: CheckoutRequest,
+    users: Users,
+    inventory: Inventory,
+    payments: Payments,
+    fraud: Fraud,
+    shipping: Shipping,
+    pricing: Pricing,
+) -> CheckoutResult:
+    """Check that an order can be paid and shipped, and calculate its total.
+
+    Nothing is reserved or paid. The calls of a stage run in parallel; if any of them fails, the later stages
+    do not run, and the answer has every failure of the stage.
+    """
     user, stock, payment = await run.stage(
         "core data",
-        up.users.fetch(order.user_id),
-        up.inventory.check(order.product_id, order.quantity),
-        up.payments.validate(order.payment_id),
+        users.fetch(order.user_id),
+        inventory.check(order.product_id, order.quantity),
+        payments.validate(order.payment_id),
     )
     risk, quote = await run.stage(
         "assessment",
-        up.fraud.assess(user, payment, stock),
-        up.shipping.quote(order.address, stock),
+        fraud.assess(user, payment, stock),
+        shipping.quote(order.address, stock),
     )
     subtotal = stock.unit_price * order.quantity
     tax, discount = await run.stage(
         "pricing",
-        up.pricing.tax(subtotal),
-        up.pricing.discount(order.discount_code, subtotal),
+        pricing.tax(subtotal),
+        pricing.discount(order.discount_code, subtotal),
     )
     return CheckoutResult(
         user=user,

@@ -1,23 +1,26 @@
-"""Feed: what somebody's friends have posted, and what has come of it. Reads only."""
+"""Feed pipeline: the posts of a user's friends, with engagement and recommendations."""
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from gateway.api.pipeline_route.models import ResponseBody, null_fields
+from gateway.api.pipeline_route.models import Id, ResponseBody, null_fields
 from gateway.railway import Aggregate, NotFound, Run, UpstreamFault, railway
-from gateway.services import Upstreams
-from gateway.services.social import Engagement, Friend, Notification, Post
-from gateway.services.users import User, UserSettings
+from gateway.services.social import Engagement, Friend, Notification, Post, Social
+from gateway.services.users import User, Users, UserSettings
 
 __all__ = ("FeedError", "FeedResult", "feed")
 
 FeedError: TypeAlias = NotFound | UpstreamFault | Aggregate
 
+UserId: TypeAlias = Annotated[
+    Id, Field(description="id of the user who reads the feed", examples=["user-123"])
+]
+
 
 class FeedResult(ResponseBody):
-    """Everything a user sees first."""
+    """The feed of a user. *engagement* is by post id."""
 
     profile: User
     friends: tuple[Friend, ...]
@@ -26,27 +29,34 @@ class FeedResult(ResponseBody):
     notifications: tuple[Notification, ...] | None
     engagement: Mapping[str, Engagement] | None
     recommended: tuple[Post, ...] | None
-    degraded: tuple[str, ...] = Field(default_factory=null_fields, description="the fields that are missing")
+    degraded: tuple[str, ...] = Field(
+        default_factory=null_fields, description="names of the optional fields that are null"
+    )
 
 
 @railway
-async def feed(run: Run[FeedError], user_id: str, up: Upstreams) -> FeedResult:
-    """Look up the user, gather what friends have posted, then how it was received and what else there is."""
+async def feed(run: Run[FeedError], user_id: UserId, users: Users, social: Social) -> FeedResult:
+    """Return the feed of a user: friends' posts, their engagement, and recommendations.
+
+    Posts are in the languages of the user's settings. `notifications`, `engagement` and `recommended` are
+    optional: if one fails or is late, it is null and listed in `degraded`, and `Gateway-Completed` is false.
+    Without friends, posts and notifications are empty.
+    """
     user, friends, settings = await run.stage(
         "profile",
-        up.users.fetch(user_id),
-        up.social.friends(user_id),
-        up.users.settings(user_id),
+        users.fetch(user_id),
+        social.friends(user_id),
+        users.settings(user_id),
     )
     posts, notifications = await run.stage(
         "content",
-        up.social.posts(friends, settings),
-        up.social.notifications(friends).optional(None),
+        social.posts(friends, settings),
+        social.notifications(friends).optional(None),
     )
     engagement, recommended = await run.stage(
         "engagement",
-        up.social.engagement(posts).optional(None),
-        up.social.recommendations(user, settings).optional(None),
+        social.engagement(posts).optional(None),
+        social.recommendations(user, settings).optional(None),
     )
     return FeedResult(
         profile=user,

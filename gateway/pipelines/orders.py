@@ -1,4 +1,4 @@
-"""Orders: who buys what and whether it is safe, then the goods are put aside."""
+"""Order pipeline: checks an order, then reserves the goods."""
 
 from typing import Literal, TypeAlias
 
@@ -18,13 +18,12 @@ from gateway.railway import (
     UpstreamFault,
     railway,
 )
-from gateway.services import Upstreams
-from gateway.services.fraud import Risk
-from gateway.services.inventory import Reservation, Stock
+from gateway.services.fraud import Fraud, Risk
+from gateway.services.inventory import Inventory, Reservation, Stock
 from gateway.services.money import Money
-from gateway.services.payments import Payment
-from gateway.services.shipping import Quote
-from gateway.services.users import User
+from gateway.services.payments import Payment, Payments
+from gateway.services.shipping import Quote, Shipping
+from gateway.services.users import User, Users
 
 __all__ = ("OrderError", "OrderRequest", "OrderResult", "orders")
 
@@ -32,7 +31,7 @@ OrderError: TypeAlias = NotFound | Forbidden | Conflict | Invalid | UpstreamFaul
 
 
 class OrderRequest(RequestBody):
-    """Who wants how many of what, paid how, and sent where."""
+    """The order to create; *payment_id* is the payment method."""
 
     model_config = example(
         user_id="user-123",
@@ -50,7 +49,7 @@ class OrderRequest(RequestBody):
 
 
 class OrderResult(ResponseBody):
-    """The order as it stands."""
+    """The confirmed order. *total* is the price of the goods and shipping."""
 
     order_id: str
     status: Literal["confirmed"]
@@ -64,23 +63,34 @@ class OrderResult(ResponseBody):
 
 
 @railway
-async def orders(run: Run[OrderError], order: OrderRequest, up: Upstreams) -> OrderResult:
-    """Gather the core data, verify payment and buyer, then put the goods aside while shipping is priced."""
+async def orders(
+    run: Run[OrderError],
+    order: OrderRequest,
+    users: Users,
+    inventory: Inventory,
+    payments: Payments,
+    fraud: Fraud,
+    shipping: Shipping,
+) -> OrderResult:
+    """Create an order: check the buyer and the payment method, then reserve the goods.
+
+    The last stage commits: it reserves the goods while shipping is quoted, and releases them without a quote.
+    """
     user, stock = await run.stage(
         "core data",
-        up.users.fetch(order.user_id),
-        up.inventory.check(order.product_id, order.quantity),
+        users.fetch(order.user_id),
+        inventory.check(order.product_id, order.quantity),
         policy=FAIL_FAST,
     )
     payment, risk = await run.stage(
         "verification",
-        up.payments.validate(order.payment_id),
-        up.fraud.screen(user, stock),
+        payments.validate(order.payment_id),
+        fraud.screen(user, stock),
     )
     quote, reservation = await run.commit(
         "fulfilment",
-        up.shipping.quote(order.address, stock),
-        up.inventory.reserve(order.product_id, order.quantity),
+        shipping.quote(order.address, stock),
+        inventory.reserve(order.product_id, order.quantity),
         policy=CONCURRENT,
     )
     return OrderResult(

@@ -1,4 +1,4 @@
-"""Purchases: somebody who can show who they are orders, and the world is told."""
+"""Purchase pipeline: creates an order for an authenticated user, then announces it."""
 
 from typing import TypeAlias
 
@@ -20,12 +20,12 @@ from gateway.railway import (
     UpstreamFault,
     railway,
 )
-from gateway.services import Upstreams
-from gateway.services.analytics import Event
-from gateway.services.inventory import Stock
-from gateway.services.notifications import Notice
-from gateway.services.orders import Order
-from gateway.services.users import User
+from gateway.services.analytics import Analytics, Event
+from gateway.services.auth import Auth
+from gateway.services.inventory import Inventory, Stock
+from gateway.services.notifications import Notice, Notifications
+from gateway.services.orders import Orders, PlacedOrder
+from gateway.services.users import User, Users
 
 __all__ = ("PurchaseError", "PurchaseRequest", "PurchaseResult", "purchases")
 
@@ -33,7 +33,7 @@ PurchaseError: TypeAlias = Unauthorized | Forbidden | NotFound | Conflict | Upst
 
 
 class PurchaseRequest(RequestBody):
-    """Who wants how many of what."""
+    """The order to create; *user_id* must be the user of the bearer token."""
 
     model_config = example(user_id="user-123", product_id="prod-456", quantity=1)
 
@@ -43,36 +43,46 @@ class PurchaseRequest(RequestBody):
 
 
 class PurchaseResult(ResponseBody):
-    """The order, and whether the world was told of it."""
+    """The order; *notification* and *analytics* are null if the announcement failed."""
 
-    order: Order
+    order: PlacedOrder
     user: User
     inventory: Stock
     notification: Notice | None
     analytics: Event | None
-    degraded: tuple[str, ...] = Field(default_factory=null_fields, description="the fields that are missing")
+    degraded: tuple[str, ...] = Field(
+        default_factory=null_fields, description="names of the optional fields that are null"
+    )
 
 
 @railway
 async def purchases(
-    run: Run[PurchaseError], purchase: PurchaseRequest, token: str, up: Upstreams
+    run: Run[PurchaseError],
+    purchase: PurchaseRequest,
+    token: str,
+    auth: Auth,
+    users: Users,
+    orders: Orders,
+    inventory: Inventory,
+    notifications: Notifications,
+    analytics: Analytics,
 ) -> PurchaseResult:
-    """Find out who it is, order while the stock is looked at, then tell buyer and statistics."""
+    """Create an order for the user of the bearer token, then announce it."""
     _, user = await run.stage(
         "identity",
-        up.auth.verify(token, purchase.user_id),
-        up.users.fetch(purchase.user_id),
+        auth.verify(token, purchase.user_id),
+        users.fetch(purchase.user_id),
         policy=FAIL_FAST,
     )
     order, stock = await run.commit(
         "order",
-        up.orders.create(purchase.user_id, purchase.product_id, purchase.quantity),
-        up.inventory.check(purchase.product_id, purchase.quantity),
+        orders.create(purchase.user_id, purchase.product_id, purchase.quantity),
+        inventory.check(purchase.product_id, purchase.quantity),
         policy=CONCURRENT,
     )
     notification, event = await run.stage(
         "announce",
-        up.notifications.send(purchase.user_id, order.order_id).best_effort(None),
-        up.analytics.track("purchase", order.order_id).best_effort(None),
+        notifications.send(purchase.user_id, order.order_id).best_effort(None),
+        analytics.track("purchase", order.order_id).best_effort(None),
     )
     return PurchaseResult(order=order, user=user, inventory=stock, notification=notification, analytics=event)

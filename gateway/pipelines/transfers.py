@@ -1,4 +1,4 @@
-"""Transfers: is this payment in order, then the money moves. All of it, or none."""
+"""Transfer pipeline: checks a transfer between two accounts, then executes and posts it."""
 
 from typing import Literal, TypeAlias
 
@@ -21,10 +21,10 @@ from gateway.railway import (
     UpstreamFault,
     railway,
 )
-from gateway.services import Upstreams
-from gateway.services.accounts import Account, AccountBalance
-from gateway.services.fraud import Compliance, Risk
+from gateway.services.accounts import Account, AccountBalance, Accounts
+from gateway.services.fraud import Compliance, Fraud, Risk
 from gateway.services.money import Money
+from gateway.services.payments import Payments
 from gateway.services.transfer_terms import TransferTerms
 
 __all__ = ("TransferError", "TransferRequest", "TransferResult", "transfers")
@@ -33,7 +33,7 @@ TransferError: TypeAlias = NotFound | Forbidden | Conflict | UpstreamFault | Stu
 
 
 class TransferRequest(RequestBody):
-    """How much goes from where to where, and what for."""
+    """The transfer to make: *amount* in *currency* (ISO 4217), which must be the first account's."""
 
     model_config = example(
         from_account="acc-001",
@@ -51,15 +51,15 @@ class TransferRequest(RequestBody):
 
     @field_validator("to_account")
     @classmethod
-    def _differs(cls, to_account: str, info: ValidationInfo) -> str:
+    def _require_different(cls, to_account: str, info: ValidationInfo) -> str:
         if to_account == info.data.get("from_account"):
-            msg = "must be another account than from_account"
+            msg = "must differ from from_account"
             raise ValueError(msg)
         return to_account
 
 
 class TransferResult(ResponseBody):
-    """What was moved, and what both accounts hold after it."""
+    """The completed transfer, with both balances after it."""
 
     transfer_id: str
     status: Literal["completed"]
@@ -72,26 +72,38 @@ class TransferResult(ResponseBody):
 
 
 @railway
-async def transfers(run: Run[TransferError], transfer: TransferRequest, up: Upstreams) -> TransferResult:
-    """Look at the account that pays, have the transfer checked, then move the money."""
+async def transfers(
+    run: Run[TransferError], transfer: TransferRequest, accounts: Accounts, fraud: Fraud, payments: Payments
+) -> TransferResult:
+    """Transfer money between two accounts, after fraud and compliance checks.
+
+    The last stage commits: the transfer is executed, then posted to both accounts, and reversed if it cannot
+    be posted.
+    """
     account, history, profile = await run.stage(
         "account data",
-        up.accounts.fetch(transfer.from_account),
-        up.accounts.history(transfer.from_account),
-        up.fraud.risk_profile(transfer.from_account),
+        accounts.fetch(transfer.from_account),
+        accounts.history(transfer.from_account),
+        fraud.risk_profile(transfer.from_account),
         policy=FAIL_FAST,
     )
-    run.unwrap(_able_to_pay(account, transfer))
+    run.unwrap(_check_source_account(account, transfer))
     risk, compliance = await run.stage(
         "checks",
-        up.fraud.check_transfer(profile, transfer.amount, len(history)),
-        up.fraud.check_compliance(transfer.from_account, transfer.to_account, transfer.amount),
+        fraud.check_transfer(profile, transfer.amount, len(history)),
+        fraud.check_compliance(transfer.from_account, transfer.to_account, transfer.amount),
     )
-    terms = TransferTerms(**dict(transfer))
+    terms = TransferTerms(
+        from_account=transfer.from_account,
+        to_account=transfer.to_account,
+        amount=transfer.amount,
+        currency=transfer.currency,
+        reference=transfer.reference,
+    )
     executed, posting = await run.commit(
         "settlement",
-        up.payments.execute_transfer(terms),
-        up.accounts.post(terms),
+        payments.execute_transfer(terms),
+        accounts.post(terms),
     )
     return TransferResult(
         transfer_id=executed.transfer_id,
@@ -105,8 +117,8 @@ async def transfers(run: Run[TransferError], transfer: TransferRequest, up: Upst
     )
 
 
-def _able_to_pay(account: Account, transfer: TransferRequest) -> Result[Account, Conflict]:
-    """Decide what can be decided before anybody else is asked."""
+def _check_source_account(account: Account, transfer: TransferRequest) -> Result[Account, Conflict]:
+    """Return `Conflict` if the source account cannot pay; saves the calls of the later stages."""
     if account.status == "frozen":
         reason = "Account is frozen"
     elif account.currency != transfer.currency:

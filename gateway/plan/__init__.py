@@ -1,5 +1,6 @@
-"""What pipelines do, as data: shown by running them on examples, without asking any service.
+"""Plans: the stages and calls of a pipeline as data.
 
-`plan` says what is known of a pipeline, `rehearsal` finds it out, and `schedule` reckons with times: which
-calls are on the critical path, and how much later the others could end.
+- `plan`: stages and their calls
+- `dry_run`: derives the plan by running the pipeline on example data, without calling a service
+- `critical_path`: which calls decide how long the pipeline takes, given the latency of each
 """

@@ -1,4 +1,4 @@
-"""When the calls of a plan end: the critical path, and how much later each call could end."""
+"""Critical path of a plan, and the slack of each call: how much later it could end without a delay."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from gateway.railway import SEQUENTIAL
 __all__ = ("UNBOUNDED", "Schedule", "ScheduledCall", "ScheduledStage", "ScheduledStep", "schedule")
 
 UNBOUNDED: Final = float("inf")
-"""The slack of a call that is cut off before it could delay anything."""
+"""Slack of a call that can never delay its stage, because its time limit cuts it off first."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class ScheduledCall:
-    """A call that takes so many *seconds*, and could take as many more as its *slack* without any delay.
+    """A call with its duration and its *slack*, in seconds: how much longer it could take without a delay.
 
-    Both are None where they are not known; *slack* as well where that of another call of its stage is not.
+    *seconds* is None if unknown. *slack* is None if the duration of any call in its stage is unknown.
     """
 
     call: PlannedCall
@@ -31,7 +31,7 @@ class ScheduledCall:
 @final
 @dataclass(frozen=True, slots=True)
 class ScheduledStage:
-    """A stage that takes so many *seconds*: at least, unless every time is known."""
+    """A stage with its duration in *seconds*, a lower bound if that of any call is unknown."""
 
     stage: PlannedStage
     seconds: float
@@ -44,29 +44,32 @@ ScheduledStep: TypeAlias = ScheduledCall | ScheduledStage
 @final
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A plan with times: in *seconds* as a whole, and *in_turn* with one call after the other.
+    """A plan with times, in seconds; lower bounds if there are *unknown* calls.
 
-    They are so many at least, where the times of the *unknown* calls are not known. *path* is the critical
-    path with its seconds: the longest call of each stage, the first of several, and every call of a commit
-    in order.
+    - *seconds* is the duration of the plan, and *sequential* that of its calls one after the other
+    - *path* is the critical path, with the seconds of its calls: the longest call of each stage (the first of
+      several), and every call of a sequential commit
+    - *unknown* names the calls whose duration is unknown; *has_times* is true if any is known
     """
 
     stages: tuple[ScheduledStage, ...]
     seconds: float
-    in_turn: float
+    sequential: float
     path: tuple[tuple[PlannedCall, float | None], ...]
     unknown: tuple[str, ...]
-    knows_any: bool
-    """Some time is known."""
+    has_times: bool
 
 
 def schedule(plan: Plan, seconds: Mapping[str, float], optional_budget: float | None = None) -> Schedule:
-    """Reckon with the *seconds* that calls take, by name; one that is not required has *optional_budget*."""
-    return _Reckoning(seconds, optional_budget).schedule(plan)
+    """Schedule *plan* with the *seconds* of its calls by name.
+
+    A call that is not required takes at most *optional_budget* seconds.
+    """
+    return _Scheduler(seconds, optional_budget).schedule(plan)
 
 
 @final
-class _Reckoning:
+class _Scheduler:
     def __init__(self, seconds: Mapping[str, float], optional_budget: float | None) -> None:
         self._seconds = seconds
         self._budget = UNBOUNDED if optional_budget is None else optional_budget
@@ -74,61 +77,64 @@ class _Reckoning:
     def schedule(self, plan: Plan) -> Schedule:
         names = dict.fromkeys(call.name for call in plan.calls)
         return Schedule(
-            tuple(self._staged(stage, 0.0) for stage in plan.stages),
-            sum(map(self._length, plan.stages)),
-            sum(self._own(call) or 0.0 for call in plan.calls),
-            tuple(chain.from_iterable(map(self._path, plan.stages))),
+            tuple(self._schedule_stage(stage, 0.0) for stage in plan.stages),
+            sum(map(self._duration_of, plan.stages)),
+            sum(self._seconds_of(call) or 0.0 for call in plan.calls),
+            tuple(chain.from_iterable(map(self._find_path, plan.stages))),
             tuple(name for name in names if name not in self._seconds),
             any(name in self._seconds for name in names),
         )
 
-    def _own(self, call: PlannedCall) -> float | None:
-        """Give the seconds that *call* itself takes, at most those that it has."""
+    def _seconds_of(self, call: PlannedCall) -> float | None:
+        """Return the seconds of *call* without the steps that follow it, None if unknown."""
         if call.kind is Kind.NOTHING:
             return 0.0
         known = self._seconds.get(call.name)
-        return known and min(known, self._limit(call))
+        return known and min(known, self._time_limit_of(call))
 
-    def _limit(self, call: PlannedCall) -> float:
+    def _time_limit_of(self, call: PlannedCall) -> float:
         return UNBOUNDED if call.need is Need.REQUIRED else self._budget
 
-    def _length(self, step: Step) -> float:
+    def _duration_of(self, step: Step) -> float:
         if isinstance(step, PlannedCall):
-            return min((self._own(step) or 0.0) + sum(map(self._length, step.then)), self._limit(step))
-        lengths = [self._length(call) for call in step.calls]
-        return sum(lengths) if step.policy is SEQUENTIAL else max(lengths, default=0.0)
+            duration = (self._seconds_of(step) or 0.0) + sum(map(self._duration_of, step.then))
+            return min(duration, self._time_limit_of(step))
+        durations = [self._duration_of(call) for call in step.calls]
+        return sum(durations) if step.policy is SEQUENTIAL else max(durations, default=0.0)
 
-    def _staged(self, stage: PlannedStage, spare: float | None) -> ScheduledStage:
-        """Schedule *stage*, which could end *spare* seconds later."""
-        length = self._length(stage)
+    def _schedule_stage(self, stage: PlannedStage, slack: float | None) -> ScheduledStage:
+        """Schedule *stage*, which could end *slack* seconds later without a delay."""
+        duration = self._duration_of(stage)
         if not all(self._is_known(call) for call in stage.calls):
-            spare = None
+            slack = None
         calls: list[ScheduledCall] = []
         for call in stage.calls:
-            wait = 0.0 if stage.policy is SEQUENTIAL else length - self._length(call)
-            calls.append(self._called(call, None if spare is None else spare + wait))
-        return ScheduledStage(stage, length, tuple(calls))
+            wait = 0.0 if stage.policy is SEQUENTIAL else duration - self._duration_of(call)
+            calls.append(self._schedule_call(call, None if slack is None else slack + wait))
+        return ScheduledStage(stage, duration, tuple(calls))
 
-    def _called(self, call: PlannedCall, slack: float | None) -> ScheduledCall:
-        if slack is not None and self._limit(call) <= self._length(call) + slack:
+    def _schedule_call(self, call: PlannedCall, slack: float | None) -> ScheduledCall:
+        if slack is not None and self._time_limit_of(call) <= self._duration_of(call) + slack:
             slack = UNBOUNDED
-        then = tuple(self._stepped(step, slack) for step in call.then)
-        return ScheduledCall(call, self._own(call), slack, then)
+        then = tuple(self._schedule_step(step, slack) for step in call.then)
+        return ScheduledCall(call, self._seconds_of(call), slack, then)
 
-    def _stepped(self, step: Step, spare: float | None) -> ScheduledStep:
-        return self._staged(step, spare) if isinstance(step, PlannedStage) else self._called(step, spare)
+    def _schedule_step(self, step: Step, slack: float | None) -> ScheduledStep:
+        if isinstance(step, PlannedStage):
+            return self._schedule_stage(step, slack)
+        return self._schedule_call(step, slack)
 
     def _is_known(self, step: Step) -> bool:
         if isinstance(step, PlannedCall):
-            return self._own(step) is not None and all(map(self._is_known, step.then))
+            return self._seconds_of(step) is not None and all(map(self._is_known, step.then))
         return all(map(self._is_known, step.calls))
 
-    def _path(self, step: Step) -> Iterator[tuple[PlannedCall, float | None]]:
+    def _find_path(self, step: Step) -> Iterator[tuple[PlannedCall, float | None]]:
         onward: Sequence[Step]
         if isinstance(step, PlannedCall):
-            yield from () if step.kind is Kind.NOTHING else ((step, self._own(step)),)
+            yield from () if step.kind is Kind.NOTHING else ((step, self._seconds_of(step)),)
             onward = step.then
         else:
-            longest = sorted(step.calls, key=self._length, reverse=True)
+            longest = sorted(step.calls, key=self._duration_of, reverse=True)
             onward = step.calls if step.policy is SEQUENTIAL else longest[:1]
-        yield from chain.from_iterable(map(self._path, onward))
+        yield from chain.from_iterable(map(self._find_path, onward))

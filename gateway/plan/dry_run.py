@@ -1,9 +1,9 @@
-"""Finds out what a pipeline does, by running it on examples."""
+"""Dry run: derive the plan of a pipeline by running it on example data, without calling a service."""
 
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ParamSpec, TypeAlias, final
 
 from gateway.plan.plan import Kind, Need, Plan, PlannedCall, PlannedStage, Step
@@ -26,144 +26,159 @@ from gateway.railway import (
     current_context,
 )
 
-__all__ = ("DryRunError", "dry_run", "examples")
+__all__ = ("DryRun", "DryRunError", "dry_run", "examples")
 
 P = ParamSpec("P")
 _Span: TypeAlias = StageSpan | CallSpan
 _Track: TypeAlias = list[_Span]
-"""What one task has done, one after the other."""
+"""The stages and calls that one task started, in order."""
 
 
 class DryRunError(Exception):
-    """A pipeline cannot be run on examples; the message says why."""
+    """A pipeline could not be run on example data; the message has the reason."""
 
 
-def dry_run(pipeline: Pipeline[P, object, Failure], *args: P.args, **kwargs: P.kwargs) -> Plan:
-    """Run *pipeline* on examples of what its calls give, and write down what it does; no service is asked.
+@final
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a dry run found: the *plan* of the pipeline, and the *value* that it returned."""
 
-    A write comes to its example as well, so that all stages are seen: those on the way that the arguments and
-    the examples lead. Where the pipeline has context with a `stub`, that is asked first. Raises
-    `DryRunError` if a call has no example, or if the pipeline fails in spite of them.
+    plan: Plan
+    value: object
 
-    It has a loop of its own, in a thread of its own, so that it can be called wherever things are wired.
+
+def dry_run(pipeline: Pipeline[P, object, Failure], *args: P.args, **kwargs: P.kwargs) -> DryRun:
+    """Run *pipeline* with the example answers of its calls, and return its plan and its value.
+
+    Writes succeed with their example too, so the plan has every stage that the pipeline reaches with these
+    arguments and examples. A `stub` in the pipeline's context takes precedence over the examples. Raises
+    `DryRunError` if a call has no example, or if the pipeline fails.
+
+    The run has its own event loop in its own thread, so that it can be started within a running loop.
     """
-    heard = _Heard()
-    given = pipeline.context or RunContext()
-    around = replace(
-        given, deadline=None, observer=heard, stub=_first_of(given.stub), execution_id="exe-example"
+    recorder = _Recorder()
+    context = pipeline.context or RunContext()
+    dry_context = replace(
+        context,
+        deadline=None,
+        observer=recorder,
+        stub=_with_examples(context.stub),
+        execution_id="exe-example",
     )
-    with ThreadPoolExecutor(max_workers=1) as alone:
-        result = alone.submit(asyncio.run, pipeline.on(around)(*args, **kwargs)).result()
-    if isinstance(result, Err):
-        msg = (
-            f"{pipeline.name} does not get through its rehearsal: {result.error.code}, {result.error.detail}"
-        )
-        raise DryRunError(msg)
-    summary = (pipeline.function.__doc__ or "").strip().partition("\n")[0]
-    return Plan(pipeline.name, summary, heard.stages)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        result = thread.submit(asyncio.run, pipeline.on(dry_context)(*args, **kwargs)).result()
+    match result:
+        case Ok(value):
+            summary = (pipeline.function.__doc__ or "").strip().partition("\n")[0]
+            return DryRun(Plan(pipeline.name, summary, recorder.stages), value)
+        case Err(error):
+            msg = f"the dry run of {pipeline.name} failed: {error.code}, {error.detail}"
+            raise DryRunError(msg)
 
 
 def examples(call: CallSpan) -> Result[object, Failure]:
-    """Answer *call* with its example; stands in for every service there is."""
+    """Return the example answer of *call*: a stub for every service."""
     if call.kind is CallKind.UNDO:
         return Ok(None)
     if call.info is None:
-        msg = f"{call.name} cannot be rehearsed: it has no info, and so no example"
+        msg = f"no example for {call.name}: the call does not come from a ServiceClient"
         raise DryRunError(msg)
     try:
         return Ok(call.info.example)
     except LookupError as missing:
-        msg = f"{call.name} cannot be rehearsed: {missing}"
+        msg = f"no example for {call.name}: {missing}"
         raise DryRunError(msg) from missing
 
 
-def _first_of(stub: Stub | None) -> Stub:
+def _with_examples(stub: Stub | None) -> Stub:
     if stub is None:
         return examples
     return lambda call: stub(call) or examples(call)
 
 
 @final
-class _Heard:
-    """Hears of a run, and makes stages of what it heard.
+class _Recorder:
+    """Observer that records the stages and calls of a run as planned stages.
 
-    The calls that one argument of a stage makes, one after the other, are made by one task, and in the order
-    of the arguments where all is answered at once.
+    Each argument of a stage is run by one task, which makes its calls one after the other. With immediate
+    answers the tasks start in argument order.
     """
 
     def __init__(self) -> None:
         self._tracks: dict[StageSpan | None, dict[object, list[_Span]]] = {}
 
     def stage_started(self, stage: StageSpan, /) -> None:
-        self._hear(current_context().stage, stage)
+        self._record(current_context().stage, stage)
 
     def stage_ended(self, stage: StageSpan, /) -> None:
-        """Nothing is left to be heard of it."""
+        """Ignore the end: the start is all that a plan needs."""
 
     def call_started(self, call: CallSpan, /) -> None:
-        self._hear(call.stage, call)
+        self._record(call.stage, call)
 
     def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
-        """Nothing is left to be heard of it."""
+        """Ignore the end: the start is all that a plan needs."""
 
     @property
     def stages(self) -> tuple[PlannedStage, ...]:
-        steps = [step for track in self._tracks_of(None) for step in self._steps(track)]
+        steps = [step for track in self._tracks_of(None) for step in self._plan_steps(track)]
         stages = [
             step if isinstance(step, PlannedStage) else PlannedStage(None, None, (step,)) for step in steps
         ]
-        commits = [place for place, stage in enumerate(stages) if isinstance(stage.policy, CommitPolicy)]
+        commits = [index for index, stage in enumerate(stages) if isinstance(stage.policy, CommitPolicy)]
         return tuple(
-            replace(stage, is_after_commit=any(commit < place for commit in commits))
-            for place, stage in enumerate(stages)
+            replace(stage, is_after_commit=any(commit < index for commit in commits))
+            for index, stage in enumerate(stages)
         )
 
-    def _hear(self, within: StageSpan | None, span: _Span) -> None:
-        # Outside of stages there is one thing after the other, though a commit has a task of its own.
+    def _record(self, within: StageSpan | None, span: _Span) -> None:
+        # Outside stages everything is sequential, even though a commit runs in a task of its own.
         task = within and asyncio.current_task()
         self._tracks.setdefault(within, {}).setdefault(task, []).append(span)
 
     def _tracks_of(self, within: StageSpan | None) -> list[_Track]:
         return [*self._tracks.get(within, {}).values()]
 
-    def _stage(self, span: StageSpan) -> PlannedStage:
+    def _plan_stage(self, span: StageSpan) -> PlannedStage:
         tracks = self._tracks_of(span)
-        if span.policy is SEQUENTIAL:  # by one task for all
-            tracks = _parted(tracks[0], [call.name for call in span.calls])
+        if span.policy is SEQUENTIAL:  # one task makes every call
+            tracks = _split_track(tracks[0], [call.name for call in span.calls])
         calls: list[PlannedCall] = []
         for call in span.calls:
-            mine = next((track for track in tracks if track[0].name == call.name), list[_Span]())
-            tracks = [track for track in tracks if track is not mine]
-            calls.append(replace(self._call(call.name, mine, _need(call)), is_shaped=_is_shaped(call)))
-        # What is known of one argument may lead to a call of another name.
-        calls += [self._call(track[0].name, track, Need.REQUIRED) for track in tracks]
+            own = next((track for track in tracks if track[0].name == call.name), list[_Span]())
+            tracks = [track for track in tracks if track is not own]
+            calls.append(
+                replace(self._plan_argument(call.name, own, _need_of(call)), is_shaped=_is_shaped(call))
+            )
+        # A known value can be bound to a call of another name.
+        calls += [self._plan_argument(track[0].name, track, Need.REQUIRED) for track in tracks]
         return PlannedStage(span.name, span.policy, tuple(calls))
 
-    def _call(self, name: str, track: _Track, need: Need) -> PlannedCall:
-        match self._steps(track):
+    def _plan_argument(self, name: str, track: _Track, need: Need) -> PlannedCall:
+        match self._plan_steps(track):
             case [PlannedCall() as call, *later]:
                 need = Need.BEST_EFFORT if call.kind is Kind.WRITE and need is Need.OPTIONAL else need
                 return replace(call, need=need, then=tuple(later))
             case steps:
                 return PlannedCall(name, Kind.NOTHING, need if steps else Need.REQUIRED, then=tuple(steps))
 
-    def _steps(self, track: _Track) -> list[Step]:
-        return [self._stage(span) if isinstance(span, StageSpan) else _planned(span) for span in track]
+    def _plan_steps(self, track: _Track) -> list[Step]:
+        return [self._plan_stage(span) if isinstance(span, StageSpan) else _plan_call(span) for span in track]
 
 
-def _parted(track: _Track, names: Sequence[str]) -> list[_Track]:
-    """Part what one task has done for the calls called *names*, one after the other."""
+def _split_track(track: _Track, names: Sequence[str]) -> list[_Track]:
+    """Split the track of a sequential commit, which one task runs, into a track for each call in *names*."""
     parts: list[_Track] = []
-    left = [*names]
+    remaining = [*names]
     for span in track:
-        if not parts or (left and span.name == left[0]):
+        if not parts or (remaining and span.name == remaining[0]):
             parts.append([])
-            left = left[1:]
+            remaining = remaining[1:]
         parts[-1].append(span)
     return parts
 
 
-def _need(call: StageCall) -> Need:
+def _need_of(call: StageCall) -> Need:
     return Need.OPTIONAL if call.is_optional else Need.REQUIRED
 
 
@@ -171,10 +186,10 @@ def _is_shaped(call: StageCall) -> bool:
     return call.is_shaped and not call.is_optional and not call.is_write
 
 
-def _planned(call: CallSpan) -> PlannedCall:
+def _plan_call(call: CallSpan) -> PlannedCall:
     kind = Kind.WRITE if call.kind is CallKind.WRITE else Kind.READ
-    return PlannedCall(call.name, kind, undo=call.undo, refusals=_refusals(call.info))
+    return _add_info(PlannedCall(call.name, kind, undo=call.undo), call.info)
 
 
-def _refusals(info: CallInfo | None) -> tuple[type[Failure], ...]:
-    return () if info is None else info.refusals
+def _add_info(call: PlannedCall, info: CallInfo | None) -> PlannedCall:
+    return call if info is None else replace(call, service=info.service, refusals=info.refusals)

@@ -1,4 +1,4 @@
-"""What a pipeline does, stage by stage."""
+"""The plan of a pipeline: its stages and their calls."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -10,35 +10,36 @@ __all__ = ("Kind", "Need", "Plan", "PlannedCall", "PlannedStage", "Step")
 
 
 class Kind(Enum):
-    """What a call does to its service."""
+    """Kind of a call: whether it changes the state of its service."""
 
     READ = "read"
     WRITE = "write"
     NOTHING = "nothing"
-    """It asks no service: its value is known, or it is made of the calls that it goes on with."""
+    """It is not sent: its value is known, or it consists of the calls that follow in `then`."""
 
 
 class Need(Enum):
-    """What becomes of the answer without the call."""
+    """Effect of a failed call on the run."""
 
     REQUIRED = "required"
-    """There is none."""
+    """The run fails."""
 
     OPTIONAL = "optional"
-    """It does without, and says so."""
+    """The run continues, and its answer is degraded: it lacks the value of the call."""
 
     BEST_EFFORT = "best effort"
-    """The same, of a write after the commit: neither journalled nor undone."""
+    """Like `OPTIONAL`, for a write after the commit, which is neither journalled nor undone."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class PlannedCall:
-    """A call of a stage: the service's operation *name*, and what it goes on with *then*, step by step.
+    """One argument of a stage: the call *name* (`service.operation`), and the steps *then* bound to it.
 
-    *undo* takes a write back. *refusals* are what the service declares; every call can fail as
-    `UpstreamFault` says besides. Where it *is_shaped*, the pipeline makes something else of what it is given,
-    and may find fault with it.
+    - *service* is the registered name of the call's service, None if unknown
+    - *undo* is the name of a write's undo
+    - *refusals* are the errors that the service declares, besides `UpstreamFault`, which every call can have
+    - *is_shaped* means that the pipeline transforms or checks the value, and so can fail the call itself
     """
 
     name: str
@@ -48,14 +49,15 @@ class PlannedCall:
     refusals: tuple[type[Failure], ...] = ()
     then: "tuple[Step, ...]" = ()
     is_shaped: bool = False
+    service: str | None = None
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class PlannedStage:
-    """Calls that are made together; *name* and *policy* are None for one that is made outside any stage.
+    """A stage, or a commit, whose *policy* is a `CommitPolicy`.
 
-    The *policy* of a commit is its `CommitPolicy`.
+    A call outside any stage is a stage of its own, whose *name* and *policy* are None.
     """
 
     name: str | None
@@ -65,25 +67,32 @@ class PlannedStage:
 
 
 Step: TypeAlias = PlannedCall | PlannedStage
-"""What is done before what follows it."""
+"""An element of a sequence: it starts when the step before it has ended."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the pipeline *name* does; *summary* is the first line of its docstring."""
+    """The plan of the pipeline *name*; *summary* is the first line of its docstring."""
 
     name: str
     summary: str
     stages: tuple[PlannedStage, ...]
 
     @property
+    def has_commit(self) -> bool:
+        """Return whether the pipeline commits."""
+        return any(isinstance(stage.policy, CommitPolicy) for stage in self.stages)
+
+    @property
     def calls(self) -> tuple[PlannedCall, ...]:
-        """Give every call of a service, in the order in which the pipeline names them."""
-        return tuple(call for step in self.stages for call in _calls(step) if call.kind is not Kind.NOTHING)
+        """Return every call that is sent, in the order in which the pipeline names them."""
+        return tuple(
+            call for step in self.stages for call in _calls_of(step) if call.kind is not Kind.NOTHING
+        )
 
 
-def _calls(step: Step) -> tuple[PlannedCall, ...]:
+def _calls_of(step: Step) -> tuple[PlannedCall, ...]:
     if isinstance(step, PlannedStage):
-        return tuple(call for one in step.calls for call in _calls(one))
-    return (step, *(call for one in step.then for call in _calls(one)))
+        return tuple(call for planned in step.calls for call in _calls_of(planned))
+    return (step, *(call for later in step.then for call in _calls_of(later)))

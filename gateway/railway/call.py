@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Never, ParamSpec, TypeVar, final, overload
 
-from gateway.railway.context import change_context, current_context
+from gateway.railway.context import change_context, check_seconds, current_context
 from gateway.railway.errors import Failure, TimedOut
 from gateway.railway.journal import Key  # noqa: TC001 - a dataclass names it
 from gateway.railway.observer import CallInfo, CallKind, CallSpan, StageCall, observe
@@ -168,8 +168,10 @@ class Call(Generic[T_co, E_co]):
         """Fail with `TimedOut` after *seconds*.
 
         They are the deadline of the call. If it does not keep to it, it is cancelled a hundredth of a second
-        later; a value that arrives until then is accepted.
+        later; a value that arrives until then is accepted. Raise `ValueError` unless *seconds* is positive
+        and finite.
         """
+        check_seconds("seconds", seconds)
         return self._shape(lambda: _limit(self, seconds))
 
     @overload

@@ -1,6 +1,7 @@
 """Context of the current run: everything that the railway reads from outside a pipeline's arguments."""
 
 import asyncio
+import math
 from collections.abc import Callable, Collection, Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
@@ -20,9 +21,24 @@ __all__ = (
     "RunContext",
     "ScopeChanges",
     "change_context",
+    "check_seconds",
     "current_context",
     "time_left",
 )
+
+
+def check_seconds(name: str, value: object, *, allow_zero: bool = False) -> None:
+    """Raise `ValueError` unless *value* is a finite number above 0; 0 is valid too with *allow_zero*."""
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and 0 <= value < math.inf
+        and (allow_zero or value)
+    ):
+        return
+    sign = "non-negative" if allow_zero else "positive"
+    msg = f"{name} must be a {sign}, finite number of seconds, got {value!r}"
+    raise ValueError(msg)
 
 
 class CallMode(Enum):
@@ -44,12 +60,18 @@ class CommitTerms:
     """Time limits of a commit, in seconds.
 
     A commit begins only if *reserve* is left of the run's deadline. Its writes, retries of unanswered ones
-    included, share *budget*; undoing them shares *undo_budget*.
+    included, share *budget*; undoing them shares *undo_budget*. A *reserve* below 0, and a budget that is not
+    positive and finite, is a `ValueError`.
     """
 
     reserve: float = 0.5
     budget: float = 10.0
     undo_budget: float = 30.0
+
+    def __post_init__(self) -> None:
+        check_seconds("reserve", self.reserve, allow_zero=True)
+        check_seconds("budget", self.budget)
+        check_seconds("undo_budget", self.undo_budget)
 
 
 _TERMS: Final = CommitTerms()

@@ -73,6 +73,11 @@ class CallInfo(Protocol):
     """Facts about a call or a write that are known without making it."""
 
     @property
+    def service(self) -> str:
+        """Return the registered name of the service, as messages to callers use it."""
+        ...
+
+    @property
     def example(self) -> object:
         """Return a typical value of the call; raises `LookupError` if there is none."""
 

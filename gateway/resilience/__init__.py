@@ -1,1 +1,1 @@
-"""Policies round requests and calls: how much is let in, how long it may take, what is better not made."""
+"""Outbound policies: deadline, retries with a budget, circuit breaker, concurrency limit."""

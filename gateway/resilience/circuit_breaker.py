@@ -1,159 +1,143 @@
-"""The circuit breaker: a service in trouble is left alone, until a few probes show that it is well again."""
+"""Circuit breaker for one upstream service.
+
+A closed breaker admits every attempt. It opens when too many recent attempts failed, and then admits none for
+a pause. After the pause it is half open: it admits a few probes, and closes if all of them succeed.
+"""
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final, final
+from typing import final
 
-from gateway.resilience.evidence import Evidence
+from gateway.resilience.attempt_outcome import HealthSignal
+from gateway.resilience.terms import BreakerTerms
 
-__all__ = ("Breaker", "BreakerState", "BreakerTerms")
+__all__ = ("BreakerState", "CircuitBreaker")
 
 
 class BreakerState(Enum):
-    """Whether calls get through."""
+    """Which attempts a circuit breaker admits."""
 
     CLOSED = "closed"
-    """They do."""
+    """Every attempt."""
 
     OPEN = "open"
-    """None does."""
+    """None."""
 
     HALF_OPEN = "half-open"
-    """A few do, to see how the service is."""
+    """A few probes."""
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class BreakerTerms:
-    """When a breaker opens and closes.
+class CircuitBreaker:
+    """Decides from the outcomes of recent attempts whether the next one is made.
 
-    It opens when *failure_rate* of what is known has failed: of the last *volume* attempts at most, none of
-    them older than *seconds*, and *minimum* of them at least. It stays open for *pause* seconds; then
-    *probes* attempts get through, and if all of them succeed it closes. If one fails it stays open for twice
-    as long as before, but never for more than *longest_pause*: what comes back soon is found soon, and what
-    does not is asked rarely.
+    Two faults of other circuit breakers are avoided. Attempts that show nothing about the service, such as
+    cancelled ones, do not count as failures; and a half-open breaker admits a bounded number of probes, not
+    every waiting caller. A probe that shows nothing makes room for another.
+
+    Each state has a generation. An outcome of an attempt from an earlier generation is ignored.
+
+    *on_change* is called with every new state. Time is the running event loop's.
     """
 
-    volume: int = 100
-    seconds: float = 10.0
-    minimum: int = 20
-    failure_rate: float = 0.5
-    pause: float = 0.1
-    longest_pause: float = 1.0
-    probes: int = 3
-
-
-_TERMS: Final = BreakerTerms()
-
-
-def _ignored(_: BreakerState) -> None:
-    """Do nothing."""
-
-
-@final
-class Breaker:
-    """Counts how attempts end, and says which may be made; *on_change* hears of every new state.
-
-    Other breakers open because callers hang up, or let a whole crowd through once half open. Here an attempt
-    that shows nothing counts for nothing, and gives its place among the probes to another. What comes of an
-    attempt from before the last change of state counts for nothing either. Time is the running loop's.
-    """
-
-    def __init__(
-        self, terms: BreakerTerms = _TERMS, on_change: Callable[[BreakerState], None] = _ignored
-    ) -> None:
+    def __init__(self, terms: BreakerTerms, on_change: Callable[[BreakerState], None]) -> None:
         self._terms = terms
         self._on_change = on_change
         self._state = BreakerState.CLOSED
-        self._era = 0
-        self._known: deque[tuple[float, bool]] = deque()
+        self._generation = 0
+        self._recent: deque[tuple[float, bool]] = deque()
         self._failures = 0
         self._pause = 0.0
         self._open_until = 0.0
-        self._probing = 0
-        self._passed = 0
+        self._probes_in_flight = 0
+        self._probes_succeeded = 0
 
     @property
     def state(self) -> BreakerState:
-        """Give the state: an open one whose pause is over is half open, called or not."""
-        is_over = self._state is BreakerState.OPEN and self._remaining <= 0
-        return BreakerState.HALF_OPEN if is_over else self._state
+        """Return the state; an open breaker whose pause is over is half open, even if no attempt is made."""
+        is_pause_over = self._state is BreakerState.OPEN and self._pause_left <= 0
+        return BreakerState.HALF_OPEN if is_pause_over else self._state
 
     @property
-    def is_in_trouble(self) -> bool:
-        """Say whether the service has failed of late: half open may mean that nobody has asked it since."""
-        return self._state is not BreakerState.CLOSED and self._remaining > -self._terms.seconds
+    def has_failed_recently(self) -> bool:
+        """Return whether the breaker is not closed, and its last pause ended within the window or not yet.
+
+        A breaker that has been half open for longer may only mean that nothing called the service.
+        """
+        return self._state is not BreakerState.CLOSED and self._pause_left > -self._terms.window
 
     @property
-    def wait(self) -> float:
-        """Give the seconds until an attempt may be made; zero if that is now.
+    def retry_after(self) -> float:
+        """Return the seconds until an attempt may be made; 0 if it may be made now.
 
-        Nobody knows how long the probes of others will take: while all of them are under way, it is a pause.
+        While all probes are in flight this is a pause: the end of the probes is unknown.
         """
         state = self.state
         if state is BreakerState.OPEN:
-            return self._remaining
-        if state is BreakerState.HALF_OPEN and not self._wants_probe:
+            return self._pause_left
+        if state is BreakerState.HALF_OPEN and not self._has_probe_left:
             return self._pause
         return 0.0
 
     def admit(self) -> int | None:
-        """Let an attempt through, or not; what this gives must go back to `settle`, whatever happens."""
+        """Admit an attempt and return the current generation; return None if the attempt is rejected.
+
+        An admitted attempt must be recorded with `record`, however it ends.
+        """
         state = self.state
         is_half_open = state is BreakerState.HALF_OPEN
-        if state is BreakerState.OPEN or (is_half_open and not self._wants_probe):
+        if state is BreakerState.OPEN or (is_half_open and not self._has_probe_left):
             return None
         if state is not self._state:
-            self._change(state)
-        self._probing += is_half_open
-        return self._era
+            self._change_to(state)
+        self._probes_in_flight += is_half_open
+        return self._generation
 
-    def settle(self, era: int, evidence: Evidence) -> None:
-        """Hear what came of an attempt that was let through in *era*."""
-        if era != self._era:
+    def record(self, generation: int, signal: HealthSignal) -> None:
+        """Record the outcome of an attempt that was admitted in *generation*."""
+        if generation != self._generation:
             return
         if self._state is BreakerState.HALF_OPEN:
-            self._judge_probe(evidence)
-        elif evidence is not Evidence.NONE:
-            self._count(is_failure=evidence is Evidence.ILL)
+            self._record_probe(signal)
+        elif signal is not HealthSignal.NONE:
+            self._record_attempt(is_failure=signal is HealthSignal.UNHEALTHY)
 
     @property
-    def _remaining(self) -> float:
+    def _pause_left(self) -> float:
         return self._open_until - asyncio.get_running_loop().time()
 
     @property
-    def _wants_probe(self) -> bool:
-        return self._probing + self._passed < self._terms.probes
+    def _has_probe_left(self) -> bool:
+        return self._probes_in_flight + self._probes_succeeded < self._terms.probes
 
-    def _judge_probe(self, evidence: Evidence) -> None:
-        self._probing -= 1
-        self._passed += evidence is Evidence.WELL
-        if evidence is Evidence.ILL:
+    def _record_probe(self, signal: HealthSignal) -> None:
+        self._probes_in_flight -= 1
+        self._probes_succeeded += signal is HealthSignal.HEALTHY
+        if signal is HealthSignal.UNHEALTHY:
             self._open(2 * self._pause)
-        elif self._passed == self._terms.probes:
-            self._change(BreakerState.CLOSED)
+        elif self._probes_succeeded == self._terms.probes:
+            self._change_to(BreakerState.CLOSED)
 
-    def _count(self, *, is_failure: bool) -> None:
+    def _record_attempt(self, *, is_failure: bool) -> None:
         now = asyncio.get_running_loop().time()
-        known, terms = self._known, self._terms
-        known.append((now, is_failure))
+        recent, terms = self._recent, self._terms
+        recent.append((now, is_failure))
         self._failures += is_failure
-        while len(known) > terms.volume or known[0][0] <= now - terms.seconds:
-            self._failures -= known.popleft()[1]
-        if len(known) >= terms.minimum and self._failures >= terms.failure_rate * len(known):
+        while len(recent) > terms.volume or recent[0][0] <= now - terms.window:
+            self._failures -= recent.popleft()[1]
+        if len(recent) >= terms.minimum and self._failures >= terms.failure_rate * len(recent):
             self._open(terms.pause)
 
     def _open(self, pause: float) -> None:
-        self._pause = min(pause, self._terms.longest_pause)
+        self._pause = min(pause, self._terms.max_pause)
         self._open_until = asyncio.get_running_loop().time() + self._pause
-        self._change(BreakerState.OPEN)
+        self._change_to(BreakerState.OPEN)
 
-    def _change(self, state: BreakerState) -> None:
+    def _change_to(self, state: BreakerState) -> None:
         self._state = state
-        self._era += 1
-        self._known.clear()
-        self._failures = self._probing = self._passed = 0
+        self._generation += 1
+        self._recent.clear()
+        self._failures = self._probes_in_flight = self._probes_succeeded = 0
         self._on_change(state)

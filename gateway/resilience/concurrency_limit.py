@@ -1,49 +1,51 @@
-"""How many calls a service is asked at once."""
+"""Concurrency limit for one upstream service, with a short queue."""
 
 import asyncio
-from typing import Final, final
+from typing import final
 
 from gateway.resilience.deadline import clip_to_deadline
+from gateway.resilience.terms import ConcurrencyTerms
 
 __all__ = ("ConcurrencyLimit",)
-
-_PATIENCE: Final = 0.1
 
 
 @final
 class ConcurrencyLimit:
-    """Lets *at_once* calls in; as many more wait for their turn, none longer than *patience* seconds.
+    """Bounds the attempts that run at once; further attempts queue, first come, first served.
 
-    The queue takes up what is too much of a burst. It is short because what a service cannot take now it will
-    hardly take in a second, and who is told at once can do something else.
+    The queue absorbs bursts. It is short because a service that is full now will hardly have room within a
+    second, and a caller that is refused at once can do something else.
     """
 
-    def __init__(self, at_once: int, patience: float = _PATIENCE) -> None:
-        self._at_once = at_once
-        self._patience = patience
-        self._places = asyncio.Semaphore(at_once)
+    def __init__(self, terms: ConcurrencyTerms) -> None:
+        self._queue_timeout = terms.queue_timeout
+        self._queue_size = terms.max_concurrency if terms.queue_timeout > 0 else 0
+        self._slots = asyncio.Semaphore(terms.max_concurrency)
         self.in_flight = 0
         self.waiting = 0
 
-    async def enter(self) -> bool:
-        """Let a call in, which must `leave` again; say no where there is no place, or none in time."""
-        if not self._places.locked():
-            await self._places.acquire()
-        elif self.waiting == self._at_once or not await self._has_waited():
+    async def acquire(self) -> bool:
+        """Wait for a slot and take it; return False if the queue is full or the wait takes too long.
+
+        After True, the caller must `release` the slot.
+        """
+        if not self._slots.locked():
+            await self._slots.acquire()
+        elif self.waiting == self._queue_size or not await self._wait_for_slot():
             return False
         self.in_flight += 1
         return True
 
-    def leave(self) -> None:
-        """Give the place to the next."""
+    def release(self) -> None:
+        """Return a slot; the first attempt in the queue gets it."""
         self.in_flight -= 1
-        self._places.release()
+        self._slots.release()
 
-    async def _has_waited(self) -> bool:
+    async def _wait_for_slot(self) -> bool:
         self.waiting += 1
         try:
-            async with asyncio.timeout(clip_to_deadline(self._patience)):
-                return await self._places.acquire()
+            async with asyncio.timeout(clip_to_deadline(self._queue_timeout)):
+                return await self._slots.acquire()
         except TimeoutError:
             return False
         finally:

@@ -1,26 +1,20 @@
-"""How much time is left."""
+"""Deadline of the current run: an instant on the event loop's clock."""
 
 from typing import Final
 
 from gateway.railway import time_left
 
-__all__ = ("clip_to_deadline", "is_over")
+__all__ = ("clip_to_deadline", "has_deadline_passed")
 
-_INSTANT: Final = 0.001
+_RESOLUTION: Final = 0.001
+"""Services are told their budget in milliseconds, and a timer may fire slightly early."""
 
 
 def clip_to_deadline(seconds: float) -> float:
-    """Give *seconds*, or what is left until the deadline of the run that is going on, if that is less.
-
-    The deadline is an instant on the running loop's clock.
-    """
+    """Return *seconds*, or the time left until the deadline if that is less."""
     return min(seconds, time_left())
 
 
-def is_over(after: float = 0.0) -> bool:
-    """Say whether nothing will be left until that deadline *after* so many seconds.
-
-    Less than a millisecond is nothing: services are told in milliseconds how long they have, and a timer may
-    fire a little early.
-    """
-    return time_left() - after < _INSTANT
+def has_deadline_passed(after: float = 0.0) -> bool:
+    """Return whether less than a millisecond will be left until the deadline in *after* seconds."""
+    return time_left() - after < _RESOLUTION

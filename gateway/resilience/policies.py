@@ -1,226 +1,237 @@
-"""All that stands between the calls to one service and the service."""
+"""Outbound policies for the calls to one upstream service: concurrency limit, circuit breaker, retries."""
 
 import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar, final
 
 from gateway.railway import CallMode, Err, Failure, TimedOut, Unavailable
-from gateway.resilience.circuit_breaker import Breaker, BreakerState, BreakerTerms
+from gateway.resilience.attempt_outcome import AttemptOutcome, HealthSignal
+from gateway.resilience.circuit_breaker import BreakerState, CircuitBreaker
 from gateway.resilience.concurrency_limit import ConcurrencyLimit
-from gateway.resilience.deadline import is_over
-from gateway.resilience.evidence import Attempted, Evidence
+from gateway.resilience.deadline import has_deadline_passed
 from gateway.resilience.retry_budget import RetryBudget
+from gateway.resilience.terms import PolicyTerms
 
-__all__ = ("MAX_CONCURRENCY", "Counts", "Policies", "Refused")
+__all__ = ("MakeAttempt", "Policies", "PolicyCounts", "Rejection")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Failure)
 
-_log: Final = logging.getLogger("gateway.services")
+_log: Final = logging.getLogger("gateway.client")
 
-MAX_CONCURRENCY: Final = 200
-"""How many calls go to one service at once, unless somebody says otherwise."""
+_SHED_RETRY_AFTER: Final = 1.0
+"""When a slot will be free is unknown, and the header counts whole seconds."""
 
-_PAUSES: Final = (0.05, 0.1)
-"""The longest that is waited before the second attempt, and before the third, which is the last."""
-
-_LONGEST_PAUSE: Final = 10.0
-"""Nobody waits longer than that because a service asks for it, however much time there is."""
-
-_ENOUGH: Final = 1.0
-"""When to come back to a service that has enough to do: nobody knows, and a header counts in seconds."""
-
-Making: TypeAlias = Callable[[], Awaitable[Attempted[T, E]]]
-"""Makes one attempt, whatever there is to say against it."""
+MakeAttempt: TypeAlias = Callable[[], Awaitable[AttemptOutcome[T, E]]]
+"""Makes one attempt of a call."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """The service was not asked; it may be in *retry_after* seconds, and None says that time was up.
+class Rejection:
+    """An attempt that the policies did not make.
 
-    *is_full* says that there was no place for one more call: the service may be as well as can be.
+    It may be made in *retry_after* seconds; None means that the deadline passed first. *is_at_limit* is True
+    if the concurrency limit rejected it, False if an open circuit breaker did.
     """
 
     retry_after: float | None
-    is_full: bool = False
+    is_at_limit: bool = False
 
 
-_TIME_IS_UP: Final = Refused(None)
+_DEADLINE_PASSED: Final = Rejection(None)
 
 
 @final
 @dataclass(slots=True)
-class Counts:
-    """What has happened on the way to one service since the start, ever growing.
-
-    *calls* are what pipelines have asked for, and every repeat and undo of a commit is one more; *attempts*
-    what was made of them, of which *retries* were not the first of their call. *unaffordable* retries were
-    not made for want of budget. *broken* attempts were refused by a breaker: that of the calls that answers
-    need has *opened* so often, that of optional calls *optional_opened*. *shed* attempts got no place among
-    those that are made at once.
-    """
+class PolicyCounts:
+    """Counters of one service's policies since the process started."""
 
     calls: int = 0
+    """Calls by pipelines; each repeat and each undo of a commit is a call too."""
+
     attempts: int = 0
+    """Attempts made, first attempts and retries."""
+
     retries: int = 0
-    unaffordable: int = 0
-    broken: int = 0
+    """Attempts made that were not the first of their call."""
+
+    retries_denied: int = 0
+    """Retries not made because the retry budget was empty."""
+
+    short_circuited: int = 0
+    """Attempts rejected by a circuit breaker."""
+
     shed: int = 0
-    opened: int = 0
-    optional_opened: int = 0
+    """Attempts rejected by the concurrency limit."""
+
+    breaker_opened: int = 0
+    """How often the circuit breaker of required calls opened."""
+
+    optional_breaker_opened: int = 0
+    """How often the circuit breaker of optional calls opened."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Lane:
-    """What the calls of one kind have to themselves."""
+class _CallClass:
+    """The policies that required calls, or optional calls, have to themselves."""
 
-    breaker: Breaker
-    budget: RetryBudget = field(default_factory=RetryBudget)
+    breaker: CircuitBreaker
+    budget: RetryBudget
 
 
 @final
 class Policies:
-    """Decides whether the service *upstream* is asked, and how often for one call.
+    """Applies the policies of one *service* to its calls, on the given *terms*.
 
-    A call makes at most three attempts. After one that failed there is a pause of random length ("full
-    jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), longer by what the
-    service asks for, and another if the deadline and the budget of retries allow it. An attempt that the
-    breaker or the concurrency limit (*max_concurrency*) refuses is not made: the call has failed with what
-    came of those before.
+    A failed attempt is retried after a backoff with full jitter
+    (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), plus the `Retry-After` of the
+    service, if the deadline and the retry budget allow it. When the circuit breaker or the concurrency limit
+    rejects a retry, the outcome of the attempt before it stands.
 
-    Optional calls have a breaker and a budget of their own: where a service has what an answer needs and what
-    it can do without, trouble with the second must not keep the first from being asked for.
+    Required and optional calls have separate circuit breakers and retry budgets, so that failures of optional
+    operations never block the required operations of the same service.
     """
 
-    def __init__(
-        self, upstream: str, *, max_concurrency: int = MAX_CONCURRENCY, breaker: BreakerTerms | None = None
-    ) -> None:
-        terms = breaker or BreakerTerms()
-        self._upstream = upstream
-        self._limit = ConcurrencyLimit(max_concurrency)
-        self._needed = _Lane(Breaker(terms, self._on_change))
-        self._optional = _Lane(Breaker(terms, self._on_change_of_optional))
-        self.counts: Final = Counts()
+    def __init__(self, service: str, terms: PolicyTerms) -> None:
+        self._service = service
+        self._backoffs = terms.retries.backoffs
+        self._max_pause = terms.retries.max_pause
+        self._limit = ConcurrencyLimit(terms.concurrency)
+        self._required = _CallClass(
+            CircuitBreaker(terms.breaker, self._on_breaker_change), RetryBudget(terms.retries)
+        )
+        self._optional = _CallClass(
+            CircuitBreaker(terms.breaker, self._on_optional_breaker_change), RetryBudget(terms.retries)
+        )
+        self.counts: Final = PolicyCounts()
 
     @property
     def breaker(self) -> BreakerState:
-        """Tell whether calls get through that an answer needs."""
-        return self._needed.breaker.state
+        """Return the state of the circuit breaker of required calls."""
+        return self._required.breaker.state
 
     @property
     def optional_breaker(self) -> BreakerState:
-        """Tell whether optional calls get through."""
+        """Return the state of the circuit breaker of optional calls."""
         return self._optional.breaker.state
 
     @property
-    def is_in_trouble(self) -> bool:
-        """Say whether the service has failed of late, at what an answer needs or at optional calls."""
-        return self._needed.breaker.is_in_trouble or self._optional.breaker.is_in_trouble
+    def has_failed_recently(self) -> bool:
+        """Return whether either circuit breaker is open, or was a short while ago."""
+        return self._required.breaker.has_failed_recently or self._optional.breaker.has_failed_recently
 
     @property
     def in_flight(self) -> int:
-        """Give how many attempts are under way, without those that pass the limit by."""
+        """Return how many attempts hold a slot of the concurrency limit."""
         return self._limit.in_flight
 
     @property
     def waiting(self) -> int:
-        """Give how many attempts wait for their turn."""
+        """Return how many attempts wait for a slot."""
         return self._limit.waiting
 
     async def call(
-        self, make: Making[T, E], mode: CallMode, *, is_optional: bool = False
-    ) -> Attempted[T, E] | Refused:
-        """Make the attempts of one call; give what the last one came to that was made."""
+        self, make_attempt: MakeAttempt[T, E], mode: CallMode, *, is_optional: bool = False
+    ) -> AttemptOutcome[T, E] | Rejection:
+        """Make the attempts of one call, and return the outcome of the last one that was made.
+
+        Return a `Rejection` if even the first attempt was not made.
+        """
         self.counts.calls += 1
         if mode is CallMode.BYPASS_POLICIES:
             self.counts.attempts += 1
-            return await make()
-        lane = self._optional if is_optional else self._needed
-        made = await self._attempt(make, lane)
-        for longest in _PAUSES:
-            pause = _pause_after(made, longest, mode)
-            if pause is None or not self._is_worth(pause, lane):
+            return await make_attempt()
+        call_class = self._optional if is_optional else self._required
+        outcome = await self._attempt(make_attempt, call_class)
+        for backoff in self._backoffs:
+            pause = self._choose_pause(outcome, backoff, mode)
+            if pause is None or not self._allows_retry(pause, call_class):
                 break
             await asyncio.sleep(pause)
-            if not self._is_affordable(lane.budget.take):
+            if not self._query_budget(call_class.budget.take_retry):
                 break
-            again = await self._attempt(make, lane, is_retry=True)
-            if isinstance(again, Refused):
+            retried = await self._attempt(make_attempt, call_class, is_retry=True)
+            if isinstance(retried, Rejection):
                 break
-            made = again
-        return made
+            outcome = retried
+        return outcome
 
     async def _attempt(
-        self, make: Making[T, E], lane: _Lane, *, is_retry: bool = False
-    ) -> Attempted[T, E] | Refused:
-        if (wait := lane.breaker.wait) > 0:
-            self.counts.broken += 1
-            return Refused(wait)
-        if not await self._limit.enter():
-            is_late = is_over()
+        self, make_attempt: MakeAttempt[T, E], call_class: _CallClass, *, is_retry: bool = False
+    ) -> AttemptOutcome[T, E] | Rejection:
+        # Before the queue too: an attempt that the breaker will reject need not wait for a slot.
+        if (retry_after := call_class.breaker.retry_after) > 0:
+            self.counts.short_circuited += 1
+            return Rejection(retry_after)
+        if not await self._limit.acquire():
+            is_late = has_deadline_passed()
             self.counts.shed += not is_late
-            return _TIME_IS_UP if is_late else Refused(_ENOUGH, is_full=True)
+            return _DEADLINE_PASSED if is_late else Rejection(_SHED_RETRY_AFTER, is_at_limit=True)
         try:
-            return await self._watched(make, lane, is_retry=is_retry)
+            return await self._attempt_in_slot(make_attempt, call_class, is_retry=is_retry)
         finally:
-            self._limit.leave()
+            self._limit.release()
 
-    async def _watched(self, make: Making[T, E], lane: _Lane, *, is_retry: bool) -> Attempted[T, E] | Refused:
-        if is_over():
-            return _TIME_IS_UP
-        era = lane.breaker.admit()
-        if era is None:  # it has opened while this one waited for its turn
-            self.counts.broken += 1
-            return Refused(lane.breaker.wait)
+    async def _attempt_in_slot(
+        self, make_attempt: MakeAttempt[T, E], call_class: _CallClass, *, is_retry: bool
+    ) -> AttemptOutcome[T, E] | Rejection:
+        if has_deadline_passed():
+            return _DEADLINE_PASSED
+        generation = call_class.breaker.admit()
+        if generation is None:  # the breaker opened while this attempt was in the queue
+            self.counts.short_circuited += 1
+            return Rejection(call_class.breaker.retry_after)
         self.counts.attempts += 1
         self.counts.retries += is_retry
-        if not is_retry:  # what is not made gives nobody a retry
-            lane.budget.note_call(asyncio.get_running_loop().time())
-        evidence = Evidence.NONE
+        if not is_retry:  # only now: a rejected call must not raise the budget
+            call_class.budget.record_call(asyncio.get_running_loop().time())
+        signal = HealthSignal.NONE
         try:
-            made = await make()
-            evidence = made.evidence
-            return made
+            outcome = await make_attempt()
+            signal = outcome.signal
+            return outcome
         finally:
-            lane.breaker.settle(era, evidence)
+            call_class.breaker.record(generation, signal)
 
-    def _is_worth(self, pause: float, lane: _Lane) -> bool:
-        """Say whether there will be time and leave for a retry after *pause* seconds."""
-        if is_over(after=pause) or lane.breaker.wait > pause:
+    def _choose_pause(
+        self, outcome: AttemptOutcome[T, E] | Rejection, backoff: float, mode: CallMode
+    ) -> float | None:
+        """Return the seconds to wait before a retry, or None if *outcome* is final."""
+        if isinstance(outcome, Rejection) or outcome.signal is HealthSignal.HEALTHY:
+            return None
+        pause = random.uniform(0, backoff)  # noqa: S311 - jitter needs no cryptography
+        match outcome.result:
+            case Err(Unavailable(was_sent=True) | TimedOut(was_sent=True)) if mode is CallMode.SEND_ONCE:
+                return None
+            case Err(Unavailable(retry_after=seconds)):
+                pause += seconds or 0
+                return pause if pause <= self._max_pause else None
+            case Err(TimedOut()):
+                return pause
+            case _:
+                return None
+
+    def _allows_retry(self, pause: float, call_class: _CallClass) -> bool:
+        """Return whether a retry after *pause* fits the deadline, the breaker and the budget."""
+        if has_deadline_passed(after=pause) or call_class.breaker.retry_after > pause:
             return False
-        return self._is_affordable(lane.budget.allows)
+        return self._query_budget(call_class.budget.has_retry_left)
 
-    def _is_affordable(self, left: Callable[[float], bool]) -> bool:
-        is_left = left(asyncio.get_running_loop().time())
-        self.counts.unaffordable += not is_left
-        return is_left
+    def _query_budget(self, query: Callable[[float], bool]) -> bool:
+        """Return the budget's answer to *query*; count a denied retry."""
+        is_allowed = query(asyncio.get_running_loop().time())
+        self.counts.retries_denied += not is_allowed
+        return is_allowed
 
-    def _on_change(self, state: BreakerState) -> None:
-        self.counts.opened += state is BreakerState.OPEN
-        _log.warning("the breaker of %s is %s", self._upstream, state.value)
+    def _on_breaker_change(self, state: BreakerState) -> None:
+        self.counts.breaker_opened += state is BreakerState.OPEN
+        _log.warning("circuit breaker of %s is %s", self._service, state.value)
 
-    def _on_change_of_optional(self, state: BreakerState) -> None:
-        self.counts.optional_opened += state is BreakerState.OPEN
-        _log.warning("the breaker of optional calls to %s is %s", self._upstream, state.value)
-
-
-def _pause_after(made: Attempted[T, E] | Refused, longest: float, mode: CallMode) -> float | None:
-    """Give the seconds after which another attempt makes sense; None if none does."""
-    if isinstance(made, Refused) or made.evidence is Evidence.WELL:
-        return None
-    pause = random.uniform(0, longest)  # noqa: S311 - so that not all come back at once
-    match made.result:
-        case Err(Unavailable(was_sent=True) | TimedOut(was_sent=True)) if mode is CallMode.SEND_ONCE:
-            return None
-        case Err(Unavailable(retry_after=seconds)):
-            pause += seconds or 0
-            return pause if pause <= _LONGEST_PAUSE else None
-        case Err(TimedOut()):
-            return pause
-        case _:
-            return None
+    def _on_optional_breaker_change(self, state: BreakerState) -> None:
+        self.counts.optional_breaker_opened += state is BreakerState.OPEN
+        _log.warning("circuit breaker of optional calls to %s is %s", self._service, state.value)

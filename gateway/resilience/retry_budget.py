@@ -1,39 +1,41 @@
-"""How many calls may be made again, so that retries never become the load."""
+"""Retry budget for one upstream service: keeps retries from multiplying the load on a failing service."""
 
 from typing import Final, final
 
-from gateway.resilience.sliding_window import Window
+from gateway.resilience.sliding_window import SlidingWindowCounter
+from gateway.resilience.terms import RetryTerms
 
 __all__ = ("RetryBudget",)
 
-_SECONDS: Final = 10.0
+_WINDOW: Final = 10.0
 
 
 @final
 class RetryBudget:
-    """Allows retries of a *share* of the calls of the last 10 s, and *floor* beyond that.
+    """Allows retries of a share of the calls of the last 10 s, and a fixed number beyond that.
 
-    Where everything fails, the load on a service is then that much higher, and not three times as high
-    (https://sre.google/sre-book/handling-overload/). The floor is for services that are hardly ever called.
+    When every call fails, the load on the service grows by that share instead of tripling
+    (https://sre.google/sre-book/handling-overload/). Every *now* is in seconds, on a clock that never goes
+    back.
     """
 
-    def __init__(self, share: float = 0.2, floor: int = 10) -> None:
-        self._share = share
-        self._floor = floor
-        self._calls = Window(_SECONDS)
-        self._retries = Window(_SECONDS)
+    def __init__(self, terms: RetryTerms) -> None:
+        self._share = terms.budget_share
+        self._floor = terms.budget_floor
+        self._calls = SlidingWindowCounter(_WINDOW)
+        self._retries = SlidingWindowCounter(_WINDOW)
 
-    def note_call(self, now: float) -> None:
-        """Count a call that is made, not one of its retries; *now* is in seconds, and never goes back."""
+    def record_call(self, now: float) -> None:
+        """Record the first attempt of a call."""
         self._calls.add(now)
 
-    def allows(self, now: float) -> bool:
-        """Say whether a retry is left."""
+    def has_retry_left(self, now: float) -> bool:
+        """Return whether the budget allows one more retry."""
         return self._retries.total(now) + 1 <= self._floor + self._share * self._calls.total(now)
 
-    def take(self, now: float) -> bool:
-        """Take a retry out of the budget; say no if there is none left."""
-        is_left = self.allows(now)
+    def take_retry(self, now: float) -> bool:
+        """Take one retry from the budget; return False if none is left."""
+        is_left = self.has_retry_left(now)
         if is_left:
             self._retries.add(now)
         return is_left

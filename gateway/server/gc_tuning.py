@@ -1,21 +1,24 @@
-"""The garbage collector of a process that serves."""
+"""Garbage collector tuning for a long-running server process."""
 
 import gc
 from typing import Final
 
 __all__ = ("tune_gc",)
 
-_YOUNG_OBJECTS: Final = 10_000
-"""How many more objects there are when the collector looks at the youngest: several times the default."""
+_YOUNG_THRESHOLD: Final = 10_000
+"""Net allocations that trigger a collection of the youngest generation: several times CPython's default."""
 
 
 def tune_gc() -> None:
-    """Keep the garbage collector from looking again and again at what stays; for the whole process.
+    """Exempt everything allocated so far from garbage collection, and collect young objects less often.
 
-    What has been made by now lasts as long as the process: call it once all is set up. Under load a quarter
-    of the CPU went there, for nothing: a checkout took 2.1 ms of it, and takes 1.3. What a request makes is
-    mostly freed without the collector, since hardly any of it refers to itself.
+    Call it once, after start-up: it affects the whole process, and the objects that exist by then live as
+    long as the process anyway. Under load the collector used a quarter of the CPU for nothing: a checkout
+    took 2.1 ms of CPU, and takes 1.3 ms with this. Almost no object made for a request is part of a
+    reference cycle, so reference counting alone frees it.
+
+    See https://docs.python.org/3/library/gc.html#gc.freeze.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
+    gc.set_threshold(_YOUNG_THRESHOLD, *gc.get_threshold()[1:])

@@ -1,4 +1,4 @@
-"""Those who have yet to connect, once nobody is let in any more."""
+"""The listening socket: open it, format its URL, stop accepting new TCP connections during shutdown."""
 
 import array
 import contextlib
@@ -7,36 +7,87 @@ import struct
 import sys
 from typing import Final
 
-__all__ = ("drop_new_connections",)
+__all__ = ("ListenError", "drop_new_connections", "format_url", "open_listener")
+
+_BACKLOG: Final = 2048
+"""Established connections that the kernel queues until the server accepts them."""
+_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
 
 _SO_ATTACH_FILTER: Final = 26
 _FLAGS, _SYN, _ACK = 13, 0x02, 0x10
-"""The byte of a TCP header that has its flags (RFC 9293, 3.1), and two of them."""
+"""Offset of the flags in a TCP header, and two of the flags (RFC 9293, section 3.1)."""
 
-# https://docs.kernel.org/networking/filter.html: what comes to the socket is seen from its TCP header on.
-_FILTER: Final = b"".join(
+# A classic BPF program. On a TCP socket, offsets count from the start of the TCP header:
+# https://docs.kernel.org/networking/filter.html
+_DROP_SYN: Final = b"".join(
     struct.pack("=HBBI", *instruction)
     for instruction in (
-        (0x30, 0, 0, _FLAGS),  # load it
-        (0x54, 0, 0, _SYN | _ACK),  # leave those two
-        (0x15, 0, 1, _SYN),  # is it the first packet of a connection?
-        (0x06, 0, 0, 0),  # then drop it
-        (0x06, 0, 0, 0xFFFFFFFF),  # else keep all of it
+        (0x30, 0, 0, _FLAGS),  # load the byte with the flags
+        (0x54, 0, 0, _SYN | _ACK),  # mask all flags but these two
+        (0x15, 0, 1, _SYN),  # SYN without ACK is the first packet of a handshake:
+        (0x06, 0, 0, 0),  # drop it
+        (0x06, 0, 0, 0xFFFFFFFF),  # accept every other packet
     )
 )
 
 
-def drop_new_connections(bound: socket.socket) -> None:
-    """Let no new connection begin on the listening socket *bound*; those that have begun can be accepted.
+class ListenError(Exception):
+    """The server cannot listen on the requested address; the message names the address and the reason."""
 
-    When a listening socket is closed, the kernel resets what nobody has accepted yet, though to the client it
-    is a connection, on which it may have sent its request. So no connection may be on its way by then. The
-    first packet of a new one is dropped here: clients send it again after a second (RFC 6298, 2), and are
-    refused if the socket is closed by then. Where that cannot be had, which is anywhere but on Linux, this
-    does nothing, and a client may be reset that connects in the very moment.
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """Open a socket that listens on *host* and *port*; port 0 selects a free port.
+
+    From then on the kernel completes TCP handshakes, and the connections wait in the backlog until a `Server`
+    accepts them. Raises `ListenError`.
     """
-    code = array.array("B", _FILTER)
-    address, length = code.buffer_info()
-    if sys.platform == "linux":  # pragma: no branch - what this is tested on
+    try:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise _listen_error(host, port, error) from error
+    family, kind, protocol, _, address = addresses[0]
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise _listen_error(host, port, error) from error
+    return listener
+
+
+def format_url(listener: socket.socket) -> str:
+    """Format the URL under which clients on this machine reach *listener*."""
+    host: str
+    host, port, *_ = listener.getsockname()
+    return f"http://{_format_address(_LOOPBACK.get(host, host), port)}"
+
+
+def drop_new_connections(listener: socket.socket) -> None:
+    """Ignore new TCP handshakes on *listener*; connections already established can still be accepted.
+
+    Closing a listening socket makes the kernel reset the connections in its backlog, although their clients
+    have completed the handshake and may have sent a request. So no handshake may be in progress by then.
+    This drops the first packet (SYN) of new ones: clients send it again after a second (RFC 6298, section
+    2), and are refused if the socket is closed by then.
+
+    Works on Linux only. Elsewhere this does nothing, and a client that connects in the moment of the
+    shutdown may be reset.
+    """
+    program = array.array("B", _DROP_SYN)
+    address, length = program.buffer_info()
+    if sys.platform == "linux":  # pragma: no branch - the tests run on Linux
         with contextlib.suppress(OSError):
-            bound.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", length // 8, address))
+            listener.setsockopt(
+                socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", length // 8, address)
+            )
+
+
+def _format_address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _listen_error(host: str, port: int, error: OSError | UnicodeError) -> ListenError:
+    reason = getattr(error, "strerror", None) or error
+    return ListenError(f"cannot listen on {_format_address(host, port)}: {reason}")

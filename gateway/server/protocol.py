@@ -1,4 +1,4 @@
-"""A client's connection: how long it may say nothing, and how it ends when the server does."""
+"""HTTP/1.1 protocol of one client connection: uvicorn's, with a timeout for request heads."""
 
 import asyncio
 from typing import ClassVar, Final, cast
@@ -7,56 +7,63 @@ import h11
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ("LAST_CALL", "Connection")
+__all__ = ("IDLE_GRACE", "HeadTimeoutProtocol")
 
-LAST_CALL: Final = 0.5
-"""Seconds in which a request can still come on a connection that has none, when the server stops."""
+IDLE_GRACE: Final = 0.5
+"""Seconds that an idle connection stays open during shutdown, for a request already on its way."""
 
 
-class Connection(H11Protocol):
-    """uvicorn's, which closes as well what keeps it waiting amid a request, and lets go of what is lost.
+class HeadTimeoutProtocol(H11Protocol):
+    """Closes a connection whose client is too slow to send a request, and frees connections that are lost.
 
-    A client has *head_seconds* for the head of a request: for the first one from when he connects, for others
-    from their first byte on. He has as long for what is left of a body that was answered before it had come.
-    A body that is waited for has its own deadline, and between two requests uvicorn's keep-alive holds.
+    uvicorn limits only the time between two requests (keep-alive), so a client that sends a byte now and
+    then could hold its connection forever (https://en.wikipedia.org/wiki/Slowloris_(cyber_attack)). Here
+    *head_timeout* limits, in seconds:
 
-    A client that closes only its own half, after a request, is taken for one that hangs up: they look the
-    same (RFC 9293, 3.6), and whoever hangs up must not be worked for.
+    - the head of the first request, from the moment the client connects;
+    - the head of each later request, from its first byte;
+    - the rest of a request body, once the response has been sent without waiting for it.
+
+    A body that the application reads has the request's own deadline.
+
+    A client that closes its sending half after a request counts as disconnected: the server cannot tell this
+    from a client that has gone (RFC 9293, section 3.6), and must not work for a client that has gone.
     """
 
-    head_seconds: ClassVar[float] = 10.0
+    head_timeout: ClassVar[float] = 10.0
 
-    _waits_until: asyncio.TimerHandle | None = None
+    _head_timer: asyncio.TimerHandle | None = None
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast("asyncio.Transport", transport))
-        self._limit_the_wait()
+        self._start_head_timer()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        for timer in (self._waits_until, self.timeout_keep_alive_task):  # they would keep it in memory
+        # A pending timer would keep the protocol in memory until it fires.
+        for timer in (self._head_timer, self.timeout_keep_alive_task):
             if timer is not None:
                 timer.cancel()
 
     @override
     def data_received(self, data: bytes) -> None:
-        before = self.conn.our_state
+        state_before = self.conn.our_state
         super().data_received(data)
-        if self.conn.our_state is not before and self._waits_until is not None:
-            self._waits_until.cancel()
-            self._waits_until = None
-        if self._is_amid_request:
-            self._limit_the_wait()
-        elif self._has_no_request:  # a body has ended that was answered before
+        if self.conn.our_state is not state_before and self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        if self._is_request_incomplete:
+            self._start_head_timer()
+        elif self._is_idle:  # the rest of a body has arrived after its response
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
     @override
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, and close; what comes amid an answer or after it cannot have one."""
+        """Reject malformed HTTP with a 400; after the response has begun, just close the connection."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             super().send_400_response(msg)
         else:
@@ -65,38 +72,40 @@ class Connection(H11Protocol):
     @override
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._is_amid_request:
-            self._limit_the_wait()
+        if self._is_request_incomplete:
+            self._start_head_timer()
 
     @override
     def shutdown(self) -> None:
-        """End once the request that is under way is answered, or one that is still to come, if it does soon.
+        """Close after the current request, or after `IDLE_GRACE` if there is none.
 
-        It may have been sent already: to close at once would reset the connection instead of an answer.
+        An idle client may have sent a request that has not arrived yet: closing at once would reset the
+        connection instead of answering it.
         """
-        if self._has_no_request:
-            self.loop.call_later(LAST_CALL, self._leave)
+        if self._is_idle:
+            self.loop.call_later(IDLE_GRACE, self._close_if_idle)
         else:
             super().shutdown()
 
-    def hang_up(self) -> None:
-        """End now; to the request that is under way this is a client that hangs up."""
+    def abort(self) -> None:
+        """Close the connection at once; the request in progress sees a client that disconnects."""
         self.transport.abort()
 
-    def _leave(self) -> None:
-        if self._has_no_request and not self._is_amid_request:
+    def _close_if_idle(self) -> None:
+        if self._is_idle and not self._is_request_incomplete:
             self.timeout_keep_alive_handler()
 
-    def _limit_the_wait(self) -> None:
-        if self._waits_until is None:
-            self._waits_until = self.loop.call_later(self.head_seconds, self.timeout_keep_alive_handler)
+    def _start_head_timer(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.head_timeout, self.timeout_keep_alive_handler)
 
     @property
-    def _has_no_request(self) -> bool:
+    def _is_idle(self) -> bool:
+        """Return True between requests, also while the head of the next one is incomplete."""
         return self.conn.our_state is h11.IDLE
 
     @property
-    def _is_amid_request(self) -> bool:
-        """Whether nothing is to be done before more of the request comes: of its head, or of its body."""
-        is_amid_head = self._has_no_request and self.conn.trailing_data[0] != b""
-        return is_amid_head or self.conn.our_state is h11.DONE
+    def _is_request_incomplete(self) -> bool:
+        """Return True if nothing can happen until the client sends more of a head or of an answered body."""
+        is_head_incomplete = self._is_idle and self.conn.trailing_data[0] != b""
+        return is_head_incomplete or self.conn.our_state is h11.DONE

@@ -1,4 +1,4 @@
-"""The server process: the application under uvicorn, ended by a signal with exit code 0."""
+"""The server process: uvicorn with a drain, graceful shutdown, and exit code 0 after a signal."""
 
 import asyncio
 import contextlib
@@ -14,123 +14,96 @@ from fastapi import FastAPI
 from typing_extensions import override
 
 from gateway.api.middleware import ConnectionClose
-from gateway.server.listener import drop_new_connections
-from gateway.server.protocol import Connection
+from gateway.server.listener import drop_new_connections, format_url
+from gateway.server.protocol import HeadTimeoutProtocol
 
-__all__ = ("ListenError", "Server", "listening", "url_of")
+__all__ = ("Server",)
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-_NEAR: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
-_BACKLOG: Final = 2048
 _KEEP_ALIVE: Final = 75
-"""Seconds that an idle connection is kept: longer than the proxies before us keep theirs."""
-_ACCEPTED_A_TURN: Final = 8
-"""Connections that are accepted in one turn of the loop.
+"""Seconds before an idle connection is closed: longer than the load balancer in front keeps it open.
 
-By itself uvloop accepts one (https://github.com/libuv/libuv/pull/3696), and where there is much to do a turn
-is long: those who come then would wait for seconds before anything of ours, such as the limit of requests in
-flight, sees them. A listening socket that the loop knows so many times is looked at so many times. All of
-them wake for each connection: measured on one that comes alone, each takes 3 us of CPU, so that 8 add 24 us
-to its 180, and 32 would add 88; in a crowd of 16, 8 take 20 us less than one. At twice the capacity a turn
-takes 20 to 30 ms, so that about 300 a second are accepted.
+Otherwise the load balancer may send a request on a connection that the server is closing.
+"""
+_ACCEPTS_PER_TURN: Final = 8
+"""Connections that are accepted in one turn of the event loop.
+
+uvloop accepts one (https://github.com/libuv/libuv/pull/3696). Under overload a turn is long, so connections
+would wait for seconds in the backlog before load shedding sees them. The loop polls a listening socket once
+for each duplicate that it watches, so eight duplicates accept eight connections.
+
+All of them wake up for each connection. Measured: 3 us of CPU for each duplicate on a single connection, so 8
+add 24 us to its 180 us (32 would add 88 us); in a burst of 16 connections, 8 duplicates take 20 us less
+than one. At twice the capacity a turn takes 20 to 30 ms, so about 300 connections are accepted per second.
 """
 _HANDSHAKE: Final = 0.25
-"""Seconds for connections that have begun to be made: a round trip, and the loop's next turn.
+"""Seconds for TCP handshakes in progress to complete during shutdown: a round trip and a turn of the loop.
 
-Who has a longer one, or loses a packet, is reset if he is not connected by then.
+A client with a longer round trip, or a lost packet, may be reset.
 """
-
-
-class ListenError(Exception):
-    """Nothing can listen on this address; the message says why."""
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """Listen on *host* and *port* (0 for a free one), or raise `ListenError`.
-
-    Connections are accepted from then on, and answered once a `Server` serves the socket.
-    """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError) as error:
-        msg = f"{host} is no address to listen on: {getattr(error, 'strerror', error)}"
-        raise ListenError(msg) from error
-    family, kind, protocol, _, address = found[0]
-    bound = socket.socket(family, kind, protocol)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind(address)
-        bound.listen(_BACKLOG)
-    except OSError as error:
-        bound.close()
-        msg = f"port {port} on {host} cannot be had: {error.strerror}"
-        raise ListenError(msg) from error
-    return bound
-
-
-def url_of(bound: socket.socket) -> str:
-    """Give the URL at which what *bound* serves can be opened on this machine."""
-    host: str
-    host, port, *_ = bound.getsockname()
-    near = _NEAR.get(host, host)
-    return f"http://{f'[{near}]' if ':' in near else near}:{port}"
 
 
 @final
 class Server(uvicorn.Server):
-    """Serves *app* on the socket *bound* until SIGINT or SIGTERM, and leaves the exit code alone.
+    """uvicorn server for *app* on the socket *listener*, which shuts down gracefully on SIGINT or SIGTERM.
 
-    uvicorn itself raises the signal again after a graceful stop, so that the process would end with 143.
-    The first signal calls *on_stop*, and from then on each answer says that its connection ends with it. At
-    SIGTERM the server goes on accepting for *drain* seconds, so that whoever asks for readiness sees it fail
-    first, and clients go elsewhere before anything is closed; SIGINT comes from somebody who waits. Then
-    nobody is let in any more, those who are in are heard to the end, and requests have *grace* seconds to end
-    before their clients are hung up on. A second signal ends the drain at once, and a SIGINT after that the
-    grace; but however impatient the signals, what the app's lifespan has left to do, such as to finish
-    commits, is done. *url* is where it is reached from this machine.
+    1. **Drain**, on SIGTERM only. *on_stop* is called, which makes readiness fail, and every response closes
+       its connection. For *drain* seconds the server still accepts connections, so that load balancers see
+       readiness fail and route new requests elsewhere. SIGINT calls *on_stop* too but skips the drain: it
+       comes from a person at a terminal.
+    2. **Stop accepting.** New TCP connections are ignored; established ones are served.
+    3. **Grace.** Requests in progress have *grace* seconds to finish. Then their connections are aborted,
+       which cancels them as if their clients had disconnected.
+    4. **Lifespan.** The application finishes its commits. No signal cuts this short.
+
+    A second signal ends the drain, and a SIGINT after that ends the grace period.
+
+    uvicorn raises the signal again after a graceful shutdown (`capture_signals`), which would end the process
+    with code 143; this class does not, and leaves the exit code to the caller.
     """
 
-    def __init__(  # noqa: PLR0913 - what a server is made of
+    def __init__(  # noqa: PLR0913 - the parts and the terms of a server
         self,
         app: FastAPI,
-        bound: socket.socket,
+        listener: socket.socket,
         *,
         on_stop: Callable[[], None],
         drain: float,
         grace: float,
-        connection: type[Connection] = Connection,
+        protocol: type[HeadTimeoutProtocol] = HeadTimeoutProtocol,
     ) -> None:
         super().__init__(
             uvicorn.Config(
                 ConnectionClose(app, lambda: self._is_stopping),
                 access_log=False,
-                # httptools loses the body of a request that offers an upgrade, as Java's client always does.
-                http=connection,
+                # h11, because with httptools uvicorn drops the body of a request that offers an upgrade to
+                # HTTP/2, as Java's HttpClient does by default: https://github.com/Kludex/uvicorn/issues/2722
+                http=protocol,
                 lifespan="on",
                 log_config=None,
                 server_header=False,
-                # Later than the grace, for what a client that hangs up does not end.
+                # A fallback that cancels requests which ignore the disconnect at the end of the grace period.
                 timeout_graceful_shutdown=math.ceil(grace) + 1,
                 timeout_keep_alive=_KEEP_ALIVE,
                 ws="none",
             )
         )
-        self.url: Final = url_of(bound)
-        self._bound = bound
+        self.url: Final = format_url(listener)
+        self._listener = listener
         self._on_stop = on_stop
         self._drain = drain
         self._grace = grace
         self._is_stopping = False
-        self._begun = asyncio.Event()
+        self._started = asyncio.Event()
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        """Enter once the server accepts requests; leave once it has stopped."""
-        again = (self._bound.dup() for _ in range(_ACCEPTED_A_TURN - 1))
-        serving = asyncio.create_task(self.serve(sockets=[self._bound, *again]))
-        serving.add_done_callback(lambda _: self._begun.set())
+    async def serve_until_stopped(self) -> AsyncGenerator[None]:
+        """Serve in the background: enter once the server accepts requests, leave once it has shut down."""
+        duplicates = (self._listener.dup() for _ in range(_ACCEPTS_PER_TURN - 1))
+        serving = asyncio.create_task(self.serve(sockets=[self._listener, *duplicates]))
+        serving.add_done_callback(lambda _: self._started.set())
         try:
-            await self._begun.wait()
+            await self._started.wait()
             yield
         except BaseException:
             self.should_exit = True
@@ -141,18 +114,18 @@ class Server(uvicorn.Server):
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._begun.set()
+        self._started.set()
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._is_stopping = True
-        drop_new_connections(self._bound)
+        drop_new_connections(self._listener)
         await asyncio.sleep(_HANDSHAKE)
-        ending = asyncio.get_running_loop().call_later(self._grace, self._hang_up)
+        end_of_grace = asyncio.get_running_loop().call_later(self._grace, self._abort_connections)
         await super().shutdown(sockets)
-        ending.cancel()
-        if self.force_exit:  # uvicorn has not waited for the lifespan, or has: then this does nothing
-            self._hang_up()
+        end_of_grace.cancel()
+        if self.force_exit:  # uvicorn may have skipped the lifespan; shutting it down twice is harmless
+            self._abort_connections()
             await self.lifespan.shutdown()
 
     @override
@@ -173,12 +146,12 @@ class Server(uvicorn.Server):
         if self._is_stopping or sig == signal.SIGINT or not self._drain:
             super().handle_exit(sig, frame)
         else:
-            asyncio.get_running_loop().call_later(self._drain, self._stop_accepting)
+            asyncio.get_running_loop().call_later(self._drain, self._end_drain)
         self._is_stopping = True
 
-    def _stop_accepting(self) -> None:
+    def _end_drain(self) -> None:
         self.should_exit = True
 
-    def _hang_up(self) -> None:
+    def _abort_connections(self) -> None:
         for connection in tuple(self.server_state.connections):
-            cast("Connection", connection).hang_up()
+            cast("HeadTimeoutProtocol", connection).abort()

@@ -1,4 +1,4 @@
-"""The account service."""
+"""Account service: accounts, their transactions, and postings between them."""
 
 from typing import Final, Literal, final
 
@@ -15,7 +15,7 @@ __all__ = ("Account", "AccountBalance", "Accounts", "Posting", "Transaction")
 
 @final
 class Account(UpstreamResponse):
-    """Whose money it is, how much there is, and whether it can be moved."""
+    """An account. *balance* is in *currency* (ISO 4217), and negative if the account is overdrawn."""
 
     model_config = example(
         account_id="acc-001", owner="user-123", balance="1000.00", currency="USD", status="active"
@@ -30,7 +30,7 @@ class Account(UpstreamResponse):
 
 @final
 class Transaction(UpstreamResponse):
-    """Money that has come to an account (`credit`) or left it (`debit`)."""
+    """One booking of an account: money paid in (`credit`) or paid out (`debit`)."""
 
     model_config = example(transfer_id="trf-8d2f1c7a", amount="25.00", direction="debit")
 
@@ -41,7 +41,7 @@ class Transaction(UpstreamResponse):
 
 @final
 class AccountBalance(UpstreamResponse):
-    """What is in an account."""
+    """The balance of an account after a posting."""
 
     model_config = example(account_id="acc-001", balance="975.00")
 
@@ -51,7 +51,7 @@ class AccountBalance(UpstreamResponse):
 
 @final
 class Posting(UpstreamResponse):
-    """What a posting has made of the two accounts."""
+    """A posting of money from one account to another, with both balances after it."""
 
     model_config = example(
         posting_id="pst-8d2f1c7a",
@@ -71,28 +71,31 @@ _HISTORY: Final = TypeAdapter(tuple[Transaction, ...])
 
 @final
 class Accounts:
-    """Who has how much."""
+    """Client of the account service."""
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
         self.reverse_posting: Final = client.undo("accounts.reverse_posting", ("postings",))
-        """Make the posting that is the opposite of a write of `post`."""
+        """Undo of `post`: makes the opposite posting (`DELETE /postings/{key}`)."""
 
     def fetch(self, account_id: str) -> Call[Account, NotFound | UpstreamFault]:
-        """Say what is in *account_id*; `NotFound` if there is no such account."""
+        """Fetch an account (`GET /accounts/{account_id}`); `NotFound` if it does not exist."""
         return self._client.get(
             "accounts.fetch", ("accounts", account_id), answer=_ACCOUNT, declared={404: NotFound}
         )
 
     def history(self, account_id: str) -> Call[tuple[Transaction, ...], UpstreamFault]:
-        """List the latest transactions of *account_id*; one that is unknown has none."""
+        """List the recent transactions of an account (`GET /accounts/{account_id}/transactions`).
+
+        The list is empty for an account that does not exist.
+        """
         return self._client.get("accounts.history", ("accounts", account_id, "transactions"), answer=_HISTORY)
 
     def post(self, terms: TransferTerms) -> Write[Posting, NotFound | Conflict | UpstreamFault]:
-        """Take from one account what the other is given, as *terms* say.
+        """Debit one account and credit the other, atomically (`POST /postings`).
 
-        `NotFound` if either is unknown; `Conflict` if it is frozen, or there is too little in the first.
-        Whether that may be overdrawn is for the service to say: below zero is a balance like any other.
+        `NotFound` if either account does not exist; `Conflict` if either is frozen, or if the first has
+        insufficient funds. The service decides whether an account may be overdrawn.
         """
         return self._client.write(
             "accounts.post",

@@ -1,4 +1,4 @@
-"""The analytics service."""
+"""Analytics service: counts business events."""
 
 from typing import Final, final
 
@@ -13,7 +13,7 @@ __all__ = ("Analytics", "Event")
 
 @final
 class Event(UpstreamResponse):
-    """Something that was counted."""
+    """A recorded event."""
 
     model_config = example(event_id="evt-6c4e2f88")
 
@@ -24,20 +24,24 @@ _EVENT: Final = TypeAdapter(Event)
 
 
 @final
-class _Tracked(UpstreamRequest):
+class _EventRequest(UpstreamRequest):
     event: str
     order_id: str
 
 
 @final
 class Analytics:
-    """What is counted."""
+    """Client of the analytics service."""
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
 
     def track(self, event: str, order_id: str) -> Write[Event, UpstreamFault]:
-        """Count *event*, which befell the order *order_id*; it cannot be undone."""
+        """Record *event*, such as `purchase`, for an order (`POST /events`); it has no undo."""
         return self._client.write(
-            "analytics.track", ("events",), _Tracked(event=event, order_id=order_id), answer=_EVENT, undo=None
+            "analytics.track",
+            ("events",),
+            _EventRequest(event=event, order_id=order_id),
+            answer=_EVENT,
+            undo=None,
         )

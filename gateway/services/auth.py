@@ -1,4 +1,4 @@
-"""The auth service."""
+"""Auth service: verifies bearer tokens (RFC 6750)."""
 
 from typing import Final, final
 
@@ -13,7 +13,7 @@ __all__ = ("Auth", "Session")
 
 @final
 class Session(UpstreamResponse):
-    """Whose token it is, and what it is good for."""
+    """The session of a bearer token: its user, and the *scopes* that it grants."""
 
     model_config = example(user_id="user-123", scopes=["purchases"])
 
@@ -26,26 +26,26 @@ _SESSION: Final = TypeAdapter(Session)
 
 @final
 class Auth:
-    """Who somebody can show to be."""
+    """Client of the auth service."""
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
 
     def verify(self, token: str, user_id: str) -> Call[Session, Unauthorized | Forbidden | UpstreamFault]:
-        """Give the session of the bearer *token* (RFC 6750), which nobody but this service is shown.
+        """Fetch the session of a bearer token (`GET /sessions`), and check that it belongs to *user_id*.
 
-        `Unauthorized` if the token is good for nothing, `Forbidden` if it is not *user_id*'s own. One that
-        cannot be sent in a header is a `ValueError`.
+        `Unauthorized` if the token is invalid or has expired; `Forbidden` if it belongs to another user.
+        Raise `ValueError` if the token cannot be sent in a header. No other service receives it.
         """
-        asked: Call[Session, Unauthorized | Forbidden | UpstreamFault] = self._client.get(
+        call: Call[Session, Unauthorized | Forbidden | UpstreamFault] = self._client.get(
             "auth.verify",
             ("sessions",),
             headers={"Authorization": f"Bearer {token}"},
             answer=_SESSION,
             declared={401: Unauthorized},
         )
-        return asked.ensure(lambda session: session.user_id == user_id, _of_somebody_else)
+        return call.ensure(lambda session: session.user_id == user_id, _refuse_foreign_token)
 
 
-def _of_somebody_else(_: Session) -> Forbidden:
+def _refuse_foreign_token(_: Session) -> Forbidden:
     return Forbidden("The token belongs to another user", source="auth.verify")

@@ -1,4 +1,4 @@
-"""The fraud service."""
+"""Fraud service: fraud and compliance checks of orders and transfers."""
 
 from decimal import Decimal
 from typing import Annotated, Final, final
@@ -18,7 +18,7 @@ __all__ = ("Compliance", "Fraud", "Risk", "RiskProfile")
 
 @final
 class Risk(UpstreamResponse):
-    """How likely it is that somebody cheats."""
+    """The result of a fraud check. *risk_level* is a word, such as `Low` or `High`."""
 
     model_config = example(is_safe=True, risk_level="Low")
 
@@ -28,7 +28,7 @@ class Risk(UpstreamResponse):
 
 @final
 class RiskProfile(UpstreamResponse):
-    """How far an account is trusted."""
+    """The risk profile of an account. *risk_level* is a word, such as `Low` or `High`."""
 
     model_config = example(account_id="acc-001", risk_level="Low")
 
@@ -38,7 +38,7 @@ class RiskProfile(UpstreamResponse):
 
 @final
 class Compliance(UpstreamResponse):
-    """What the law says."""
+    """The result of a compliance check."""
 
     model_config = example(is_compliant=True)
 
@@ -50,19 +50,19 @@ _PROFILE: Final = TypeAdapter(RiskProfile)
 _COMPLIANCE: Final = TypeAdapter(Compliance)
 
 
-class _Screening(UpstreamRequest):
+class _ScreeningRequest(UpstreamRequest):
     user_id: str
     product_id: str
     stock_level: int
 
 
 @final
-class _Assessment(_Screening):
+class _AssessmentRequest(_ScreeningRequest):
     payment_id: str
 
 
 @final
-class _TransferCheck(UpstreamRequest):
+class _TransferCheckRequest(UpstreamRequest):
     account_id: str
     risk_level: str
     amount: Money
@@ -70,7 +70,7 @@ class _TransferCheck(UpstreamRequest):
 
 
 @final
-class _ComplianceCheck(UpstreamRequest):
+class _ComplianceCheckRequest(UpstreamRequest):
     from_account: str
     to_account: str
     amount: Money
@@ -78,20 +78,20 @@ class _ComplianceCheck(UpstreamRequest):
 
 @final
 class Fraud:
-    """Who is not to be trusted.
+    """Client of the fraud service.
 
-    To say no is a 403, but a no in an answer counts as much: it is `Forbidden` whichever way it is said.
+    A check is `Forbidden` if the service responds with 403, or with a negative result (`is_safe: false`).
     """
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
 
     def assess(self, user: User, payment: Payment, stock: Stock) -> Call[Risk, Forbidden | UpstreamFault]:
-        """Say how risky it is to sell *stock* to *user* for *payment*; `Forbidden` if it must not be done."""
-        asked: Call[Risk, Forbidden | UpstreamFault] = self._client.post(
+        """Check a sale with its payment method (`POST /assessments`); `Forbidden` if it is rejected."""
+        call: Call[Risk, Forbidden | UpstreamFault] = self._client.post(
             "fraud.assess",
             ("assessments",),
-            _Assessment(
+            _AssessmentRequest(
                 user_id=user.user_id,
                 product_id=stock.product_id,
                 stock_level=stock.stock_level,
@@ -100,34 +100,37 @@ class Fraud:
             answer=_RISK,
             declared={403: Forbidden},
         )
-        return _safe(asked)
+        return _require_safe(call)
 
     def screen(self, user: User, stock: Stock) -> Call[Risk, Forbidden | UpstreamFault]:
-        """Do as `assess` does, before anybody knows how *user* pays."""
-        asked: Call[Risk, Forbidden | UpstreamFault] = self._client.post(
+        """Check a sale without its payment method (`POST /screenings`); `Forbidden` if it is rejected."""
+        call: Call[Risk, Forbidden | UpstreamFault] = self._client.post(
             "fraud.screen",
             ("screenings",),
-            _Screening(user_id=user.user_id, product_id=stock.product_id, stock_level=stock.stock_level),
+            _ScreeningRequest(
+                user_id=user.user_id, product_id=stock.product_id, stock_level=stock.stock_level
+            ),
             answer=_RISK,
             declared={403: Forbidden},
         )
-        return _safe(asked)
+        return _require_safe(call)
 
     def risk_profile(self, account_id: str) -> Call[RiskProfile, UpstreamFault]:
-        """Say how far *account_id* is trusted."""
+        """Fetch the risk profile of an account (`GET /risk-profiles/{account_id}`)."""
         return self._client.get("fraud.risk_profile", ("risk-profiles", account_id), answer=_PROFILE)
 
     def check_transfer(
         self, profile: RiskProfile, amount: Decimal, recent_transactions: int
     ) -> Call[Risk, Forbidden | UpstreamFault]:
-        """Say how risky it is that the account of *profile* pays *amount*; `Forbidden` if it must not.
+        """Check a payment from the account of *profile* (`POST /transfer-checks`).
 
-        *recent_transactions* is how many there were of late.
+        *amount* is in the account's currency, and *recent_transactions* is the number of the account's recent
+        transactions. `Forbidden` if the payment is rejected.
         """
-        asked: Call[Risk, Forbidden | UpstreamFault] = self._client.post(
+        call: Call[Risk, Forbidden | UpstreamFault] = self._client.post(
             "fraud.check_transfer",
             ("transfer-checks",),
-            _TransferCheck(
+            _TransferCheckRequest(
                 account_id=profile.account_id,
                 risk_level=profile.risk_level,
                 amount=amount,
@@ -136,25 +139,27 @@ class Fraud:
             answer=_RISK,
             declared={403: Forbidden},
         )
-        return _safe(asked)
+        return _require_safe(call)
 
     def check_compliance(
         self, from_account: str, to_account: str, amount: Decimal
     ) -> Call[Compliance, Forbidden | UpstreamFault]:
-        """Say whether the law allows *from_account* to pay *amount* to *to_account*; else `Forbidden`."""
-        asked: Call[Compliance, Forbidden | UpstreamFault] = self._client.post(
+        """Check that a payment is lawful (`POST /compliance-checks`); `Forbidden` if it is not."""
+        call: Call[Compliance, Forbidden | UpstreamFault] = self._client.post(
             "fraud.check_compliance",
             ("compliance-checks",),
-            _ComplianceCheck(from_account=from_account, to_account=to_account, amount=amount),
+            _ComplianceCheckRequest(from_account=from_account, to_account=to_account, amount=amount),
             answer=_COMPLIANCE,
             declared={403: Forbidden},
         )
-        return asked.ensure(lambda compliance: compliance.is_compliant, _not_compliant)
+        return call.ensure(lambda compliance: compliance.is_compliant, _refuse_noncompliance)
 
 
-def _safe(asked: Call[Risk, Forbidden | UpstreamFault]) -> Call[Risk, Forbidden | UpstreamFault]:
-    return asked.ensure(lambda risk: risk.is_safe, lambda _: Forbidden("This is not safe", source=asked.name))
+def _require_safe(call: Call[Risk, Forbidden | UpstreamFault]) -> Call[Risk, Forbidden | UpstreamFault]:
+    return call.ensure(
+        lambda risk: risk.is_safe, lambda _: Forbidden("Rejected by the fraud check", source=call.name)
+    )
 
 
-def _not_compliant(_: Compliance) -> Forbidden:
-    return Forbidden("This is not compliant", source="fraud.check_compliance")
+def _refuse_noncompliance(_: Compliance) -> Forbidden:
+    return Forbidden("Rejected by the compliance check", source="fraud.check_compliance")

@@ -1,4 +1,4 @@
-"""The inventory service."""
+"""Inventory service: stock levels, prices and reservations."""
 
 from typing import Annotated, Final, Literal, final
 
@@ -14,7 +14,10 @@ __all__ = ("Inventory", "Reservation", "Stock")
 
 @final
 class Stock(UpstreamResponse):
-    """What there is of a product, and what one of it costs."""
+    """The stock of a product. *unit_price* is the price of one piece.
+
+    *available* is false if the requested quantity cannot be sold.
+    """
 
     model_config = example(product_id="prod-456", stock_level=100, available=True, unit_price="49.99")
 
@@ -26,7 +29,7 @@ class Stock(UpstreamResponse):
 
 @final
 class Reservation(UpstreamResponse):
-    """So many of a product, put aside."""
+    """A reservation of *quantity* pieces of a product."""
 
     model_config = example(reservation_id="res-8d2f1c7a", is_reserved=True, quantity=1)
 
@@ -40,42 +43,45 @@ _RESERVATION: Final = TypeAdapter(Reservation)
 
 
 @final
-class _Wanted(UpstreamRequest):
+class _ReservationRequest(UpstreamRequest):
     product_id: str
     quantity: int
 
 
 @final
 class Inventory:
-    """What there is."""
+    """Client of the inventory service."""
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
         self.release: Final = client.undo("inventory.release", ("reservations",))
-        """Put back what a write of `reserve` has put aside."""
+        """Undo of `reserve`: returns the pieces to the stock (`DELETE /reservations/{key}`)."""
 
     def check(self, product_id: str, quantity: int = 1) -> Call[Stock, NotFound | Conflict | UpstreamFault]:
-        """Say what there is of *product_id*; `NotFound` if it is unknown, `Conflict` if below *quantity*.
+        """Fetch the stock of a product (`GET /inventory/{product_id}?quantity=`).
 
-        An answer that says it is not available is a `Conflict` as well.
+        `NotFound` if it does not exist; `Conflict` if fewer than *quantity* pieces are available.
         """
-        asked: Call[Stock, NotFound | Conflict | UpstreamFault] = self._client.get(
+        call: Call[Stock, NotFound | Conflict | UpstreamFault] = self._client.get(
             "inventory.check",
             ("inventory", product_id),
             query=(("quantity", quantity),),
             answer=_STOCK,
             declared={404: NotFound, 409: Conflict},
         )
-        return asked.ensure(lambda stock: stock.available, _unavailable)
+        return call.ensure(lambda stock: stock.available, _refuse_unavailable)
 
     def reserve(
         self, product_id: str, quantity: int
     ) -> Write[Reservation, NotFound | Conflict | UpstreamFault]:
-        """Put *quantity* of *product_id* aside: `NotFound` if it is unknown, `Conflict` if too few."""
+        """Reserve *quantity* pieces of a product (`POST /reservations`).
+
+        `NotFound` if the product does not exist; `Conflict` if too few pieces are in stock.
+        """
         return self._client.write(
             "inventory.reserve",
             ("reservations",),
-            _Wanted(product_id=product_id, quantity=quantity),
+            _ReservationRequest(product_id=product_id, quantity=quantity),
             answer=_RESERVATION,
             undo=self.release,
             fits=lambda reservation: reservation.quantity == quantity,
@@ -83,5 +89,5 @@ class Inventory:
         )
 
 
-def _unavailable(_: Stock) -> Conflict:
+def _refuse_unavailable(_: Stock) -> Conflict:
     return Conflict("The product is not available", source="inventory.check")

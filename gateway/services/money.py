@@ -6,82 +6,114 @@ from dataclasses import dataclass
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
 from typing import Annotated, Final, TypeAlias, final
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
 __all__ = ("Balance", "Money", "Payable", "Price", "Rate")
 
 _EXACT: Final = Context(prec=28, traps=[Inexact, InvalidOperation])
 _CENT: Final = Decimal("0.01")
+_INVALID_AMOUNT: Final = "must be an amount of money"
 
 
-def _money(amount: Decimal) -> str:
+def _format_money(amount: Decimal) -> str:
     return format(amount.quantize(_CENT, context=_EXACT), "f")
 
 
-def _balance(amount: Decimal) -> str:
-    return _money(_EXACT.plus(amount))  # zero has no sign
+def _format_balance(amount: Decimal) -> str:
+    return _format_money(_EXACT.plus(amount))  # zero has no sign
 
 
-def _rate(rate: Decimal) -> str:
+def _format_rate(rate: Decimal) -> str:
     return format(rate, "f")
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Written:
-    """How pydantic reads and writes a decimal: as a string that matches *pattern*, made by *written*."""
+class _DecimalString:
+    """Annotation for a decimal that is a string in JSON: it must match *pattern*, and is made by *format*.
+
+    *message* is the violation for any other string in JSON.
+    """
 
     pattern: str
-    written: Callable[[Decimal], str]
+    format: Callable[[Decimal], str]
+    message: str
 
     def __get_pydantic_core_schema__(
         self, source: type[Decimal], handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
         text = core_schema.str_schema(strict=True, pattern=self.pattern)
+        explained = core_schema.custom_error_schema(text, "decimal", custom_error_message=self.message)
+        read = core_schema.chain_schema([core_schema.str_schema(strict=True), explained])
         return core_schema.json_or_python_schema(
-            json_schema=core_schema.no_info_after_validator_function(Decimal, text),
-            python_schema=core_schema.no_info_plain_validator_function(self._exact),
+            json_schema=core_schema.no_info_after_validator_function(Decimal, read),
+            python_schema=core_schema.no_info_plain_validator_function(self._parse),
             serialization=core_schema.plain_serializer_function_ser_schema(
-                self.written, return_schema=text, when_used="json"
+                self.format, return_schema=text, when_used="json"
             ),
         )
 
-    def _exact(self, value: object) -> Decimal:
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Add the pattern, which pydantic does not find in a chain of schemas."""
+        return {**handler(schema), "pattern": self.pattern}
+
+    def _parse(self, value: object) -> Decimal:
         match value:
             case Decimal():
-                text = self._text(value)
+                text = self._try_format(value)
             case str():
                 text = value
             case _:
                 text = ""
         if re.fullmatch(self.pattern.removesuffix("$"), text) is None:
-            msg = f"a decimal, or a string, that matches {self.pattern}"
+            msg = f"must be a decimal, or a string, that matches {self.pattern}"
             raise ValueError(msg)
         return Decimal(text)
 
-    def _text(self, value: Decimal) -> str:
+    def _try_format(self, value: Decimal) -> str:
         try:
-            return self.written(value)
+            return self.format(value)
         except DecimalException:
             return ""
 
 
-Money: TypeAlias = Annotated[Decimal, _Written(r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,2})?$", _money)]
-"""An amount of money, never negative: in JSON a string, written with two decimals and read with at most two.
+Money: TypeAlias = Annotated[
+    Decimal,
+    _DecimalString(r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,2})?$", _format_money, _INVALID_AMOUNT),
+]
+"""An amount of money, at least 0: in JSON a string with two decimals; strings with fewer are accepted.
 
-No number is taken for one, in JSON or in Python. With its 15 digits before the point, a thousand times an
-amount times a `Rate` is exact in Python's arithmetic of 28 digits.
+Numbers (`int`, `float`) are refused, in JSON and in Python. With at most 15 digits before the point, a
+thousand times an amount times a `Rate` is exact in Python's default precision of 28 digits.
 """
 
-Balance: TypeAlias = Annotated[Decimal, _Written(r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,2})?$", _balance)]
-"""What is in an account: as `Money`, but below zero where the account is overdrawn."""
+Balance: TypeAlias = Annotated[
+    Decimal,
+    _DecimalString(r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,2})?$", _format_balance, _INVALID_AMOUNT),
+]
+"""The balance of an account: like `Money`, but negative if the account is overdrawn."""
 
-Payable: TypeAlias = Annotated[Decimal, _Written(r"^(0|[1-9][0-9]{0,6})(\.[0-9]{1,2})?$", _money)]
-"""What a caller may name: of at most seven digits before the point."""
+Payable: TypeAlias = Annotated[
+    Decimal,
+    _DecimalString(
+        r"^(0|[1-9][0-9]{0,6})(\.[0-9]{1,2})?$",
+        _format_money,
+        'must be an amount of money such as "12.99": at most seven digits and two decimals',
+    ),
+]
+"""An amount in a client's request: like `Money`, with at most seven digits before the point."""
 
-Price: TypeAlias = Annotated[Decimal, _Written(r"^(0|[1-9][0-9]{0,10})(\.[0-9]{1,2})?$", _money)]
-"""What a service may ask: of so few digits that a thousand times it, and more on top, is still `Money`."""
+Price: TypeAlias = Annotated[
+    Decimal,
+    _DecimalString(r"^(0|[1-9][0-9]{0,10})(\.[0-9]{1,2})?$", _format_money, _INVALID_AMOUNT),
+]
+"""A price from a service: like `Money`, with so few digits that a total of a thousand pieces is `Money`."""
 
-Rate: TypeAlias = Annotated[Decimal, _Written(r"^(0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?$", _rate)]
-"""A rate such as 0.0825, never negative: in JSON a string, written with the decimals that it has."""
+Rate: TypeAlias = Annotated[
+    Decimal, _DecimalString(r"^(0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?$", _format_rate, "must be a rate")
+]
+"""A rate such as 0.0825, at least 0: in JSON a string with as many decimals as the rate has, at most six."""

@@ -1,4 +1,4 @@
-"""The notification service."""
+"""Notification service: sends messages to users."""
 
 from typing import Final, final
 
@@ -13,7 +13,7 @@ __all__ = ("Notice", "Notifications")
 
 @final
 class Notice(UpstreamResponse):
-    """A message that will be sent."""
+    """A message that the service has accepted and will send."""
 
     model_config = example(notification_id="ntf-3b9a5d10")
 
@@ -24,24 +24,24 @@ _NOTICE: Final = TypeAdapter(Notice)
 
 
 @final
-class _Told(UpstreamRequest):
+class _NoticeRequest(UpstreamRequest):
     user_id: str
     order_id: str
 
 
 @final
 class Notifications:
-    """What users are told."""
+    """Client of the notification service."""
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
 
     def send(self, user_id: str, order_id: str) -> Write[Notice, UpstreamFault]:
-        """Tell *user_id* of the order *order_id*; what has been said cannot be undone."""
+        """Notify a user of an order (`POST /notifications`); it has no undo."""
         return self._client.write(
             "notifications.send",
             ("notifications",),
-            _Told(user_id=user_id, order_id=order_id),
+            _NoticeRequest(user_id=user_id, order_id=order_id),
             answer=_NOTICE,
             undo=None,
         )

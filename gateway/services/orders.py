@@ -1,4 +1,4 @@
-"""The order service."""
+"""Order service: creates and cancels orders."""
 
 from typing import Final, Literal, final
 
@@ -8,12 +8,12 @@ from gateway.client.models import UpstreamRequest, UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
 from gateway.railway import UpstreamFault, Write
 
-__all__ = ("Order", "Orders")
+__all__ = ("Orders", "PlacedOrder")
 
 
 @final
-class Order(UpstreamResponse):
-    """An order that was taken."""
+class PlacedOrder(UpstreamResponse):
+    """An order that has been created."""
 
     model_config = example(order_id="ord-8d2f1c7a", status="created")
 
@@ -21,11 +21,11 @@ class Order(UpstreamResponse):
     status: Literal["created"]
 
 
-_ORDER: Final = TypeAdapter(Order)
+_ORDER: Final = TypeAdapter(PlacedOrder)
 
 
 @final
-class _Ordered(UpstreamRequest):
+class _OrderRequest(UpstreamRequest):
     user_id: str
     product_id: str
     quantity: int
@@ -33,19 +33,19 @@ class _Ordered(UpstreamRequest):
 
 @final
 class Orders:
-    """Who has ordered what."""
+    """Client of the order service."""
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
         self.cancel: Final = client.undo("orders.cancel", ("orders",))
-        """Cancel what a write of `create` has ordered."""
+        """Undo of `create`: cancels the order (`DELETE /orders/{key}`)."""
 
-    def create(self, user_id: str, product_id: str, quantity: int) -> Write[Order, UpstreamFault]:
-        """Order *quantity* of *product_id* for *user_id*; nobody asks here whether they exist."""
+    def create(self, user_id: str, product_id: str, quantity: int) -> Write[PlacedOrder, UpstreamFault]:
+        """Create an order (`POST /orders`); the service checks neither the user nor the product."""
         return self._client.write(
             "orders.create",
             ("orders",),
-            _Ordered(user_id=user_id, product_id=product_id, quantity=quantity),
+            _OrderRequest(user_id=user_id, product_id=product_id, quantity=quantity),
             answer=_ORDER,
             undo=self.cancel,
         )

@@ -1,4 +1,4 @@
-"""The payment service."""
+"""Payment service: payment methods and transfers."""
 
 from typing import Final, Literal, final
 
@@ -14,7 +14,7 @@ __all__ = ("Payment", "Payments", "Transfer")
 
 @final
 class Payment(UpstreamResponse):
-    """A way to pay."""
+    """A payment method."""
 
     model_config = example(payment_id="pm-789", is_valid=True)
 
@@ -24,7 +24,7 @@ class Payment(UpstreamResponse):
 
 @final
 class Transfer(UpstreamResponse):
-    """A transfer that was made."""
+    """A transfer that has been executed."""
 
     model_config = example(transfer_id="trf-8d2f1c7a", status="executed")
 
@@ -38,30 +38,33 @@ _TRANSFER: Final = TypeAdapter(Transfer)
 
 @final
 class Payments:
-    """How it is paid."""
+    """Client of the payment service."""
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
         self.reverse_transfer: Final = client.undo("payments.reverse_transfer", ("transfers",))
-        """Take a write of `execute_transfer` back."""
+        """Undo of `execute_transfer`: reverses the transfer (`DELETE /transfers/{key}`)."""
 
     def validate(self, payment_id: str) -> Call[Payment, NotFound | Invalid | UpstreamFault]:
-        """Say that *payment_id* can pay; `NotFound` if it is unknown, `Invalid` if it cannot."""
-        asked: Call[Payment, NotFound | Invalid | UpstreamFault] = self._client.get(
+        """Validate a payment method (`GET /payments/{payment_id}`).
+
+        `NotFound` if it does not exist; `Invalid` if it cannot be used, for instance because it has expired.
+        """
+        call: Call[Payment, NotFound | Invalid | UpstreamFault] = self._client.get(
             "payments.validate",
             ("payments", payment_id),
             answer=_PAYMENT,
             declared={404: NotFound, 422: Invalid},
         )
-        return asked.ensure(lambda payment: payment.is_valid, _not_valid)
+        return call.ensure(lambda payment: payment.is_valid, _refuse_invalid_payment)
 
     def execute_transfer(self, terms: TransferTerms) -> Write[Transfer, UpstreamFault]:
-        """Move money on *terms*; nobody has asked here whether the accounts can bear it."""
+        """Execute a transfer (`POST /transfers`); the service does not check the accounts."""
         return self._client.write(
             "payments.execute_transfer", ("transfers",), terms, answer=_TRANSFER, undo=self.reverse_transfer
         )
 
 
-def _not_valid(_: Payment) -> Invalid:
+def _refuse_invalid_payment(_: Payment) -> Invalid:
     reason = "The payment method is not valid"
     return Invalid(reason, source="payments.validate", violations=(("", (reason,)),))

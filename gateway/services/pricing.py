@@ -1,4 +1,4 @@
-"""The pricing service."""
+"""Pricing service: taxes and discounts."""
 
 from decimal import Decimal
 from typing import Final, final
@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from gateway.client.models import UpstreamRequest, UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
-from gateway.railway import BadAnswer, Call, Conflict, NotFound, UpstreamFault
+from gateway.railway import Call, Conflict, NotFound, UpstreamFault
 from gateway.services.money import Money, Price, Rate
 
 __all__ = ("Discount", "Pricing", "Tax")
@@ -15,7 +15,7 @@ __all__ = ("Discount", "Pricing", "Tax")
 
 @final
 class Tax(UpstreamResponse):
-    """What the state takes."""
+    """The tax on a subtotal. *rate* is a fraction: 0.0825 is 8.25 percent."""
 
     model_config = example(rate="0.0825", amount="4.12")
 
@@ -25,7 +25,7 @@ class Tax(UpstreamResponse):
 
 @final
 class Discount(UpstreamResponse):
-    """What a code takes off; nothing without a code."""
+    """The discount on a subtotal. *amount* is zero without a *code*."""
 
     model_config = example(code=None, amount="0.00")
 
@@ -38,43 +38,43 @@ _DISCOUNT: Final = TypeAdapter(Discount)
 
 
 @final
-class _Taxed(UpstreamRequest):
+class _TaxRequest(UpstreamRequest):
     subtotal: Money
 
 
 @final
-class _Discounted(UpstreamRequest):
+class _DiscountRequest(UpstreamRequest):
     code: str | None
     subtotal: Money
 
 
 @final
 class Pricing:
-    """What it costs."""
+    """Client of the pricing service."""
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
 
     def tax(self, subtotal: Decimal) -> Call[Tax, UpstreamFault]:
-        """Say what the tax on *subtotal* is."""
-        return self._client.post("pricing.tax", ("tax",), _Taxed(subtotal=subtotal), answer=_TAX)
+        """Calculate the tax on *subtotal* (`POST /tax`)."""
+        return self._client.post("pricing.tax", ("tax",), _TaxRequest(subtotal=subtotal), answer=_TAX)
 
     def discount(
         self, code: str | None, subtotal: Decimal
     ) -> Call[Discount, NotFound | Conflict | UpstreamFault]:
-        """Say what *code* takes off *subtotal*; `NotFound` if it is unknown, `Conflict` if it has expired.
+        """Calculate the discount that *code* gives on *subtotal* (`POST /discounts`).
 
-        An answer that takes off more than there is is a `BadAnswer`.
+        `NotFound` if the code does not exist, `Conflict` if it has expired, and `BadAnswer` if the discount
+        exceeds the subtotal.
         """
-        asked: Call[Discount, NotFound | Conflict | UpstreamFault] = self._client.post(
+        call: Call[Discount, NotFound | Conflict | UpstreamFault] = self._client.post(
             "pricing.discount",
             ("discounts",),
-            _Discounted(code=code, subtotal=subtotal),
+            _DiscountRequest(code=code, subtotal=subtotal),
             answer=_DISCOUNT,
             declared={404: NotFound, 409: Conflict},
         )
-        return asked.ensure(lambda discount: discount.amount <= subtotal, _too_much)
-
-
-def _too_much(_: Discount) -> BadAnswer:
-    return BadAnswer("The pricing service gave an answer that cannot be used", source="pricing.discount")
+        return call.ensure(
+            lambda discount: discount.amount <= subtotal,
+            lambda _: self._client.build_bad_answer("pricing.discount"),
+        )

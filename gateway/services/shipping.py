@@ -1,4 +1,4 @@
-"""The shipping service."""
+"""Shipping service: shipping quotes."""
 
 from typing import Final, final
 
@@ -15,7 +15,7 @@ __all__ = ("Quote", "Shipping")
 
 @final
 class Quote(UpstreamResponse):
-    """Who would carry it, and for how much."""
+    """A shipping quote: the carrier, and its price (*rate*)."""
 
     model_config = example(carrier="USPS", rate="12.99")
 
@@ -27,24 +27,24 @@ _QUOTE: Final = TypeAdapter(Quote)
 
 
 @final
-class _Parcel(UpstreamRequest):
+class _QuoteRequest(UpstreamRequest):
     address: str
     stock_level: int
 
 
 @final
 class Shipping:
-    """How it gets there."""
+    """Client of the shipping service."""
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
 
     def quote(self, address: str, stock: Stock) -> Call[Quote, Invalid | UpstreamFault]:
-        """Say what it costs to send *stock* to *address*; `Invalid` if nobody can find that."""
+        """Quote the shipping of a product to *address* (`POST /quotes`); `Invalid` if it is no address."""
         return self._client.post(
             "shipping.quote",
             ("quotes",),
-            _Parcel(address=address, stock_level=stock.stock_level),
+            _QuoteRequest(address=address, stock_level=stock.stock_level),
             answer=_QUOTE,
             declared={422: Invalid},
         )

@@ -1,4 +1,4 @@
-"""The social service."""
+"""Social service: friends, posts, notifications and recommendations."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Final, final
@@ -15,7 +15,7 @@ __all__ = ("Engagement", "Friend", "Notification", "Post", "Social")
 
 @final
 class Friend(UpstreamResponse):
-    """Somebody whom a user follows."""
+    """A friend of a user."""
 
     model_config = example(user_id="user-456")
 
@@ -24,7 +24,7 @@ class Friend(UpstreamResponse):
 
 @final
 class Post(UpstreamResponse):
-    """Something to read."""
+    """A post. *language* is a code, such as `en`."""
 
     model_config = example(
         post_id="post-201",
@@ -41,7 +41,7 @@ class Post(UpstreamResponse):
 
 @final
 class Notification(UpstreamResponse):
-    """What a friend has done."""
+    """A notification about an action of a friend."""
 
     model_config = example(
         notification_id="notification-2", from_user_id="user-456", text="has liked your post"
@@ -54,7 +54,7 @@ class Notification(UpstreamResponse):
 
 @final
 class Engagement(UpstreamResponse):
-    """How a post was received."""
+    """The number of likes and comments of a post."""
 
     model_config = example(likes=28, comments=4)
 
@@ -72,70 +72,76 @@ _ENGAGEMENT: Final = TypeAdapter(
 
 @final
 class Social:
-    """Who follows whom, and what there is to read.
+    """Client of the social service.
 
-    Where there is nothing to ask the service for, the call makes no request: to most services, a query that
-    names nothing means everything.
+    If a query would be empty, the call sends no request and its value is empty: many services take a query
+    without filters as a query for everything.
     """
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
 
     def friends(self, user_id: str) -> Call[tuple[Friend, ...], UpstreamFault]:
-        """List those whom *user_id* follows; somebody unknown follows nobody."""
+        """List the friends of a user (`GET /friends/{user_id}`); a user that does not exist has none."""
         return self._client.get("social.friends", ("friends", user_id), answer=_FRIENDS)
 
     def posts(
         self, friends: Sequence[Friend], settings: UserSettings
     ) -> Call[tuple[Post, ...], UpstreamFault]:
-        """List what *friends* have posted, in the languages of *settings* and in no others."""
+        """List the posts of *friends* in the languages of *settings* (`GET /posts?author=&language=`)."""
         if not friends or not settings.languages:
             return constant("social.posts", ())
-        asked = self._client.get(
+        call = self._client.get(
             "social.posts",
             ("posts",),
-            query=(*_each("author", _ids(friends)), *_each("language", settings.languages)),
+            query=(
+                *_repeat_parameter("author", _list_ids(friends)),
+                *_repeat_parameter("language", settings.languages),
+            ),
             answer=_POSTS,
         )
-        return asked.map(_readable(settings))
+        return call.map(_filter_by_language(settings))
 
     def notifications(self, friends: Sequence[Friend]) -> Call[tuple[Notification, ...], UpstreamFault]:
-        """List what *friends* have done."""
+        """List the notifications from *friends* (`GET /notifications?from=`)."""
         if not friends:
             return constant("social.notifications", ())
-        query = _each("from", _ids(friends))
+        query = _repeat_parameter("from", _list_ids(friends))
         return self._client.get(
             "social.notifications", ("notifications",), query=query, answer=_NOTIFICATIONS
         )
 
     def engagement(self, posts: Sequence[Post]) -> Call[Mapping[str, Engagement], UpstreamFault]:
-        """Say how *posts* were received, by their ids."""
+        """Fetch the engagement of *posts*, by post id (`GET /engagement?post_id=`)."""
         if not posts:
             return constant("social.engagement", {})
-        query = _each("post_id", [post.post_id for post in posts])
+        query = _repeat_parameter("post_id", [post.post_id for post in posts])
         return self._client.get("social.engagement", ("engagement",), query=query, answer=_ENGAGEMENT)
 
     def recommendations(self, user: User, settings: UserSettings) -> Call[tuple[Post, ...], UpstreamFault]:
-        """List posts of others that *user* may like, as far as *settings* want any."""
+        """List posts recommended to *user* (`GET /recommendations?user_id=&language=`).
+
+        Only posts in the languages of *settings* are returned; none if the settings disable recommendations.
+        """
         if not settings.show_recommendations or not settings.languages:
             return constant("social.recommendations", ())
-        asked = self._client.get(
+        call = self._client.get(
             "social.recommendations",
             ("recommendations",),
-            query=(("user_id", user.user_id), *_each("language", settings.languages)),
+            query=(("user_id", user.user_id), *_repeat_parameter("language", settings.languages)),
             answer=_POSTS,
         )
-        return asked.map(_readable(settings))
+        return call.map(_filter_by_language(settings))
 
 
-def _each(name: str, values: Iterable[str]) -> Sequence[tuple[str, str]]:
+def _repeat_parameter(name: str, values: Iterable[str]) -> Sequence[tuple[str, str]]:
     return [(name, value) for value in values]
 
 
-def _ids(friends: Iterable[Friend]) -> Sequence[str]:
+def _list_ids(friends: Iterable[Friend]) -> Sequence[str]:
     return [friend.user_id for friend in friends]
 
 
-def _readable(settings: UserSettings) -> Callable[[Iterable[Post]], tuple[Post, ...]]:
-    """Keep posts in the languages of *settings*, whatever the service takes a language to be."""
+def _filter_by_language(settings: UserSettings) -> Callable[[Iterable[Post]], tuple[Post, ...]]:
+    """Drop posts in other languages than those of *settings*, in case the service returns any."""
     return lambda posts: tuple(post for post in posts if post.language in settings.languages)

@@ -1,4 +1,4 @@
-"""The terms on which money moves, for those services that move it."""
+"""Terms of a transfer, which the payment service and the account service share."""
 
 from typing import final
 
@@ -10,7 +10,7 @@ __all__ = ("TransferTerms",)
 
 @final
 class TransferTerms(UpstreamRequest):
-    """How much goes from where to where."""
+    """A transfer of *amount*, in *currency* (ISO 4217), from one account to another."""
 
     from_account: str
     to_account: str

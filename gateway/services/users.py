@@ -1,4 +1,4 @@
-"""The user service."""
+"""User service: users and their settings."""
 
 from typing import Final, final
 
@@ -13,7 +13,7 @@ __all__ = ("User", "UserSettings", "Users")
 
 @final
 class User(UpstreamResponse):
-    """Somebody who can ask for things."""
+    """A user."""
 
     model_config = example(user_id="user-123", email="user@example.com", is_active=True)
 
@@ -24,7 +24,7 @@ class User(UpstreamResponse):
 
 @final
 class UserSettings(UpstreamResponse):
-    """What somebody wants to see, and in which languages."""
+    """The settings of a user's feed. *languages* are codes, such as `en`; an empty list means no posts."""
 
     model_config = example(languages=["en", "de"], show_recommendations=True)
 
@@ -38,15 +38,18 @@ _SETTINGS: Final = TypeAdapter(UserSettings)
 
 @final
 class Users:
-    """Who is asking."""
+    """Client of the user service."""
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
 
     def fetch(self, user_id: str) -> Call[User, NotFound | UpstreamFault]:
-        """Say who *user_id* is; `NotFound` if nobody is."""
+        """Fetch a user (`GET /users/{user_id}`); `NotFound` if the user does not exist."""
         return self._client.get("users.fetch", ("users", user_id), answer=_USER, declared={404: NotFound})
 
     def settings(self, user_id: str) -> Call[UserSettings, UpstreamFault]:
-        """Say what *user_id* wants to see; somebody unknown wants what most do."""
+        """Fetch the settings of a user (`GET /users/{user_id}/settings`).
+
+        A user that does not exist has default settings.
+        """
         return self._client.get("users.settings", ("users", user_id, "settings"), answer=_SETTINGS)

@@ -10,17 +10,18 @@ from decimal import Decimal
 from typing import Annotated, Any, Final, TypeAlias
 
 import httpx
-from fastapi import APIRouter, Body, FastAPI
+from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from gateway.api.admission.admission import Admission
-from gateway.api.application import application
+from gateway.api.application import Gateway
 from gateway.api.endpoints import executions
-from gateway.api.idempotency.commit_request import CommitRequest
+from gateway.api.endpoints.readiness import Readiness
 from gateway.api.idempotency.stored_response import StoredResponse
-from gateway.api.openapi.document import BEARER, responses
-from gateway.api.pipeline_route.route import PipelineRoute, Serving
+from gateway.api.pipeline_route.commit_request import CommitRequest
+from gateway.api.pipeline_route.registration import Route
+from gateway.api.pipeline_route.route import PipelineRoute
 from gateway.executions.memory_journal import MemoryJournal
 from gateway.executions.registry import ExecutionRegistry
 from gateway.railway import (
@@ -41,6 +42,7 @@ from gateway.railway import (
 )
 from gateway.services.money import Money
 from tests.api.asgi_connection import Connection
+from tests.api.sample_gateway import state
 
 PayError: TypeAlias = NotFound | Conflict | UpstreamFault | Stuck | Aggregate
 Answer: TypeAlias = Result[str, PayError]
@@ -53,7 +55,7 @@ FINE: Final = Ok("fine")
 class Payment(BaseModel):
     """Who pays how much."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [PAYMENT]})
 
     payer: str = Field(min_length=1)
     amount: Annotated[Money, Field(examples=["25.00"])] = Decimal(1)
@@ -134,25 +136,16 @@ async def pay(run: Run[PayError], payment: Payment, bank: Bank) -> Paid:
     return Paid(payer=payment.payer, receipt=receipt, note=note)
 
 
-def _router(bank: Bank) -> APIRouter:
-    routes = APIRouter(route_class=PipelineRoute, tags=["pipelines"])
-    body = Body(openapi_examples={"rent": {"value": PAYMENT}})
-    declared = responses(pay, status=201, example=PAID)
+async def post_sealed(payment: Payment, request: CommitRequest) -> Response:
+    """Pay on behalf of the token's user."""
+    assert request.token
+    return await request.commit(payment)
 
-    @routes.post("/payments", status_code=201, responses=declared, response_model=Paid)
-    async def post_payment(payment: Annotated[Payment, body], request: CommitRequest) -> Response:
-        """Pay."""
-        return await request.commit(pay, payment, bank)
 
-    @routes.post(
-        "/sealed", status_code=201, responses=declared, response_model=Paid, openapi_extra={**BEARER}
-    )
-    async def post_sealed(payment: Annotated[Payment, body], request: CommitRequest) -> Response:
-        """Pay, as who the token says."""
-        assert request.token
-        return await request.commit(pay, payment, bank)
-
-    return routes
+ROUTES: Final = (
+    Route("POST", "/payments", pay, status=201),
+    Route("POST", "/sealed", pay, status=201, endpoint=post_sealed, bearer=True),
+)
 
 
 def gateway(
@@ -162,12 +155,20 @@ def gateway(
     deadline: float = 5.0,
     admission: Admission | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> FastAPI:
-    """Wire the app as a composition root would."""
+) -> Gateway:
+    """Wire the app as the composition root does."""
     terms = CommitTerms(reserve=0.5, budget=10, undo_budget=30)
     made = ExecutionRegistry[StoredResponse](MemoryJournal(), {"bank.repay": bank.undo}, terms, now)
-    serving = Serving(deadline=deadline, executions=made, admission=admission or Admission())
-    return application(serving, _router(bank), executions.router(made, operator_token))
+    shared = state(deadline=deadline, executions=made, admission=admission or Admission(256, None))
+    return Gateway(
+        shared,
+        Readiness({}),
+        title="bank",
+        version="1.0",
+        routes=[PipelineRoute(route, {"bank": bank}, shared) for route in ROUTES],
+        pipelines=(),
+        routers=(executions.build_router(made, operator_token),),
+    )
 
 
 @asynccontextmanager

@@ -1,8 +1,9 @@
-"""What an OpenAPI document says."""
+"""Readers of an OpenAPI document, and checks of bodies and responses against it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+import httpx
 import jsonschema_rs
 
 
@@ -13,7 +14,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def media(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give every body that is described: of requests, and of answers."""
+    """Yield every Media Type Object, of request bodies and of responses, with the name of its place."""
     for name, operation in operations(document):
         for kind, content in operation.get("requestBody", {}).get("content", {}).items():
             yield f"{name} {kind}", content
@@ -30,6 +31,12 @@ def examples(document: dict[str, Any], content: dict[str, Any]) -> Iterator[Any]
     yield from resolved(document, content["schema"]).get("examples", ())
 
 
+def problems(response: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the example problems of a Response Object, by name."""
+    found = response["content"]["application/problem+json"]["examples"]
+    return {name: example["value"] for name, example in found.items()}
+
+
 def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     name = schema.get("$ref", "").removeprefix("#/components/schemas/")
     return cast("dict[str, Any]", document["components"]["schemas"][name]) if name else schema
@@ -39,3 +46,12 @@ def check(document: dict[str, Any], schema: dict[str, Any], instance: object) ->
     jsonschema_rs.Draft202012Validator(
         {**schema, "components": document["components"]}, validate_formats=True
     ).validate(instance)
+
+
+def check_response(document: dict[str, Any], response: httpx.Response) -> None:
+    """Check that *document* declares the status of *response*, its body and its headers."""
+    path, method = response.request.url.path, response.request.method.lower()
+    declared = document["paths"][path][method]["responses"][str(response.status_code)]
+    check(document, declared["content"][response.headers["content-type"]]["schema"], response.json())
+    ours = {name.lower() for name in document["components"]["headers"]}
+    assert {name.lower() for name in declared["headers"]} >= ours & response.headers.keys()

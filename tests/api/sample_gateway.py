@@ -1,24 +1,32 @@
 """A small gateway: one pipeline of three calls, and a world in which all is well."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, TypeAlias
 
 import httpx
-from fastapi import APIRouter, Body, FastAPI, Path
+from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import Response
 
-from gateway.api.application import application
-from gateway.api.endpoints import health as ops
+from gateway.api.admission.admission import Admission
+from gateway.api.application import Gateway
+from gateway.api.endpoints import health, pipelines, problems
 from gateway.api.endpoints.readiness import Readiness
-from gateway.api.openapi.document import responses
-from gateway.api.pipeline_route.route import PipelineRequest, PipelineRoute, Serving
+from gateway.api.idempotency.stored_response import StoredResponse
+from gateway.api.pipeline_route.description import describe
+from gateway.api.pipeline_route.registration import Route
+from gateway.api.pipeline_route.route import PipelineRoute
+from gateway.api.state import GatewayState
+from gateway.executions.memory_journal import MemoryJournal
+from gateway.executions.registry import ExecutionRegistry
+from gateway.observability.trace import Trace
 from gateway.railway import (
     Aggregate,
     Call,
+    CommitTerms,
     Conflict,
     Invalid,
     Missing,
@@ -44,7 +52,7 @@ BASKET: Final[dict[str, Any]] = {"user_id": "user-1", "items": [{"id": "prod-1",
 RECEIPT: Final[dict[str, Any]] = {"user": "user-1", "stock": "plenty", "gift": "socks"}
 
 
-UserId: TypeAlias = Annotated[str, Path(max_length=10, examples=["user-1"])]
+UserId: TypeAlias = Annotated[str, Field(max_length=10, examples=["user-1"])]
 
 
 class Item(BaseModel):
@@ -59,7 +67,7 @@ class Item(BaseModel):
 class Basket(BaseModel):
     """Who buys what."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [BASKET]})
 
     user_id: str = Field(min_length=1, max_length=10)
     items: list[Item] = Field(min_length=1)
@@ -134,36 +142,64 @@ async def buy(run: Run[BasketError], basket: Basket, world: World) -> Receipt:
 
 
 @railway
-async def look_up(run: Run[BasketError], user_id: str, world: World) -> str:
+async def look_up(run: Run[BasketError], user_id: UserId, world: World) -> str:
     """Look up one user."""
     (user,) = await run.stage("profile", world.users)
     return f"{user_id} is {user}"
 
 
-def router(world: World) -> APIRouter:
-    """Make the routes of the pipelines."""
-    routes = APIRouter(route_class=PipelineRoute, tags=["pipelines"])
-
-    @routes.post("/baskets", responses=responses(buy, example=RECEIPT), response_model=Receipt)
-    async def post_basket(
-        basket: Annotated[Basket, Body(openapi_examples={"socks": {"value": BASKET}})],
-        request: PipelineRequest,
-    ) -> Response:
-        """Buy what is in the basket."""
-        return request.answer(await buy.on(request.context)(basket, world))
-
-    @routes.get("/users/{user_id}", responses=responses(look_up, example="user-1"), response_model=str)
-    async def get_user(user_id: UserId, request: PipelineRequest) -> Response:
-        """Look up a user."""
-        return request.answer(await look_up.on(request.context)(user_id, world), {"Location": "/me"})
-
-    return routes
+ROUTES: Final = (
+    Route("POST", "/baskets", buy),
+    Route("GET", "/users/{user_id}", look_up, headers={"Location": "/me"}),
+)
 
 
-def gateway(world: World, serving: Serving | None = None, *, cors_origins: Sequence[str] = ()) -> FastAPI:
-    """Wire the app as a composition root would."""
-    routers = router(world), ops.router(Readiness({}))
-    return application(serving or Serving(), *routers, cors_origins=cors_origins)
+def state(  # noqa: PLR0913 - the fields of the state
+    *,
+    deadline: float = 5.0,
+    optional_budget: float = 0.5,
+    executions: ExecutionRegistry[StoredResponse] | None = None,
+    admission: Admission | None = None,
+    on_trace: Callable[[str, Trace], None] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> GatewayState:
+    """Return the state of an idle gateway."""
+    return GatewayState(
+        deadline=deadline,
+        optional_budget=optional_budget,
+        executions=executions or ExecutionRegistry(MemoryJournal(), {}, CommitTerms()),
+        admission=admission or Admission(256),
+        on_trace=on_trace,
+        clock=clock,
+    )
+
+
+def gateway_of(
+    *registered: Route,
+    services: Mapping[str, object],
+    shared: GatewayState | None = None,
+    cors_origins: Sequence[str] = (),
+    has_dry_runs: bool = False,
+) -> Gateway:
+    """Serve the *registered* routes as the composition root does, with or without their dry runs."""
+    shared, readiness = shared or state(), Readiness({})
+    routes = [PipelineRoute(route, services, shared) for route in registered]
+    described = [describe(route) for route in routes] if has_dry_runs else []
+    return Gateway(
+        shared,
+        readiness,
+        title="sample",
+        version="1.0",
+        routes=routes,
+        pipelines=described,
+        routers=(health.build_router(readiness), problems.build_router(), pipelines.build_router(described)),
+        cors_origins=cors_origins,
+    )
+
+
+def gateway(world: World, shared: GatewayState | None = None, *, cors_origins: Sequence[str] = ()) -> Gateway:
+    """Serve the pipelines of this module."""
+    return gateway_of(*ROUTES, services={"world": world}, shared=shared, cors_origins=cors_origins)
 
 
 @asynccontextmanager

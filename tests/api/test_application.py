@@ -1,53 +1,60 @@
-"""The HTTP floor without its routes."""
+"""The application without its pipelines."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-import pytest
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from gateway.api.application import application
-from gateway.api.pipeline_route.route import Serving
-from tests.api.sample_gateway import World, client_of, router
+from gateway.api.application import Gateway, Lifespan
+from gateway.api.endpoints.readiness import Readiness
+from tests.api.sample_gateway import client_of, state
 
 
-def nothing() -> None: ...
+def application(*routers: APIRouter, lifespan: Lifespan | None = None) -> Gateway:
+    return Gateway(
+        state(),
+        Readiness({}),
+        title="empty",
+        version="1.0",
+        routes=(),
+        pipelines=(),
+        routers=routers,
+        lifespan=lifespan,
+    )
 
 
-async def test_the_lifespan_is_lived() -> None:
-    lived: list[str] = []
+async def test_lifespan_runs() -> None:
+    log: list[str] = []
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
-        lived.append(app.title)
+        log.append(app.title)
         yield
-        lived.append("end")
+        log.append("end")
 
-    app = application(Serving(), lifespan=lifespan)
+    app = application(lifespan=lifespan)
     async with app.router.lifespan_context(app):
-        assert lived == ["fanout-gateway"]
+        assert log == ["empty"]
 
-    assert lived == ["fanout-gateway", "end"]
-
-
-async def test_an_app_whose_pipelines_would_forget_dependencies_does_not_start() -> None:
-    app = application(Serving())
-    app.include_router(router(World()), dependencies=[Depends(nothing)])
-
-    with pytest.raises(TypeError, match="keeps no dependencies"):
-        async with app.router.lifespan_context(app):
-            raise AssertionError
+    assert log == ["empty", "end"]
 
 
-def test_a_name_given_to_an_operation_is_kept() -> None:
+async def test_application_starts_without_lifespan() -> None:
+    app = application()
+
+    async with app.router.lifespan_context(app):
+        assert app.openapi()["info"] == {**app.openapi()["info"], "title": "empty", "version": "1.0"}
+
+
+def test_operation_keeps_its_own_id() -> None:
     routes = APIRouter()
 
     @routes.get("/a", operation_id="the_name")
     async def get_a() -> None: ...
 
-    document = application(Serving(), routes).openapi()
+    document = application(routes).openapi()
     assert document["paths"]["/a"]["get"]["operationId"] == "the_name"
 
 
@@ -58,12 +65,23 @@ async def test_routes_of_any_kind_are_served() -> None:
     routes = APIRouter()
     routes.add_route("/hello", get_hello)
 
-    async with client_of(application(Serving(), routes)) as client:
+    async with client_of(application(routes)) as client:
         assert (await client.get("/hello")).text == "hello"
 
 
-async def test_an_app_without_a_lifespan_starts() -> None:
-    app = application(Serving())
+async def test_router_included_later_is_served() -> None:
+    routes, app = APIRouter(), application()
 
-    async with app.router.lifespan_context(app):
-        assert app.state.serving == Serving()
+    @routes.get("/late")
+    async def get_late() -> str:
+        return "late"
+
+    app.include_router(routes)
+    async with client_of(app) as client:
+        assert (await client.get("/late")).json() == "late"
+
+
+def test_openapi_document_is_built_once() -> None:
+    app = application()
+
+    assert app.openapi() is app.openapi()

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.api.middleware import ConnectionClose, Faults, Methods, RequestId
+from gateway.api.middleware import ConnectionClose, HeadAndOptions, RequestId, ServerErrors
 from tests.api.sample_gateway import BASKET, World, breaks, client_of, gateway
 
 ORIGIN = "https://shop.example"
@@ -44,7 +44,7 @@ async def test_an_unknown_path_is_a_problem(client: httpx.AsyncClient) -> None:
         "type": "/problems/route-not-found",
         "title": "Not Found",
         "status": 404,
-        "detail": "There is nothing at this address",
+        "detail": "No endpoint has this address",
         "instance": "/nowhere",
         "code": "route-not-found",
         "request_id": "request-1",
@@ -234,7 +234,7 @@ async def nowhere(_: Message) -> None:
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])
 async def test_what_is_not_http_is_passed_on_as_it_is(kind: str) -> None:
     with pytest.raises(KeyError, match=kind):
-        await RequestId(Faults(Methods(raising)))({"type": kind}, nobody, nowhere)
+        await RequestId(ServerErrors(HeadAndOptions(raising)))({"type": kind}, nobody, nowhere)
 
 
 async def test_cors_is_off_unless_origins_are_given(client: httpx.AsyncClient) -> None:

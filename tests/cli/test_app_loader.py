@@ -1,4 +1,4 @@
-"""Where an app of one's own is found, and what is said where there is none."""
+"""Loading an app of the user's own, and the errors if there is none."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from gateway.cli.app_loader import AppNotFoundError, load_app
+from gateway.cli.app_loader import AppLoadError, load_app
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_an_app_is_found_where_one_is(folder: Path) -> None:
+def test_app_is_loaded_from_the_current_directory(folder: Path) -> None:
     (folder / "found_here.py").write_text("from gateway.app import create_app\napp = create_app()\n")
 
     assert isinstance(load_app("found_here:app"), FastAPI)
@@ -25,28 +25,34 @@ def test_an_app_is_found_where_one_is(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("not_there:app", "there is no app 'not_there:app': No module named 'not_there'"),
-        ("json:app", "there is no app 'json:app': module 'json' has no attribute 'app'"),
-        ("json", "there is no app 'json': it is named as MODULE:NAME"),
-        (":app", "there is no app ':app': it is named as MODULE:NAME"),
-        (".here:app", "there is no app '.here:app': it is named as MODULE:NAME"),
-        ("a b:app", "there is no app 'a b:app': No module named 'a b'"),
+        ("not_there:app", "cannot load app 'not_there:app': No module named 'not_there'"),
+        ("json:app", "cannot load app 'json:app': module 'json' has no attribute 'app'"),
+        ("json", "cannot load app 'json': expected MODULE:NAME, such as main:app"),
+        (":app", "cannot load app ':app': expected MODULE:NAME, such as main:app"),
+        (".here:app", "cannot load app '.here:app': expected MODULE:NAME, such as main:app"),
+        ("a b:app", "cannot load app 'a b:app': No module named 'a b'"),
         (
             "json.no:app",
-            "there is no app 'json.no:app': No module named 'json.no'",
+            "cannot load app 'json.no:app': No module named 'json.no'",
         ),
         (
             "sys.no:app",
-            "there is no app 'sys.no:app': No module named 'sys.no'; 'sys' is not a package",
+            "cannot load app 'sys.no:app': No module named 'sys.no'; 'sys' is not a package",
         ),
-        ("json:loads", "'json:loads' is no FastAPI app, but of type function"),
-        ("plain:app", "'plain:app' is an app that create_app has not made (gateway.app.create_app)"),
+        (
+            "json:loads",
+            "cannot load app 'json:loads': expected an app created by gateway.create_app, got function",
+        ),
+        (
+            "plain:app",
+            "cannot load app 'plain:app': expected an app created by gateway.create_app, got FastAPI",
+        ),
     ],
 )
-def test_what_is_no_app_is_told(folder: Path, name: str, message: str) -> None:
+def test_error_names_the_app_and_the_reason(folder: Path, name: str, message: str) -> None:
     (folder / "plain.py").write_text("from fastapi import FastAPI\napp = FastAPI()\n")
 
-    with pytest.raises(AppNotFoundError) as error:
+    with pytest.raises(AppLoadError) as error:
         load_app(name)
 
     assert str(error.value) == message
@@ -62,9 +68,7 @@ def test_what_is_no_app_is_told(folder: Path, name: str, message: str) -> None:
         ("import json; json.not_there_at_all", AttributeError),
     ],
 )
-def test_what_an_app_of_ones_own_raises_is_not_hidden(
-    folder: Path, line: str, error: type[Exception]
-) -> None:
+def test_exceptions_of_the_module_propagate(folder: Path, line: str, error: type[Exception]) -> None:
     (folder / "raises_here.py").write_text(f"{line}\n")
 
     with pytest.raises(error):

@@ -1,1 +1,1 @@
-"""The services as their callers see them, over transports that do as they are told."""
+"""Tests of the client, over scripted transports."""

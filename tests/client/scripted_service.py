@@ -1,4 +1,4 @@
-"""A service with one thing in it, and transports that do as they are told."""
+"""A fake service with one thing in it, and scripted transports: canned answers, exceptions, silence."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -11,6 +11,7 @@ from typing_extensions import override
 from gateway.client.models import UpstreamRequest, UpstreamResponse
 from gateway.client.service_client import ServiceClient
 from gateway.railway import Call, Fault, UpstreamFault
+from tests.service_clients import service_client
 
 Declared: TypeAlias = Mapping[int, type[Fault]]
 
@@ -29,14 +30,14 @@ LAMP: Final = Thing(name="lamp", size=3)
 LAMP_JSON: Final = b'{"name": "lamp", "size": 3}'
 PROBLEM: Final = {"content-type": "application/problem+json"}
 
-UNUSABLE: Final = "The things service gave an answer that cannot be used"
+UNUSABLE: Final = "The things service sent an unusable answer"
 UNAVAILABLE: Final = "The things service is unavailable"
-BUSY: Final = "The things service is asked as much as it may be"
+AT_LIMIT: Final = "The things service is at its concurrency limit"
 LATE: Final = "The things service did not answer in time"
 
 
 def client(transport: httpx.AsyncBaseTransport, *, timeout: float = 1.0) -> ServiceClient:
-    return ServiceClient("things", "http://things.test/api", transport, timeout=timeout)
+    return service_client("things", "http://things.test/api", transport, timeout=timeout)
 
 
 def fetch(
@@ -48,7 +49,7 @@ def fetch(
 
 
 class Answering(httpx.AsyncBaseTransport):
-    """Answers with *response*, as new each time, and keeps the requests."""
+    """Answers every request with a fresh copy of *response*, and records the requests."""
 
     def __init__(self, response: httpx.Response | None = None) -> None:
         self.response = response or httpx.Response(200, content=LAMP_JSON)
@@ -62,7 +63,7 @@ class Answering(httpx.AsyncBaseTransport):
 
 
 class Raising(httpx.AsyncBaseTransport):
-    """Raises *error* in place of an answer."""
+    """Raises *error* instead of answering."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
@@ -73,20 +74,20 @@ class Raising(httpx.AsyncBaseTransport):
 
 
 class Hanging(httpx.AsyncBaseTransport):
-    """Says when it *was_asked*, and never answers."""
+    """Sets *has_request* on a request, and never answers."""
 
     def __init__(self) -> None:
-        self.was_asked = asyncio.Event()
+        self.has_request = asyncio.Event()
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> Never:
-        self.was_asked.set()
+        self.has_request.set()
         await asyncio.Event().wait()
         raise AssertionError
 
 
 class Content(httpx.AsyncByteStream):
-    """A body of *parts*, of which an exception is raised and an event waited for."""
+    """A body of *parts*: bytes are yielded, exceptions raised, events waited for."""
 
     def __init__(self, parts: Sequence[bytes | BaseException | asyncio.Event]) -> None:
         self.parts = parts

@@ -1,4 +1,4 @@
-"""Whatever httpx can raise, a pipeline meets a value."""
+"""Every exception of a transport becomes an upstream fault."""
 
 import logging
 import socket
@@ -64,8 +64,8 @@ def family(kind: Kind) -> Iterator[Kind]:
         yield from family(child)
 
 
-def made(kind: Kind) -> Exception:
-    """Give an exception of *kind*, with a text that no caller may see."""
+def build(kind: Kind) -> Exception:
+    """Return an exception of *kind*, with a text that no caller may see."""
     text = "SECRET 10.0.0.7\nat line 3"
     if issubclass(kind, httpx.HTTPStatusError):
         return kind(text, request=httpx.Request("GET", "http://things.test"), response=httpx.Response(200))
@@ -76,8 +76,8 @@ def made(kind: Kind) -> Exception:
     return kind(text)
 
 
-def sent(error: Fault) -> Fault:
-    """Give *error* as it is if the service may have seen the request."""
+def as_sent(error: Fault) -> Fault:
+    """Return *error* as it is if the service may have received the request."""
     return replace(error, was_sent=True) if isinstance(error, Unavailable) else error
 
 
@@ -86,8 +86,8 @@ EVERY = sorted({kind for root in ROOTS for kind in family(root)} | set(EXPECTED)
 
 
 @pytest.mark.parametrize("kind", EVERY)
-async def test_every_exception_of_a_transport_is_a_fault_of_the_service(kind: Kind) -> None:
-    result = await fetch(Raising(made(kind)))
+async def test_every_transport_exception_is_an_upstream_fault(kind: Kind) -> None:
+    result = await fetch(Raising(build(kind)))
 
     assert isinstance(result, Err)
     assert isinstance(result.error, UpstreamFault)
@@ -96,26 +96,26 @@ async def test_every_exception_of_a_transport_is_a_fault_of_the_service(kind: Ki
 
 
 @pytest.mark.parametrize("kind", EVERY)
-async def test_so_is_every_one_that_is_raised_while_the_body_is_read(kind: Kind) -> None:
-    body = Content([b"{", made(kind)])
+async def test_exception_while_reading_the_body_is_the_same_fault(kind: Kind) -> None:
+    body = Content([b"{", build(kind)])
     result = await fetch(Answering(httpx.Response(200, stream=body)))
-    unread = await fetch(Raising(made(kind)))
+    unread = await fetch(Raising(build(kind)))
 
     assert isinstance(result, Err)
     assert isinstance(unread, Err)
-    assert result.error == sent(unread.error)
+    assert result.error == as_sent(unread.error)
     assert body.is_closed
 
 
 @pytest.mark.parametrize("kind", EVERY)
-async def test_a_request_was_not_sent_only_if_there_was_no_connection_to_send_it_on(kind: Kind) -> None:
-    result = await fetch(Raising(made(kind)))
+async def test_request_was_not_sent_only_without_a_connection(kind: Kind) -> None:
+    result = await fetch(Raising(build(kind)))
 
     assert isinstance(result, Err)
-    assert (result.error == sent(result.error)) is not issubclass(kind, NEVER_SENT)
+    assert (result.error == as_sent(result.error)) is not issubclass(kind, NEVER_SENT)
 
 
-async def test_nor_was_one_to_a_name_that_nobody_knows() -> None:
+async def test_request_to_an_unknown_host_was_not_sent() -> None:
     lookup = httpx.ConnectError("Name or service not known")
     lookup.__cause__ = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -124,46 +124,46 @@ async def test_nor_was_one_to_a_name_that_nobody_knows() -> None:
     )
 
 
-@pytest.mark.parametrize(("kind", "meaning"), EXPECTED.items())
-async def test_an_exception_means_what_its_name_says(kind: Kind, meaning: type[UpstreamFault]) -> None:
-    result = await fetch(Raising(made(kind)))
+@pytest.mark.parametrize(("kind", "fault"), EXPECTED.items())
+async def test_each_exception_maps_to_its_fault(kind: Kind, fault: type[UpstreamFault]) -> None:
+    result = await fetch(Raising(build(kind)))
 
     assert isinstance(result, Err)
-    assert type(result.error) is meaning
+    assert type(result.error) is fault
 
 
 @pytest.mark.parametrize("kind", [httpx.TimeoutException, httpx.NetworkError, httpx.RequestError])
-async def test_an_exception_that_nobody_has_heard_of_means_what_its_parent_does(
+async def test_unknown_exception_maps_like_its_base_class(
     kind: type[httpx.RequestError],
 ) -> None:
-    unheard = type("Unheard", (kind,), {})
+    unknown = type("Unknown", (kind,), {})
 
-    result = await fetch(Raising(unheard("SECRET")))
+    result = await fetch(Raising(unknown("SECRET")))
 
     assert result == await fetch(Raising(kind("SECRET")))
 
 
-async def test_a_read_timeout_names_the_budget_that_ran_out() -> None:
+async def test_read_timeout_carries_its_budget() -> None:
     result = await fetch(Raising(httpx.ReadTimeout("")), timeout=0.5)
 
     assert result == Err(TimedOut(LATE, source="things.fetch", budget=0.5))
 
 
-async def test_an_exception_while_the_body_is_closed_is_a_fault_as_well() -> None:
-    class Sticking(Content):
+async def test_exception_while_closing_the_body_is_a_fault() -> None:
+    class Unclosable(Content):
         @override
         async def aclose(self) -> None:
-            raise made(httpx.CloseError)
+            raise build(httpx.CloseError)
 
-    result = await fetch(Answering(httpx.Response(200, stream=Sticking([b"{}"]))))
+    result = await fetch(Answering(httpx.Response(200, stream=Unclosable([b"{}"]))))
 
     assert result == Err(Unavailable(UNAVAILABLE, source="things.fetch"))
 
 
-async def test_the_operator_finds_its_text_in_one_line_of_the_log_for_each_attempt(
+async def test_exception_is_logged_in_one_line_per_attempt(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    await fetch(Raising(made(httpx.ConnectError)))
+    await fetch(Raising(build(httpx.ConnectError)))
 
     line = "things.fetch: unavailable: ConnectError: SECRET 10.0.0.7 at line 3"
-    assert caplog.record_tuples == [("gateway.services", logging.WARNING, line)] * 3
+    assert caplog.record_tuples == [("gateway.client", logging.WARNING, line)] * 3

@@ -1,10 +1,11 @@
+"""What a client sends for a call, and how long it waits."""
+
 import asyncio
 from importlib.metadata import version
 
 import httpx
 import pytest
 
-from gateway.client.service_client import ServiceClient
 from gateway.railway import Err, NotFound, Ok, RunContext, TimedOut, change_context
 from tests.client.scripted_service import (
     LAMP,
@@ -19,15 +20,16 @@ from tests.client.scripted_service import (
     client,
     fetch,
 )
+from tests.service_clients import service_client
 
 AGENT = f"fanout-gateway/{version('fanout-gateway')}"
 
 
-async def test_a_call_gives_what_the_service_answers() -> None:
+async def test_call_returns_the_answer_of_the_service() -> None:
     assert await fetch(Answering()) == Ok(LAMP)
 
 
-async def test_a_call_is_made_once_each_time_it_is_awaited() -> None:
+async def test_call_is_made_each_time_it_is_awaited() -> None:
     transport = Answering()
     call = fetch(transport)
     unmade = len(transport.requests)
@@ -38,7 +40,7 @@ async def test_a_call_is_made_once_each_time_it_is_awaited() -> None:
     assert (unmade, len(transport.requests)) == (0, 2)
 
 
-async def test_a_get_has_these_headers_and_no_others() -> None:
+async def test_get_sends_exactly_these_headers() -> None:
     transport = Answering()
     await fetch(transport)
     (request,) = transport.requests
@@ -54,7 +56,7 @@ async def test_a_get_has_these_headers_and_no_others() -> None:
     }
 
 
-async def test_a_post_says_what_and_how_much_it_sends() -> None:
+async def test_post_sends_its_content_type_and_length() -> None:
     transport = Answering()
     await client(transport).post("things.wish", ("wishes",), Wish(text="é"), answer=THING)
     (request,) = transport.requests
@@ -64,7 +66,7 @@ async def test_a_post_says_what_and_how_much_it_sends() -> None:
     assert request.headers["content-length"] == "13"
 
 
-async def test_a_call_passes_the_baggage_of_its_run_on() -> None:
+async def test_call_sends_the_baggage_of_its_run() -> None:
     transport = Answering()
     change_context(RunContext(baggage={"X-Request-Id": "req-1", "tracestate": "a=é"}))
     await fetch(transport)
@@ -83,7 +85,7 @@ async def test_query_names_may_be_repeated() -> None:
     assert request.url.raw_path == b"/api/things?author=a%26b&author=c%20d&limit=3"
 
 
-async def test_headers_of_a_call_are_sent_besides_those_of_every_call() -> None:
+async def test_headers_of_a_call_are_added() -> None:
     transport = Answering()
     await client(transport).get("things.list", ("things",), headers={"X-Colour": "dark blue"}, answer=THING)
     (request,) = transport.requests
@@ -93,12 +95,12 @@ async def test_headers_of_a_call_are_sent_besides_those_of_every_call() -> None:
 
 
 @pytest.mark.parametrize("value", ["", " a", "a ", "a\nb", "a\tb", "é"])
-def test_a_header_that_cannot_be_sent_is_refused_when_the_call_is_described(value: str) -> None:
-    with pytest.raises(ValueError, match="cannot be sent as X-Colour"):
+def test_invalid_header_is_refused_when_described(value: str) -> None:
+    with pytest.raises(ValueError, match="header X-Colour cannot be sent"):
         _ = client(Answering()).get("things.list", ("things",), headers={"X-Colour": value}, answer=THING)
 
 
-async def test_a_redirect_is_not_followed() -> None:
+async def test_redirect_is_not_followed() -> None:
     transport = Answering(httpx.Response(307, headers={"location": "http://elsewhere.test"}))
     await fetch(transport)
 
@@ -113,22 +115,22 @@ async def test_no_cookie_is_kept_between_calls() -> None:
     assert "cookie" not in transport.requests[1].headers
 
 
-async def test_a_path_in_the_place_of_its_segments_is_a_bug_of_the_call() -> None:
+async def test_path_in_one_string_is_a_value_error() -> None:
     call = client(Answering()).get("things.fetch", "things/lamp", answer=THING)
 
-    with pytest.raises(ValueError, match="is no sequence of segments"):
+    with pytest.raises(ValueError, match="path segments must be a sequence"):
         await call
 
 
 @pytest.mark.parametrize("segment", ["", ".", ".."])
-async def test_a_segment_that_would_change_the_path_is_a_bug_of_the_call(segment: str) -> None:
+async def test_segment_that_would_change_the_path_is_a_value_error(segment: str) -> None:
     call = client(Answering()).get("things.fetch", ("things", segment), answer=THING)
 
-    with pytest.raises(ValueError, match="is no segment of a path"):
+    with pytest.raises(ValueError, match="a path segment must not be"):
         await call
 
 
-async def test_a_call_has_no_more_time_than_its_run() -> None:
+async def test_budget_is_clipped_to_the_deadline() -> None:
     transport = Answering()
     now = asyncio.get_running_loop().time()
     change_context(RunContext(deadline=now + 0.25))
@@ -139,7 +141,7 @@ async def test_a_call_has_no_more_time_than_its_run() -> None:
     assert request.extensions["timeout"] == {"connect": 0.125, "pool": 0.125}
 
 
-async def test_a_deadline_further_off_gives_a_call_no_more_time() -> None:
+async def test_later_deadline_does_not_extend_the_budget() -> None:
     transport = Answering()
     change_context(RunContext(deadline=asyncio.get_running_loop().time() + 9))
     await fetch(transport)
@@ -147,7 +149,7 @@ async def test_a_deadline_further_off_gives_a_call_no_more_time() -> None:
     assert transport.requests[0].headers["x-envoy-expected-rq-timeout-ms"] == "1000"
 
 
-async def test_what_is_sent_as_budget_is_a_millisecond_at_least() -> None:
+async def test_announced_budget_is_at_least_a_millisecond() -> None:
     transport = Answering()
     await fetch(transport, timeout=0.0001)
 
@@ -155,7 +157,7 @@ async def test_what_is_sent_as_budget_is_a_millisecond_at_least() -> None:
 
 
 @pytest.mark.parametrize("left", [0.0, -1.0])
-async def test_a_call_without_time_left_sends_nothing(left: float) -> None:
+async def test_call_after_the_deadline_sends_nothing(left: float) -> None:
     transport = Answering()
     change_context(RunContext(deadline=asyncio.get_running_loop().time() + left))
     result = await fetch(transport)
@@ -164,7 +166,7 @@ async def test_a_call_without_time_left_sends_nothing(left: float) -> None:
     assert transport.requests == []
 
 
-async def test_a_service_that_hangs_has_its_timeout_three_times_and_no_more() -> None:
+async def test_hanging_service_is_given_three_timeouts() -> None:
     result = await fetch(Hanging(), timeout=1.5)
 
     pauses = asyncio.get_running_loop().time() - 3 * 1.5
@@ -173,7 +175,7 @@ async def test_a_service_that_hangs_has_its_timeout_three_times_and_no_more() ->
 
 
 @pytest.mark.parametrize("status", [200, 404])
-async def test_the_timeout_covers_the_body(status: int) -> None:
+async def test_timeout_covers_the_body(status: int) -> None:
     body = Content([b"{", asyncio.Event()])
     transport = Answering(httpx.Response(status, headers=PROBLEM, stream=body))
     result = await fetch(transport, {404: NotFound})
@@ -182,17 +184,17 @@ async def test_the_timeout_covers_the_body(status: int) -> None:
     assert body.is_closed
 
 
-async def test_a_cancelled_call_is_cancelled() -> None:
+async def test_cancelling_a_call_cancels_its_request() -> None:
     transport = Hanging()
     call = asyncio.create_task(fetch(transport).make())
-    await transport.was_asked.wait()
+    await transport.has_request.wait()
     call.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await call
 
 
-async def test_a_call_cancelled_while_it_reads_gives_its_connection_back() -> None:
+async def test_cancelling_while_reading_closes_the_response() -> None:
     body = Content([b"{", asyncio.Event()])
     call = asyncio.create_task(fetch(Answering(httpx.Response(200, stream=body))).make())
     await asyncio.sleep(0.5)
@@ -203,12 +205,12 @@ async def test_a_call_cancelled_while_it_reads_gives_its_connection_back() -> No
     assert body.is_closed
 
 
-async def test_a_bug_in_the_transport_stays_a_bug() -> None:
+async def test_bug_in_the_transport_is_raised() -> None:
     with pytest.raises(TypeError, match="oops"):
         await fetch(Raising(TypeError("oops")))
 
 
-async def test_a_body_that_is_a_bug_is_closed_all_the_same() -> None:
+async def test_bug_in_the_body_still_closes_the_response() -> None:
     body = Content([TypeError("oops")])
 
     with pytest.raises(TypeError, match="oops"):
@@ -227,13 +229,19 @@ async def test_a_body_that_is_a_bug_is_closed_all_the_same() -> None:
         "http://things.test#a",
     ],
 )
-def test_an_address_that_is_more_or_less_than_one_is_refused(base_url: str) -> None:
-    with pytest.raises(ValueError, match="a service's address"):
-        ServiceClient("things", base_url, Answering(), timeout=1.0)
+def test_invalid_base_url_is_refused(base_url: str) -> None:
+    with pytest.raises(ValueError, match="a service's URL"):
+        service_client("things", base_url, Answering())
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
+def test_invalid_timeout_is_refused(timeout: float) -> None:
+    with pytest.raises(ValueError, match="timeout must be a positive, finite number of seconds, got"):
+        client(Answering(), timeout=timeout)
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 404, 499])
-async def test_a_service_is_there_if_it_answers_anything_below_500(status: int) -> None:
+async def test_ping_accepts_any_status_below_500(status: int) -> None:
     transport = Answering(httpx.Response(status))
 
     assert await client(transport).ping()
@@ -248,17 +256,17 @@ async def test_a_service_is_there_if_it_answers_anything_below_500(status: int) 
         pytest.param(Raising(RuntimeError("closed")), id="a bug"),
     ],
 )
-async def test_a_service_is_not_there_otherwise(transport: httpx.AsyncBaseTransport) -> None:
+async def test_ping_fails_on_5xx_and_exceptions(transport: httpx.AsyncBaseTransport) -> None:
     assert not await client(transport).ping()
 
 
-async def test_a_ping_takes_half_a_second_at_most() -> None:
+async def test_ping_gives_up_after_half_a_second() -> None:
     assert not await client(Hanging()).ping()
     assert asyncio.get_running_loop().time() == 0.5
 
 
-async def test_a_ping_gives_its_connection_back_without_reading() -> None:
-    body = Content([AssertionError("nobody should read this")])
+async def test_ping_closes_the_response_unread() -> None:
+    body = Content([AssertionError("the body must not be read")])
 
     assert await client(Answering(httpx.Response(200, stream=body))).ping()
     assert body.is_closed

@@ -1,5 +1,6 @@
-"""What takes writes back: it is given the key of the write and nothing else."""
+"""The undos of a client: each needs the key of its write, and nothing else."""
 
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote
 
@@ -7,7 +8,7 @@ import httpx
 import pytest
 
 from gateway.railway import BadAnswer, Err, Fault, Key, Ok, TimedOut, Unavailable
-from tests.client.scripted_service import PROBLEM, Answering, Content, Hanging, Raising
+from tests.client.scripted_service import PROBLEM, Answering, Content, Hanging, Raising, client
 from tests.client.test_writes import CASES, behind
 
 KEY: Final = Key("exe-1.settlement.0.payments.execute_transfer")
@@ -19,7 +20,7 @@ PATHS: Final = {
 }
 
 
-def test_every_write_that_can_be_undone_finds_its_undo_by_name() -> None:
+def test_every_undoable_write_finds_its_undo_by_name() -> None:
     undos = behind(Answering()).undos
 
     assert {name: undo.name for name, undo in undos.items()} == {name: name for name in PATHS}
@@ -27,7 +28,7 @@ def test_every_write_that_can_be_undone_finds_its_undo_by_name() -> None:
 
 
 @pytest.mark.parametrize("name", PATHS)
-async def test_an_undo_deletes_what_its_key_has_made(name: str) -> None:
+async def test_undo_sends_a_delete_with_the_key(name: str) -> None:
     transport = Answering(httpx.Response(204))
     result = await behind(transport).undos[name].attempt(KEY)
     (request,) = transport.requests
@@ -53,7 +54,7 @@ async def test_an_undo_deletes_what_its_key_has_made(name: str) -> None:
         ("a" * 300, b"a" * 300),
     ],
 )
-async def test_a_key_is_one_segment_of_the_path_whatever_is_in_it(key: str, sent: bytes) -> None:
+async def test_any_key_is_one_segment_of_the_path(key: str, sent: bytes) -> None:
     transport = Answering(httpx.Response(204))
     await behind(transport).orders.cancel.attempt(Key(key))
     (request,) = transport.requests
@@ -64,7 +65,7 @@ async def test_a_key_is_one_segment_of_the_path_whatever_is_in_it(key: str, sent
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"status": "reversed"}', b"null"])
 @pytest.mark.parametrize("status", [200, 202, 204, 299])
-async def test_every_2xx_says_that_it_is_undone_whatever_else_is_said(status: int, content: bytes) -> None:
+async def test_every_2xx_means_undone(status: int, content: bytes) -> None:
     body = Content([content])
     result = await behind(Answering(httpx.Response(status, stream=body))).orders.cancel.attempt(KEY)
 
@@ -73,7 +74,7 @@ async def test_every_2xx_says_that_it_is_undone_whatever_else_is_said(status: in
 
 
 @pytest.mark.parametrize("content", [b"<!doctype html>", b"{", b" "])
-async def test_a_page_of_somebody_in_between_says_nothing(content: bytes) -> None:
+async def test_2xx_with_another_body_than_json_is_a_bad_answer(content: bytes) -> None:
     transport = Answering(httpx.Response(200, content=content))
     result = await behind(transport).orders.cancel.attempt(KEY)
 
@@ -81,7 +82,7 @@ async def test_a_page_of_somebody_in_between_says_nothing(content: bytes) -> Non
     assert (type(result.error), result.error.source) == (BadAnswer, "orders.cancel")
 
 
-async def test_an_answer_that_breaks_off_says_nothing_either() -> None:
+async def test_2xx_that_breaks_off_is_unavailable() -> None:
     body = Content([b"{", httpx.ReadError("reset")])
     result = await behind(Answering(httpx.Response(200, stream=body))).orders.cancel.attempt(KEY)
 
@@ -98,7 +99,7 @@ async def test_an_answer_that_breaks_off_says_nothing_either() -> None:
     ],
 )
 @pytest.mark.parametrize("name", PATHS)
-async def test_no_other_status_says_so(name: str, status: int, kind: type[Fault]) -> None:
+async def test_any_other_status_is_an_upstream_fault(name: str, status: int, kind: type[Fault]) -> None:
     transport = Answering(httpx.Response(status, json={"detail": "SECRET"}, headers=PROBLEM))
     result = await behind(transport).undos[name].attempt(KEY)
 
@@ -115,7 +116,7 @@ async def test_no_other_status_says_so(name: str, status: int, kind: type[Fault]
         pytest.param(Hanging(), TimedOut, id="hanging"),
     ],
 )
-async def test_an_undo_that_is_not_answered_has_failed(
+async def test_undo_without_an_answer_has_failed(
     transport: httpx.AsyncBaseTransport, kind: type[Fault]
 ) -> None:
     result = await behind(transport).orders.cancel.attempt(KEY)
@@ -124,9 +125,28 @@ async def test_an_undo_that_is_not_answered_has_failed(
     assert type(result.error) is kind
 
 
-async def test_an_undo_can_be_made_again() -> None:
+async def test_undo_can_be_repeated() -> None:
     transport = Answering(httpx.Response(204))
     cancel = behind(transport).orders.cancel
 
     assert await cancel.attempt(KEY) == await cancel.attempt(KEY) == Ok(None)
     assert len(transport.requests) == 2
+
+
+def test_client_collects_its_undos_by_name() -> None:
+    things = client(Answering())
+    undos = {name: things.undo(name, ("things",)) for name in ("things.unmake", "things.forget")}
+
+    assert things.undos == undos
+
+
+def test_undos_of_a_client_are_read_only() -> None:
+    assert isinstance(client(Answering()).undos, MappingProxyType)
+
+
+def test_duplicate_undo_is_refused() -> None:
+    things = client(Answering())
+    things.undo("things.unmake", ("things",))
+
+    with pytest.raises(ValueError, match=r"the things service already has an undo named 'things\.unmake'"):
+        things.undo("things.unmake", ("others",))

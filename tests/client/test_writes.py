@@ -11,7 +11,6 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
-from gateway.client.service_client import ServiceClient
 from gateway.railway import (
     BadAnswer,
     CallMode,
@@ -28,16 +27,15 @@ from gateway.railway import (
     Write,
     change_context,
 )
-from gateway.services import Upstreams
 from gateway.services.accounts import AccountBalance, Posting
 from gateway.services.analytics import Event
 from gateway.services.inventory import Reservation
 from gateway.services.notifications import Notice
-from gateway.services.orders import Order
+from gateway.services.orders import PlacedOrder
 from gateway.services.payments import Transfer
 from gateway.services.transfer_terms import TransferTerms
-from gateway.settings import SERVICES
 from tests.client.scripted_service import PROBLEM, Answering, Hanging, Raising
+from tests.shipped_services import NAMES, ShippedServices
 
 Thing: TypeAlias = "Mapping[str, Thing | str | int | bool]"
 
@@ -107,7 +105,7 @@ CREATE: Final = Case(
     b'{"user_id":"user-123","product_id":"prod-456","quantity":2}',
     201,
     {"order_id": "ord-1", "status": "created"},
-    Order(order_id="ord-1", status="created"),
+    PlacedOrder(order_id="ord-1", status="created"),
     {},
     "orders.cancel",
 )
@@ -134,10 +132,8 @@ TRACK: Final = Case(
 CASES: Final = (RESERVE, EXECUTE, POST, CREATE, SEND, TRACK)
 
 
-def behind(transport: httpx.AsyncBaseTransport) -> Upstreams:
-    return Upstreams.behind(
-        {name: ServiceClient(name, "http://mock.test", transport, timeout=1.0) for name in SERVICES}
-    )
+def behind(transport: httpx.AsyncBaseTransport) -> ShippedServices:
+    return ShippedServices.over(transport, dict.fromkeys(NAMES, "http://mock.test"))
 
 
 def writes(transport: httpx.AsyncBaseTransport) -> Mapping[str, Write[object, Failure]]:

@@ -1,10 +1,10 @@
-"""A world in which all is well."""
+"""Fixture of the registry tests."""
 
 import pytest
 
-from tests.executions.scripted_runs import World
+from tests.executions.scripted_runs import ScriptedRegistry
 
 
 @pytest.fixture
-async def world() -> World:
-    return World()
+async def scripted() -> ScriptedRegistry:
+    return ScriptedRegistry()

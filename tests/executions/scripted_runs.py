@@ -1,4 +1,4 @@
-"""Runs that do what a test tells them to, and undos that say what they were asked."""
+"""Scripted runs and undos of an execution registry."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -29,12 +29,12 @@ NAMES: Final = ("bank.pay", "shop.ship")
 
 
 def now() -> float:
-    """Give the seconds since the test began."""
+    """Return the seconds since the test began."""
     return asyncio.get_running_loop().time()
 
 
 def clock() -> datetime:
-    """Give the time for the record."""
+    """Return the time for the journal."""
     return START + timedelta(seconds=now())
 
 
@@ -43,8 +43,8 @@ def intent(execution_id: str, place: int) -> Intent:
     return Intent(name, derive_key(execution_id, "settlement", place, name), undo=f"{name}.undo")
 
 
-def beginning(execution_id: str = "exe-1", *also: Intent) -> CommitStart:
-    """Describe a commit of two writes, and what is there *also*."""
+def commit_start(execution_id: str = "exe-1", *also: Intent) -> CommitStart:
+    """Build the start of a commit with two writes, and the intents *also*."""
     intents = (intent(execution_id, 0), intent(execution_id, 1), *also)
     return CommitStart(execution_id, "transfers", "settlement", intents)
 
@@ -61,53 +61,53 @@ async def begin_commit(executions: ExecutionRegistry[str], start: CommitStart) -
         raise
 
 
-def ticket(
+def run_request(
     execution_id: str = "exe-1", *, asked: bytes | None = b"rent", deadline: float | None = None
 ) -> RunRequest:
     return RunRequest(execution_id, "transfers", asked, deadline)
 
 
 @dataclass
-class World:
-    """The runs, and what their undos come to: all is well unless a test says otherwise."""
+class ScriptedRegistry:
+    """A registry whose undos return *results*, by name; by default they succeed."""
 
     undone: list[str] = field(default_factory=list[str])
     results: dict[str, Result[object, Failure] | Exception] = field(
         default_factory=dict[str, Result[object, Failure] | Exception]
     )
-    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
+    may_undo: asyncio.Event = field(default_factory=asyncio.Event)
     records: MemoryJournal = field(default_factory=lambda: MemoryJournal(clock))
     executions: ExecutionRegistry[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.goes_on.set()
-        undos = [Undo(f"{name}.undo", self._undoing(f"{name}.undo")) for name in NAMES]
+        self.may_undo.set()
+        undos = [Undo(f"{name}.undo", self._scripted_undo(f"{name}.undo")) for name in NAMES]
         self.executions = ExecutionRegistry(
             self.records, {undo.name: undo for undo in undos}, CommitTerms(), clock
         )
 
-    def run(self, execution_id: str = "exe-1", answer: str = "paid", *, fails: bool = False) -> "Led":
-        """Give a run that is over at once, unless it is told to wait; one that *fails* does not commit."""
-        return Led(self, execution_id, answer, fails)
+    def run(self, execution_id: str = "exe-1", answer: str = "paid", *, fails: bool = False) -> "ScriptedRun":
+        """Build a run that ends at once, unless a test makes it wait; if it *fails*, it does not commit."""
+        return ScriptedRun(self, execution_id, answer, fails)
 
-    async def stick(self, execution_id: str = "exe-1", *outcomes: WriteOutcome) -> None:
-        """Have the commit of an execution stuck, with these outcomes of its writes."""
-        await self.records.begin(beginning(execution_id))
+    async def make_stuck(self, execution_id: str = "exe-1", *outcomes: WriteOutcome) -> None:
+        """Record a stuck commit, with these outcomes of its writes."""
+        await self.records.begin(commit_start(execution_id))
         for place, outcome in enumerate(outcomes or (WriteOutcome.STUCK, WriteOutcome.STUCK)):
             await self.records.note(execution_id, intent(execution_id, place).key, outcome, None)
         await self.records.end(execution_id, CommitState.STUCK)
 
     async def outcomes(self, execution_id: str = "exe-1") -> tuple[CommitState, list[str]]:
-        """Give what is on record."""
+        """Return the recorded state, and the outcomes of the writes."""
         found = await self.records.find(execution_id)
         assert found is not None
         return found.state, [write.outcome.value for write in found.writes]
 
-    def _undoing(self, name: str) -> WriteAttempt[object, Failure]:
+    def _scripted_undo(self, name: str) -> WriteAttempt[object, Failure]:
         async def attempt(key: Key) -> Result[object, Failure]:
             assert key.endswith(name.removesuffix(".undo"))
             self.undone.append(name)
-            await self.goes_on.wait()
+            await self.may_undo.wait()
             result = self.results.get(name, Ok(None))
             if isinstance(result, Exception):
                 raise result
@@ -117,10 +117,10 @@ class World:
 
 
 @dataclass
-class Led:
-    """The work of one run: it waits for its events, and notes how far it has come."""
+class ScriptedRun:
+    """The work of one run: waits for its events, and logs its progress."""
 
-    world: World
+    scripted: ScriptedRegistry
     execution_id: str
     answer: str
     fails: bool = False
@@ -136,13 +136,13 @@ class Led:
         self.ends.set()
 
     async def __call__(self) -> str:
-        executions = self.world.executions
+        executions = self.scripted.executions
         self.log.append("started")
         try:
             await self.begins.wait()
             if self.fails:
                 return f"{self.answer} not"
-            await begin_commit(executions, beginning(self.execution_id))
+            await begin_commit(executions, commit_start(self.execution_id))
             self.log.append("begun")
             self.has_begun.set()
             await self.ends.wait()
@@ -150,14 +150,14 @@ class Led:
             await executions.prepare_context(RunContext()).journal.end(self.execution_id, self.state)
         except asyncio.CancelledError:
             self.log.append("cancelled")
-            await asyncio.sleep(1)  # cleaning up takes its time
+            await asyncio.sleep(1)  # the cleanup takes time
             self.log.append("cleaned up")
             raise
         self.log.append("ended")
         return self.answer
 
 
-async def settled() -> None:
-    """Let everything go on that can."""
+async def settle() -> None:
+    """Run every task until it waits."""
     for _ in range(10):
         await asyncio.sleep(0)

@@ -31,7 +31,14 @@ from gateway.railway import (
     WriteOutcome,
     railway,
 )
-from tests.executions.scripted_runs import World, begin_commit, beginning, now, settled, ticket
+from tests.executions.scripted_runs import (
+    ScriptedRegistry,
+    begin_commit,
+    commit_start,
+    now,
+    run_request,
+    settle,
+)
 
 PAID = RunAnswer("paid", is_replayed=False)
 REPLAYED = RunAnswer("paid", is_replayed=True)
@@ -42,40 +49,46 @@ async def ends(task: "asyncio.Task[object]") -> None:
         await task
 
 
-async def test_before_its_commit_a_run_is_cancelled_with_its_request_and_awaited(world: World) -> None:
-    run = world.run()
+async def test_run_is_cancelled_with_its_request_before_the_commit(
+    scripted: ScriptedRegistry,
+) -> None:
+    run = scripted.run()
     run.begins.clear()
-    owner = asyncio.create_task(world.executions.run(ticket(), run))
-    await settled()
+    owner = asyncio.create_task(scripted.executions.run(run_request(), run))
+    await settle()
 
     owner.cancel()
     await ends(owner)
 
     assert run.log == ["started", "cancelled", "cleaned up"]
-    assert await world.executions.find("exe-1") == Err(EXECUTION_NOT_FOUND)
+    assert await scripted.executions.find("exe-1") == Err(EXECUTION_NOT_FOUND)
 
 
-async def test_once_its_commit_has_begun_a_run_goes_on_without_its_request(world: World) -> None:
-    run = world.run()
+async def test_run_continues_without_its_request_once_committing(
+    scripted: ScriptedRegistry,
+) -> None:
+    run = scripted.run()
     run.seconds = 3
-    owner = asyncio.create_task(world.executions.run(ticket(), run))
+    owner = asyncio.create_task(scripted.executions.run(run_request(), run))
     await run.has_begun.wait()
 
     owner.cancel()
     await ends(owner)
 
     assert now() == 0
-    assert await world.executions.run(ticket(), world.run()) == REPLAYED
+    assert await scripted.executions.run(run_request(), scripted.run()) == REPLAYED
     assert run.log == ["started", "begun", "ended"]
 
 
-async def test_who_waits_for_a_run_whose_request_hung_up_before_its_commit_makes_one(world: World) -> None:
-    abandoned, second = world.run(), world.run()
+async def test_waiting_request_replaces_a_run_cancelled_before_commit(
+    scripted: ScriptedRegistry,
+) -> None:
+    abandoned, second = scripted.run(), scripted.run()
     abandoned.begins.clear()
-    owner = asyncio.create_task(world.executions.run(ticket(), abandoned))
-    await settled()
-    waiter = asyncio.create_task(world.executions.run(ticket(), second))
-    await settled()
+    owner = asyncio.create_task(scripted.executions.run(run_request(), abandoned))
+    await settle()
+    waiter = asyncio.create_task(scripted.executions.run(run_request(), second))
+    await settle()
 
     owner.cancel()
 
@@ -84,15 +97,15 @@ async def test_who_waits_for_a_run_whose_request_hung_up_before_its_commit_makes
     assert second.log == ["started", "begun", "ended"]
 
 
-async def test_who_waits_for_a_run_whose_request_hung_up_after_its_commit_began_has_the_answer(
-    world: World,
+async def test_waiting_request_gets_the_answer_of_a_disconnected_run(
+    scripted: ScriptedRegistry,
 ) -> None:
-    run = world.run()
+    run = scripted.run()
     run.seconds = 3
-    owner = asyncio.create_task(world.executions.run(ticket(), run))
+    owner = asyncio.create_task(scripted.executions.run(run_request(), run))
     await run.has_begun.wait()
-    waiter = asyncio.create_task(world.executions.run(ticket(), world.run()))
-    await settled()
+    waiter = asyncio.create_task(scripted.executions.run(run_request(), scripted.run()))
+    await settle()
 
     owner.cancel()
 
@@ -100,15 +113,15 @@ async def test_who_waits_for_a_run_whose_request_hung_up_after_its_commit_began_
 
 
 @pytest.mark.parametrize("has_begun", [False, True])
-async def test_who_only_waits_may_hang_up_and_nothing_happens_to_the_run(
-    world: World, *, has_begun: bool
+async def test_disconnect_of_a_waiting_request_leaves_the_run_alone(
+    scripted: ScriptedRegistry, *, has_begun: bool
 ) -> None:
-    run = world.run()
+    run = scripted.run()
     (run.ends if has_begun else run.begins).clear()
-    owner = asyncio.create_task(world.executions.run(ticket(), run))
-    await settled()
-    waiter = asyncio.create_task(world.executions.run(ticket(), world.run()))
-    await settled()
+    owner = asyncio.create_task(scripted.executions.run(run_request(), run))
+    await settle()
+    waiter = asyncio.create_task(scripted.executions.run(run_request(), scripted.run()))
+    await settle()
 
     waiter.cancel()
     await ends(waiter)
@@ -118,19 +131,21 @@ async def test_who_only_waits_may_hang_up_and_nothing_happens_to_the_run(
     assert await owner == PAID
 
 
-async def test_a_request_that_hangs_up_twice_does_not_wait_for_what_cleans_up(world: World) -> None:
-    run = world.run()
+async def test_second_cancellation_does_not_wait_for_the_cleanup(
+    scripted: ScriptedRegistry,
+) -> None:
+    run = scripted.run()
     run.begins.clear()
-    owner = asyncio.create_task(world.executions.run(ticket(), run))
-    await settled()
+    owner = asyncio.create_task(scripted.executions.run(run_request(), run))
+    await settle()
 
     owner.cancel()
-    await settled()
+    await settle()
     owner.cancel()
     await ends(owner)
 
     assert run.log == ["started", "cancelled"]
-    await world.executions.drain()
+    await scripted.executions.drain()
     assert run.log == ["started", "cancelled", "cleaned up"]
 
 
@@ -164,28 +179,28 @@ class Bank:
         return (await paying.on(context)()).value_or("not")
 
 
-async def test_a_request_that_hangs_up_just_before_the_commit_begins_keeps_it_from_beginning() -> None:
+async def test_disconnect_just_before_the_commit_prevents_it() -> None:
     bank = Bank()
-    owner = asyncio.create_task(bank.executions.run(ticket(), bank.work))
+    owner = asyncio.create_task(bank.executions.run(run_request(), bank.work))
     # From here to the first line of the commit, which is a task of its own, it is the owner's turn.
     bank.at_the_last_moment = owner.cancel
     await ends(owner)
 
     assert (bank.times, await bank.executions.find("exe-1")) == (0, Err(EXECUTION_NOT_FOUND))
     bank.at_the_last_moment = lambda: None
-    assert await bank.executions.run(ticket(), bank.work) == PAID
+    assert await bank.executions.run(run_request(), bank.work) == PAID
     assert bank.times == 1
 
 
-async def test_a_request_that_hangs_up_just_after_the_commit_began_does_not_stop_it() -> None:
+async def test_disconnect_just_after_the_commit_began_is_ignored() -> None:
     bank = Bank()
-    owner = asyncio.create_task(bank.executions.run(ticket(), bank.work))
+    owner = asyncio.create_task(bank.executions.run(run_request(), bank.work))
     # The owner hears of it once the commit, which is a task of its own, has had its first turn.
     bank.at_the_last_moment = lambda: asyncio.get_running_loop().call_soon(owner.cancel)
     await ends(owner)
 
     assert now() == 0
-    assert await bank.executions.run(ticket(), bank.work) == REPLAYED
+    assert await bank.executions.run(run_request(), bank.work) == REPLAYED
     assert bank.times == 1
 
 
@@ -226,35 +241,33 @@ async def bank(slow: Slow) -> Bank:
     return Bank(slow)
 
 
-async def test_a_request_that_hangs_up_while_the_commit_begins_does_not_stop_it(bank: Bank) -> None:
-    owner = asyncio.create_task(bank.executions.run(ticket(), bank.work))
+async def test_disconnect_while_the_commit_begins_is_ignored(bank: Bank) -> None:
+    owner = asyncio.create_task(bank.executions.run(run_request(), bank.work))
     await asyncio.sleep(0.5)
 
     owner.cancel()
     await ends(owner)
 
     assert now() == 0.5
-    assert await bank.executions.run(ticket(), bank.work) == REPLAYED
+    assert await bank.executions.run(run_request(), bank.work) == REPLAYED
     assert bank.times == 1
 
 
-async def test_at_a_deadline_that_passes_while_the_commit_begins_it_runs(bank: Bank) -> None:
-    assert await bank.executions.run(ticket(deadline=0.5), bank.work) is NoAnswerReason.RUNNING
+async def test_deadline_while_the_commit_begins_is_ignored(bank: Bank) -> None:
+    assert await bank.executions.run(run_request(deadline=0.5), bank.work) is NoAnswerReason.RUNNING
 
     found = (await bank.executions.find("exe-1")).value_or(None)
     assert found is not None
     assert (found.state, found.writes) == (CommitState.RUNNING, ())
-    assert await bank.executions.run(ticket(), bank.work) == REPLAYED
+    assert await bank.executions.run(run_request(), bank.work) == REPLAYED
 
 
 @pytest.mark.parametrize("hangs_up", [False, True])
-async def test_a_commit_that_could_not_begin_leaves_its_id_to_the_next(
-    bank: Bank, slow: Slow, *, hangs_up: bool
-) -> None:
+async def test_commit_that_could_not_begin_frees_its_id(bank: Bank, slow: Slow, *, hangs_up: bool) -> None:
     slow.bug = OSError("disk full")
-    owner = asyncio.create_task(bank.executions.run(ticket(), guarded(bank)))
+    owner = asyncio.create_task(bank.executions.run(run_request(), guarded(bank)))
     await asyncio.sleep(0.5)
-    waiter = asyncio.create_task(bank.executions.run(ticket(), bank.work))
+    waiter = asyncio.create_task(bank.executions.run(run_request(), bank.work))
     if hangs_up:
         owner.cancel()
     failed = await waiter
@@ -262,7 +275,7 @@ async def test_a_commit_that_could_not_begin_leaves_its_id_to_the_next(
 
     assert failed == RunAnswer("disk full", is_replayed=False)
     assert hangs_up or owner.result() == failed
-    assert await bank.executions.run(ticket(), bank.work) == PAID
+    assert await bank.executions.run(run_request(), bank.work) == PAID
     assert bank.times == 1
 
 
@@ -276,12 +289,14 @@ def guarded(bank: Bank) -> Work[str]:
     return work
 
 
-async def test_a_second_commit_of_one_run_fails_without_giving_the_id_of_the_first_away(world: World) -> None:
+async def test_second_commit_of_a_run_keeps_the_first_registered(
+    scripted: ScriptedRegistry,
+) -> None:
     async def twice() -> str:
-        await world.run()()
+        await scripted.run()()
         with pytest.raises(ValueError, match="has a commit already"):
-            await begin_commit(world.executions, beginning())
+            await begin_commit(scripted.executions, commit_start())
         return "paid"
 
-    assert await world.executions.run(ticket(), twice) == PAID
-    assert await world.executions.run(ticket(), world.run()) == REPLAYED
+    assert await scripted.executions.run(run_request(), twice) == PAID
+    assert await scripted.executions.run(run_request(), scripted.run()) == REPLAYED

@@ -9,7 +9,7 @@ import pytest
 from gateway.executions.execution import ExecutedWrite, Page
 from gateway.executions.memory_journal import MAX_ENDED, MemoryJournal
 from gateway.railway import CommitState, Intent, Key, WriteOutcome
-from tests.executions.scripted_runs import DAY, START, beginning, clock, intent
+from tests.executions.scripted_runs import DAY, START, clock, commit_start, intent
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def journal() -> MemoryJournal:
 
 async def ended(journal: MemoryJournal, state: CommitState, *execution_ids: str) -> None:
     for execution_id in execution_ids:
-        await journal.begin(beginning(execution_id))
+        await journal.begin(commit_start(execution_id))
         await journal.end(execution_id, state)
 
 
@@ -27,8 +27,8 @@ def ids(page: Page) -> Sequence[str]:
     return [execution.execution_id for execution in page.executions]
 
 
-async def test_a_commit_that_has_begun_is_running_and_its_writes_are_pending(journal: MemoryJournal) -> None:
-    await journal.begin(beginning())
+async def test_begun_commit_is_running_with_pending_writes(journal: MemoryJournal) -> None:
+    await journal.begin(commit_start())
 
     found = await journal.find("exe-1")
     assert found is not None
@@ -39,9 +39,9 @@ async def test_a_commit_that_has_begun_is_running_and_its_writes_are_pending(jou
     )
 
 
-async def test_a_read_that_rides_along_is_no_write(journal: MemoryJournal) -> None:
+async def test_read_of_a_commit_is_not_recorded(journal: MemoryJournal) -> None:
     read = Intent("shop.stock", Key("exe-1.read"))
-    await journal.begin(beginning("exe-1", read))
+    await journal.begin(commit_start("exe-1", read))
     await journal.note("exe-1", read.key, WriteOutcome.DONE, 3)
 
     found = await journal.find("exe-1")
@@ -49,15 +49,15 @@ async def test_a_read_that_rides_along_is_no_write(journal: MemoryJournal) -> No
     assert [write.intent.name for write in found.writes] == ["bank.pay", "shop.ship"]
 
 
-async def test_an_execution_has_one_commit(journal: MemoryJournal) -> None:
-    await journal.begin(beginning())
+async def test_second_commit_of_an_execution_is_refused(journal: MemoryJournal) -> None:
+    await journal.begin(commit_start())
 
     with pytest.raises(ValueError, match="exe-1 has a commit already"):
-        await journal.begin(beginning())
+        await journal.begin(commit_start())
 
 
-async def test_what_is_noted_of_one_write_says_nothing_of_the_other(journal: MemoryJournal) -> None:
-    await journal.begin(beginning())
+async def test_outcome_is_recorded_for_its_write_only(journal: MemoryJournal) -> None:
+    await journal.begin(commit_start())
     await journal.note("exe-1", intent("exe-1", 1).key, WriteOutcome.DONE, None)
 
     found = await journal.find("exe-1")
@@ -66,8 +66,8 @@ async def test_what_is_noted_of_one_write_says_nothing_of_the_other(journal: Mem
 
 
 @pytest.mark.parametrize("state", [CommitState.COMMITTED, CommitState.UNDONE, CommitState.STUCK])
-async def test_an_end_is_on_record_with_its_time(journal: MemoryJournal, state: CommitState) -> None:
-    await journal.begin(beginning())
+async def test_end_is_recorded_with_its_time(journal: MemoryJournal, state: CommitState) -> None:
+    await journal.begin(commit_start())
     await asyncio.sleep(3)
     await journal.end("exe-1", state)
 
@@ -76,13 +76,13 @@ async def test_an_end_is_on_record_with_its_time(journal: MemoryJournal, state: 
     assert (found.state, found.ended_at) == (state, START + timedelta(seconds=3))
 
 
-async def test_what_never_began_is_not_known(journal: MemoryJournal) -> None:
+async def test_unknown_execution_is_not_found(journal: MemoryJournal) -> None:
     assert await journal.find("exe-1") is None
     assert await journal.page(None, 10, None) == Page((), None)
 
 
 @pytest.mark.parametrize("state", [CommitState.COMMITTED, CommitState.UNDONE])
-async def test_what_has_ended_is_known_for_a_day(journal: MemoryJournal, state: CommitState) -> None:
+async def test_ended_execution_is_kept_for_a_day(journal: MemoryJournal, state: CommitState) -> None:
     await ended(journal, state, "exe-1")
 
     await asyncio.sleep(DAY - 1)
@@ -91,35 +91,35 @@ async def test_what_has_ended_is_known_for_a_day(journal: MemoryJournal, state: 
     assert await journal.find("exe-1") is None
 
 
-async def test_what_is_forgotten_is_no_longer_listed(journal: MemoryJournal) -> None:
+async def test_evicted_execution_is_not_listed(journal: MemoryJournal) -> None:
     await ended(journal, CommitState.COMMITTED, "exe-1")
     await asyncio.sleep(DAY)
 
     assert await journal.page(None, 10, None) == Page((), None)
 
 
-async def test_what_is_forgotten_may_begin_anew_though_nobody_has_asked_in_between(
+async def test_evicted_execution_can_begin_again(
     journal: MemoryJournal,
 ) -> None:
     await ended(journal, CommitState.COMMITTED, "exe-1")
     await asyncio.sleep(DAY)
 
-    await journal.begin(beginning("exe-1"))
+    await journal.begin(commit_start("exe-1"))
 
     found = await journal.find("exe-1")
     assert found is not None
     assert found.state is CommitState.RUNNING
 
 
-async def test_what_has_not_ended_is_not_forgotten(journal: MemoryJournal) -> None:
-    await journal.begin(beginning("exe-1"))
+async def test_running_execution_is_not_evicted(journal: MemoryJournal) -> None:
+    await journal.begin(commit_start("exe-1"))
     await ended(journal, CommitState.STUCK, "exe-2")
     await asyncio.sleep(2 * DAY)
 
     assert ids(await journal.page(None, 10, None)) == ["exe-2", "exe-1"]
 
 
-async def test_what_was_stuck_is_forgotten_a_day_after_it_has_been_undone(journal: MemoryJournal) -> None:
+async def test_stuck_execution_is_kept_for_a_day_after_its_undo(journal: MemoryJournal) -> None:
     await ended(journal, CommitState.STUCK, "exe-1")
     await asyncio.sleep(2 * DAY)
     await journal.end("exe-1", CommitState.UNDONE)
@@ -130,7 +130,7 @@ async def test_what_was_stuck_is_forgotten_a_day_after_it_has_been_undone(journa
     assert await journal.find("exe-1") is None
 
 
-async def test_so_many_that_have_ended_are_known_and_all_that_are_stuck(journal: MemoryJournal) -> None:
+async def test_number_of_ended_executions_is_bounded(journal: MemoryJournal) -> None:
     await ended(journal, CommitState.STUCK, "exe-stuck")
     await ended(journal, CommitState.COMMITTED, *(f"exe-{number}" for number in range(MAX_ENDED + 2)))
 
@@ -138,9 +138,9 @@ async def test_so_many_that_have_ended_are_known_and_all_that_are_stuck(journal:
     assert known == [True, False, False, True, True]
 
 
-async def test_executions_are_listed_the_latest_first_page_by_page(journal: MemoryJournal) -> None:
+async def test_executions_are_paged_latest_first(journal: MemoryJournal) -> None:
     await ended(journal, CommitState.COMMITTED, "exe-1", "exe-2", "exe-3")
-    await journal.begin(beginning("exe-4"))
+    await journal.begin(commit_start("exe-4"))
 
     first = await journal.page(None, 2, None)
     second = await journal.page(None, 2, first.cursor)
@@ -148,7 +148,7 @@ async def test_executions_are_listed_the_latest_first_page_by_page(journal: Memo
     assert (ids(first), ids(second), second.cursor) == (["exe-4", "exe-3"], ["exe-2", "exe-1"], None)
 
 
-async def test_those_in_one_state_are_listed_as_if_there_were_no_others(journal: MemoryJournal) -> None:
+async def test_pages_of_one_state_skip_all_others(journal: MemoryJournal) -> None:
     await ended(journal, CommitState.STUCK, "exe-1")
     await ended(journal, CommitState.COMMITTED, "exe-2")
     await ended(journal, CommitState.STUCK, "exe-3")
@@ -160,7 +160,7 @@ async def test_those_in_one_state_are_listed_as_if_there_were_no_others(journal:
     assert ids(await journal.page(CommitState.RUNNING, 10, None)) == []
 
 
-async def test_a_cursor_stays_where_it_is_while_new_ones_come(journal: MemoryJournal) -> None:
+async def test_cursor_is_stable_when_executions_begin(journal: MemoryJournal) -> None:
     await ended(journal, CommitState.COMMITTED, "exe-1", "exe-2", "exe-3")
     first = await journal.page(None, 1, None)
     await ended(journal, CommitState.COMMITTED, "exe-4", "exe-5")
@@ -168,7 +168,7 @@ async def test_a_cursor_stays_where_it_is_while_new_ones_come(journal: MemoryJou
     assert ids(await journal.page(None, 10, first.cursor)) == ["exe-2", "exe-1"]
 
 
-async def test_a_cursor_at_what_has_left_its_state_goes_on_with_what_is_older(journal: MemoryJournal) -> None:
+async def test_cursor_is_valid_after_its_execution_left_the_state(journal: MemoryJournal) -> None:
     await ended(journal, CommitState.STUCK, "exe-1", "exe-2", "exe-3")
     first = await journal.page(CommitState.STUCK, 1, None)
     await journal.end("exe-2", CommitState.UNDONE)
@@ -178,7 +178,7 @@ async def test_a_cursor_at_what_has_left_its_state_goes_on_with_what_is_older(jo
 
 async def test_without_being_told_the_time_it_asks_the_clock() -> None:
     journal = MemoryJournal()
-    await journal.begin(beginning())
+    await journal.begin(commit_start())
 
     found = await journal.find("exe-1")
     assert found is not None

@@ -2,19 +2,19 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx
 from typing_extensions import override
 
 from gateway.app import create_app
-from gateway.settings import Settings
+from gateway.services import SERVICES as SHIPPED
+from gateway.settings import load_settings
 from mock_services.catalogue import SERVICES, create_service
+from tests.shipped_services import URLS
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
-
-_URLS: Final = Settings().urls
 
 
 class InProcess(httpx.AsyncBaseTransport):
@@ -22,7 +22,7 @@ class InProcess(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self._services = {
-            urlsplit(_URLS[name]).port: httpx.ASGITransport(create_service(name)) for name in SERVICES
+            urlsplit(URLS[name]).port: httpx.ASGITransport(create_service(name)) for name in SERVICES
         }
         self._instead: dict[str, Json] = {}
         self.is_closed = False
@@ -49,7 +49,7 @@ class InProcess(httpx.AsyncBaseTransport):
 
     def answer(self, service: str, path: str, answer: Json) -> None:
         """Have *service* answer whatever is asked at *path* with this, and do nothing."""
-        self._instead[_URLS[service] + path] = answer
+        self._instead[URLS[service] + path] = answer
 
     async def calls_of(self, service: str) -> Sequence[str]:
         """Give the operations that were asked of *service*, in the order in which they ended."""
@@ -61,7 +61,7 @@ class InProcess(httpx.AsyncBaseTransport):
         return state
 
     async def _control(self, method: str, service: str, what: str, body: object = None) -> httpx.Response:
-        request = httpx.Request(method, f"{_URLS[service]}/_mock/{what}", json=body)
+        request = httpx.Request(method, f"{URLS[service]}/_mock/{what}", json=body)
         response = await self.handle_async_request(request)
         response.request = request
         await response.aread()
@@ -71,7 +71,7 @@ class InProcess(httpx.AsyncBaseTransport):
 @asynccontextmanager
 async def gateway(services: InProcess, **settings: Json) -> AsyncGenerator[httpx.AsyncClient]:
     """Run a gateway in front of *services* until nothing is left to do; give what asks it."""
-    app = create_app(Settings.model_validate(settings), services)
+    app = create_app(load_settings(SHIPPED, **settings), transport=services)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client,

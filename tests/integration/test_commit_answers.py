@@ -9,7 +9,8 @@ import pytest
 from typing_extensions import override
 
 from gateway.app import create_app
-from gateway.settings import Settings
+from gateway.services import SERVICES
+from gateway.settings import load_settings
 from tests.api.openapi_document import check, examples, media, operations
 from tests.integration.in_process import InProcess
 
@@ -62,11 +63,11 @@ async def client(services: InProcess) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 def document() -> dict[str, Any]:
-    return create_app(Settings(), InProcess()).openapi()
+    return create_app(transport=InProcess()).openapi()
 
 
 def client_of(services: InProcess, **settings: object) -> httpx.AsyncClient:
-    app = create_app(Settings.model_validate(settings), services)
+    app = create_app(load_settings(SERVICES, **settings), transport=services)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway", headers=TOKEN)
 
 
@@ -135,7 +136,7 @@ async def test_without_a_token_operators_are_on_this_machine(client: httpx.Async
 
 async def test_commits_are_over_before_the_transport_is_closed() -> None:
     services = Noted()
-    app = create_app(Settings(commit_budget_ms=3000, undo_budget_ms=2000), services)
+    app = create_app(load_settings(SERVICES, commit_budget_ms=3000, undo_budget_ms=2000), transport=services)
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport) as client:
         await services.break_down("inventory", ("/reservations", "hang"))

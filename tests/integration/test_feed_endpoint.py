@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from gateway.app import create_app
-from gateway.settings import Settings
 from tests.integration.in_process import InProcess
 
 EXTRAS: Final = [
@@ -25,7 +24,7 @@ def services() -> InProcess:
 
 @pytest.fixture
 async def client(services: InProcess) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Settings(), services)
+    app = create_app(transport=services)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 

@@ -8,8 +8,7 @@ from typing import Final
 import httpx
 import pytest
 
-from gateway.resilience.circuit_breaker import BreakerTerms
-from gateway.resilience.policies import MAX_CONCURRENCY
+from gateway.resilience.terms import BreakerTerms
 from gateway.settings import Settings
 from tests.integration.in_process import InProcess, gateway
 
@@ -63,8 +62,11 @@ async def breaker_of(client: httpx.AsyncClient, service: str) -> tuple[str, str]
     return check["status"], check["breaker"]
 
 
-async def test_requests_beyond_what_a_service_can_be_asked_are_refused_at_once(services: InProcess) -> None:
-    async with gateway(services, user_max_concurrency=2) as client:
+async def test_requests_beyond_what_a_service_can_be_asked_are_refused_at_once(
+    services: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_USER_MAX_CONCURRENCY", "2")
+    async with gateway(services) as client:
         waiting = asyncio.create_task(check_out(client, 4))
         await asyncio.sleep(0.01)
         began = now()
@@ -168,13 +170,12 @@ async def test_a_call_that_fails_in_passing_is_not_noticed(services: InProcess) 
         f"has {SETTINGS.deadline_ms} ms in all (`GATEWAY_DEADLINE_MS`)",
         f"has {SETTINGS.call_timeout_ms} ms (`GATEWAY_CALL_TIMEOUT_MS`",
         f"has {SETTINGS.optional_timeout_ms} ms in all (`GATEWAY_OPTIONAL_TIMEOUT_MS`)",
-        f"{SETTINGS.max_concurrency} calls at once (`GATEWAY_MAX_CONCURRENCY`",
-        f"{MAX_CONCURRENCY} calls at once",
-        f"half of the last {BREAKER.volume} attempts have failed; only the last {BREAKER.seconds:g} s count",
+        f"{SETTINGS.max_concurrency} at the same time (`GATEWAY_MAX_CONCURRENCY`",
+        f"half of the last {BREAKER.volume} attempts have failed; only the last {BREAKER.window:g} s count",
         f"at least {BREAKER.minimum} attempts are needed",
         f"{BREAKER.pause:g} s have passed",
-        f"a probe has failed, up to {BREAKER.longest_pause:g} s",
-        f"**Into the gateway:** {SETTINGS.max_in_flight} requests",
+        f"twice as long after each failed probe, up to {BREAKER.max_pause:g} s",
+        f"**Requests to the gateway:** {SETTINGS.max_in_flight} requests",
         f"{BREAKER.probes} probes are made",
     ],
 )

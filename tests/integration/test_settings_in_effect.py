@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import httpx
@@ -11,8 +12,10 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from typing_extensions import override
 
 from gateway.app import create_app
-from gateway.settings import SERVICES, Settings
+from gateway.services import SERVICES as SHIPPED
+from gateway.settings import load_settings
 from tests.integration.in_process import InProcess, Json, gateway
+from tests.shipped_services import NAMES as SERVICES
 
 ORIGIN: Final = "https://shop.example"
 PREFLIGHT: Final = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
@@ -22,8 +25,9 @@ ORDER: Final = {
     "payment_id": "pm-789",
     "address": "123 Main St",
 }
-URLS: Final = {f"{service}_url": f"http://{service}.test" for service in SERVICES}
-TIMEOUTS: Final = {f"{service}_timeout_ms": 125 * n for n, service in enumerate(SERVICES, 1)}
+URLS: Final = {service: f"http://{service}.test" for service in SERVICES}
+TIMEOUTS: Final = {service: 125 * n for n, service in enumerate(SERVICES, 1)}
+NO_TIMEOUTS: Final[Mapping[str, int]] = {}
 ADA: Final = {"Authorization": "Bearer token-user-123"}
 
 
@@ -106,8 +110,11 @@ class Counting(InProcess):
             self._now[service] -= 1
 
 
-def client(settings: Mapping[str, object], hangs: str = "") -> httpx.AsyncClient:
-    app = create_app(Settings.model_validate({**URLS, **settings}), Services(hangs))
+def client(
+    settings: Mapping[str, object], hangs: str = "", timeouts: Mapping[str, int] = NO_TIMEOUTS
+) -> httpx.AsyncClient:
+    services = [replace(one, url=URLS[one.name], timeout_ms=timeouts.get(one.name)) for one in SHIPPED]
+    app = create_app(load_settings(services, **settings), services=services, transport=Services(hangs))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 
@@ -126,7 +133,7 @@ async def most_at_once(settings: Mapping[str, Json], kind: Kind) -> Mapping[str,
 
 
 async def test_services_that_answer_in_no_time_make_a_checkout_in_no_time() -> None:
-    async with client(TIMEOUTS) as gateway:
+    async with client({}, timeouts=TIMEOUTS) as gateway:
         answer = await gateway.post("/checkout", json=ORDER)
 
     assert (answer.status_code, answer.json()["total"]) == (200, "67.10")
@@ -148,7 +155,7 @@ async def test_services_that_answer_in_no_time_make_a_checkout_in_no_time() -> N
 async def test_a_service_that_hangs_is_given_its_own_timeout_for_each_attempt(
     hangs: str, source: str, seconds: float
 ) -> None:
-    async with client(TIMEOUTS, hangs) as gateway:
+    async with client({}, hangs, TIMEOUTS) as gateway:
         answer = await gateway.post("/checkout", json=ORDER)
 
     assert (answer.status_code, answer.json()["source"]) == (504, source)
@@ -156,8 +163,8 @@ async def test_a_service_that_hangs_is_given_its_own_timeout_for_each_attempt(
 
 
 async def test_the_timeout_of_one_service_leaves_the_others_the_common_one() -> None:
-    settings = {"user_timeout_ms": 125, "call_timeout_ms": 750}
-    async with client(settings, "/inventory/prod-456") as gateway:
+    common = {"call_timeout_ms": 750}
+    async with client(common, "/inventory/prod-456", {"user": 125}) as gateway:
         answer = await gateway.post("/checkout", json=ORDER)
 
     assert (answer.status_code, answer.json()["source"]) == (504, "inventory.check")
@@ -165,16 +172,24 @@ async def test_the_timeout_of_one_service_leaves_the_others_the_common_one() -> 
 
 
 @pytest.mark.parametrize(("service", "kind"), CALLED.items())
-async def test_a_service_is_asked_as_often_at_once_as_was_set_for_it(service: str, kind: Kind) -> None:
-    busiest = await most_at_once({f"{service}_max_concurrency": 2}, kind)
+async def test_service_has_its_own_concurrency_limit(
+    monkeypatch: pytest.MonkeyPatch, service: str, kind: Kind
+) -> None:
+    monkeypatch.setenv(f"GATEWAY_{service.upper()}_MAX_CONCURRENCY", "2")
+
+    busiest = await most_at_once({}, kind)
 
     assert busiest[service] == 2
 
 
 @pytest.mark.parametrize(("service", "kind"), CALLED.items())
-async def test_a_service_without_a_limit_of_its_own_has_the_common_one(service: str, kind: Kind) -> None:
-    other = "inventory" if service == "user" else "user"
-    busiest = await most_at_once({"max_concurrency": 3, f"{other}_max_concurrency": 200}, kind)
+async def test_service_without_its_own_limit_has_the_common_one(
+    monkeypatch: pytest.MonkeyPatch, service: str, kind: Kind
+) -> None:
+    other = "INVENTORY" if service == "user" else "USER"
+    monkeypatch.setenv(f"GATEWAY_{other}_MAX_CONCURRENCY", "200")
+
+    busiest = await most_at_once({"max_concurrency": 3}, kind)
 
     assert busiest[service] == 3
 
@@ -188,9 +203,9 @@ async def test_a_request_has_no_more_time_than_the_deadline() -> None:
 
 
 def test_an_optional_call_has_the_time_that_was_set() -> None:
-    app = create_app(Settings(optional_timeout_ms=125), Services())
+    app = create_app(load_settings(SHIPPED, optional_timeout_ms=125), transport=Services())
 
-    assert app.state.serving.optional_budget == 0.125
+    assert app.shared.optional_budget == 0.125
 
 
 async def test_no_more_requests_are_answered_at_the_same_time_than_was_set() -> None:
@@ -234,7 +249,7 @@ async def test_no_page_may_call_unless_its_origin_was_set() -> None:
 
 def test_all_middleware_is_pure_asgi() -> None:
     # Starlette's own kind runs the app in a task apart, which does not end with its client.
-    app = create_app(Settings(cors_origins=(ORIGIN,)))
+    app = create_app(load_settings(SHIPPED, cors_origins=(ORIGIN,)))
     kinds = [one.cls for one in app.user_middleware]
 
     assert len(kinds) == 4

@@ -6,15 +6,14 @@ from typing import Any, Final, TypeAlias
 import httpx
 import pytest
 import pytest_asyncio
-from fastapi import FastAPI
 from typing_extensions import override
 
-from gateway.api.endpoints.pipelines import Described, Pipelines
+from gateway.api.application import Gateway
+from gateway.api.pipeline_route.description import DescribedPipeline
 from gateway.app import create_app
 from gateway.plan.critical_path import schedule
 from gateway.plan.plan import Plan
 from gateway.railway import CONCURRENT, SETTLE, CommitPolicy
-from gateway.settings import Settings
 
 Stages: TypeAlias = list[tuple[str, str, list[str]]]
 
@@ -125,7 +124,7 @@ every_pipeline = pytest.mark.parametrize("name", STAGES)
 @pytest_asyncio.fixture
 async def listed() -> dict[str, Any]:
     """Give what `GET /pipelines` says, by name."""
-    app = create_app(Settings(), Nobody())
+    app = create_app(transport=Nobody())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         answer = await client.get("/pipelines")
     return {one["name"]: one for one in answer.json()["pipelines"]}
@@ -138,23 +137,22 @@ def in_words(call: dict[str, Any]) -> str:
     return f"{call['name']}{need}" + (f" (undo: {call['undo']})" if "undo" in call else "")
 
 
-def described(app: FastAPI, name: str) -> Described:
-    pipelines: Pipelines = app.state.pipelines
-    return next(one for one in pipelines.described if one.plan.name == name)
+def described(app: Gateway, name: str) -> DescribedPipeline:
+    return next(one for one in app.pipelines if one.plan.name == name)
 
 
-def plan_of(app: FastAPI, name: str) -> Plan:
+def plan_of(app: Gateway, name: str) -> Plan:
     return described(app, name).plan
 
 
-def responses_of(app: FastAPI, name: str) -> dict[str, Any]:
+def responses_of(app: Gateway, name: str) -> dict[str, Any]:
     """Give what OpenAPI says that the pipeline can be answered with."""
     about = described(app, name).description
     said: dict[str, Any] = app.openapi()["paths"][about["path"]][about["method"].lower()]["responses"]
     return said
 
 
-def problems_of(app: FastAPI, name: str) -> Iterator[dict[str, Any]]:
+def problems_of(app: Gateway, name: str) -> Iterator[dict[str, Any]]:
     """Give the problems that OpenAPI shows of the pipeline."""
     for answer in responses_of(app, name).values():
         for example in answer["content"].get("application/problem+json", {}).get("examples", {}).values():
@@ -203,7 +201,7 @@ async def test_each_call_is_refused_as_its_service_declares(listed: dict[str, An
 @every_pipeline
 async def test_its_statuses_are_those_of_the_documentation(listed: dict[str, Any], name: str) -> None:
     one = listed[name]
-    operation = create_app(Settings(), Nobody()).openapi()["paths"][one["path"]][one["method"].lower()]
+    operation = create_app(transport=Nobody()).openapi()["paths"][one["path"]][one["method"].lower()]
 
     assert one["statuses"] == sorted(map(int, operation["responses"]))
     assert (202 in one["statuses"]) is (name in {"orders", "transfers", "purchases"})
@@ -211,7 +209,7 @@ async def test_its_statuses_are_those_of_the_documentation(listed: dict[str, Any
 
 @every_pipeline
 def test_every_failure_in_its_documentation_is_of_a_call_that_it_makes(name: str) -> None:
-    app = create_app(Settings(), Nobody())
+    app = create_app(transport=Nobody())
     plan, said = plan_of(app, name), [*problems_of(app, name)]
 
     named = {part["source"] for problem in said for part in parts_of(problem) if "source" in part}
@@ -222,7 +220,7 @@ def test_every_failure_in_its_documentation_is_of_a_call_that_it_makes(name: str
 
 @every_pipeline
 def test_failures_that_it_documents_together_are_of_one_stage_in_the_order_of_its_calls(name: str) -> None:
-    app = create_app(Settings(), Nobody())
+    app = create_app(transport=Nobody())
     gathering = [
         [call.name for call in stage.calls]
         for stage in plan_of(app, name).stages
@@ -239,7 +237,7 @@ def test_failures_that_it_documents_together_are_of_one_stage_in_the_order_of_it
 def test_what_it_documents_as_stuck_is_a_write_and_what_failed_in_its_commit_can_be_looked_up(
     name: str,
 ) -> None:
-    app = create_app(Settings(), Nobody())
+    app = create_app(transport=Nobody())
     commits = [stage for stage in plan_of(app, name).stages if isinstance(stage.policy, CommitPolicy)]
     calls = [call for stage in commits for call in stage.calls]
 
@@ -264,7 +262,7 @@ def test_what_it_documents_as_stuck_is_a_write_and_what_failed_in_its_commit_can
 def test_207_is_documented_for_each_stage_of_which_two_calls_can_be_refused(
     name: str, stages: list[str]
 ) -> None:
-    said = responses_of(create_app(Settings(), Nobody()), name).get("207")
+    said = responses_of(create_app(transport=Nobody()), name).get("207")
 
     shown = [] if said is None else [*said["content"]["application/problem+json"]["examples"]]
     assert shown == [f"aggregate: {stage}" for stage in stages]
@@ -272,7 +270,7 @@ def test_207_is_documented_for_each_stage_of_which_two_calls_can_be_refused(
 
 @every_pipeline
 def test_a_request_that_it_documents_as_not_valid_is_one_of_its_own(name: str) -> None:
-    app = create_app(Settings(), Nobody())
+    app = create_app(transport=Nobody())
     fields = {violation["field"] for one in problems_of(app, name) for violation in one.get("violations", ())}
 
     assert (fields - {""} == {"user_id"}) is (name == "feed")
@@ -281,6 +279,6 @@ def test_a_request_that_it_documents_as_not_valid_is_one_of_its_own(name: str) -
 
 @every_pipeline
 def test_with_the_latencies_of_the_contract_the_critical_path_is_that_of_the_contract(name: str) -> None:
-    plan = plan_of(create_app(Settings(), Nobody()), name)
+    plan = plan_of(create_app(transport=Nobody()), name)
 
     assert schedule(plan, LATENCIES, 0.5).seconds == pytest.approx(CRITICAL[name])

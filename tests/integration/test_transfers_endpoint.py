@@ -399,7 +399,7 @@ CURRENCY: Final = "must be a currency: three capital letters such as USD"
         *[({"amount": amount}, "amount", AMOUNT) for amount in ("0.001", "01", "-1", "+1", "1e3", "", " 1")],
         *[({"amount": amount}, "amount", "must be a string") for amount in (25, True, None)],
         *[({"currency": currency}, "currency", CURRENCY) for currency in ("usd", "US", "USDT", "USD\n")],
-        ({"to_account": "acc-001"}, "to_account", "must be another account than from_account"),
+        ({"to_account": "acc-001"}, "to_account", "must differ from from_account"),
         ({"to_account": ""}, "to_account", ID),
         ({"from_account": "../acc-001"}, "from_account", ID),
         ({"reference": "x" * 141}, "reference", "must have at most 140 characters"),

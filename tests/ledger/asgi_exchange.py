@@ -1,4 +1,4 @@
-"""The line to the gateway, as its server has it: a caller may hang up at any turn of the loop."""
+"""ASGI requests to the gateway whose client may disconnect at any turn of the loop."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Message, Scope
 
-from tests.ledger.caller_records import Answer
+from tests.ledger.caller_records import Response
 
-__all__ = ("Sent", "exchange")
+__all__ = ("AsgiRequest", "exchange")
 
 
 @dataclass(frozen=True)
-class Sent:
-    """What goes out."""
+class AsgiRequest:
+    """A request to the gateway."""
 
     method: str
     path: str
@@ -37,25 +37,25 @@ class Sent:
         }
 
 
-async def exchange(app: ASGIApp, sent: Sent, gone: asyncio.Event | None = None) -> Answer | None:
-    """Give what *app* answers; nothing if the caller is *gone* before that."""
-    to_come: list[Message] = [{"type": "http.request", "body": sent.body}]
-    answered: list[Message] = []
+async def exchange(app: ASGIApp, sent: AsgiRequest, gone: asyncio.Event | None = None) -> Response | None:
+    """Return the response of *app*, or None if the client is *gone* before."""
+    incoming: list[Message] = [{"type": "http.request", "body": sent.body}]
+    messages: list[Message] = []
 
     async def receive() -> Message:
-        if to_come:
-            return to_come.pop()
+        if incoming:
+            return incoming.pop()
         await (gone or asyncio.Event()).wait()
         return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
-        answered.append(message)
+        messages.append(message)
 
     await app(sent.scope, receive, send)
-    return _whole(answered) if answered else None
+    return _to_response(messages) if messages else None
 
 
-def _whole(answered: Sequence[Message]) -> Answer:
-    start, *chunks = answered
+def _to_response(messages: Sequence[Message]) -> Response:
+    start, *chunks = messages
     headers = {name.decode(): value.decode() for name, value in start["headers"]}
-    return Answer(start["status"], headers, b"".join(chunk.get("body", b"") for chunk in chunks))
+    return Response(start["status"], headers, b"".join(chunk.get("body", b"") for chunk in chunks))

@@ -1,4 +1,4 @@
-"""What callers have asked for and been told, and what must be true of that whatever has happened."""
+"""Requests and responses of all clients, and the invariants that hold for them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,11 +10,11 @@ from pydantic_core import from_json
 
 from tests.ledger.service_books import Books, Entry, Execution
 
-__all__ = ("Answer", "Asked", "Wanted", "assert_told_the_truth", "worth_asking_again")
+__all__ = ("Response", "SentRequest", "WriteRequest", "assert_consistent", "find_repeatable")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WriteRequest:
     """A request for a pipeline that writes."""
 
     path: str
@@ -29,15 +29,15 @@ class Wanted:
         return {"Content-Type": "application/json", **key, **token}
 
     @property
-    def binding(self) -> tuple[str, str | None, str]:
-        """Give what the key, which may be quoted, is bound to: requests that share it are the same."""
+    def idempotency_scope(self) -> tuple[str, str | None, str]:
+        """The scope of the key, without quotes; requests with the same scope are repeats."""
         assert self.key is not None
         return (self.path, self.token, self.key.strip('"'))
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back, whole; the names of headers are in lower case."""
+class Response:
+    """A whole response; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -49,7 +49,7 @@ class Answer:
 
     @property
     def is_final(self) -> bool:
-        """Tell whether it is the answer of a run whose commit had begun and has ended."""
+        """Whether this is the response of a run whose commit has begun and ended."""
         return self.status != 202 and self.execution_id is not None
 
     @property
@@ -66,55 +66,57 @@ class Answer:
         return bool(self.json.get("code") == "idempotency-mismatch")
 
     @property
-    def kept(self) -> tuple[object, ...]:
-        """Give what every later answer to the same has to have in common with it."""
+    def stable_parts(self) -> tuple[object, ...]:
+        """The parts that every later response to the same request must share."""
         names = ("content-type", "location", "gateway-completed")
         return (self.status, self.body, *(self.headers.get(name) for name in names))
 
 
 @dataclass(eq=False)
-class Asked:
-    """A request that was made; no answer yet, or none ever where the caller has hung up."""
+class SentRequest:
+    """A request that was sent; it has no response yet, or never gets one if the client disconnected."""
 
-    wanted: Wanted
-    answer: Answer | None = None
-    has_hung_up: bool = field(default=False, kw_only=True)
+    request: WriteRequest
+    answer: Response | None = None
+    has_disconnected: bool = field(default=False, kw_only=True)
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         if self.answer is None:
-            return "hung up"
+            return "disconnected"
         return f"{self.answer.status}{' again' if self.answer.is_replayed else ''}"
 
 
-def worth_asking_again(asked: Sequence[Asked]) -> Sequence[Wanted]:
-    """Give every request that has a key, once."""
-    found: list[Wanted] = []
+def find_repeatable(asked: Sequence[SentRequest]) -> Sequence[WriteRequest]:
+    """Return every distinct request that has a key."""
+    found: list[WriteRequest] = []
     for one in asked:
-        if one.wanted.key is not None and one.wanted not in found:
-            found.append(one.wanted)
+        if one.request.key is not None and one.request not in found:
+            found.append(one.request)
     return found
 
 
-def assert_told_the_truth(asked: Sequence[Asked], books: Books, executions: Iterable[Execution]) -> None:
-    """Hold all answers to what has become of the executions in the end, and to the books."""
+def assert_consistent(asked: Sequence[SentRequest], books: Books, executions: Iterable[Execution]) -> None:
+    """Assert that all responses match the final state of the executions and the books."""
     states = {one.execution_id: one.state for one in executions}
     for one in asked:
         if one.answer is None:
-            assert one.has_hung_up
+            assert one.has_disconnected
         else:
-            _assert_true(one.wanted, one.answer, books, states)
-    for several in _by_key(asked).values():
-        _assert_one_and_the_same(several)
+            _assert_response_true(one.request, one.answer, books, states)
+    for several in _group_by_key(asked).values():
+        _assert_same_response(several)
     known = {one.answer.execution_id for one in asked if one.answer is not None}
     unknown = [name for name, state in states.items() if state == "committed" and name not in known]
-    assert len(unknown) <= sum(one.answer is None and one.wanted.key is None for one in asked)
+    assert len(unknown) <= sum(one.answer is None and one.request.key is None for one in asked)
     # An execution belongs to one key, or to one request.
-    owners = Counter(_owners(asked).values())
+    owners = Counter(_find_owners(asked).values())
     assert max(owners.values(), default=1) == 1
 
 
-def _assert_true(wanted: Wanted, answer: Answer, books: Books, states: Mapping[str, str]) -> None:
+def _assert_response_true(
+    wanted: WriteRequest, answer: Response, books: Books, states: Mapping[str, str]
+) -> None:
     assert answer.json.get("code") != "unexpected"
     execution_id = answer.execution_id
     if execution_id is None:  # it failed before its commit, or has asked for something else
@@ -123,7 +125,7 @@ def _assert_true(wanted: Wanted, answer: Answer, books: Books, states: Mapping[s
         return
     if answer.status == 201:
         assert states[execution_id] == "committed"
-        assert books.standing[execution_id] == Counter(_written(wanted, answer.json))
+        assert books.entries_in_effect[execution_id] == Counter(_expected_entries(wanted, answer.json))
     elif answer.status == 202:
         # The run that it waited for may have failed before its commit.
         assert states.get(execution_id) in {None, "committed", "undone"}
@@ -132,39 +134,39 @@ def _assert_true(wanted: Wanted, answer: Answer, books: Books, states: Mapping[s
         assert states[execution_id] == "undone"
 
 
-def _assert_one_and_the_same(several: Sequence[Asked]) -> None:
-    """Hold requests that share a key to one answer for those that ask for the same."""
-    told = [(one.wanted, one.answer) for one in several if one.answer is not None]
+def _assert_same_response(several: Sequence[SentRequest]) -> None:
+    """Assert that repeats of one request with one key have the same response."""
+    told = [(one.request, one.answer) for one in several if one.answer is not None]
     final = [(wanted, answer) for wanted, answer in told if answer.is_final]
-    assert len({answer.kept for _, answer in final}) <= 1
+    assert len({answer.stable_parts for _, answer in final}) <= 1
     assert sum(not answer.is_replayed for _, answer in final) <= 1
     assert all(wanted.body == final[0][0].body for wanted, _ in final)
     for wanted, answer in told:
-        assert not answer.is_mismatch or any(one.wanted.body != wanted.body for one in several)
+        assert not answer.is_mismatch or any(one.request.body != wanted.body for one in several)
     # The last answer of all is given when nothing is under way any more.
     if final and several[-1].answer is not None:
-        assert several[-1].answer.is_mismatch == (several[-1].wanted.body != final[0][0].body)
+        assert several[-1].answer.is_mismatch == (several[-1].request.body != final[0][0].body)
 
 
-def _by_key(asked: Sequence[Asked]) -> Mapping[object, Sequence[Asked]]:
-    found: dict[object, list[Asked]] = {}
+def _group_by_key(asked: Sequence[SentRequest]) -> Mapping[object, Sequence[SentRequest]]:
+    found: dict[object, list[SentRequest]] = {}
     for one in asked:
-        if one.wanted.key is not None:
-            found.setdefault(one.wanted.binding, []).append(one)
+        if one.request.key is not None:
+            found.setdefault(one.request.idempotency_scope, []).append(one)
     return found
 
 
-def _owners(asked: Sequence[Asked]) -> Mapping[object, str]:
+def _find_owners(asked: Sequence[SentRequest]) -> Mapping[object, str]:
     found: dict[object, str] = {}
     for one in asked:
         if one.answer is not None and (execution_id := one.answer.execution_id) is not None:
-            owner = one if one.wanted.key is None else one.wanted.binding
+            owner = one if one.request.key is None else one.request.idempotency_scope
             assert found.setdefault(owner, execution_id) == execution_id
     return found
 
 
-def _written(wanted: Wanted, told: Mapping[str, Any]) -> Sequence[Entry]:
-    """Say what must stand in the books if *wanted* was answered with 201."""
+def _expected_entries(wanted: WriteRequest, told: Mapping[str, Any]) -> Sequence[Entry]:
+    """Return the entries in the books after a 201 to the request."""
     body = {name: str(value) for name, value in wanted.body.items()}
     match wanted.path:
         case "/transfers":

@@ -1,4 +1,4 @@
-"""The gateway as it is wired, and the mock services behind it, in one process and on a clock that jumps."""
+"""The whole gateway and the mock services in one process, on a clock that jumps."""
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
@@ -10,31 +10,30 @@ from pydantic_core import to_json
 from typing_extensions import override
 
 from gateway.app import create_app
-from gateway.settings import Settings
 from mock_services.catalogue import SERVICES, create_service
-from tests.ledger.asgi_exchange import Sent, exchange
-from tests.ledger.caller_records import Asked, Wanted, assert_told_the_truth, worth_asking_again
-from tests.ledger.service_books import HOLDERS, Books, Execution, Executions
+from tests.ledger.asgi_exchange import AsgiRequest, exchange
+from tests.ledger.caller_records import SentRequest, WriteRequest, assert_consistent, find_repeatable
+from tests.ledger.service_books import STATEFUL_SERVICES, Books, Execution, Executions
+from tests.shipped_services import URLS
 
-__all__ = ("HangsUp", "World")
+__all__ = ("Disconnect", "InProcessGateway")
 
-_URLS: Final = Settings().urls
-_LONG: Final = 300.0
-"""Seconds: longer than any deadline, budget or fault."""
+_LONG_ENOUGH: Final = 300.0
+"""Seconds, longer than any deadline, budget or fault."""
 
-HangsUp: TypeAlias = tuple[int, int] | None
-"""When a caller leaves: after so many milliseconds, and then so many turns of the loop."""
+Disconnect: TypeAlias = tuple[int, int] | None
+"""When a client disconnects: after so many milliseconds and then so many turns of the loop."""
 
 
 class Network(httpx.AsyncBaseTransport):
-    """The way to each service; where it is cut, nobody can be reached.
+    """The network to the services; services in *cut* cannot be reached.
 
-    *writing* are the executions that have tried to send a write, or an undo.
+    *writing* are the executions that have sent a write or an undo.
     """
 
     def __init__(self) -> None:
         self._services = {name: httpx.ASGITransport(create_service(name)) for name in SERVICES}
-        self._names = {urlsplit(url).port: name for name, url in _URLS.items()}
+        self._names = {urlsplit(url).port: name for name, url in URLS.items()}
         self.cut: set[str] = set()
         self.writing: set[str] = set()
 
@@ -48,63 +47,65 @@ class Network(httpx.AsyncBaseTransport):
         return await self._services[name].handle_async_request(request)
 
     async def control(self, method: str, service: str, what: str, body: object = None) -> bytes:
-        """Ask for a service's /_mock/..., for which there is always a way."""
-        request = httpx.Request(method, f"{_URLS[service]}/_mock/{what}", json=body)
+        """Call a control endpoint of a service, even if it is cut off."""
+        request = httpx.Request(method, f"{URLS[service]}/_mock/{what}", json=body)
         response = await self._services[service].handle_async_request(request)
         assert response.is_success
         return await response.aread()
 
 
-class World:
-    """The gateway, the services, and those who call."""
+class InProcessGateway:
+    """The gateway, the services and the clients."""
 
     def __init__(self) -> None:
         self._network = Network()
-        self.asked: list[Asked] = []
-        self.saw: set[str] = set()
-        self._app = create_app(Settings(), self._network)
-        self._going: list[asyncio.Task[None]] = []
+        self.sent: list[SentRequest] = []
+        self.observed: set[str] = set()
+        self._app = create_app(transport=self._network)
+        self._tasks: list[asyncio.Task[None]] = []
 
-    def ask(self, wanted: Wanted, patience: int | None = None, hangs_up: HangsUp = None) -> None:
-        """Begin a request that has *patience* milliseconds, and whose caller may hang up."""
-        asked = Asked(wanted)
-        self.asked.append(asked)
-        self._begin(self._asked(asked, patience, hangs_up))
+    def send(
+        self, request: WriteRequest, timeout_ms: int | None = None, disconnect: Disconnect = None
+    ) -> None:
+        """Start a request with a timeout in milliseconds, whose client may disconnect."""
+        sent = SentRequest(request)
+        self.sent.append(sent)
+        self._begin(self._send(sent, timeout_ms, disconnect))
 
     def retry(self, execution_id: str) -> None:
-        """Begin an operator's retry of what may be stuck."""
+        """Start an operator's retry of an execution that may be stuck."""
 
         async def retried() -> None:
-            answer = await exchange(self._app, Sent("POST", f"/executions/{execution_id}/retry"))
+            answer = await exchange(self._app, AsgiRequest("POST", f"/executions/{execution_id}/retry"))
             assert answer
             assert answer.status in {200, 409}
-            self.saw.add(f"a retry gives {answer.status} {answer.json.get('state', '')}")
+            self.observed.add(f"a retry gives {answer.status} {answer.json.get('state', '')}")
 
         self._begin(retried())
 
-    def cut(self, service: str, crowd: Sequence[Wanted] = ()) -> None:
-        """Let nobody reach *service*, and have a *crowd* find out."""
+    def cut(self, service: str, crowd: Sequence[WriteRequest] = ()) -> None:
+        """Cut *service* off, and send the requests of a *crowd*."""
         self._network.cut.add(service)
         for wanted in crowd:
-            self.ask(wanted)
+            self.send(wanted)
 
-    async def break_down(self, service: str, faults: Sequence[Mapping[str, object]]) -> None:
+    async def inject_faults(self, service: str, faults: Sequence[Mapping[str, object]]) -> None:
         await self._network.control("PUT", service, "faults", faults)
 
-    async def heal(self) -> None:
-        """Take every fault away; what is on its way stays broken."""
+    async def clear_faults(self) -> None:
+        """Remove every fault; requests in flight keep theirs."""
         self._network.cut.clear()
         for name in SERVICES:
-            await self.break_down(name, ())
+            await self.inject_faults(name, ())
 
     async def books(self) -> Books:
-        """Read the books, and hold them to what is true at every moment."""
+        """Read the books, and assert what holds at every moment."""
         found: dict[str, object] = {}
-        for name in HOLDERS:
+        for name in STATEFUL_SERVICES:
             found |= httpx.Response(200, content=await self._network.control("GET", name, "state")).json()
         books = Books.model_validate(found)
         books.assert_conserved()
-        self.saw |= books.sights
+        self.observed |= books.rare_events
         return books
 
     async def executions(self, state: str | None = None, limit: int = 7) -> Sequence[Execution]:
@@ -114,7 +115,7 @@ class World:
         cursor: str | None = ""
         while cursor is not None:
             page_query = query + (cursor and f"&cursor={cursor}")
-            answer = await exchange(self._app, Sent("GET", "/executions", page_query))
+            answer = await exchange(self._app, AsgiRequest("GET", "/executions", page_query))
             assert answer
             page = Executions.model_validate_json(answer.body)
             found += page.executions
@@ -122,51 +123,51 @@ class World:
         return found
 
     async def settle(self) -> None:
-        """Take away what goes wrong, let everything end, undo what is stuck, and hold all to the books."""
-        await self.heal()
+        """Remove all faults, wait for everything, undo stuck executions, and assert all invariants."""
+        await self.clear_faults()
         await self._quiet()
         for stuck in await self.executions("stuck"):
             self.retry(stuck.execution_id)
         await self._quiet()
         assert not [*await self.executions("stuck"), *await self.executions("running")]
-        for wanted in worth_asking_again(self.asked):
-            self.ask(wanted)
+        for wanted in find_repeatable(self.sent):
+            self.send(wanted)
             await self._quiet()
         executions, books = await self.executions(), await self.books()
         for one in executions:
-            if one.execution_id not in self._network.writing:  # its services are left alone for now
+            if one.execution_id not in self._network.writing:  # its circuit breakers are open
                 assert one.outcomes == {"refused"}
-                self.saw.add(f"{one.pipeline} are not even tried")
-        self.saw |= {f"{one.pipeline} are {one.state}" for one in executions}
+                self.observed.add(f"{one.pipeline} are not even tried")
+        self.observed |= {f"{one.pipeline} are {one.state}" for one in executions}
         books.assert_agree(executions)
-        assert_told_the_truth(self.asked, books, executions)
+        assert_consistent(self.sent, books, executions)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     async def _quiet(self) -> None:
-        """Wait until nothing is under way."""
-        await asyncio.sleep(_LONG)
-        going, self._going = self._going, []
+        """Wait until everything has ended."""
+        await asyncio.sleep(_LONG_ENOUGH)
+        going, self._tasks = self._tasks, []
         assert all(task.done() for task in going), "it hangs"
         await asyncio.gather(*going)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        self._going.append(asyncio.create_task(work))
+        self._tasks.append(asyncio.create_task(work))
 
-    async def _asked(self, asked: Asked, patience: int | None, hangs_up: HangsUp) -> None:
+    async def _send(self, sent: SentRequest, timeout_ms: int | None, disconnect: Disconnect) -> None:
         gone = asyncio.Event()
-        leaving = asyncio.create_task(_leave(gone, hangs_up))
-        headers = dict(asked.wanted.headers)
-        if patience is not None:
-            headers["X-Request-Timeout-Ms"] = str(patience)
-        sent = Sent("POST", asked.wanted.path, headers=headers, body=to_json(asked.wanted.body))
-        asked.answer = await exchange(self._app, sent, gone)
-        asked.has_hung_up = gone.is_set()
-        leaving.cancel()
+        disconnecting = asyncio.create_task(_disconnect(gone, disconnect))
+        headers = dict(sent.request.headers)
+        if timeout_ms is not None:
+            headers["X-Request-Timeout-Ms"] = str(timeout_ms)
+        request = AsgiRequest("POST", sent.request.path, headers=headers, body=to_json(sent.request.body))
+        sent.answer = await exchange(self._app, request, gone)
+        sent.has_disconnected = gone.is_set()
+        disconnecting.cancel()
 
 
-async def _leave(gone: asyncio.Event, hangs_up: HangsUp) -> None:
-    if hangs_up is not None:
-        milliseconds, turns = hangs_up
+async def _disconnect(gone: asyncio.Event, disconnect: Disconnect) -> None:
+    if disconnect is not None:
+        milliseconds, turns = disconnect
         await asyncio.sleep(milliseconds / 1000)
         for _ in range(turns):
             await asyncio.sleep(0)

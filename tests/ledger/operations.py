@@ -7,8 +7,8 @@ from typing import TypeAlias, assert_never
 
 from hypothesis import event
 
-from tests.ledger.caller_records import Wanted
-from tests.ledger.in_process_gateway import HangsUp, World
+from tests.ledger.caller_records import WriteRequest
+from tests.ledger.in_process_gateway import Disconnect, InProcessGateway
 
 __all__ = ("Again", "Ask", "BreakDown", "Cut", "Heal", "Move", "Retry", "Wait", "play")
 
@@ -17,9 +17,9 @@ __all__ = ("Again", "Ask", "BreakDown", "Cut", "Heal", "Move", "Retry", "Wait", 
 class Ask:
     """Somebody asks; see `World.ask`."""
 
-    wanted: Wanted
+    request: WriteRequest
     patience: int | None = None
-    hangs_up: HangsUp = None
+    disconnect: Disconnect = None
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Again:
 
     ago: int
     patience: int | None = None
-    hangs_up: HangsUp = None
+    disconnect: Disconnect = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Cut:
     """A service cannot be reached, just when a crowd asks for what needs it: soon it is left alone."""
 
     service: str
-    crowd: Sequence[Wanted] = ()
+    crowd: Sequence[WriteRequest] = ()
 
 
 @dataclass(frozen=True)
@@ -71,35 +71,35 @@ Move: TypeAlias = Ask | Again | Wait | BreakDown | Cut | Heal | Retry
 
 async def play(moves: Sequence[Move]) -> None:
     """Make *moves*, and hold the world to what must be true then, as long as it lasts and in the end."""
-    world = World()
+    gateway = InProcessGateway()
     errors: list[Mapping[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
     for move in moves:
-        await _make(world, move)
-    await world.settle()
+        await _make(gateway, move)
+    await gateway.settle()
     assert not errors
-    for what in {*world.saw, *(f"{one.wanted.path}: {one.told}" for one in world.asked)}:
+    for what in {*gateway.observed, *(f"{one.request.path}: {one.summary}" for one in gateway.sent)}:
         event(what)
 
 
-async def _make(world: World, move: Move) -> None:
+async def _make(gateway: InProcessGateway, move: Move) -> None:
     match move:
         case Ask(wanted, patience, hangs_up):
-            world.ask(wanted, patience, hangs_up)
+            gateway.send(wanted, patience, hangs_up)
         case Again(ago, patience, hangs_up):
-            if asked := world.asked[-ago:]:
-                world.ask(asked[0].wanted, patience, hangs_up)
+            if asked := gateway.sent[-ago:]:
+                gateway.send(asked[0].request, patience, hangs_up)
         case Wait(milliseconds):
             await asyncio.sleep(milliseconds / 1000)
-            await world.books()
+            await gateway.books()
         case BreakDown(service, faults):
-            await world.break_down(service, faults)
+            await gateway.inject_faults(service, faults)
         case Cut(service, crowd):
-            world.cut(service, crowd)
+            gateway.cut(service, crowd)
         case Heal():
-            await world.heal()
+            await gateway.clear_faults()
         case Retry(place):
-            if stuck := (await world.executions("stuck"))[place:]:
-                world.retry(stuck[0].execution_id)
+            if stuck := (await gateway.executions("stuck"))[place:]:
+                gateway.retry(stuck[0].execution_id)
         case _:
             assert_never(move)

@@ -1,4 +1,4 @@
-"""What stands in the books of the services, and what must be true of it whatever has happened."""
+"""The books of the services, and the invariants that hold for them."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,13 +7,13 @@ from typing import Final, Literal, TypeAlias
 
 from pydantic import BaseModel
 
-from mock_services.account import SEEDS
-from mock_services.inventory import STOCK
+from mock_services.services.account import SEEDS
+from mock_services.services.inventory import STOCK
 
-__all__ = ("HOLDERS", "Books", "Entry", "Execution", "Executions", "State")
+__all__ = ("STATEFUL_SERVICES", "Books", "Entry", "Execution", "Executions", "State")
 
-HOLDERS: Final = ("account", "payment", "inventory", "order")
-"""The services that keep books."""
+STATEFUL_SERVICES: Final = ("account", "payment", "inventory", "order")
+"""The services with state."""
 
 OPENING: Final = {account_id: seed.balance for account_id, seed in SEEDS.items()}
 LEDGERS: Final[Mapping[str, Sequence[str]]] = {
@@ -21,10 +21,10 @@ LEDGERS: Final[Mapping[str, Sequence[str]]] = {
     "orders": ("reservations",),
     "purchases": ("orders",),
 }
-"""What a committed execution of each pipeline has in the books: one entry in each of these."""
+"""The ledgers in which a committed execution of each pipeline has one entry."""
 
 Entry: TypeAlias = tuple[str, ...]
-"""What stands: the ledger, then the terms, then the id under which a caller knows it, if one does."""
+"""An entry in effect: the ledger, the terms, and the id in the response if there is one."""
 
 State: TypeAlias = Literal["running", "committed", "undone", "stuck"]
 
@@ -44,7 +44,7 @@ class Execution(BaseModel):
 
 
 class Executions(BaseModel):
-    """A page of them."""
+    """A page of executions."""
 
     executions: list[Execution]
     cursor: str | None
@@ -55,7 +55,7 @@ class _Record(BaseModel):
 
     @property
     def execution_id(self) -> str:
-        """Give that of the execution that has written this: every key begins with it."""
+        """The execution that wrote the record, from the prefix of its key."""
         return self.key.partition(".")[0]
 
 
@@ -99,8 +99,8 @@ class Books(BaseModel):
     orders: list[_Order]
 
     @property
-    def sights(self) -> set[str]:
-        """Name what does not happen every day."""
+    def rare_events(self) -> set[str]:
+        """The rare events that have happened."""
         seen = {
             "an undo has overdrawn an account": any(balance < 0 for balance in self.balances.values()),
             "a posting is reversed": any(one.status == "reversed" for one in self.postings),
@@ -110,15 +110,15 @@ class Books(BaseModel):
         return {what for what, is_seen in seen.items() if is_seen}
 
     @property
-    def standing(self) -> Mapping[str, Counter[Entry]]:
-        """Give what has been written and not undone, by the execution that wrote it."""
+    def entries_in_effect(self) -> Mapping[str, Counter[Entry]]:
+        """The entries that were written and not undone, by execution."""
         standing: dict[str, Counter[Entry]] = {}
         for execution_id, entry in self._entries():
             standing.setdefault(execution_id, Counter())[entry] += 1
         return standing
 
     def assert_conserved(self) -> None:
-        """Hold the books to what is true at every moment.
+        """Assert what holds at every moment.
 
         Money only moves, and the balances are what the postings that stand make of the opening ones. Goods
         are in stock or reserved.
@@ -147,7 +147,7 @@ class Books(BaseModel):
             assert 0 <= self.stock[product_id] == before - reserved
 
     def assert_agree(self, executions: Iterable[Execution]) -> None:
-        """Hold the books to *executions*, which are all that there were: all of each stands, or nothing."""
+        """Assert that all or none of each execution's writes are in effect; *executions* must be complete."""
         expected: dict[str, Counter[str]] = {}
         for one in executions:
             assert one.state in {"committed", "undone"}
@@ -159,7 +159,7 @@ class Books(BaseModel):
                 assert one.outcomes <= {"undone", "refused"}
         found = {
             execution_id: Counter(entry[0] for entry in entries.elements())
-            for execution_id, entries in self.standing.items()
+            for execution_id, entries in self.entries_in_effect.items()
         }
         assert found == expected
 

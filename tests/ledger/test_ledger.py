@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_services.catalogue import SERVICES
-from tests.ledger.caller_records import Wanted
-from tests.ledger.in_process_gateway import HangsUp
+from tests.ledger.caller_records import WriteRequest
+from tests.ledger.in_process_gateway import Disconnect
 from tests.ledger.operations import Again, Ask, BreakDown, Cut, Heal, Move, Retry, Wait, play
 
 T = TypeVar("T")
@@ -47,20 +47,20 @@ def weighted(*choices: tuple[int, st.SearchStrategy[T]]) -> st.SearchStrategy[T]
     return st.sampled_from([one for weight, one in choices for _ in range(weight)]).flatmap(lambda one: one)
 
 
-def transfer(accounts: tuple[str, str], amount: str, key: str | None) -> Wanted:
+def transfer(accounts: tuple[str, str], amount: str, key: str | None) -> WriteRequest:
     source, destination = accounts
     body = {"from_account": source, "to_account": destination, "amount": amount, "currency": "USD"}
-    return Wanted("/transfers", body, key)
+    return WriteRequest("/transfers", body, key)
 
 
-def order(product: str, quantity: int, key: str | None) -> Wanted:
+def order(product: str, quantity: int, key: str | None) -> WriteRequest:
     who = {"user_id": "user-123", "payment_id": "pm-789", "address": "123 Main St"}
-    return Wanted("/orders", {**who, "product_id": product, "quantity": quantity}, key)
+    return WriteRequest("/orders", {**who, "product_id": product, "quantity": quantity}, key)
 
 
-def purchase(user: str, product: str, quantity: int, key: str | None) -> Wanted:
+def purchase(user: str, product: str, quantity: int, key: str | None) -> WriteRequest:
     body = {"user_id": user, "product_id": product, "quantity": quantity}
-    return Wanted("/purchases", body, key, f"token-{user}")
+    return WriteRequest("/purchases", body, key, f"token-{user}")
 
 
 TRANSFERS: Final = st.builds(transfer, PAIRS, AMOUNTS, KEYS)
@@ -74,7 +74,7 @@ WANTED: Final = weighted((3, TRANSFERS), (1, ORDERS), (1, PURCHASES))
 PATIENCE: Final = st.sampled_from([None, None, None, None, 1, 550, 600, 700, 1500])
 # Commits begin after 50, 90 and 100 ms where nothing is slow.
 MOMENTS: Final = st.sampled_from([0, 20, 50, 50, 75, 90, 90, 100, 100, 125, 130, 170, 1000])
-HANGS_UP: Final[st.SearchStrategy[HangsUp]] = weighted(
+HANGS_UP: Final[st.SearchStrategy[Disconnect]] = weighted(
     (3, st.none()), (1, st.tuples(MOMENTS, st.integers(0, 24)))
 )
 
@@ -139,7 +139,7 @@ CROWD: Final = 12
 """So many open a breaker with their retries, of which there is a budget."""
 
 
-def outage(service: str, wanted: Wanted) -> Cut:
+def outage(service: str, wanted: WriteRequest) -> Cut:
     return Cut(service, [wanted] * CROWD)
 
 

@@ -1,4 +1,4 @@
-"""What is sent to the five pipelines."""
+"""The cases of the five pipelines."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from load import checkout, feed, orders, purchases, transfers
 from load.case import Case
 
 PIPELINES: Final[dict[str, tuple[Sequence[Case], set[int]]]] = {
-    "/checkout": ((*checkout.LUCKY, *checkout.UNLUCKY), {200, 207, 403, 404, 409, 422}),
+    "/checkout": ((*checkout.SUCCESSES, *checkout.FAILURES), {200, 207, 403, 404, 409, 422}),
     "/feed": (feed.CASES, {200, 404}),
     "/orders": (orders.CASES, {201, 207, 404, 409, 422}),
     "/transfers": (transfers.CASES, {201, 403, 404, 409, 422}),
@@ -39,10 +39,10 @@ def test_no_two_requests_have_the_same_title(path: str) -> None:
 def test_a_problem_says_its_status_and_where_it_happened(path: str) -> None:
     problems = [case for case in PIPELINES[path][0] if case.status not in {200, 201}]
 
-    assert [(case.body["status"], case.body["instance"]) for case in problems] == [
+    assert [(case.response_body["status"], case.response_body["instance"]) for case in problems] == [
         (case.status, case.path) for case in problems
     ]
 
 
 def test_the_answer_to_an_order_of_too_many_tells_how_many_there_are() -> None:
-    assert orders.level_in(json.dumps({"detail": "Out of stock: only 61 left"})) == 61
+    assert orders.parse_stock_level(json.dumps({"detail": "Out of stock: only 61 left"})) == 61

@@ -1,4 +1,4 @@
-"""In what an answer is found to be another one than is due."""
+"""Differences between a response and the expected one."""
 
 import json
 from collections.abc import Mapping
@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
-from load.case import SOME, Body, Case, Json
-from load.comparison import VARYING, Answer, differences
+from load.case import ANY, Body, Case, Json
+from load.comparison import VARYING, Response, find_differences
 
 LOCATION: Final = f"/executions/exe-{'0' * 32}"
 WHOLE: Final = {"Gateway-Completed": "true"}
@@ -35,9 +35,9 @@ def found(
     body: Body,
     status: int = 200,
     headers: Mapping[str, str] = WHOLE,
-    before: Answer | None = None,
+    first: Response | None = None,
 ) -> list[str]:
-    return sorted(differences(Answer(status, json.dumps(came), headers), due(body, status), before))
+    return sorted(find_differences(Response(status, json.dumps(came), headers), due(body, status), first))
 
 
 def test_what_is_due_differs_in_nothing() -> None:
@@ -51,7 +51,7 @@ def test_a_field_that_is_missing_is_told() -> None:
 
 
 def test_a_field_that_does_not_belong_there_is_told_though_it_is_null() -> None:
-    assert found({"total": None}, {}) == ["total does not belong there"]
+    assert found({"total": None}, {}) == ["total is not expected"]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_field_that_is_different_is_told_with_both(came: Json, wanted: Json) -
 
 def test_all_that_differs_is_told() -> None:
     assert found({"a": 1, "b": 1}, {"b": 2, "c": 2}) == [
-        "a does not belong there",
+        "a is not expected",
         "b is 1 instead of 2",
         "c is missing",
     ]
@@ -85,7 +85,7 @@ def test_there_is_a_sample_of_all_that_varies() -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_what_varies_can_be_anything_that_its_pattern_matches_wherever_it_stands(name: str) -> None:
-    came, wanted = {name: SAMPLES[name]}, {name: SOME}
+    came, wanted = {name: SAMPLES[name]}, {name: ANY}
 
     assert found(came, wanted) == []
     assert found({"errors": [came]}, {"errors": [wanted]}) == []
@@ -94,16 +94,16 @@ def test_what_varies_can_be_anything_that_its_pattern_matches_wherever_it_stands
 @pytest.mark.parametrize("name", SAMPLES)
 @pytest.mark.parametrize("came", ["", None, 7])
 def test_what_varies_cannot_be_what_its_pattern_does_not_match(name: str, came: Json) -> None:
-    assert found({name: came}, {name: SOME}) == [f'{name} is {json.dumps(came)} instead of "{SOME}"']
+    assert found({name: came}, {name: ANY}) == [f'{name} is {json.dumps(came)} instead of "{ANY}"']
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES.keys() - {"request_id"}))
 def test_a_pattern_must_match_all_of_it(name: str) -> None:
-    assert len(found({name: f"{SAMPLES[name]}!"}, {name: SOME})) == 1
+    assert len(found({name: f"{SAMPLES[name]}!"}, {name: ANY})) == 1
 
 
 def test_a_problem_needs_a_request_id() -> None:
-    assert found({}, {"request_id": SOME}) == ["request_id is missing"]
+    assert found({}, {"request_id": ANY}) == ["request_id is missing"]
 
 
 def test_the_title_of_422_is_that_of_any_python() -> None:
@@ -114,7 +114,7 @@ def test_the_title_of_422_is_that_of_any_python() -> None:
 def test_there_may_be_as_many_of_the_product_as_orders_leave(level: int) -> None:
     came: Body = {"product_id": "prod-456", "stock_level": level}
 
-    assert found(came, {"product_id": "prod-456", "stock_level": SOME}) == []
+    assert found(came, {"product_id": "prod-456", "stock_level": ANY}) == []
 
 
 @pytest.mark.parametrize(
@@ -124,21 +124,21 @@ def test_there_may_be_as_many_of_the_product_as_orders_leave(level: int) -> None
 def test_there_may_be_no_other_number_and_of_no_other_product(product_id: str, level: Json) -> None:
     came: Body = {"product_id": product_id, "stock_level": level}
 
-    assert len(found(came, {"product_id": product_id, "stock_level": SOME})) == 1
+    assert len(found(came, {"product_id": product_id, "stock_level": ANY})) == 1
 
 
 def test_of_another_status_nothing_else_is_told() -> None:
-    assert [*differences(Answer(0, "", {}), due({"total": "1.00"}))] == ["status 0 instead of 200"]
+    assert [*find_differences(Response(0, "", {}), due({"total": "1.00"}))] == ["status 0 instead of 200"]
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "{"])
 def test_a_body_that_is_not_json_is_told(text: str) -> None:
-    assert [*differences(Answer(200, text, WHOLE), due({}))] == ["the body is not JSON"]
+    assert [*find_differences(Response(200, text, WHOLE), due({}))] == ["the body is not JSON"]
 
 
 @pytest.mark.parametrize("came", [[], "text", None, 7])
 def test_a_body_that_is_no_object_is_told(came: Json) -> None:
-    assert found(came, {}) == ["the body is no JSON object"]
+    assert found(came, {}) == ["the body is not a JSON object"]
 
 
 @pytest.mark.parametrize(
@@ -168,14 +168,14 @@ def test_a_header_that_is_not_as_it_must_be_is_told(
 
 
 def test_what_is_sent_again_is_answered_with_the_same_and_says_so() -> None:
-    assert found({}, {}, 201, REPLAYED, before=Answer(201, "{}", CREATED)) == []
+    assert found({}, {}, 201, REPLAYED, first=Response(201, "{}", CREATED)) == []
 
 
 def test_what_is_not_the_same_the_second_time_is_told() -> None:
     other = f"/executions/exe-{'1' * 32}"
 
-    assert found({}, {}, 201, CREATED, before=Answer(201, "{ }", {**CREATED, "Location": other})) == [
+    assert found({}, {}, 201, CREATED, first=Response(201, "{ }", {**CREATED, "Location": other})) == [
         "Idempotent-Replayed is None instead of true",
         f"Location is {LOCATION} instead of {other}",
-        "the body is another one than the first time",
+        "the body differs from that of the first response",
     ]

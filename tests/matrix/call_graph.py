@@ -1,19 +1,19 @@
-"""What a pipeline calls, and when: all that can be found out by running it."""
+"""Call graph of a pipeline: its stages and calls, as discovered by running it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
-__all__ = ("Called", "Kind", "Shape", "Stage", "Undone")
+__all__ = ("CallGraph", "CallSpec", "Kind", "Stage", "UndoSpec")
 
 Kind: TypeAlias = Literal["needed", "optional", "write"]
-"""What a call is to its stage."""
+"""The role of a call in its stage."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Undone:
-    """The undo of a write: the request is *method* to *path*, followed by the write's key."""
+class UndoSpec:
+    """The undo of a write: the request is *method* on *path* followed by the key of the write."""
 
     name: str
     method: str
@@ -22,8 +22,8 @@ class Undone:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Called:
-    """One call: its *place* in its stage, its request, and the statuses that are *declared* for it."""
+class CallSpec:
+    """One call: its *place* in the stage, its request, and its *declared* 4xx statuses."""
 
     name: str
     place: int
@@ -31,18 +31,18 @@ class Called:
     method: str
     path: str
     is_write: bool
-    undo: Undone | None
+    undo: UndoSpec | None
     declared: tuple[int, ...] = ()
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Calls that are made together, or in the order of a commit."""
+    """Calls that are made concurrently, or in the order of a commit."""
 
     name: str
     policy: str
-    calls: tuple[Called, ...]
+    calls: tuple[CallSpec, ...]
 
     @property
     def is_commit(self) -> bool:
@@ -51,25 +51,25 @@ class Stage:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """A pipeline, from outside."""
+class CallGraph:
+    """The stages of one pipeline."""
 
     name: str
     stages: tuple[Stage, ...]
 
     @property
-    def calls(self) -> Sequence[Called]:
+    def calls(self) -> Sequence[CallSpec]:
         return tuple(call for stage in self.stages for call in stage.calls)
 
     @property
     def commit(self) -> Stage | None:
         return next((stage for stage in self.stages if stage.is_commit), None)
 
-    def picked(self, names: Sequence[str]) -> tuple[Sequence[Called], Stage]:
-        """Give the calls *names*, and the stage that they are in."""
+    def select(self, names: Sequence[str]) -> tuple[Sequence[CallSpec], Stage]:
+        """Return the calls with these names, and their stage."""
         (stage,) = (stage for stage in self.stages if names[0] in {call.name for call in stage.calls})
         return [call for call in stage.calls if call.name in names], stage
 
     def before(self, stage: Stage) -> Iterator[Stage]:
-        """Give the stages that come before *stage*."""
+        """Yield the stages before *stage*."""
         yield from self.stages[: self.stages.index(stage)]

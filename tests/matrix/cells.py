@@ -1,4 +1,4 @@
-"""The cells of the matrix: which faults are there at once."""
+"""Cells of the matrix: combinations of faults."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Final, final
 
 from typing_extensions import override
 
-from tests.matrix.call_graph import Called, Shape, Stage
+from tests.matrix.call_graph import CallGraph, CallSpec, Stage
 from tests.matrix.faults import Fault, faults_of
 
-__all__ = ("Cell", "arrivals", "cells", "pairs", "singles")
+__all__ = ("Cell", "arrival_orders", "cells", "fault_pair_cells", "single_fault_cells")
 
 _TWO: Final = 2
 
@@ -18,7 +18,7 @@ _TWO: Final = 2
 @final
 @dataclass(frozen=True)
 class Cell:
-    """Faults of one call, or of two in one *stage*, by call."""
+    """The faults of one call, or of two calls of one *stage*, by name of the call."""
 
     stage: Stage
     faults: Mapping[str, Fault]
@@ -28,36 +28,36 @@ class Cell:
         return "; ".join(f"{name}: {fault.title}" for name, fault in self.faults.items())
 
 
-def cells(shape: Shape) -> Iterator[Cell]:
-    """Give every cell of a pipeline."""
-    for stage in shape.stages:
+def cells(graph: CallGraph) -> Iterator[Cell]:
+    """Yield every cell of a pipeline."""
+    for stage in graph.stages:
         for call in stage.calls:
-            yield from singles(stage, call)
+            yield from single_fault_cells(stage, call)
         for call, other in combinations(stage.calls, 2):
-            yield from pairs(stage, call, other)
+            yield from fault_pair_cells(stage, call, other)
 
 
-def singles(stage: Stage, call: Called) -> Iterator[Cell]:
-    """Give the cells in which only *call* is at fault."""
+def single_fault_cells(stage: Stage, call: CallSpec) -> Iterator[Cell]:
+    """Yield the cells in which only *call* has a fault."""
     for fault in faults_of(call):
         yield Cell(stage, {call.name: fault})
 
 
-def pairs(stage: Stage, call: Called, other: Called) -> Iterator[Cell]:
-    """Give the cells in which both are."""
-    for one, two in product(_sociable(call), _sociable(other)):
-        yield Cell(stage, {call.name: one, other.name: two})
+def fault_pair_cells(stage: Stage, call: CallSpec, other: CallSpec) -> Iterator[Cell]:
+    """Yield the cells in which both calls have a fault."""
+    for fault, other_fault in product(_combinable(call), _combinable(other)):
+        yield Cell(stage, {call.name: fault, other.name: other_fault})
 
 
-def arrivals(stage: Stage) -> Mapping[str, Mapping[str, float]]:
-    """Give at least three orders in which the answers of *stage* can arrive: the seconds that each takes."""
+def arrival_orders(stage: Stage) -> Mapping[str, Mapping[str, float]]:
+    """Return at least two orders of arrival of the responses of *stage*, as latencies in seconds."""
     count = len(stage.calls)
     ranks: dict[str, Sequence[int]] = {
         "in order": range(count),
         "backwards": range(count)[::-1],
         "at once": (0,) * count,
     }
-    if count > _TWO:  # for two calls that is backwards
+    if count > _TWO:  # with two calls this equals backwards
         ranks["the first one last"] = (count - 1, *range(count - 1))
     return {
         name: {call.name: 0.01 * (1 + rank) for call, rank in zip(stage.calls, order, strict=True)}
@@ -65,5 +65,5 @@ def arrivals(stage: Stage) -> Mapping[str, Mapping[str, float]]:
     }
 
 
-def _sociable(call: Called) -> Iterator[Fault]:
-    return (fault for fault in faults_of(call) if not fault.is_played_alone)
+def _combinable(call: CallSpec) -> Iterator[Fault]:
+    return (fault for fault in faults_of(call) if not fault.is_alone_only)

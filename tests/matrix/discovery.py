@@ -1,4 +1,4 @@
-"""Finds out what a pipeline calls, by running it."""
+"""Discovery of the call graph of a pipeline, by running it."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,7 +10,6 @@ from typing import Final, final
 import httpx
 from typing_extensions import override
 
-from gateway.client.service_client import ServiceClient
 from gateway.railway import (
     BadAnswer,
     CallOutcome,
@@ -30,40 +29,39 @@ from gateway.railway import (
     Unavailable,
     WriteOutcome,
 )
-from gateway.services import Upstreams
-from gateway.settings import SERVICES, Settings
 from tests.clock import AutojumpLoop
-from tests.matrix.call_graph import Called, Kind, Shape, Stage, Undone
+from tests.matrix.call_graph import CallGraph, CallSpec, Kind, Stage, UndoSpec
 from tests.matrix.faults import Fault
 from tests.matrix.faulty_services import Script, Services
 from tests.matrix.sample_requests import SAMPLES, Sample
+from tests.shipped_services import ShippedServices
 
-__all__ = ("named", "shapes")
+__all__ = ("discover_call_graphs", "identify_request")
 
 _STATUSES: Final = tuple(status.value for status in HTTPStatus if 400 <= status < 500)
 _KEY: Final = Key("key")
-_A_WHILE: Final = 60.0
-"""Long enough for a service not to be held to what befell it."""
+_LONG_ENOUGH: Final = 60.0
+"""Seconds after which circuit breakers have forgotten earlier failures."""
 
 
 @cache
-def shapes() -> Mapping[str, Shape]:
-    """Run each pipeline once for its calls, and then often for the statuses that each of them declares.
+def discover_call_graphs() -> Mapping[str, CallGraph]:
+    """Run each pipeline once to find its calls, then once per call and 4xx to find the declared statuses.
 
-    On a clock that jumps, and outside any other loop.
+    Runs on an event loop of its own whose clock jumps, so it must be called outside any other loop.
     """
 
-    async def found() -> Mapping[str, Shape]:
-        return {sample.name: await _Discovery(sample).shape() for sample in SAMPLES}
+    async def discover() -> Mapping[str, CallGraph]:
+        return {sample.name: await _Discovery(sample).graph() for sample in SAMPLES}
 
     with asyncio.Runner(loop_factory=AutojumpLoop) as runner:
-        return runner.run(found())
+        return runner.run(discover())
 
 
-def named(shape: Shape, request: httpx.Request) -> str:
-    """Say which call or undo of *shape* a request is."""
+def identify_request(graph: CallGraph, request: httpx.Request) -> str:
+    """Return the name of the call or undo of *graph* that *request* belongs to."""
     method, path = request.method, request.url.path
-    for call in shape.calls:
+    for call in graph.calls:
         if (call.method, call.path) == (method, path):
             return call.name
         undo = call.undo
@@ -77,64 +75,63 @@ class _Discovery:
     def __init__(self, sample: Sample) -> None:
         self._sample = sample
         self._services = Services()
-        urls = Settings().urls
-        self._up = Upstreams.behind(
-            {name: ServiceClient(name, urls[name], self._services, timeout=1.0) for name in SERVICES}
-        )
+        self._up = ShippedServices.over(self._services)
 
-    async def shape(self) -> Shape:
-        shape = await self._stages()
+    async def graph(self) -> CallGraph:
+        graph = await self._stages()
         stages = [
-            replace(stage, calls=tuple([await self._probed(shape, call) for call in stage.calls]))
-            for stage in shape.stages
+            replace(
+                stage, calls=tuple([await self._find_declared_statuses(graph, call) for call in stage.calls])
+            )
+            for stage in graph.stages
         ]
-        return replace(shape, stages=tuple(stages))
+        return replace(graph, stages=tuple(stages))
 
-    async def _stages(self) -> Shape:
-        ear = _Ear()
-        self._services.begin(Script(ear.heard))
-        result = await self._sample.run(self._under(ear), self._up)
+    async def _stages(self) -> CallGraph:
+        recorder = _Recorder()
+        self._services.begin(Script(recorder.record_request))
+        result = await self._sample.run(self._context(recorder), self._up)
         assert isinstance(result, Ok), result
-        undos = {name: await self._undone(ear, name) for name in self._up.undos}
+        undos = {name: await self._find_undo(recorder, name) for name in self._up.undos}
         stages = tuple(
             Stage(
                 span.name,
                 span.policy.value,
-                tuple(ear.called(span, place, undos) for place in range(len(span.calls))),
+                tuple(recorder.spec_of(span, place, undos) for place in range(len(span.calls))),
             )
-            for span in ear.stages
+            for span in recorder.stages
         )
-        shape = Shape(self._sample.name, stages)
-        # Calls are known by their names from here on.
-        assert len({call.name for call in shape.calls}) == len(shape.calls)
-        return shape
+        graph = CallGraph(self._sample.name, stages)
+        # Names identify calls from here on.
+        assert len({call.name for call in graph.calls}) == len(graph.calls)
+        return graph
 
-    async def _undone(self, ear: "_Ear", name: str) -> Undone:
+    async def _find_undo(self, recorder: "_Recorder", name: str) -> UndoSpec:
         await self._up.undos[name].attempt(_KEY)
-        request = ear.last
+        request = recorder.last
         assert request.url.path.endswith(_KEY)
-        return Undone(name, request.method, request.url.path.removesuffix(_KEY))
+        return UndoSpec(name, request.method, request.url.path.removesuffix(_KEY))
 
-    async def _probed(self, shape: Shape, call: Called) -> Called:
-        """Refuse *call* with each 4xx: one that is declared is not taken for a fault of the service."""
-        declared = [status for status in _STATUSES if await self._means_something(shape, call, status)]
+    async def _find_declared_statuses(self, graph: CallGraph, call: CallSpec) -> CallSpec:
+        """Fail *call* with each 4xx; a declared status is not treated as a fault of the service."""
+        declared = [status for status in _STATUSES if await self._is_declared(graph, call, status)]
         return replace(call, declared=tuple(declared))
 
-    async def _means_something(self, shape: Shape, call: Called, status: int) -> bool:
-        ear = _Ear()
-        fault = Fault("probed", "status", status)
-        self._services.begin(Script(partial(named, shape), {call.name: fault}))
-        await self._sample.run(self._under(ear), self._up)
-        await asyncio.sleep(_A_WHILE)
-        outcome = ear.outcomes[call.name]
+    async def _is_declared(self, graph: CallGraph, call: CallSpec, status: int) -> bool:
+        recorder = _Recorder()
+        fault = Fault("probe", "status", status)
+        self._services.begin(Script(partial(identify_request, graph), {call.name: fault}))
+        await self._sample.run(self._context(recorder), self._up)
+        await asyncio.sleep(_LONG_ENOUGH)
+        outcome = recorder.outcomes[call.name]
         assert isinstance(outcome, Err)
         return not isinstance(outcome.error, BadAnswer | Unavailable | TimedOut)
 
-    def _under(self, ear: "_Ear") -> RunContext:
-        return RunContext(observer=ear, journal=ear)
+    def _context(self, recorder: "_Recorder") -> RunContext:
+        return RunContext(observer=recorder, journal=recorder)
 
 
-def _kind(call: StageCall) -> Kind:
+def _classify(call: StageCall) -> Kind:
     if call.is_write:
         return "write"
     return "optional" if call.is_optional else "needed"
@@ -142,8 +139,8 @@ def _kind(call: StageCall) -> Kind:
 
 @final
 @dataclass
-class _Ear(Observer, Journal):
-    """Hears what a run does, and what it says it will do."""
+class _Recorder(Observer, Journal):
+    """Observer and journal that record the stages, calls and requests of a run."""
 
     stages: list[StageSpan] = field(default_factory=list[StageSpan])
     outcomes: dict[str, CallOutcome] = field(default_factory=dict[str, CallOutcome])
@@ -151,20 +148,20 @@ class _Ear(Observer, Journal):
     _requests: dict[str, httpx.Request] = field(default_factory=dict[str, httpx.Request])
     _calling: dict[object, str] = field(default_factory=dict[object, str])
 
-    def heard(self, request: httpx.Request) -> str:
-        """Note which call makes *request*: two at once are in tasks of their own."""
+    def record_request(self, request: httpx.Request) -> str:
+        """Record which call makes *request*; concurrent calls are in separate tasks."""
         self.last = request
         name = self._calling.get(asyncio.current_task(), "")
         self._requests[name] = request
         return name
 
-    def called(self, stage: StageSpan, place: int, undos: Mapping[str, Undone]) -> Called:
-        """Give the call at *place* of *stage*."""
+    def spec_of(self, stage: StageSpan, place: int, undos: Mapping[str, UndoSpec]) -> CallSpec:
+        """Return the call at *place* of *stage*."""
         name = stage.calls[place].name
         request = self._requests[name]
-        kind = _kind(stage.calls[place])
+        kind = _classify(stage.calls[place])
         intent = self._intents.get(name)
-        return Called(
+        return CallSpec(
             name,
             place,
             kind,
@@ -180,7 +177,7 @@ class _Ear(Observer, Journal):
 
     @override
     def stage_ended(self, stage: StageSpan, /) -> None:
-        """Hear nothing new."""
+        """Ignore it."""
 
     @override
     def call_started(self, call: CallSpan, /) -> None:
@@ -196,8 +193,8 @@ class _Ear(Observer, Journal):
 
     @override
     async def note(self, execution_id: str, key: Key, outcome: WriteOutcome, value: object, /) -> None:
-        """Forget it."""
+        """Ignore it."""
 
     @override
     async def end(self, execution_id: str, state: CommitState, /) -> None:
-        """Forget it."""
+        """Ignore it."""

@@ -1,20 +1,20 @@
-"""What each cell must come to: the rules, written down a second time and in another way.
+"""Expected result of each cell: an independent second implementation of the rules.
 
-A call comes to what befalls it, unless that has passed when its service is asked again (`course`); a stage to
-what its calls come to, by its policy; a commit besides takes back what may have been written. Nothing here
-knows a pipeline, or the gateway's code.
+A call ends with its fault, unless a retry succeeds (`expected_attempts`); a stage ends with the results of
+its calls, by its policy; a failed commit also undoes what may have been written. Nothing here depends on a
+pipeline or on the code of the gateway.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias, final
 
-from tests.matrix.call_graph import Called, Shape, Stage
+from tests.matrix.call_graph import CallGraph, CallSpec, Stage
 from tests.matrix.cells import Cell
-from tests.matrix.expected_attempts import DEADLINE, Course, course_of, undo_asked
-from tests.matrix.faults import FINE, Fault
+from tests.matrix.expected_attempts import DEADLINE, Course, predict_course, predict_undo_attempts
+from tests.matrix.faults import NO_FAULT, Fault
 
-__all__ = ("Expected", "Outcome", "Part", "expected")
+__all__ = ("ExpectedFailure", "ExpectedResult", "Outcome", "expect_result")
 
 Outcome: TypeAlias = Literal["done", "refused", "undone", "stuck"]
 
@@ -32,14 +32,14 @@ _CODES: Final = {
     503: "unavailable",
     504: "timed-out",
 }
-_MADE: Final = frozenset({"none", "halved", "lost"})
-"""What befalls a write that is made all the same."""
+_TAKES_EFFECT: Final = frozenset({"none", "halved", "lost"})
+"""Faults of a write that takes effect nevertheless."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One failure as a caller sees it; *retry_after* in seconds, *detail* where the service says it."""
+class ExpectedFailure:
+    """One failure in the response; *retry_after* in seconds, *detail* if it is that of the service."""
 
     status: int
     source: str | None
@@ -53,21 +53,21 @@ class Part:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """An answer, and what stands after it.
+class ExpectedResult:
+    """The expected response and final state.
 
-    *parts* is empty for a success, of which *lacking* are the optional calls that it does without. The first
-    answer takes *seconds*, or not quite one more; if the commit *outlasts* the deadline, that one is 202.
-    *asked* says how often each call and undo is asked for, of those that are at all; *writes* what becomes of
-    those of the commit (None if it does not begin), and *standing* the writes that are there in the end.
+    *parts* are the failures, *missing* the failed optional calls of a success. The first response takes
+    *seconds*, or up to a second more; if the commit *outlasts* the deadline, it is a 202. *attempts* counts
+    the attempts of each call and undo that is made at all. *writes* are the outcomes of the commit's writes
+    (None if it does not begin), *standing* the writes that are in effect at the end.
     """
 
     status: int
-    parts: tuple[Part, ...] = ()
-    lacking: tuple[str, ...] = ()
+    parts: tuple[ExpectedFailure, ...] = ()
+    missing: tuple[str, ...] = ()
     outlasts: bool = False
     seconds: float = 0.0
-    asked: Mapping[str, range] = field(default_factory=dict[str, range])
+    attempts: Mapping[str, range] = field(default_factory=dict[str, range])
     writes: Mapping[str, Outcome] | None = None
     standing: frozenset[str] = frozenset()
 
@@ -79,130 +79,132 @@ class Expected:
 
     @property
     def retry_after(self) -> int | None:
-        """Give the longest of the parts, where it is sent."""
+        """The longest Retry-After of the parts, if the status has one."""
         waits = [part.retry_after for part in self.parts if part.retry_after is not None]
         return max(waits) if waits and self.status in {429, 503} else None
 
 
-def expected(shape: Shape, cell: Cell, success: int) -> Expected:
-    """Say what *cell* must come to; *success* is the status of a success."""
-    asked: dict[str, range] = {}
+def expect_result(graph: CallGraph, cell: Cell, success: int) -> ExpectedResult:
+    """Return the expected result of *cell*; *success* is the status of a success."""
+    attempts: dict[str, range] = {}
     writes: Mapping[str, Outcome] | None = None
-    lacking: list[str] = []
+    missing: list[str] = []
     standing: set[str] = set()
     seconds = 0.0
-    for stage in shape.stages:
-        faults = {call.name: cell.faults.get(call.name, FINE) for call in stage.calls}
-        courses = {call.name: course_of(stage, call, faults[call.name]) for call in stage.calls}
-        made = [*_made(stage, courses)]
-        parts = _parts(stage, made, faults, courses)
-        seconds += _seconds(stage, made, courses)
-        asked |= _asked(stage, made, courses)
+    for stage in graph.stages:
+        faults = {call.name: cell.faults.get(call.name, NO_FAULT) for call in stage.calls}
+        courses = {call.name: predict_course(stage, call, faults[call.name]) for call in stage.calls}
+        called = [*_called(stage, courses)]
+        parts = _parts(stage, called, faults, courses)
+        seconds += _seconds(stage, called, courses)
+        attempts |= _attempts(stage, called, courses)
         if stage.is_commit:
-            writes = _writes(stage, made, faults, has_failed=bool(parts))
-            asked |= _undone(stage, faults, writes)
+            writes = _writes(stage, called, faults, has_failed=bool(parts))
+            attempts |= _undo_attempts(stage, faults, writes)
         if parts:
             is_stuck = "stuck" in (writes or {}).values()
             outlasts = stage.is_commit and (is_stuck or seconds > DEADLINE)
             seconds = DEADLINE if outlasts else seconds
-            failed = Expected(_status(parts), parts, (), outlasts, seconds, asked, writes)
+            failed = ExpectedResult(_status(parts), parts, (), outlasts, seconds, attempts, writes)
             return _stuck(failed, faults) if is_stuck else failed
-        lacking += [call.name for call in stage.calls if not courses[call.name].is_well]
+        missing += [call.name for call in stage.calls if not courses[call.name].is_well]
         standing |= {call.name for call in stage.calls if _stands(call, faults[call.name], courses)}
-    return Expected(
+    return ExpectedResult(
         success,
-        lacking=tuple(lacking),
+        missing=tuple(missing),
         seconds=seconds,
-        asked=asked,
+        attempts=attempts,
         writes=writes,
         standing=frozenset(standing),
     )
 
 
-def _stuck(failed: Expected, faults: Mapping[str, Fault]) -> Expected:
-    """Say that a commit that has *failed* is stuck: that is all that is told, and what was made stands."""
+def _stuck(failed: ExpectedResult, faults: Mapping[str, Fault]) -> ExpectedResult:
+    """Return the result of a stuck commit, which reports nothing else and leaves its writes in effect."""
     stuck = [name for name, outcome in (failed.writes or {}).items() if outcome == "stuck"]
-    standing = frozenset(name for name in stuck if faults[name].trouble in _MADE)
-    return replace(failed, status=500, parts=(Part(500, None),), standing=standing)
+    standing = frozenset(name for name in stuck if faults[name].kind in _TAKES_EFFECT)
+    return replace(failed, status=500, parts=(ExpectedFailure(500, None),), standing=standing)
 
 
-def _made(stage: Stage, courses: Mapping[str, Course]) -> Iterator[Called]:
-    """Give the calls that are made: all of them at once, or in order until one fails."""
+def _called(stage: Stage, courses: Mapping[str, Course]) -> Iterator[CallSpec]:
+    """Yield the calls that are made: all of them, or in order until one fails."""
     for call in stage.calls:
         yield call
         if stage.policy == "in order" and _fails(call, courses):
             return
 
 
-def _awaited(stage: Stage, made: Sequence[Called], courses: Mapping[str, Course]) -> Iterator[Called]:
-    """Give the calls that the answer must wait for: to fail fast is not to wait for those after the first."""
-    for call in made:
+def _awaited(stage: Stage, called: Sequence[CallSpec], courses: Mapping[str, Course]) -> Iterator[CallSpec]:
+    """Yield the calls that the response waits for: fail fast does not wait for those after a failed one."""
+    for call in called:
         yield call
         if stage.policy == "fail fast" and _fails(call, courses):
             return
 
 
-def _fails(call: Called, courses: Mapping[str, Course]) -> bool:
-    """Say whether *call* fails its stage."""
+def _fails(call: CallSpec, courses: Mapping[str, Course]) -> bool:
+    """Return whether *call* fails its stage."""
     return call.kind != "optional" and not courses[call.name].is_well
 
 
-def _seconds(stage: Stage, made: Sequence[Called], courses: Mapping[str, Course]) -> float:
-    each = [courses[call.name].seconds for call in _awaited(stage, made, courses)]
+def _seconds(stage: Stage, called: Sequence[CallSpec], courses: Mapping[str, Course]) -> float:
+    each = [courses[call.name].seconds for call in _awaited(stage, called, courses)]
     return sum(each) if stage.policy == "in order" else max(each)
 
 
-def _asked(stage: Stage, made: Sequence[Called], courses: Mapping[str, Course]) -> Mapping[str, range]:
-    """Say how often each call is asked for: one that nobody waits for may be cancelled, once it was made."""
-    awaited = [*_awaited(stage, made, courses)]
+def _attempts(stage: Stage, called: Sequence[CallSpec], courses: Mapping[str, Course]) -> Mapping[str, range]:
+    """Return the attempts of each call; one that is not awaited may be cancelled after its first attempt."""
+    awaited = [*_awaited(stage, called, courses)]
     return {
         call.name: (asked if call in awaited else range(1, asked.stop))
-        for call in made
-        for asked in (courses[call.name].asked,)
+        for call in called
+        for asked in (courses[call.name].attempts,)
     }
 
 
-def _undone(stage: Stage, faults: Mapping[str, Fault], writes: Mapping[str, Outcome]) -> Mapping[str, range]:
-    """Say how often each undo is asked for."""
+def _undo_attempts(
+    stage: Stage, faults: Mapping[str, Fault], writes: Mapping[str, Outcome]
+) -> Mapping[str, range]:
+    """Return the number of attempts of each undo."""
     return {
-        call.undo.name: undo_asked(faults[call.name])
+        call.undo.name: predict_undo_attempts(faults[call.name])
         for call in stage.calls
         if call.undo is not None and writes[call.name] in {"undone", "stuck"}
     }
 
 
 def _parts(
-    stage: Stage, made: Sequence[Called], faults: Mapping[str, Fault], courses: Mapping[str, Course]
-) -> tuple[Part, ...]:
-    """Say what a stage fails with; nothing if it does not."""
-    parts = [_part(call, faults[call.name]) for call in made if _fails(call, courses)]
+    stage: Stage, called: Sequence[CallSpec], faults: Mapping[str, Fault], courses: Mapping[str, Course]
+) -> tuple[ExpectedFailure, ...]:
+    """Return the failures of a stage."""
+    parts = [_part(call, faults[call.name]) for call in called if _fails(call, courses)]
     return tuple(parts[:1] if stage.policy == "fail fast" else _with_one_invalid(parts))
 
 
-def _stands(call: Called, fault: Fault, courses: Mapping[str, Course]) -> bool:
-    """Say whether *call* is a write that is there after a success."""
-    return call.is_write and (courses[call.name].is_well or fault.trouble in {*_MADE, "late"})
+def _stands(call: CallSpec, fault: Fault, courses: Mapping[str, Course]) -> bool:
+    """Return whether *call* is a write that is in effect after a success."""
+    return call.is_write and (courses[call.name].is_well or fault.kind in {*_TAKES_EFFECT, "late"})
 
 
-def _part(call: Called, fault: Fault) -> Part:
-    """Say how a failed call is told."""
+def _part(call: CallSpec, fault: Fault) -> ExpectedFailure:
+    """Return the failure that a failed call reports."""
     if fault.then is not None:
-        return Part(fault.then, call.name, detail=fault.title)
-    match fault.trouble:
+        return ExpectedFailure(fault.then, call.name, detail=fault.title)
+    match fault.kind:
         case "status" if fault.is_declared:
-            return Part(fault.status, call.name, detail=fault.title)
+            return ExpectedFailure(fault.status, call.name, detail=fault.title)
         case "status" if fault.status == 503:
-            return Part(503, call.name, fault.retry_after)
+            return ExpectedFailure(503, call.name, fault.retry_after)
         case "refused" | "dropped" | "halved" | "lost":
-            return Part(503, call.name)
+            return ExpectedFailure(503, call.name)
         case "hang" | "late":
-            return Part(504, call.name)
+            return ExpectedFailure(504, call.name)
         case _:
-            return Part(502, call.name)
+            return ExpectedFailure(502, call.name)
 
 
-def _with_one_invalid(parts: Sequence[Part]) -> Sequence[Part]:
-    """Keep one of all that are invalid, in the place of the first: they are told as one."""
+def _with_one_invalid(parts: Sequence[ExpectedFailure]) -> Sequence[ExpectedFailure]:
+    """Merge all invalid parts into the first one."""
     invalid = [part for part in parts if part.code == "invalid"]
     if not invalid:
         return parts
@@ -210,24 +212,24 @@ def _with_one_invalid(parts: Sequence[Part]) -> Sequence[Part]:
     return [one if part is invalid[0] else part for part in parts if part not in invalid[1:]]
 
 
-def _status(parts: Sequence[Part]) -> int:
+def _status(parts: Sequence[ExpectedFailure]) -> int:
     worst = max(part.status for part in parts)
     return worst if len(parts) == 1 or worst >= 500 else 207
 
 
 def _writes(
-    stage: Stage, made: Sequence[Called], faults: Mapping[str, Fault], *, has_failed: bool
+    stage: Stage, called: Sequence[CallSpec], faults: Mapping[str, Fault], *, has_failed: bool
 ) -> Mapping[str, Outcome]:
     return {
-        call.name: _outcome(faults[call.name], has_failed=has_failed) if call in made else "refused"
+        call.name: _outcome(faults[call.name], has_failed=has_failed) if call in called else "refused"
         for call in stage.calls
         if call.kind == "write"
     }
 
 
 def _outcome(fault: Fault, *, has_failed: bool) -> Outcome:
-    """Say what becomes of a write that is made, by a commit that has failed or has not."""
-    if fault.is_declared or (fault.trouble == "refused" and not fault.is_once):
+    """Return the outcome of a write of a commit that has failed or succeeded."""
+    if fault.is_declared or (fault.kind == "refused" and not fault.is_once):
         return "refused"
     if not has_failed:
         return "done"

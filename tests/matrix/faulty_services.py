@@ -1,4 +1,4 @@
-"""The services, with faults where the network would be."""
+"""The mock services in process, with faults in place of the network."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -10,28 +10,28 @@ from urllib.parse import urlsplit
 import httpx
 from typing_extensions import override
 
-from gateway.settings import Settings
-from mock_services.answers import Answer, Problem
 from mock_services.catalogue import SERVICES
-from mock_services.requests import Request
-from mock_services.world import World
-from tests.matrix.faults import FINE, Fault
+from mock_services.http.request import Request
+from mock_services.http.response import Problem, Response
+from mock_services.instance import Instance
+from tests.matrix.faults import NO_FAULT, Fault
+from tests.shipped_services import URLS
 
-__all__ = ("SECRET", "Script", "Seen", "Services")
+__all__ = ("SECRET", "ReceivedRequest", "Script", "Services")
 
-SECRET: Final = "the innards of a service"  # noqa: S105 - what no caller may see
-"""Stands in everything that a faulty service says but in what is meant for callers."""
+SECRET: Final = "the innards of a service"  # noqa: S105 - must not leak to clients
+"""Text in the responses of faulty services that must not reach clients."""
 
 _LATENCY: Final = 0.01
 _MUCH_LATER: Final = 12.0
 _HEALTH: Final = "/health"
-_NAMES: Final = {urlsplit(url).port: name for name, url in Settings().urls.items()}
+_NAMES: Final = {urlsplit(url).port: name for name, url in URLS.items()}
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A request as it came in: the call or undo that it was, and under which key."""
+class ReceivedRequest:
+    """A request that a service received: the name of its call or undo, and its key."""
 
     name: str
     key: str | None
@@ -40,7 +40,7 @@ class Seen:
 @final
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What is to happen: *name_of* says which call a request is, by method and path; seconds by call."""
+    """The faults and latencies (seconds) of one run; *name_of* identifies the call of a request."""
 
     name_of: Callable[[httpx.Request], str]
     faults: Mapping[str, Fault] = field(default_factory=dict[str, Fault])
@@ -50,7 +50,7 @@ class Script:
 
 @final
 class _Body(httpx.AsyncByteStream):
-    """A body that tells that it was closed, and may break off."""
+    """A body that reports when it is closed, and may break off."""
 
     def __init__(self, content: bytes, on_close: Callable[[], None], *, breaks_off: bool) -> None:
         self._content = content
@@ -72,49 +72,49 @@ class _Body(httpx.AsyncByteStream):
 
 @final
 class Services(httpx.AsyncBaseTransport):
-    """All mock services in this process, as new whenever a script begins."""
+    """All mock services in this process, with their seed data at the start of each script."""
 
     def __init__(self) -> None:
         self.begin(Script(lambda request: request.url.path))
 
     def begin(self, script: Script) -> None:
-        """Forget everything and play *script*."""
+        """Reset all services and start *script*."""
         self._script = script
-        self._worlds: dict[str, World] = {}
+        self._instances: dict[str, Instance] = {}
         self._attempts: dict[str, int] = {}
-        self.seen: list[Seen] = []
+        self.received: list[ReceivedRequest] = []
         self.open = 0
 
     @property
     def states(self) -> Mapping[str, Mapping[str, object]]:
-        """Give what each service that was asked has written."""
-        return {name: world.domain.state() for name, world in self._worlds.items()}
+        """The state of each service that received a request."""
+        return {name: instance.service.state() for name, instance in self._instances.items()}
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if request.url.path == _HEALTH:  # which is always good, and no call
+        if request.url.path == _HEALTH:  # always healthy, and not a call
             return httpx.Response(HTTPStatus.OK)
         script = self._script
         name = script.name_of(request)
-        self.seen.append(Seen(name, request.headers.get("idempotency-key")))
+        self.received.append(ReceivedRequest(name, request.headers.get("idempotency-key")))
         attempt = self._attempts[name] = self._attempts.get(name, 0) + 1
         await asyncio.sleep(script.latencies.get(name, _LATENCY))
         if (undo := script.undo_faults.get(name)) and (undo.undo == "always" or attempt == 1):
             raise httpx.ReadError(SECRET)
-        fault = script.faults.get(name, FINE)
+        fault = script.faults.get(name, NO_FAULT)
         if attempt > 1:
             fault = _later(fault)
         answer = await self._faulty(fault, request)
-        return self._response(answer, breaks_off=fault.trouble == "halved")
+        return self._response(answer, breaks_off=fault.kind == "halved")
 
-    async def _faulty(self, fault: Fault, request: httpx.Request) -> Answer:
-        match fault.trouble:
+    async def _faulty(self, fault: Fault, request: httpx.Request) -> Response:
+        match fault.kind:
             case "none" | "halved":
                 return self._answer(request)
             case "status":
                 return _refusal(fault)
             case "garbage":
-                return Answer(HTTPStatus.OK, ((b"content-type", b"application/json"),), SECRET.encode())
+                return Response(HTTPStatus.OK, ((b"content-type", b"application/json"),), SECRET.encode())
             case "refused":
                 raise httpx.ConnectError(SECRET)
             case "dropped":
@@ -129,16 +129,16 @@ class Services(httpx.AsyncBaseTransport):
                 await asyncio.Event().wait()
         raise AssertionError
 
-    def _answer(self, request: httpx.Request) -> Answer:
-        """Have the service handle *request*."""
+    def _answer(self, request: httpx.Request) -> Response:
+        """Let the service handle *request*."""
         name = _NAMES[request.url.port]
-        world = self._worlds.setdefault(name, World(SERVICES[name]()))
+        instance = self._instances.setdefault(name, Instance(SERVICES[name]()))
         method, path = request.method, request.url.path
-        endpoint, params = world.routes.find(method, path)
+        endpoint, params = instance.routes.find(method, path)
         headers = [(header.lower(), value) for header, value in request.headers.raw]
-        return endpoint.answer(Request(method, path, request.url.query, headers, params, request.content))
+        return endpoint.handle(Request(method, path, request.url.query, headers, params, request.content))
 
-    def _response(self, answer: Answer, *, breaks_off: bool) -> httpx.Response:
+    def _response(self, answer: Response, *, breaks_off: bool) -> httpx.Response:
         self.open += 1
         body = _Body(answer.body, self._closed, breaks_off=breaks_off)
         return httpx.Response(answer.status, headers=[*answer.headers], stream=body)
@@ -148,16 +148,16 @@ class Services(httpx.AsyncBaseTransport):
 
 
 def _nothing() -> None:
-    """Close a body that is closed."""
+    """Ignore further closing."""
 
 
 def _later(fault: Fault) -> Fault:
-    """Give what is left of *fault* after the first attempt."""
+    """Return the fault of attempts after the first."""
     if fault.then is not None:
         return Fault(fault.title, "status", fault.then, is_declared=True)
-    return FINE if fault.is_once else fault
+    return NO_FAULT if fault.is_once else fault
 
 
-def _refusal(fault: Fault) -> Answer:
+def _refusal(fault: Fault) -> Response:
     after = () if fault.retry_after is None else ((b"retry-after", str(fault.retry_after).encode()),)
-    return Problem(fault.status, fault.title if fault.is_declared else SECRET, after).answer()
+    return Problem(fault.status, fault.title if fault.is_declared else SECRET, after).to_response()

@@ -1,4 +1,4 @@
-"""The whole gateway, in which cells are played."""
+"""The whole gateway in process, which runs the cells."""
 
 import asyncio
 import re
@@ -11,126 +11,129 @@ from typing import Final, Self, cast, final
 import httpx
 
 from gateway.app import create_app
-from gateway.settings import Settings
-from tests.matrix.call_graph import Shape
+from tests.matrix.call_graph import CallGraph
 from tests.matrix.cells import Cell
-from tests.matrix.discovery import named
-from tests.matrix.faulty_services import Script, Seen, Services
+from tests.matrix.discovery import identify_request
+from tests.matrix.faulty_services import ReceivedRequest, Script, Services
 from tests.matrix.openapi_answers import Document
 from tests.matrix.sample_requests import Sample
 
-__all__ = ("Gateway", "Played", "load_document", "without_ids")
+__all__ = ("Gateway", "PlayedCell", "load_document", "without_ids")
 
-_A_WHILE: Final = 600.0
-"""Long enough for everything to come to rest. Days on end would be too long: see `tests.clock`."""
+_LONG_ENOUGH: Final = 600.0
+"""Seconds after which everything is idle; days would take too long on the jumping clock."""
 
 _NONE: Final[Mapping[str, str]] = {}
 _RUNNING: Final = 202
-_PATIENCE: Final = 20
-_MADE_UP: Final = re.compile(r"\b([a-z]{3})-[0-9a-f]{24,32}\b")
+_MAX_POLLS: Final = 20
+_GENERATED_ID: Final = re.compile(r"\b([a-z]{3})-[0-9a-f]{24,32}\b")
 _COMPARED: Final = ("content-type", "retry-after", "gateway-completed", "www-authenticate", "cache-control")
 
 
 @final
 @dataclass(frozen=True)
-class Played:
-    """What a cell came to in one order of arrival.
+class PlayedCell:
+    """The result of a cell in one order of arrival.
 
-    The *first* answer is the *final* one, unless it says that the commit goes on. *made* is what was asked of
-    the services before the end, *seen* what was asked of them at all; *states* is what they have written.
-    Of an execution there is a *record*, and the answer that is given *again*. *seconds* is how long the first
-    answer took, *left* what it should not have left behind.
+    The *first* response is the *final* one, unless it is a 202. *before_end* are the requests that services
+    received before the end, *received* all of them; *states* is what was written. An execution has a
+    *record*, and *repeat* is the response to a repeated request. *seconds* is the time of the first
+    response, *left* are leaked tasks and responses.
     """
 
     first: httpx.Response
     final: httpx.Response
-    again: httpx.Response | None
+    repeat: httpx.Response | None
     record: httpx.Response | None
-    made: Sequence[Seen]
-    seen: Sequence[Seen]
+    before_end: Sequence[ReceivedRequest]
+    received: Sequence[ReceivedRequest]
     states: Mapping[str, Mapping[str, object]]
     seconds: float
     left: Sequence[str]
 
     @property
     def answers(self) -> Sequence[httpx.Response]:
-        """Give everything that the gateway has answered to the request."""
-        return [answer for answer in (self.first, self.final, self.again) if answer is not None]
+        """All responses of the gateway to the request."""
+        return [answer for answer in (self.first, self.final, self.repeat) if answer is not None]
 
     @property
     def execution_id(self) -> str | None:
         return _execution_of(self.final)
 
     @property
-    def told(self) -> str:
-        """Give what must be the same whatever arrives first: ids that are made up are not."""
+    def fingerprint(self) -> str:
+        """The parts of the response that must not depend on the order of arrival, without generated ids."""
         headers = "".join(f"{name}: {self.final.headers.get(name)}\n" for name in _COMPARED)
         return f"{self.first.status_code} {self.final.status_code}\n{headers}{without_ids(self.final.text)}"
 
 
 @final
 class Gateway:
-    """One app for many cells: between two of them it has time to come to rest."""
+    """One app for many cells, with time to become idle between two of them."""
 
-    def __init__(self, sample: Sample, shape: Shape, client: httpx.AsyncClient, services: Services) -> None:
+    def __init__(
+        self, sample: Sample, graph: CallGraph, client: httpx.AsyncClient, services: Services
+    ) -> None:
         self._sample = sample
-        self._shape = shape
+        self._shape = graph
         self._client = client
         self._services = services
         self._count = 0
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, sample: Sample, shape: Shape) -> AsyncGenerator[Self]:
-        """Wire the gateway, for the time being."""
+    async def open(cls, sample: Sample, graph: CallGraph) -> AsyncGenerator[Self]:
+        """Create the gateway and a client for it."""
         services = Services()
-        app = create_app(Settings(), services)
+        app = create_app(transport=services)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-            yield cls(sample, shape, client, services)
+            yield cls(sample, graph, client, services)
 
-    async def ajar(self) -> Sequence[str]:
-        """Name the services whose breakers are not closed: one cell would make itself felt in the next."""
+    async def find_open_breakers(self) -> Sequence[str]:
+        """Return the services whose circuit breakers are not closed, which would affect the next cell."""
         checks = (await self._client.get("/health/ready")).json()["checks"]
         breakers = {name: {check["breaker"], check["optionalBreaker"]} for name, (check,) in checks.items()}
         return [name for name, states in breakers.items() if states != {"closed"}]
 
     async def play(
         self, cell: Cell, latencies: Mapping[str, float], headers: Mapping[str, str] = _NONE
-    ) -> Played:
-        """Send the request once, and wait for what it comes to in the end."""
+    ) -> PlayedCell:
+        """Send the request once, and wait for its final response."""
         self._count += 1
-        services, shape = self._services, self._shape
+        services, graph = self._services, self._shape
         undo_faults = {
             call.undo.name: fault
-            for call in shape.calls
+            for call in graph.calls
             if call.undo is not None and (fault := cell.faults.get(call.name)) and fault.undo != "none"
         }
-        services.begin(Script(partial(named, shape), cell.faults, undo_faults, latencies))
-        asked = partial(self._asked, f"cell-{self._count}", headers)
+        services.begin(Script(partial(identify_request, graph), cell.faults, undo_faults, latencies))
+        send = partial(self._send, f"cell-{self._count}", headers)
         start = asyncio.get_running_loop().time()
-        first = end = await asked()
+        first = end = await send()
         seconds = asyncio.get_running_loop().time() - start
-        for _ in range(_PATIENCE):
+        for _ in range(_MAX_POLLS):
             if end.status_code != _RUNNING:
                 break
-            end = await asked()
+            end = await send()
         left = [*await self._left()]
-        made = (*services.seen,)
+        made = (*services.received,)
         again = record = None
         if (execution_id := _execution_of(end)) is not None:
-            again = await asked()
+            again = await send()
             record = await self._client.get(f"/executions/{execution_id}")
-        await asyncio.sleep(_A_WHILE)
-        return Played(first, end, again, record, made, (*services.seen,), services.states, seconds, left)
+        await asyncio.sleep(_LONG_ENOUGH)
+        return PlayedCell(
+            first, end, again, record, made, (*services.received,), services.states, seconds, left
+        )
 
-    async def _asked(self, key: str, headers: Mapping[str, str]) -> httpx.Response:
+    async def _send(self, key: str, headers: Mapping[str, str]) -> httpx.Response:
         sample = self._sample
         sent = {"X-Request-Id": "matrix", "Idempotency-Key": key, **sample.headers, **headers}
         return await self._client.request(sample.method, sample.target, json=sample.body, headers=sent)
 
     async def _left(self) -> Sequence[str]:
-        """Say what is left of the request, a turn of the loop after its end."""
+        """Return the tasks and open responses of the request, one turn of the loop after its end."""
         await asyncio.sleep(0)
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         streams = [f"{self._services.open} answers were not closed"] if self._services.open else []
@@ -145,7 +148,7 @@ def load_document() -> Document:
     """
 
     async def fetch() -> Document:
-        transport = httpx.ASGITransport(create_app(Settings(), Services()))
+        transport = httpx.ASGITransport(create_app(transport=Services()))
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             return Document((await client.get("/openapi.json")).json())
 
@@ -153,12 +156,12 @@ def load_document() -> Document:
 
 
 def without_ids(text: str) -> str:
-    """Give *text* without what is another one each time."""
-    return _MADE_UP.sub(r"\1-", text)
+    """Return *text* without generated ids."""
+    return _GENERATED_ID.sub(r"\1-", text)
 
 
 def _execution_of(answer: httpx.Response) -> str | None:
-    """Give the id of the execution, if there was one: a success says where it is, a problem what it is."""
+    """Return the id of the execution, if there was one, from Location or the problem."""
     location = answer.headers.get("location")
     if location is not None:
         return str(location).removeprefix("/executions/")

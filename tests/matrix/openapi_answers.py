@@ -1,4 +1,4 @@
-"""What the gateway's own OpenAPI document says of an answer."""
+"""Validation of responses against the gateway's OpenAPI document."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias, cast, final
@@ -15,22 +15,22 @@ _GENERIC: Final = frozenset({"content-length", "content-type", "cache-control"})
 
 @final
 class Document:
-    """The document, with a validator for each schema in it, made when it is first needed."""
+    """The document, with a lazily created validator for each schema."""
 
     def __init__(self, document: _Object) -> None:
         self._document = document
         self._validators: dict[tuple[str, str, int, str], jsonschema_rs.Draft202012Validator] = {}
 
     def success_of(self, method: str, route: str) -> int:
-        """Give the status of a success: the lowest that is declared."""
+        """Return the status of a success, the lowest declared one."""
         return min(self.statuses(method, route))
 
     def statuses(self, method: str, route: str) -> Sequence[int]:
-        """Give every status that is declared."""
+        """Return every declared status."""
         return [int(status) for status in self._operation(method, route)["responses"]]
 
-    def complaints(self, method: str, route: str, answer: httpx.Response) -> Iterator[str]:
-        """Say what *answer* has that the document does not declare."""
+    def find_violations(self, method: str, route: str, answer: httpx.Response) -> Iterator[str]:
+        """Yield the parts of *answer* that the document does not declare."""
         declared = self._operation(method, route)["responses"].get(str(answer.status_code))
         if declared is None:
             yield f"{answer.status_code} is not declared"

@@ -1,4 +1,4 @@
-"""One request to each pipeline that goes well and makes all of its calls."""
+"""One successful request to each pipeline that makes all of its calls."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from gateway.pipelines.orders import OrderRequest, orders
 from gateway.pipelines.purchases import PurchaseRequest, purchases
 from gateway.pipelines.transfers import TransferRequest, transfers
 from gateway.railway import Failure, Result, RunContext
-from gateway.services import Upstreams
+from tests.shipped_services import ShippedServices
 
 __all__ = ("SAMPLES", "Sample")
 
@@ -36,12 +36,12 @@ _PURCHASE: Final[Body] = {"user_id": _USER, "product_id": "prod-456"}
 @final
 @dataclass(frozen=True)
 class Sample:
-    """The request, and *run*, the same without HTTP; *route* is what OpenAPI calls its path."""
+    """A request; *run* is the same without HTTP, *route* the path template in OpenAPI."""
 
     name: str
     method: str
     route: str
-    run: Callable[[RunContext, Upstreams], Awaitable[Result[object, Failure]]]
+    run: Callable[[RunContext, ShippedServices], Awaitable[Result[object, Failure]]]
     path: str = ""
     body: Body | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -56,35 +56,35 @@ SAMPLES: Final = (
         "checkout",
         "POST",
         "/checkout",
-        lambda around, up: checkout.on(around)(CheckoutRequest.model_validate(_ORDER), up),
+        lambda context, up: up.run(checkout.on(context), CheckoutRequest.model_validate(_ORDER)),
         body=_ORDER,
     ),
     Sample(
         "orders",
         "POST",
         "/orders",
-        lambda around, up: orders.on(around)(OrderRequest.model_validate(_ORDER), up),
+        lambda context, up: up.run(orders.on(context), OrderRequest.model_validate(_ORDER)),
         body=_ORDER,
     ),
     Sample(
         "feed",
         "GET",
         "/feed/{user_id}",
-        lambda around, up: feed.on(around)(_USER, up),
+        lambda context, up: up.run(feed.on(context), _USER),
         path=f"/feed/{_USER}",
     ),
     Sample(
         "transfers",
         "POST",
         "/transfers",
-        lambda around, up: transfers.on(around)(TransferRequest.model_validate(_TRANSFER), up),
+        lambda context, up: up.run(transfers.on(context), TransferRequest.model_validate(_TRANSFER)),
         body=_TRANSFER,
     ),
     Sample(
         "purchases",
         "POST",
         "/purchases",
-        lambda around, up: purchases.on(around)(PurchaseRequest.model_validate(_PURCHASE), _TOKEN, up),
+        lambda context, up: up.run(purchases.on(context), PurchaseRequest.model_validate(_PURCHASE), _TOKEN),
         body=_PURCHASE,
         headers={"Authorization": f"Bearer {_TOKEN}"},
     ),

@@ -1,7 +1,7 @@
 """The page that shows the matrix."""
 
-from tests.matrix.failures_page import PAGE, current
+from tests.matrix.failures_page import PAGE, render_page
 
 
-def test_the_page_shows_the_matrix_as_it_is() -> None:
-    assert PAGE.read_text(encoding="utf-8") == current(), "make it anew: .venv/bin/python -m tests.matrix"
+def test_page_shows_the_current_matrix() -> None:
+    assert PAGE.read_text(encoding="utf-8") == render_page(), "run .venv/bin/python -m tests.matrix"

@@ -7,16 +7,16 @@ import httpx
 from pydantic import TypeAdapter
 from starlette.types import Message, Scope
 
-from mock_services.calls import Call
+from mock_services.app import ServiceApp
+from mock_services.call_log import Call
 from mock_services.catalogue import create_service
-from mock_services.connection import CLOSE
-from mock_services.service import Service
+from mock_services.http.connection import CLOSE
 
 _CALLS = TypeAdapter(list[Call])
 _STATE = TypeAdapter(dict[str, object])
 
 
-def client_of(service: Service | str) -> httpx.AsyncClient:
+def create_client(service: ServiceApp | str) -> httpx.AsyncClient:
     """Call a service, or one of the catalogue's without latency."""
     app = create_service(service, latency_scale=0) if isinstance(service, str) else service
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://mock")
@@ -30,16 +30,16 @@ async def write(client: httpx.AsyncClient, path: str, key: str, body: object) ->
     return await client.post(path, json=body, headers={"Idempotency-Key": key})
 
 
-async def state_of(client: httpx.AsyncClient) -> dict[str, object]:
+async def fetch_state(client: httpx.AsyncClient) -> dict[str, object]:
     """Read what a service has written; compare it whole, it is typed no further."""
     return _STATE.validate_json((await client.get("/_mock/state")).content)
 
 
-async def calls_of(client: httpx.AsyncClient) -> Sequence[Call]:
+async def fetch_calls(client: httpx.AsyncClient) -> Sequence[Call]:
     return _CALLS.validate_json((await client.get("/_mock/calls")).content)
 
 
-class Line:
+class AsgiConnection:
     """The far end of an ASGI connection: can hang up, and sees it when the service does."""
 
     def __init__(self, method: str, path: str, *, body_breaks_off: bool = False) -> None:
@@ -66,5 +66,5 @@ class Line:
     async def send(self, message: Message) -> None:
         self.sent.append(message)
 
-    async def call(self, service: Service) -> None:
+    async def call(self, service: ServiceApp) -> None:
         await service(self.scope, self.receive, self.send)

@@ -7,7 +7,7 @@ import pytest
 
 import mock_services
 from mock_services.catalogue import SERVICES, create_service, port_of
-from tests.mock_services.in_process_client import client_of
+from tests.mock_services.in_process_client import create_client
 
 LATENCIES = [
     ("user", "GET", "/users/a", 50),
@@ -44,8 +44,9 @@ LATENCIES = [
 ]
 
 MODULES = [
-    importlib.import_module(f"mock_services.{found.name}")
-    for found in pkgutil.iter_modules(mock_services.__path__)
+    importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(mock_services.__path__, "mock_services.")
+    if not module.ispkg
 ]
 
 
@@ -77,7 +78,7 @@ def test_the_ports_can_be_moved_or_left_to_the_system() -> None:
 async def test_each_endpoint_has_the_latency_of_the_contract(
     name: str, method: str, path: str, milliseconds: int
 ) -> None:
-    client = client_of(create_service(name))
+    client = create_client(create_service(name))
     before = asyncio.get_running_loop().time()
 
     await client.request(method, path)

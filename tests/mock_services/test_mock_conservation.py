@@ -10,17 +10,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from mock_services.account import SEEDS, Accounts
-from mock_services.answers import Answer
-from mock_services.endpoints import Domain, Routes
-from mock_services.fields import Strict
-from mock_services.inventory import STOCK, Inventory, ReservationRequest
-from mock_services.order import OrderRequest, Orders
-from mock_services.payment import Payments
-from mock_services.requests import Request
-from mock_services.transfers import TransferOrder
+from mock_services.http.endpoints import MockService, Routes
+from mock_services.http.request import Request
+from mock_services.http.response import Response
+from mock_services.services.account import SEEDS, Accounts
+from mock_services.services.inventory import STOCK, Inventory, ReservationRequest
+from mock_services.services.order import OrderRequest, Orders
+from mock_services.services.payment import Payments
+from mock_services.services.transfer_order import TransferOrder
+from mock_services.values.fields import RequestModel
 
-S = TypeVar("S", bound=Strict)
+S = TypeVar("S", bound=RequestModel)
 
 BOUNDED = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
@@ -80,15 +80,15 @@ class State(BaseModel):
 class Callers(RuleBasedStateMachine, Generic[S]):
     """Callers who share a few keys, write, repeat, change their minds and undo, before and after."""
 
-    def __init__(self, domain: Domain, path: str) -> None:
+    def __init__(self, domain: MockService, path: str) -> None:
         super().__init__()
         self._domain = domain
         self._routes = Routes(domain.endpoints())
         self._path = path
-        self._first: dict[str, tuple[S, Answer]] = {}
+        self._first: dict[str, tuple[S, Response]] = {}
         self._undone: set[str] = set()
 
-    def write(self, key: str, body: S) -> Answer:
+    def write(self, key: str, body: S) -> Response:
         answer = self._call("POST", self._path, key, to_json(dict(body)))
         if key in self._undone:
             assert answer.status == 409
@@ -126,10 +126,10 @@ class Callers(RuleBasedStateMachine, Generic[S]):
         expected = {key: in_effect if key in self.in_effect else taken_back for key in self.succeeded}
         assert sorted((one.key, one.status) for one in records) == sorted(expected.items())
 
-    def _call(self, method: str, path: str, key: str | None, body: bytes = b"") -> Answer:
+    def _call(self, method: str, path: str, key: str | None, body: bytes = b"") -> Response:
         endpoint, params = self._routes.find(method, path)
         headers = [(b"idempotency-key", key.encode())] if key else []
-        return endpoint.answer(Request(method, path, b"", headers, params, body))
+        return endpoint.handle(Request(method, path, b"", headers, params, body))
 
 
 class Reserving(Callers[ReservationRequest]):

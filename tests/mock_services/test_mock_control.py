@@ -2,19 +2,19 @@ import httpx
 import pytest
 
 from mock_services.catalogue import SERVICES
-from tests.mock_services.in_process_client import calls_of, client_of, put_faults
+from tests.mock_services.in_process_client import create_client, fetch_calls, put_faults
 
 CONTROL_PATHS = ["/health", "/_mock/calls", "/_mock/state"]
 
 
 @pytest.fixture
 def inventory() -> httpx.AsyncClient:
-    return client_of("inventory")
+    return create_client("inventory")
 
 
 @pytest.mark.parametrize("name", SERVICES)
 async def test_every_service_passes_its_health_check_and_has_a_log_and_a_state(name: str) -> None:
-    client = client_of(name)
+    client = create_client(name)
 
     assert (await client.get("/health")).json() == {"status": "pass"}
     assert (await client.get("/_mock/calls")).json() == []
@@ -26,8 +26,8 @@ async def test_state_shows_what_the_service_has(inventory: httpx.AsyncClient) ->
     stock = {"prod-456": 100, "prod-expensive": 5, "prod-out-of-stock": 0}
 
     assert (await inventory.get("/_mock/state")).json() == {"stock": stock, "reservations": []}
-    assert (await client_of("payment").get("/_mock/state")).json() == {"transfers": []}
-    assert (await client_of("user").get("/_mock/state")).json() == {}
+    assert (await create_client("payment").get("/_mock/state")).json() == {"transfers": []}
+    assert (await create_client("user").get("/_mock/state")).json() == {}
 
 
 @pytest.mark.parametrize("path", CONTROL_PATHS)
@@ -37,7 +37,7 @@ async def test_control_is_neither_faulted_nor_logged(inventory: httpx.AsyncClien
     answer = await inventory.get(path)
 
     assert answer.status_code == 200
-    assert await calls_of(inventory) == []
+    assert await fetch_calls(inventory) == []
 
 
 async def test_a_reset_clears_faults_and_log(inventory: httpx.AsyncClient) -> None:
@@ -47,7 +47,7 @@ async def test_a_reset_clears_faults_and_log(inventory: httpx.AsyncClient) -> No
     answer = await inventory.delete("/_mock")
 
     assert answer.status_code == 204
-    assert await calls_of(inventory) == []
+    assert await fetch_calls(inventory) == []
     assert (await inventory.get("/inventory/prod-456")).status_code == 200
 
 
@@ -61,12 +61,12 @@ async def test_control_paths_that_do_not_exist_are_refused_and_not_logged(
     answer = await inventory.request(method, path)
 
     assert answer.status_code == status
-    assert await calls_of(inventory) == []
+    assert await fetch_calls(inventory) == []
 
 
 async def test_services_share_nothing(inventory: httpx.AsyncClient) -> None:
     await put_faults(inventory, {"path_prefix": "/", "kind": "status"})
 
-    answer = await client_of("inventory").get("/inventory/prod-456")
+    answer = await create_client("inventory").get("/inventory/prod-456")
 
     assert answer.status_code == 200

@@ -3,20 +3,20 @@ import asyncio
 import httpx
 import pytest
 
-from mock_services.connection import ConnectionDroppedError
-from mock_services.service import Service
-from tests.mock_services.in_process_client import Line, calls_of, client_of, put_faults
-from tests.mock_services.test_mock_service import Counter, state_of
+from mock_services.app import ServiceApp
+from mock_services.http.connection import ConnectionDroppedError
+from tests.mock_services.in_process_client import AsgiConnection, create_client, fetch_calls, put_faults
+from tests.mock_services.test_mock_app import Counter, fetch_state
 
 
 @pytest.fixture
-def service() -> Service:
-    return Service(Counter, latency_scale=0)
+def service() -> ServiceApp:
+    return ServiceApp(Counter, latency_scale=0)
 
 
 @pytest.fixture
-def client(service: Service) -> httpx.AsyncClient:
-    return client_of(service)
+def client(service: ServiceApp) -> httpx.AsyncClient:
+    return create_client(service)
 
 
 async def test_a_status_fault_answers_a_problem(client: httpx.AsyncClient) -> None:
@@ -28,11 +28,11 @@ async def test_a_status_fault_answers_a_problem(client: httpx.AsyncClient) -> No
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["retry-after"] == "7"
     assert answer.json()["status"] == 429
-    assert [call.status for call in await calls_of(client)] == [429]
+    assert [call.status for call in await fetch_calls(client)] == [429]
 
 
 async def test_a_status_fault_keeps_a_write_from_happening(
-    client: httpx.AsyncClient, service: Service
+    client: httpx.AsyncClient, service: ServiceApp
 ) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "status"})
 
@@ -40,7 +40,7 @@ async def test_a_status_fault_keeps_a_write_from_happening(
 
     assert answer.status_code == 503
     assert "retry-after" not in answer.headers
-    assert await state_of(service) == {"count": 0}
+    assert await fetch_state(service) == {"count": 0}
 
 
 async def test_a_status_that_http_does_not_name_has_a_title_all_the_same(client: httpx.AsyncClient) -> None:
@@ -62,7 +62,7 @@ async def test_a_status_that_has_no_body_goes_without(client: httpx.AsyncClient)
 async def test_a_latency_fault_takes_the_place_of_the_endpoints_latency(
     fault: dict[str, int], seconds: float
 ) -> None:
-    client = client_of(Service(Counter, latency_scale=0.5))
+    client = create_client(ServiceApp(Counter, latency_scale=0.5))
     await put_faults(client, {"path_prefix": "/counts", "kind": "latency", **fault})
     before = asyncio.get_running_loop().time()
 
@@ -83,20 +83,20 @@ async def test_any_fault_can_be_slow(client: httpx.AsyncClient) -> None:
 
 
 async def test_a_write_with_a_latency_fault_is_applied_after_the_wait_though_its_caller_has_left(
-    client: httpx.AsyncClient, service: Service
+    client: httpx.AsyncClient, service: ServiceApp
 ) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "latency", "latency_ms": 3000})
 
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(client.post("/counts"), 1)
 
-    assert await state_of(service) == {"count": 0}
+    assert await fetch_state(service) == {"count": 0}
     await asyncio.sleep(2.1)
-    assert await state_of(service) == {"count": 1}
+    assert await fetch_state(service) == {"count": 1}
 
 
 async def test_a_slow_status_fault_writes_nothing_after_its_caller_has_left(
-    client: httpx.AsyncClient, service: Service
+    client: httpx.AsyncClient, service: ServiceApp
 ) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "status", "latency_ms": 3000})
 
@@ -104,21 +104,21 @@ async def test_a_slow_status_fault_writes_nothing_after_its_caller_has_left(
         await asyncio.wait_for(client.post("/counts"), 1)
     await asyncio.sleep(10)
 
-    assert await state_of(service) == {"count": 0}
+    assert await fetch_state(service) == {"count": 0}
 
 
-async def test_a_hang_never_answers_and_never_writes(client: httpx.AsyncClient, service: Service) -> None:
+async def test_a_hang_never_answers_and_never_writes(client: httpx.AsyncClient, service: ServiceApp) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "hang", "latency_ms": 10})
 
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(client.post("/counts"), 86_400)
     await asyncio.sleep(86_400)
 
-    assert await state_of(service) == {"count": 0}
-    assert [(call.status, call.outcome) for call in await calls_of(client)] == [(None, "disconnected")]
+    assert await fetch_state(service) == {"count": 0}
+    assert [(call.status, call.outcome) for call in await fetch_calls(client)] == [(None, "disconnected")]
 
 
-async def test_garbage_is_a_200_that_is_not_json(client: httpx.AsyncClient, service: Service) -> None:
+async def test_garbage_is_a_200_that_is_not_json(client: httpx.AsyncClient, service: ServiceApp) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "garbage"})
 
     answer = await client.post("/counts")
@@ -127,42 +127,42 @@ async def test_garbage_is_a_200_that_is_not_json(client: httpx.AsyncClient, serv
     assert answer.headers["content-type"] == "application/json"
     with pytest.raises(ValueError, match="Expecting value"):
         answer.json()
-    assert await state_of(service) == {"count": 0}
+    assert await fetch_state(service) == {"count": 0}
 
 
 async def test_a_drop_closes_the_connection_without_an_answer_or_a_write(
-    client: httpx.AsyncClient, service: Service
+    client: httpx.AsyncClient, service: ServiceApp
 ) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "drop"})
-    line = Line("POST", "/counts")
+    line = AsgiConnection("POST", "/counts")
 
     await line.call(service)
 
     assert line.closed.is_set()
     assert line.sent == []
-    assert await state_of(service) == {"count": 0}
-    assert [(call.status, call.outcome) for call in await calls_of(client)] == [(None, "disconnected")]
+    assert await fetch_state(service) == {"count": 0}
+    assert [(call.status, call.outcome) for call in await fetch_calls(client)] == [(None, "disconnected")]
 
 
 async def test_a_drop_after_write_closes_the_connection_when_the_write_has_happened(
-    client: httpx.AsyncClient, service: Service
+    client: httpx.AsyncClient, service: ServiceApp
 ) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "drop_after_write"})
-    line = Line("POST", "/counts")
+    line = AsgiConnection("POST", "/counts")
 
     await line.call(service)
 
     assert line.closed.is_set()
     assert line.sent == []
-    assert await state_of(service) == {"count": 1}
-    assert [(call.status, call.outcome) for call in await calls_of(client)] == [(None, "disconnected")]
+    assert await fetch_state(service) == {"count": 1}
+    assert [(call.status, call.outcome) for call in await fetch_calls(client)] == [(None, "disconnected")]
 
 
 async def test_truncate_promises_a_whole_body_sends_half_and_closes(
-    client: httpx.AsyncClient, service: Service
+    client: httpx.AsyncClient, service: ServiceApp
 ) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "truncate"})
-    line = Line("POST", "/counts")
+    line = AsgiConnection("POST", "/counts")
 
     await line.call(service)
 
@@ -171,14 +171,14 @@ async def test_truncate_promises_a_whole_body_sends_half_and_closes(
     assert (b"content-length", b"11") in start["headers"]
     assert body == {"type": "http.response.body", "body": b'{"cou', "more_body": True}
     assert line.closed.is_set()
-    assert [(call.status, call.outcome) for call in await calls_of(client)] == [(201, "disconnected")]
+    assert [(call.status, call.outcome) for call in await fetch_calls(client)] == [(201, "disconnected")]
 
 
 async def test_of_an_answer_without_a_body_truncate_sends_nothing(
-    client: httpx.AsyncClient, service: Service
+    client: httpx.AsyncClient, service: ServiceApp
 ) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "truncate"})
-    line = Line("DELETE", "/counts/a")
+    line = AsgiConnection("DELETE", "/counts/a")
 
     await line.call(service)
 

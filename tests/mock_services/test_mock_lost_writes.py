@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from mock_services.connection import ConnectionDroppedError
-from tests.mock_services.in_process_client import calls_of, client_of, put_faults, state_of, write
+from mock_services.http.connection import ConnectionDroppedError
+from tests.mock_services.in_process_client import create_client, fetch_calls, fetch_state, put_faults, write
 
 TRANSFER = {"from_account": "acc-001", "to_account": "acc-002", "amount": "25.00", "currency": "USD"}
 ORDER = {"user_id": "user-123", "product_id": "prod-456", "quantity": 2}
@@ -53,12 +53,12 @@ async def leave_after_a_second(client: httpx.AsyncClient, one: Write) -> None:
 
 
 async def written(client: httpx.AsyncClient, one: Write) -> object:
-    return (await state_of(client))[one.shown_as]
+    return (await fetch_state(client))[one.shown_as]
 
 
 @each_write
 async def test_a_write_whose_answer_is_dropped_has_happened_and_its_repeat_tells_of_it(one: Write) -> None:
-    client = client_of(one.service)
+    client = create_client(one.service)
     await put_faults(client, {"path_prefix": one.path, "kind": "drop_after_write", "times": 1})
 
     with pytest.raises(ConnectionDroppedError):
@@ -68,7 +68,7 @@ async def test_a_write_whose_answer_is_dropped_has_happened_and_its_repeat_tells
 
     assert repeat.is_success
     assert before == await written(client, one) != []
-    assert [call.outcome for call in await calls_of(client)] == ["disconnected", "answered"]
+    assert [call.outcome for call in await fetch_calls(client)] == ["disconnected", "answered"]
 
 
 @each_write
@@ -76,9 +76,9 @@ async def test_a_write_whose_answer_is_dropped_has_happened_and_its_repeat_tells
 async def test_a_write_that_is_kept_from_its_service_has_not_happened_and_its_repeat_is_the_first(
     one: Write, kind: str
 ) -> None:
-    client = client_of(one.service)
+    client = create_client(one.service)
     await put_faults(client, {"path_prefix": one.path, "method": "POST", "kind": kind, "times": 1})
-    before = await state_of(client)
+    before = await fetch_state(client)
 
     if kind == "drop":
         with pytest.raises(ConnectionDroppedError):
@@ -86,18 +86,18 @@ async def test_a_write_that_is_kept_from_its_service_has_not_happened_and_its_re
     else:
         await send(client, one)
 
-    assert await state_of(client) == before
+    assert await fetch_state(client) == before
     assert (await send(client, one)).is_success
 
 
 @each_write
 async def test_a_write_with_latency_happens_after_its_caller_has_left(one: Write) -> None:
-    client = client_of(one.service)
+    client = create_client(one.service)
     await put_faults(client, {"path_prefix": one.path, "kind": "latency", "latency_ms": 3000, "times": 1})
-    before = await state_of(client)
+    before = await fetch_state(client)
 
     await leave_after_a_second(client, one)
-    meanwhile = await state_of(client)
+    meanwhile = await fetch_state(client)
     await asyncio.sleep(2.1)
 
     assert meanwhile == before
@@ -107,37 +107,37 @@ async def test_a_write_with_latency_happens_after_its_caller_has_left(one: Write
 
 @each_write
 async def test_a_write_that_hangs_never_happens(one: Write) -> None:
-    client = client_of(one.service)
+    client = create_client(one.service)
     await put_faults(client, {"path_prefix": one.path, "kind": "hang", "times": 1})
-    before = await state_of(client)
+    before = await fetch_state(client)
 
     await leave_after_a_second(client, one)
     await asyncio.sleep(86_400)
 
-    assert await state_of(client) == before
+    assert await fetch_state(client) == before
     assert (await send(client, one)).is_success
 
 
 @each_undoable
 async def test_a_slow_write_that_its_undo_overtakes_has_no_effect(one: Write) -> None:
-    client = client_of(one.service)
+    client = create_client(one.service)
     await put_faults(
         client, {"path_prefix": one.path, "method": "POST", "kind": "latency", "latency_ms": 3000}
     )
-    before = await state_of(client)
+    before = await fetch_state(client)
 
     await leave_after_a_second(client, one)
     undone = await undo(client, one)
     await asyncio.sleep(10)
 
     assert undone.status_code == 204
-    assert await state_of(client) == before
+    assert await fetch_state(client) == before
     assert (await send(client, one)).status_code == 409
 
 
 @each_undoable
 async def test_of_two_slow_writes_with_one_key_the_first_to_arrive_answers_for_both(one: Write) -> None:
-    client = client_of(one.service)
+    client = create_client(one.service)
     await put_faults(client, {"path_prefix": one.path, "kind": "latency", "latency_ms": 3000, "times": 1})
 
     slow, quick = await asyncio.gather(send(client, one), send(client, one))
@@ -148,7 +148,7 @@ async def test_of_two_slow_writes_with_one_key_the_first_to_arrive_answers_for_b
 
 @each_undoable
 async def test_an_undo_whose_answer_is_dropped_has_happened_and_can_be_repeated(one: Write) -> None:
-    client = client_of(one.service)
+    client = create_client(one.service)
     await send(client, one)
     await put_faults(
         client, {"path_prefix": one.path, "method": "DELETE", "kind": "drop_after_write", "times": 1}
@@ -156,27 +156,27 @@ async def test_an_undo_whose_answer_is_dropped_has_happened_and_can_be_repeated(
 
     with pytest.raises(ConnectionDroppedError):
         await undo(client, one)
-    before = await state_of(client)
+    before = await fetch_state(client)
     repeat = await undo(client, one)
 
     assert repeat.status_code == 204
-    assert await state_of(client) == before
+    assert await fetch_state(client) == before
     assert (await send(client, one)).status_code == 409
 
 
 @each_undoable
 async def test_an_undo_with_latency_happens_after_its_caller_has_left(one: Write) -> None:
-    client = client_of(one.service)
+    client = create_client(one.service)
     await send(client, one)
     await put_faults(
         client, {"path_prefix": one.path, "method": "DELETE", "kind": "latency", "latency_ms": 3000}
     )
-    before = await state_of(client)
+    before = await fetch_state(client)
 
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(undo(client, one), 1)
-    meanwhile = await state_of(client)
+    meanwhile = await fetch_state(client)
     await asyncio.sleep(2.1)
 
     assert meanwhile == before
-    assert await state_of(client) != before
+    assert await fetch_state(client) != before

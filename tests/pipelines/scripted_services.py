@@ -1,4 +1,4 @@
-"""Services in which all is well: a test breaks or delays the one thing it is about."""
+"""Fake services behind a scripted transport; a test makes one of them slow or faulty."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,20 +9,18 @@ from typing import Final
 import httpx
 from typing_extensions import override
 
-from gateway.client.service_client import ServiceClient
 from gateway.railway import Failure, TimedOut, Unavailable
-from gateway.services import Upstreams
-from gateway.settings import SERVICES
+from tests.shipped_services import NAMES, ShippedServices
 
 FOREVER: Final = 3600.0
-"""An hour: nothing that is right waits for it."""
+"""An hour: longer than any test may wait."""
 
 ORDERS: Final = (*permutations((0.1, 0.2, 0.3)),)
-"""When each of three calls answers, in every order."""
+"""Delays of three calls, in every order of their responses."""
 
 
 class InTurn:
-    """One answer to each request: the first to the first."""
+    """The answers to successive requests."""
 
     def __init__(self, *answers: object) -> None:
         self._answers = iter(answers)
@@ -32,11 +30,11 @@ class InTurn:
 
 
 @dataclass
-class World(httpx.AsyncBaseTransport):
-    """Answers each path as *answers* say, and after *delays*, in seconds.
+class FakeServices(httpx.AsyncBaseTransport):
+    """Transport that answers by path, with *answers*, and after *delays* in seconds.
 
-    A number is a status, and an exception is raised. An undo is known by its path without the key,
-    `DELETE /orders`, and succeeds unless they say otherwise.
+    An answer is JSON, a status, an exception to raise, or an `InTurn` of these. The path of an undo is
+    written without its key, `DELETE /orders`; it succeeds unless *answers* has it.
     """
 
     answers: dict[str, object]
@@ -46,9 +44,9 @@ class World(httpx.AsyncBaseTransport):
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        asked = _asked(request)
-        await asyncio.sleep(self.delays.get(asked, 0.0))
-        answer = self.answers.get(asked, 204) if request.method == "DELETE" else self.answers[asked]
+        path = _path_of(request)
+        await asyncio.sleep(self.delays.get(path, 0.0))
+        answer = self.answers.get(path, 204) if request.method == "DELETE" else self.answers[path]
         match answer.next() if isinstance(answer, InTurn) else answer:
             case int(status):
                 return httpx.Response(status)
@@ -58,36 +56,35 @@ class World(httpx.AsyncBaseTransport):
                 return httpx.Response(200, json=value)
 
     @property
-    def asked(self) -> list[str]:
-        """The paths, in the order in which they were asked."""
-        return [_asked(request) for request in self.requests]
+    def paths(self) -> list[str]:
+        """Return the paths of the requests, in the order in which they were sent."""
+        return [_path_of(request) for request in self.requests]
 
     def keys(self, path: str) -> Sequence[str]:
-        """Give the key of each write to *path*."""
-        return [request.headers["idempotency-key"] for request in self.requests if _asked(request) == path]
+        """Return the key of each write to *path*."""
+        return [request.headers["idempotency-key"] for request in self.requests if _path_of(request) == path]
 
     def undone(self, path: str) -> Sequence[str]:
-        """Give the key of each write to *path* that was undone."""
-        undos = [request for request in self.requests if _asked(request) == f"DELETE {path}"]
+        """Return the key of each write to *path* that was undone."""
+        undos = [request for request in self.requests if _path_of(request) == f"DELETE {path}"]
         return [undo.url.path.removeprefix(f"{path}/") for undo in undos]
 
     @property
-    def up(self) -> Upstreams:
-        """The services, which have a second for each call."""
-        clients = {name: ServiceClient(name, f"http://{name}.test", self, timeout=1.0) for name in SERVICES}
-        return Upstreams.behind(clients)
+    def services(self) -> ShippedServices:
+        """Return the shipped services over this transport, with a timeout of one second."""
+        return ShippedServices.over(self, {name: f"http://{name}.test" for name in NAMES})
 
 
-def _asked(request: httpx.Request) -> str:
+def _path_of(request: httpx.Request) -> str:
     path = request.url.path
     return f"DELETE {path.rpartition('/')[0]}" if request.method == "DELETE" else path
 
 
-def again(path: str, error: type[Failure]) -> Sequence[str]:
-    """Say how *path* is asked again by a call that comes to *error* whenever it is made."""
+def list_repeats(path: str, error: type[Failure]) -> Sequence[str]:
+    """Return the path of each retry of a call to *path* that always fails with *error*."""
     return [path] * 2 if issubclass(error, TimedOut | Unavailable) else []
 
 
 def now() -> float:
-    """Give the seconds since the test began."""
+    """Return the seconds since the test began."""
     return asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""What a checkout asks, in which order, and what it reckons."""
+"""Checkout pipeline: its stages, its total, and its failures."""
 
 from decimal import Decimal
 from typing import Final
@@ -8,7 +8,7 @@ import pytest
 
 from gateway.pipelines.checkout import CheckoutRequest, checkout
 from gateway.railway import Aggregate, Conflict, Err, Fault, Forbidden, Invalid, Ok
-from tests.pipelines.scripted_services import ORDERS, InTurn, World, now
+from tests.pipelines.scripted_services import ORDERS, FakeServices, InTurn, now
 
 CORE_DATA: Final = ("/users/user-1", "/inventory/prod-1", "/payments/pm-1")
 ASSESSMENT: Final = ("/assessments", "/quotes")
@@ -20,8 +20,8 @@ ORDER: Final = CheckoutRequest(
 
 
 @pytest.fixture
-def world() -> World:
-    return World(
+def fake() -> FakeServices:
+    return FakeServices(
         {
             "/users/user-1": {"user_id": "user-1", "email": "ada@example.com", "is_active": True},
             "/inventory/prod-1": {
@@ -39,17 +39,17 @@ def world() -> World:
     )
 
 
-async def test_a_checkout_asks_in_three_stages_and_takes_as_long_as_the_slowest_of_each(world: World) -> None:
-    world.delays = {"/users/user-1": 0.5, "/payments/pm-1": 0.25, "/quotes": 0.25, "/tax": 0.125}
-    result = await checkout(ORDER, world.up)
+async def test_checkout_calls_three_stages_in_parallel(fake: FakeServices) -> None:
+    fake.delays = {"/users/user-1": 0.5, "/payments/pm-1": 0.25, "/quotes": 0.25, "/tax": 0.125}
+    result = await fake.services.run(checkout, ORDER)
 
     assert isinstance(result, Ok)
-    assert world.asked == [*CORE_DATA, *ASSESSMENT, *PRICING]
+    assert fake.paths == [*CORE_DATA, *ASSESSMENT, *PRICING]
     assert now() == 0.875
 
 
-async def test_the_total_is_the_goods_their_way_and_the_tax_less_the_discount(world: World) -> None:
-    result = await checkout(ORDER, world.up)
+async def test_checkout_total(fake: FakeServices) -> None:
+    result = await fake.services.run(checkout, ORDER)
 
     assert isinstance(result, Ok)
     assert result.value.subtotal == Decimal("30.30")
@@ -57,12 +57,10 @@ async def test_the_total_is_the_goods_their_way_and_the_tax_less_the_discount(wo
 
 
 @pytest.mark.parametrize("delays", ORDERS)
-async def test_failures_stand_in_the_order_of_the_calls_whatever_comes_first(
-    world: World, delays: tuple[float, ...]
-) -> None:
-    world.delays = dict(zip(CORE_DATA, delays, strict=True))
-    world.answers |= dict(zip(CORE_DATA, (404, 409, 422), strict=True))
-    result = await checkout(ORDER, world.up)
+async def test_failures_are_in_the_order_of_the_calls(fake: FakeServices, delays: tuple[float, ...]) -> None:
+    fake.delays = dict(zip(CORE_DATA, delays, strict=True))
+    fake.answers |= dict(zip(CORE_DATA, (404, 409, 422), strict=True))
+    result = await fake.services.run(checkout, ORDER)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Aggregate)
@@ -77,25 +75,25 @@ async def test_failures_stand_in_the_order_of_the_calls_whatever_comes_first(
         ("/discounts", 404, (*CORE_DATA, *ASSESSMENT, *PRICING)),
     ],
 )
-async def test_a_stage_that_fails_is_the_last(
-    world: World, path: str, status: int, asked: tuple[str, ...]
+async def test_failed_stage_ends_a_checkout(
+    fake: FakeServices, path: str, status: int, asked: tuple[str, ...]
 ) -> None:
-    world.answers[path] = status
-    result = await checkout(ORDER, world.up)
+    fake.answers[path] = status
+    result = await fake.services.run(checkout, ORDER)
 
     assert isinstance(result, Err)
-    assert world.asked == [*asked]
+    assert fake.paths == [*asked]
 
 
 @pytest.mark.parametrize(
     "fault", [408, 429, 503, 504, httpx.ConnectError("refused"), httpx.ReadError("reset")]
 )
-async def test_a_service_that_fails_twice_in_passing_spoils_no_checkout(world: World, fault: object) -> None:
-    world.answers["/quotes"] = InTurn(fault, fault, world.answers["/quotes"])
-    result = await checkout(ORDER, world.up)
+async def test_checkout_survives_two_transient_failures(fake: FakeServices, fault: object) -> None:
+    fake.answers["/quotes"] = InTurn(fault, fault, fake.answers["/quotes"])
+    result = await fake.services.run(checkout, ORDER)
 
     assert isinstance(result, Ok)
-    assert world.asked == [*CORE_DATA, *ASSESSMENT, "/quotes", "/quotes", *PRICING]
+    assert fake.paths == [*CORE_DATA, *ASSESSMENT, "/quotes", "/quotes", *PRICING]
 
 
 @pytest.mark.parametrize(
@@ -106,13 +104,13 @@ async def test_a_service_that_fails_twice_in_passing_spoils_no_checkout(world: W
         ("/assessments", "is_safe", Forbidden),
     ],
 )
-async def test_a_no_in_an_answer_ends_a_checkout(
-    world: World, path: str, field: str, error: type[Fault]
+async def test_negative_result_ends_a_checkout(
+    fake: FakeServices, path: str, field: str, error: type[Fault]
 ) -> None:
-    answer = world.answers[path]
+    answer = fake.answers[path]
     assert isinstance(answer, dict)
-    world.answers[path] = {**answer, field: False}
-    result = await checkout(ORDER, world.up)
+    fake.answers[path] = {**answer, field: False}
+    result = await fake.services.run(checkout, ORDER)
 
     assert isinstance(result, Err)
     assert type(result.error) is error

@@ -1,4 +1,4 @@
-"""What a feed asks, in which order, and what becomes of it if something is missing."""
+"""Feed pipeline: its stages, and the optional parts of its answer."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ from gateway.railway import (
 )
 from gateway.services.social import Engagement, Friend, Notification, Post
 from gateway.services.users import User, UserSettings
-from tests.pipelines.scripted_services import FOREVER, ORDERS, World, again, now
+from tests.pipelines.scripted_services import FOREVER, ORDERS, FakeServices, list_repeats, now
 
 USER: Final = "/users/user-1"
 FRIENDS: Final = "/friends/user-1"
@@ -52,8 +52,8 @@ FEED: Final = FeedResult(
 
 
 @pytest.fixture
-def world() -> World:
-    return World(
+def fake() -> FakeServices:
+    return FakeServices(
         {
             USER: ADA.model_dump(),
             FRIENDS: [BOB.model_dump()],
@@ -66,29 +66,29 @@ def world() -> World:
     )
 
 
-async def test_a_feed_asks_in_three_stages_and_takes_as_long_as_the_slowest_of_each(world: World) -> None:
-    world.delays = {USER: 0.5, FRIENDS: 0.25, NOTIFICATIONS: 0.125, ENGAGEMENT: 0.25, RECOMMENDATIONS: 0.5}
+async def test_feed_calls_three_stages_in_parallel(fake: FakeServices) -> None:
+    fake.delays = {USER: 0.5, FRIENDS: 0.25, NOTIFICATIONS: 0.125, ENGAGEMENT: 0.25, RECOMMENDATIONS: 0.5}
 
-    assert await feed("user-1", world.up) == Ok(FEED)
-    assert world.asked == [*PROFILE, *CONTENT, *RESPONSE]
+    assert await fake.services.run(feed, "user-1") == Ok(FEED)
+    assert fake.paths == [*PROFILE, *CONTENT, *RESPONSE]
     assert now() == 1.125
 
 
 @pytest.mark.parametrize("delays", ORDERS)
-async def test_a_feed_is_the_same_whatever_comes_first(world: World, delays: tuple[float, ...]) -> None:
+async def test_feed_does_not_depend_on_the_order_of_responses(
+    fake: FakeServices, delays: tuple[float, ...]
+) -> None:
     for stage in (PROFILE, CONTENT, RESPONSE):
-        world.delays |= dict(zip(stage, delays, strict=False))
+        fake.delays |= dict(zip(stage, delays, strict=False))
 
-    assert await feed("user-1", world.up) == Ok(FEED)
+    assert await fake.services.run(feed, "user-1") == Ok(FEED)
 
 
 @pytest.mark.parametrize("delays", ORDERS)
-async def test_failures_stand_in_the_order_of_the_calls_whatever_comes_first(
-    world: World, delays: tuple[float, ...]
-) -> None:
-    world.delays = dict(zip(PROFILE, delays, strict=True))
-    world.answers |= {USER: 404, FRIENDS: 503, SETTINGS: {}}
-    result = await feed("user-1", world.up)
+async def test_failures_are_in_the_order_of_the_calls(fake: FakeServices, delays: tuple[float, ...]) -> None:
+    fake.delays = dict(zip(PROFILE, delays, strict=True))
+    fake.answers |= {USER: 404, FRIENDS: 503, SETTINGS: {}}
+    result = await fake.services.run(feed, "user-1")
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Aggregate)
@@ -109,24 +109,24 @@ async def test_failures_stand_in_the_order_of_the_calls_whatever_comes_first(
         (SETTINGS, 504, TimedOut, "users.settings"),
     ],
 )
-async def test_without_a_part_of_the_profile_there_is_no_feed_and_nothing_more_is_asked(
-    world: World, path: str, answer: int, error: type[Fault], source: str
+async def test_failed_profile_call_ends_a_feed(
+    fake: FakeServices, path: str, answer: int, error: type[Fault], source: str
 ) -> None:
-    world.answers[path] = answer
-    result = await feed("user-1", world.up)
+    fake.answers[path] = answer
+    result = await fake.services.run(feed, "user-1")
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (error, source)
-    assert world.asked == [*PROFILE, *again(path, error)]
+    assert fake.paths == [*PROFILE, *list_repeats(path, error)]
 
 
-async def test_without_posts_there_is_no_feed_and_nothing_more_is_asked(world: World) -> None:
-    world.answers[POSTS] = 500
-    result = await feed("user-1", world.up)
+async def test_failed_posts_end_a_feed(fake: FakeServices) -> None:
+    fake.answers[POSTS] = 500
+    result = await fake.services.run(feed, "user-1")
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (BadAnswer, "social.posts")
-    assert world.asked == [*PROFILE, *CONTENT]
+    assert fake.paths == [*PROFILE, *CONTENT]
 
 
 @pytest.mark.parametrize("answer", [404, 500, 503, {"no": "list"}])
@@ -138,75 +138,77 @@ async def test_without_posts_there_is_no_feed_and_nothing_more_is_asked(world: W
         (RECOMMENDATIONS, "recommended", "social.recommendations"),
     ],
 )
-async def test_an_extra_that_fails_is_null_and_named(
-    world: World, path: str, field: str, source: str, answer: object
+async def test_failed_optional_call_is_null_and_listed(
+    fake: FakeServices, path: str, field: str, source: str, answer: object
 ) -> None:
-    world.answers[path] = answer
+    fake.answers[path] = answer
 
     expected = FEED.model_copy(update={field: None, "degraded": (field,)})
-    assert await feed("user-1", world.up) == Ok(expected, lacks=(source,))
+    assert await fake.services.run(feed, "user-1") == Ok(expected, lacks=(source,))
 
 
-async def test_extras_that_are_missing_are_named_in_the_order_of_the_fields(world: World) -> None:
-    world.answers |= {NOTIFICATIONS: 503, ENGAGEMENT: 503, RECOMMENDATIONS: 503}
-    result = await feed("user-1", world.up)
+async def test_degraded_fields_are_listed_in_field_order(fake: FakeServices) -> None:
+    fake.answers |= {NOTIFICATIONS: 503, ENGAGEMENT: 503, RECOMMENDATIONS: 503}
+    result = await fake.services.run(feed, "user-1")
 
     assert isinstance(result, Ok)
     assert result.value.degraded == ("notifications", "engagement", "recommended")
 
 
 @pytest.mark.parametrize("path", [NOTIFICATIONS, ENGAGEMENT, RECOMMENDATIONS])
-async def test_an_extra_that_hangs_costs_no_more_than_the_budget_of_extras(world: World, path: str) -> None:
-    world.delays[path] = FOREVER
-    result = await feed.on(RunContext(optional_budget=0.5))("user-1", world.up)
+async def test_hanging_optional_call_costs_the_optional_budget(fake: FakeServices, path: str) -> None:
+    fake.delays[path] = FOREVER
+    result = await fake.services.run(feed.on(RunContext(optional_budget=0.5)), "user-1")
 
     assert isinstance(result, Ok)
     assert len(result.value.degraded) == 1
     assert now() == 0.5
 
 
-async def test_who_has_no_friends_is_not_degraded_and_the_service_is_not_asked(world: World) -> None:
-    world.answers[FRIENDS] = []
-    result = await feed("user-1", world.up)
+async def test_feed_without_friends_sends_no_requests_for_posts(fake: FakeServices) -> None:
+    fake.answers[FRIENDS] = []
+    result = await fake.services.run(feed, "user-1")
 
     nothing: dict[str, object] = {"friends": (), "posts": (), "notifications": (), "engagement": {}}
     assert result == Ok(FEED.model_copy(update=nothing))
-    assert world.asked == [*PROFILE, RECOMMENDATIONS]
+    assert fake.paths == [*PROFILE, RECOMMENDATIONS]
 
 
-async def test_friends_who_post_nothing_leave_nothing_to_be_received(world: World) -> None:
-    world.answers[POSTS] = []
+async def test_feed_without_posts_has_no_engagement(fake: FakeServices) -> None:
+    fake.answers[POSTS] = []
 
-    assert await feed("user-1", world.up) == Ok(FEED.model_copy(update={"posts": (), "engagement": {}}))
-    assert ENGAGEMENT not in world.asked
+    assert await fake.services.run(feed, "user-1") == Ok(
+        FEED.model_copy(update={"posts": (), "engagement": {}})
+    )
+    assert ENGAGEMENT not in fake.paths
 
 
-async def test_who_wants_no_recommendations_is_not_degraded_and_gets_none(world: World) -> None:
+async def test_disabled_recommendations_are_empty_not_degraded(fake: FakeServices) -> None:
     settings = WANTS.model_copy(update={"show_recommendations": False})
-    world.answers[SETTINGS] = settings.model_dump()
+    fake.answers[SETTINGS] = settings.model_dump()
 
     expected = FEED.model_copy(update={"settings": settings, "recommended": ()})
-    assert await feed("user-1", world.up) == Ok(expected)
-    assert RECOMMENDATIONS not in world.asked
+    assert await fake.services.run(feed, "user-1") == Ok(expected)
+    assert RECOMMENDATIONS not in fake.paths
 
 
-async def test_who_reads_no_language_sees_no_posts(world: World) -> None:
+async def test_feed_without_languages_has_no_posts(fake: FakeServices) -> None:
     settings = WANTS.model_copy(update={"languages": ()})
-    world.answers[SETTINGS] = settings.model_dump()
+    fake.answers[SETTINGS] = settings.model_dump()
 
     nothing: dict[str, object] = {"settings": settings, "posts": (), "engagement": {}, "recommended": ()}
-    assert await feed("user-1", world.up) == Ok(FEED.model_copy(update=nothing))
-    assert world.asked == [*PROFILE, NOTIFICATIONS]
+    assert await fake.services.run(feed, "user-1") == Ok(FEED.model_copy(update=nothing))
+    assert fake.paths == [*PROFILE, NOTIFICATIONS]
 
 
-async def test_only_posts_in_the_languages_of_the_settings_are_shown(world: World) -> None:
+async def test_feed_has_only_posts_in_the_users_languages(fake: FakeServices) -> None:
     french = FROST.model_copy(update={"language": "fr"})
-    world.answers[POSTS] = world.answers[RECOMMENDATIONS] = [french.model_dump(), CHESS.model_dump()]
-    result = await feed("user-1", world.up)
+    fake.answers[POSTS] = fake.answers[RECOMMENDATIONS] = [french.model_dump(), CHESS.model_dump()]
+    result = await fake.services.run(feed, "user-1")
 
     assert isinstance(result, Ok)
     assert (result.value.posts, result.value.recommended) == ((CHESS,), (CHESS,))
 
 
-def test_a_feed_promises_an_unknown_user_and_what_befalls_every_call() -> None:
+def test_errors_that_a_feed_promises() -> None:
     assert feed.promised == (NotFound, BadAnswer, Unavailable, TimedOut, Aggregate)

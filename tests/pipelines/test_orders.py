@@ -1,4 +1,4 @@
-"""What an order asks, in which order, what it puts aside, and when it puts that back."""
+"""Order pipeline: its stages, its reservation, and the undo of that."""
 
 import re
 from decimal import Decimal
@@ -29,7 +29,7 @@ from gateway.services.inventory import Reservation, Stock
 from gateway.services.payments import Payment
 from gateway.services.shipping import Quote
 from gateway.services.users import User
-from tests.pipelines.scripted_services import FOREVER, InTurn, World, again, now
+from tests.pipelines.scripted_services import FOREVER, FakeServices, InTurn, list_repeats, now
 
 USER: Final = "/users/user-1"
 STOCK: Final = "/inventory/prod-1"
@@ -61,8 +61,8 @@ order = orders.on(RunContext(execution_id="exe-1"))
 
 
 @pytest.fixture
-def world() -> World:
-    return World(
+def fake() -> FakeServices:
+    return FakeServices(
         {
             USER: ORDERED.user.model_dump(),
             STOCK: ORDERED.inventory.model_dump(mode="json"),
@@ -74,49 +74,51 @@ def world() -> World:
     )
 
 
-async def test_an_order_asks_in_three_stages_and_takes_as_long_as_the_slowest_of_each(world: World) -> None:
-    world.delays = {USER: 0.25, STOCK: 0.5, PAYMENT: 0.125, SCREENING: 0.25, QUOTE: 0.125, RESERVATION: 0.5}
+async def test_order_calls_three_stages_in_parallel(fake: FakeServices) -> None:
+    fake.delays = {USER: 0.25, STOCK: 0.5, PAYMENT: 0.125, SCREENING: 0.25, QUOTE: 0.125, RESERVATION: 0.5}
 
-    assert await order(ORDER, world.up) == Ok(ORDERED)
-    assert world.asked == [*CORE_DATA, *VERIFICATION, *FULFILMENT]
+    assert await fake.services.run(order, ORDER) == Ok(ORDERED)
+    assert fake.paths == [*CORE_DATA, *VERIFICATION, *FULFILMENT]
     assert now() == 1.25
 
 
 @pytest.mark.parametrize("slow", FULFILMENT)
-async def test_shipping_is_priced_while_the_goods_are_put_aside(world: World, slow: str) -> None:
-    world.delays[slow] = 0.5
-    await order(ORDER, world.up)
+async def test_shipping_is_quoted_during_the_reservation(fake: FakeServices, slow: str) -> None:
+    fake.delays[slow] = 0.5
+    await fake.services.run(order, ORDER)
 
     assert now() == 0.5
 
 
-async def test_the_screening_knows_no_payment(world: World) -> None:
-    await order(ORDER, world.up)
-    (screening,) = [request for request in world.requests if request.url.path == SCREENING]
+async def test_screening_is_sent_without_the_payment(fake: FakeServices) -> None:
+    await fake.services.run(order, ORDER)
+    (screening,) = [request for request in fake.requests if request.url.path == SCREENING]
 
     assert screening.content == b'{"user_id":"user-1","product_id":"prod-1","stock_level":5}'
 
 
-async def test_an_order_is_known_by_its_execution(world: World) -> None:
-    first = await order(ORDER, world.up)
-    again = await order(ORDER, world.up)
+async def test_same_execution_is_the_same_order(fake: FakeServices) -> None:
+    first = await fake.services.run(order, ORDER)
+    again = await fake.services.run(order, ORDER)
 
     assert first == again == Ok(ORDERED)
-    assert world.keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 2
+    assert fake.keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 2
 
 
 @pytest.mark.parametrize(
     ("execution", "order_id"), [("exe-exe-1", "ord-exe-1"), ("1", "ord-1"), ("an-exe-1", "ord-an-exe-1")]
 )
-async def test_the_id_of_an_order_says_what_it_is(world: World, execution: str, order_id: str) -> None:
-    result = await orders.on(RunContext(execution_id=execution))(ORDER, world.up)
+async def test_order_id_is_derived_from_the_execution_id(
+    fake: FakeServices, execution: str, order_id: str
+) -> None:
+    result = await fake.services.run(orders.on(RunContext(execution_id=execution)), ORDER)
 
     assert isinstance(result, Ok)
     assert result.value.order_id == order_id
 
 
-async def test_orders_of_no_execution_in_particular_are_no_two_alike(world: World) -> None:
-    results = [await orders(ORDER, world.up) for _ in range(2)]
+async def test_orders_without_an_execution_id_have_distinct_ids(fake: FakeServices) -> None:
+    results = [await fake.services.run(orders, ORDER) for _ in range(2)]
 
     ids = {result.value.order_id for result in results if isinstance(result, Ok)}
     assert len(ids) == 2
@@ -124,30 +126,28 @@ async def test_orders_of_no_execution_in_particular_are_no_two_alike(world: Worl
 
 
 @pytest.mark.parametrize("delays", [(0.1, 0.2), (0.2, 0.1)])
-async def test_without_user_and_stock_it_is_the_user_that_is_missing_whatever_comes_first(
-    world: World, delays: tuple[float, float]
-) -> None:
-    world.delays = dict(zip(CORE_DATA, delays, strict=True))
-    world.answers |= {USER: 404, STOCK: 409}
-    result = await order(ORDER, world.up)
+async def test_missing_user_precedes_missing_stock(fake: FakeServices, delays: tuple[float, float]) -> None:
+    fake.delays = dict(zip(CORE_DATA, delays, strict=True))
+    fake.answers |= {USER: 404, STOCK: 409}
+    result = await fake.services.run(order, ORDER)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (NotFound, "users.fetch")
     assert now() == delays[0]
 
 
-async def test_a_user_that_is_missing_ends_the_look_at_the_stock(world: World) -> None:
-    world.answers[USER] = 404
-    world.delays = {USER: 0.125, STOCK: 0.5}
-    await order(ORDER, world.up)
+async def test_missing_user_cancels_the_stock_check(fake: FakeServices) -> None:
+    fake.answers[USER] = 404
+    fake.delays = {USER: 0.125, STOCK: 0.5}
+    await fake.services.run(order, ORDER)
 
     assert now() == 0.125
 
 
-async def test_a_verification_tells_everything_that_is_wrong(world: World) -> None:
-    world.answers |= {PAYMENT: 422, SCREENING: 403}
-    world.delays[PAYMENT] = 0.5
-    result = await order(ORDER, world.up)
+async def test_verification_reports_every_failure(fake: FakeServices) -> None:
+    fake.answers |= {PAYMENT: 422, SCREENING: 403}
+    fake.delays[PAYMENT] = 0.5
+    result = await fake.services.run(order, ORDER)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Aggregate)
@@ -175,42 +175,42 @@ async def test_a_verification_tells_everything_that_is_wrong(world: World) -> No
         (SCREENING, 503, Unavailable, (*CORE_DATA, *VERIFICATION)),
     ],
 )
-async def test_a_stage_that_fails_is_the_last_and_nothing_is_put_aside(
-    world: World, path: str, answer: object, error: type[Fault], asked: tuple[str, ...]
+async def test_failed_stage_ends_an_order_without_a_reservation(
+    fake: FakeServices, path: str, answer: object, error: type[Fault], asked: tuple[str, ...]
 ) -> None:
-    world.answers[path] = answer
-    result = await order(ORDER, world.up)
+    fake.answers[path] = answer
+    result = await fake.services.run(order, ORDER)
 
     assert isinstance(result, Err)
     assert type(result.error) is error
-    assert world.asked == [*asked, *again(path, error)]
+    assert fake.paths == [*asked, *list_repeats(path, error)]
 
 
 @pytest.mark.parametrize(
     ("answer", "error"), [(422, Invalid), (503, Unavailable), (404, BadAnswer), ({"rate": "1"}, BadAnswer)]
 )
 @pytest.mark.parametrize("delay", [0.0, 0.5])
-async def test_what_was_put_aside_is_put_back_if_shipping_has_no_price(
-    world: World, answer: object, error: type[Fault], delay: float
+async def test_failed_quote_releases_the_reservation(
+    fake: FakeServices, answer: object, error: type[Fault], delay: float
 ) -> None:
-    world.answers[QUOTE] = answer
-    world.delays[QUOTE] = delay
-    result = await order(ORDER, world.up)
+    fake.answers[QUOTE] = answer
+    fake.delays[QUOTE] = delay
+    result = await fake.services.run(order, ORDER)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (error, "shipping.quote")
-    assert world.asked == [*CORE_DATA, *VERIFICATION, *FULFILMENT, *again(QUOTE, error), RELEASE]
-    assert world.undone(RESERVATION) == world.keys(RESERVATION)
+    assert fake.paths == [*CORE_DATA, *VERIFICATION, *FULFILMENT, *list_repeats(QUOTE, error), RELEASE]
+    assert fake.undone(RESERVATION) == fake.keys(RESERVATION)
 
 
-async def test_a_price_that_fails_waits_for_the_goods_to_be_put_aside_before_they_are_put_back(
-    world: World,
+async def test_failed_quote_waits_for_the_reservation(
+    fake: FakeServices,
 ) -> None:
-    world.answers[QUOTE] = 422
-    world.delays[RESERVATION] = 0.5
-    await order(ORDER, world.up)
+    fake.answers[QUOTE] = 422
+    fake.delays[RESERVATION] = 0.5
+    await fake.services.run(order, ORDER)
 
-    assert world.asked[-1] == RELEASE
+    assert fake.paths[-1] == RELEASE
     assert now() == 0.5
 
 
@@ -218,15 +218,15 @@ async def test_a_price_that_fails_waits_for_the_goods_to_be_put_aside_before_the
     ("answer", "error"),
     [(404, NotFound), (409, Conflict), (httpx.ConnectError("refused"), Unavailable)],
 )
-async def test_what_was_never_put_aside_is_not_put_back(
-    world: World, answer: object, error: type[Fault]
+async def test_refused_reservation_is_not_released(
+    fake: FakeServices, answer: object, error: type[Fault]
 ) -> None:
-    world.answers[RESERVATION] = answer
-    result = await order(ORDER, world.up)
+    fake.answers[RESERVATION] = answer
+    result = await fake.services.run(order, ORDER)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (error, "inventory.reserve")
-    assert world.asked == [*CORE_DATA, *VERIFICATION, *FULFILMENT, *again(RESERVATION, error)]
+    assert fake.paths == [*CORE_DATA, *VERIFICATION, *FULFILMENT, *list_repeats(RESERVATION, error)]
 
 
 @pytest.mark.parametrize(
@@ -237,73 +237,71 @@ async def test_what_was_never_put_aside_is_not_put_back(
         {"reservation_id": "res-1", "is_reserved": True, "quantity": 2},
     ],
 )
-async def test_an_answer_that_is_no_reservation_is_undone_at_once(world: World, answer: object) -> None:
-    world.answers[RESERVATION] = answer
-    result = await order(ORDER, world.up)
+async def test_unusable_reservation_is_released_at_once(fake: FakeServices, answer: object) -> None:
+    fake.answers[RESERVATION] = answer
+    result = await fake.services.run(order, ORDER)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (BadAnswer, "inventory.reserve")
-    assert world.asked[-2:] == [RESERVATION, RELEASE]
+    assert fake.paths[-2:] == [RESERVATION, RELEASE]
 
 
-async def test_both_that_go_wrong_in_the_end_are_told_in_the_order_of_the_calls(world: World) -> None:
-    world.answers |= {QUOTE: 422, RESERVATION: 409}
-    world.delays[QUOTE] = 0.5
-    result = await order(ORDER, world.up)
+async def test_failures_of_a_commit_are_in_the_order_of_the_calls(fake: FakeServices) -> None:
+    fake.answers |= {QUOTE: 422, RESERVATION: 409}
+    fake.delays[QUOTE] = 0.5
+    result = await fake.services.run(order, ORDER)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Aggregate)
     assert [type(fault) for fault in result.error.errors] == [Invalid, Conflict]
-    assert RELEASE not in world.asked
+    assert RELEASE not in fake.paths
 
 
 @pytest.mark.parametrize("lost", [503, 504, httpx.ReadError("reset")])
-async def test_goods_of_which_nobody_knows_are_asked_for_again_under_their_key(
-    world: World, lost: object
-) -> None:
-    world.answers[RESERVATION] = InTurn(lost, ORDERED.reservation.model_dump())
+async def test_unknown_reservation_is_repeated_with_its_key(fake: FakeServices, lost: object) -> None:
+    fake.answers[RESERVATION] = InTurn(lost, ORDERED.reservation.model_dump())
 
-    assert await order(ORDER, world.up) == Ok(ORDERED)
-    assert world.keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 2
+    assert await fake.services.run(order, ORDER) == Ok(ORDERED)
+    assert fake.keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 2
 
 
-async def test_goods_that_could_not_be_asked_for_are_asked_for_again_under_their_key(world: World) -> None:
+async def test_unsent_reservation_is_repeated_with_its_key(fake: FakeServices) -> None:
     refused = httpx.ConnectError("refused")
-    world.answers[RESERVATION] = InTurn(refused, refused, ORDERED.reservation.model_dump())
+    fake.answers[RESERVATION] = InTurn(refused, refused, ORDERED.reservation.model_dump())
 
-    assert await order(ORDER, world.up) == Ok(ORDERED)
-    assert world.keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 3
+    assert await fake.services.run(order, ORDER) == Ok(ORDERED)
+    assert fake.keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 3
 
 
-async def test_goods_of_which_nobody_ever_knows_are_put_back(world: World) -> None:
-    world.delays[RESERVATION] = FOREVER
-    result = await order(ORDER, world.up)
+async def test_reservation_that_stays_unknown_is_released(fake: FakeServices) -> None:
+    fake.delays[RESERVATION] = FOREVER
+    result = await fake.services.run(order, ORDER)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (TimedOut, "inventory.reserve")
-    assert set(world.undone(RESERVATION)) == set(world.keys(RESERVATION))
+    assert set(fake.undone(RESERVATION)) == set(fake.keys(RESERVATION))
     assert now() == pytest.approx(10.0, abs=1.0)
 
 
-async def test_goods_that_cannot_be_put_back_are_stuck(world: World) -> None:
-    world.answers |= {QUOTE: 422, RELEASE: 500}
-    result = await order(ORDER, world.up)
+async def test_reservation_that_cannot_be_released_is_stuck(fake: FakeServices) -> None:
+    fake.answers |= {QUOTE: 422, RELEASE: 500}
+    result = await fake.services.run(order, ORDER)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Stuck)
-    assert len(set(world.undone(RESERVATION))) == 1
-    assert len(world.undone(RESERVATION)) > 10
+    assert len(set(fake.undone(RESERVATION))) == 1
+    assert len(fake.undone(RESERVATION)) > 10
 
 
 @pytest.mark.parametrize(
     "change", [{"address": " \t"}, {"quantity": 0}, {"quantity": 1001}, {"discount_code": None}]
 )
-def test_what_is_no_order_is_none(change: dict[str, Any]) -> None:
+def test_invalid_order_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         OrderRequest.model_validate({**dict(ORDER), **change})
 
 
-def test_an_order_promises_what_can_go_wrong() -> None:
+def test_errors_that_an_order_promises() -> None:
     assert orders.promised == (
         NotFound,
         Forbidden,

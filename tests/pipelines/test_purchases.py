@@ -1,4 +1,4 @@
-"""What a purchase asks, who is told of it, and what becomes of the order if it cannot be kept."""
+"""Purchase pipeline: authentication, the order, and its announcements."""
 
 from decimal import Decimal
 from itertools import permutations
@@ -26,9 +26,9 @@ from gateway.railway import (
 from gateway.services.analytics import Event
 from gateway.services.inventory import Stock
 from gateway.services.notifications import Notice
-from gateway.services.orders import Order
+from gateway.services.orders import PlacedOrder
 from gateway.services.users import User
-from tests.pipelines.scripted_services import FOREVER, InTurn, World, again, now
+from tests.pipelines.scripted_services import FOREVER, FakeServices, InTurn, list_repeats, now
 
 SESSION: Final = "/sessions"
 USER: Final = "/users/user-1"
@@ -44,7 +44,7 @@ ANNOUNCE: Final = (NOTIFICATION, EVENT)
 
 WANTED: Final = PurchaseRequest(user_id="user-1", product_id="prod-1", quantity=2)
 BOUGHT: Final = PurchaseResult(
-    order=Order(order_id="ord-7", status="created"),
+    order=PlacedOrder(order_id="ord-7", status="created"),
     user=User(user_id="user-1", email="ada@example.com", is_active=True),
     inventory=Stock(product_id="prod-1", stock_level=5, available=True, unit_price=Decimal("10.10")),
     notification=Notice(notification_id="ntf-1"),
@@ -60,8 +60,8 @@ purchase = purchases.on(AROUND)
 
 
 @pytest.fixture
-def world() -> World:
-    return World(
+def fake() -> FakeServices:
+    return FakeServices(
         {
             SESSION: {"user_id": "user-1", "scopes": []},
             USER: BOUGHT.user.model_dump(),
@@ -73,34 +73,34 @@ def world() -> World:
     )
 
 
-async def test_a_purchase_asks_in_three_stages_and_takes_as_long_as_the_slowest_of_each(world: World) -> None:
-    world.delays = {SESSION: 0.125, USER: 0.5, ORDER: 0.5, STOCK: 0.25, NOTIFICATION: 0.125, EVENT: 0.25}
+async def test_purchase_calls_three_stages_in_parallel(fake: FakeServices) -> None:
+    fake.delays = {SESSION: 0.125, USER: 0.5, ORDER: 0.5, STOCK: 0.25, NOTIFICATION: 0.125, EVENT: 0.25}
 
-    assert await purchase(WANTED, TOKEN, world.up) == Ok(BOUGHT)
-    assert world.asked == [*IDENTITY, *COMMIT, *ANNOUNCE]
+    assert await fake.services.run(purchase, WANTED, TOKEN) == Ok(BOUGHT)
+    assert fake.paths == [*IDENTITY, *COMMIT, *ANNOUNCE]
     assert now() == 1.25
 
 
-async def test_the_order_and_what_is_told_of_it_are_for_the_same_order_each_under_its_key(
-    world: World,
+async def test_order_and_announcements_have_their_own_keys(
+    fake: FakeServices,
 ) -> None:
-    await purchase(WANTED, TOKEN, world.up)
+    await fake.services.run(purchase, WANTED, TOKEN)
 
-    sent = {request.url.path: request.content for request in world.requests}
+    sent = {request.url.path: request.content for request in fake.requests}
     assert sent[ORDER] == b'{"user_id":"user-1","product_id":"prod-1","quantity":2}'
     assert sent[NOTIFICATION] == b'{"user_id":"user-1","order_id":"ord-7"}'
     assert sent[EVENT] == b'{"event":"purchase","order_id":"ord-7"}'
-    assert world.keys(ORDER) == ["exe-1.order.0.orders.create"]
+    assert fake.keys(ORDER) == ["exe-1.order.0.orders.create"]
     for path, name in ((NOTIFICATION, "0.notifications.send"), (EVENT, "1.analytics.track")):
-        (key,) = world.keys(path)
+        (key,) = fake.keys(path)
         assert key.startswith("exe-1.")
         assert key.endswith(f"announce.{name}")
 
 
-async def test_only_the_auth_service_is_shown_the_token(world: World) -> None:
-    await purchase(WANTED, TOKEN, world.up)
+async def test_only_the_auth_service_receives_the_token(fake: FakeServices) -> None:
+    await fake.services.run(purchase, WANTED, TOKEN)
 
-    shown = [request.url.path for request in world.requests if "token-1" in str(request.headers.raw)]
+    shown = [request.url.path for request in fake.requests if "token-1" in str(request.headers.raw)]
     assert shown == [SESSION]
 
 
@@ -110,32 +110,32 @@ async def test_only_the_auth_service_is_shown_the_token(world: World) -> None:
     [({"user_id": "user-2", "scopes": []}, Forbidden), (401, Unauthorized), (503, Unavailable)],
 )
 @pytest.mark.parametrize("user", [404, 503, BOUGHT.user.model_dump()])
-async def test_who_cannot_show_to_be_the_user_never_learns_whether_there_is_one(
-    world: World, session: object, error: type[Fault], user: object, delays: tuple[float, float]
+async def test_wrong_token_hides_whether_the_user_exists(
+    fake: FakeServices, session: object, error: type[Fault], user: object, delays: tuple[float, float]
 ) -> None:
-    world.answers |= {SESSION: session, USER: user}
-    world.delays = dict(zip(IDENTITY, delays, strict=True))
-    result = await purchase(WANTED, TOKEN, world.up)
+    fake.answers |= {SESSION: session, USER: user}
+    fake.delays = dict(zip(IDENTITY, delays, strict=True))
+    result = await fake.services.run(purchase, WANTED, TOKEN)
 
-    attempts = 1 + len(again(SESSION, error))
+    attempts = 1 + len(list_repeats(SESSION, error))
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (error, "auth.verify")
-    assert world.asked.count(SESSION) == attempts
+    assert fake.paths.count(SESSION) == attempts
     assert attempts * delays[0] <= now() <= attempts * delays[0] + (attempts - 1) * 0.1
-    assert set(world.asked) == {*IDENTITY}
+    assert set(fake.paths) == {*IDENTITY}
 
 
 @pytest.mark.parametrize("delays", [*permutations((0.1, 0.2))])
-async def test_who_is_who_they_say_learns_that_there_is_no_such_user(
-    world: World, delays: tuple[float, float]
+async def test_valid_token_of_an_unknown_user_is_not_found(
+    fake: FakeServices, delays: tuple[float, float]
 ) -> None:
-    world.answers[USER] = 404
-    world.delays = dict(zip(IDENTITY, delays, strict=True))
-    result = await purchase(WANTED, TOKEN, world.up)
+    fake.answers[USER] = 404
+    fake.delays = dict(zip(IDENTITY, delays, strict=True))
+    result = await fake.services.run(purchase, WANTED, TOKEN)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (NotFound, "users.fetch")
-    assert world.asked == [*IDENTITY]
+    assert fake.paths == [*IDENTITY]
 
 
 @pytest.mark.parametrize("delays", [*permutations((0.1, 0.2))])
@@ -148,43 +148,43 @@ async def test_who_is_who_they_say_learns_that_there_is_no_such_user(
         ({"product_id": "prod-1", "stock_level": 0, "available": False, "unit_price": "1.00"}, Conflict),
     ],
 )
-async def test_an_order_that_cannot_be_kept_is_cancelled_and_nobody_is_told(
-    world: World, answer: object, error: type[Fault], delays: tuple[float, float]
+async def test_failed_stock_check_cancels_the_order_unannounced(
+    fake: FakeServices, answer: object, error: type[Fault], delays: tuple[float, float]
 ) -> None:
-    world.answers[STOCK] = answer
-    world.delays = dict(zip(COMMIT, delays, strict=True))
-    result = await purchase(WANTED, TOKEN, world.up)
+    fake.answers[STOCK] = answer
+    fake.delays = dict(zip(COMMIT, delays, strict=True))
+    result = await fake.services.run(purchase, WANTED, TOKEN)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (error, "inventory.check")
-    assert world.asked == [*IDENTITY, *COMMIT, *again(STOCK, error), CANCEL]
-    assert world.undone(ORDER) == world.keys(ORDER)
+    assert fake.paths == [*IDENTITY, *COMMIT, *list_repeats(STOCK, error), CANCEL]
+    assert fake.undone(ORDER) == fake.keys(ORDER)
 
 
 @pytest.mark.parametrize("answer", [409, 500, {"order_id": "ord-7", "status": "cancelled"}])
-async def test_an_order_that_was_not_taken_is_told_to_nobody(world: World, answer: object) -> None:
-    world.answers[ORDER] = answer
-    result = await purchase(WANTED, TOKEN, world.up)
+async def test_refused_order_is_not_announced(fake: FakeServices, answer: object) -> None:
+    fake.answers[ORDER] = answer
+    result = await fake.services.run(purchase, WANTED, TOKEN)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (BadAnswer, "orders.create")
-    assert world.asked == [*IDENTITY, *COMMIT, CANCEL]
+    assert fake.paths == [*IDENTITY, *COMMIT, CANCEL]
 
 
-async def test_an_order_that_reached_nobody_is_not_cancelled(world: World) -> None:
-    world.answers[ORDER] = httpx.ConnectError("refused")
-    result = await purchase(WANTED, TOKEN, world.up)
+async def test_order_that_was_not_sent_is_not_cancelled(fake: FakeServices) -> None:
+    fake.answers[ORDER] = httpx.ConnectError("refused")
+    result = await fake.services.run(purchase, WANTED, TOKEN)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Unavailable)
-    assert world.asked == [*IDENTITY, *COMMIT, *again(ORDER, Unavailable)]
+    assert fake.paths == [*IDENTITY, *COMMIT, *list_repeats(ORDER, Unavailable)]
 
 
-async def test_an_order_whose_answer_was_lost_is_made_again_under_its_key(world: World) -> None:
-    world.answers[ORDER] = InTurn(httpx.ReadError("reset"), BOUGHT.order.model_dump())
+async def test_order_with_a_lost_response_is_repeated_with_its_key(fake: FakeServices) -> None:
+    fake.answers[ORDER] = InTurn(httpx.ReadError("reset"), BOUGHT.order.model_dump())
 
-    assert await purchase(WANTED, TOKEN, world.up) == Ok(BOUGHT)
-    assert world.keys(ORDER) == ["exe-1.order.0.orders.create"] * 2
+    assert await fake.services.run(purchase, WANTED, TOKEN) == Ok(BOUGHT)
+    assert fake.keys(ORDER) == ["exe-1.order.0.orders.create"] * 2
 
 
 @pytest.mark.parametrize(
@@ -199,20 +199,20 @@ async def test_an_order_whose_answer_was_lost_is_made_again_under_its_key(world:
     ],
 )
 @pytest.mark.parametrize("extra", EXTRAS)
-async def test_an_order_stands_whether_the_world_hears_of_it_or_not(
-    world: World, extra: tuple[str, str, str], answer: object, error: type[Fault]
+async def test_order_stands_if_an_announcement_fails(
+    fake: FakeServices, extra: tuple[str, str, str], answer: object, error: type[Fault]
 ) -> None:
     path, field, source = extra
-    world.answers[path] = answer
+    fake.answers[path] = answer
 
     expected = BOUGHT.model_copy(update={field: None, "degraded": (field,)})
-    assert await purchase(WANTED, TOKEN, world.up) == Ok(expected, lacks=(source,))
-    assert world.asked == [*IDENTITY, *COMMIT, *ANNOUNCE, *again(path, error)]
+    assert await fake.services.run(purchase, WANTED, TOKEN) == Ok(expected, lacks=(source,))
+    assert fake.paths == [*IDENTITY, *COMMIT, *ANNOUNCE, *list_repeats(path, error)]
 
 
-async def test_an_order_stands_if_nobody_hears_of_it(world: World) -> None:
-    world.answers |= dict.fromkeys(ANNOUNCE, 503)
-    result = await purchase(WANTED, TOKEN, world.up)
+async def test_order_stands_if_both_announcements_fail(fake: FakeServices) -> None:
+    fake.answers |= dict.fromkeys(ANNOUNCE, 503)
+    result = await fake.services.run(purchase, WANTED, TOKEN)
 
     assert isinstance(result, Ok)
     assert result.value.degraded == ("notification", "analytics")
@@ -220,33 +220,33 @@ async def test_an_order_stands_if_nobody_hears_of_it(world: World) -> None:
 
 
 @pytest.mark.parametrize("path", ANNOUNCE)
-async def test_what_is_told_to_a_service_that_hangs_costs_half_a_second(world: World, path: str) -> None:
-    world.delays[path] = FOREVER
-    result = await purchase(WANTED, TOKEN, world.up)
+async def test_hanging_announcement_costs_half_a_second(fake: FakeServices, path: str) -> None:
+    fake.delays[path] = FOREVER
+    result = await fake.services.run(purchase, WANTED, TOKEN)
 
     assert isinstance(result, Ok)
     assert len(result.value.degraded) == 1
     assert now() == 0.5
 
 
-async def test_what_is_told_is_told_under_one_key_and_never_taken_back(world: World) -> None:
-    world.answers[EVENT] = 503
-    await purchase(WANTED, TOKEN, world.up)
+async def test_announcement_is_retried_with_one_key_and_not_undone(fake: FakeServices) -> None:
+    fake.answers[EVENT] = 503
+    await fake.services.run(purchase, WANTED, TOKEN)
 
-    assert (len(world.keys(EVENT)), len({*world.keys(EVENT)})) == (3, 1)
-    assert not [path for path in world.asked if path.startswith("DELETE")]
+    assert (len(fake.keys(EVENT)), len({*fake.keys(EVENT)})) == (3, 1)
+    assert not [path for path in fake.paths if path.startswith("DELETE")]
 
 
-async def test_an_order_that_cannot_be_cancelled_is_stuck(world: World) -> None:
-    world.answers |= {STOCK: 409, CANCEL: 500}
-    result = await purchase(WANTED, TOKEN, world.up)
+async def test_order_that_cannot_be_cancelled_is_stuck(fake: FakeServices) -> None:
+    fake.answers |= {STOCK: 409, CANCEL: 500}
+    result = await fake.services.run(purchase, WANTED, TOKEN)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Stuck)
-    assert set(world.undone(ORDER)) == set(world.keys(ORDER))
+    assert set(fake.undone(ORDER)) == set(fake.keys(ORDER))
 
 
-def test_a_purchase_promises_what_can_go_wrong() -> None:
+def test_errors_that_a_purchase_promises() -> None:
     assert purchases.promised == (
         Unauthorized,
         Forbidden,

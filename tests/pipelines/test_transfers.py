@@ -1,4 +1,4 @@
-"""What a transfer asks, in which order, what it decides by itself, and when it takes money back."""
+"""Transfer pipeline: its checks, its writes, and their undos."""
 
 from decimal import Decimal
 from itertools import permutations
@@ -25,7 +25,7 @@ from gateway.railway import (
 )
 from gateway.services.accounts import AccountBalance
 from gateway.services.fraud import Compliance, Risk
-from tests.pipelines.scripted_services import FOREVER, ORDERS, InTurn, World, again, now
+from tests.pipelines.scripted_services import FOREVER, ORDERS, FakeServices, InTurn, list_repeats, now
 
 ACCOUNT: Final = "/accounts/acc-1"
 HISTORY: Final = "/accounts/acc-1/transactions"
@@ -71,8 +71,8 @@ transfer = transfers.on(RunContext(execution_id="exe-1"))
 
 
 @pytest.fixture
-def world() -> World:
-    return World(
+def fake() -> FakeServices:
+    return FakeServices(
         {
             ACCOUNT: PAYER,
             HISTORY: [PAST, PAST],
@@ -85,37 +85,37 @@ def world() -> World:
     )
 
 
-def sent(world: World, path: str) -> bytes:
-    """Give what was sent to *path*."""
-    return next(request.content for request in world.requests if request.url.path == path)
+def sent(fake: FakeServices, path: str) -> bytes:
+    """Return the body of the request to *path*."""
+    return next(request.content for request in fake.requests if request.url.path == path)
 
 
-async def test_a_transfer_asks_in_three_stages_and_moves_the_money_in_order(world: World) -> None:
-    world.delays = {HISTORY: 0.5, PROFILE: 0.25, FRAUD: 0.125, COMPLIANCE: 0.25, TRANSFER: 0.5, POSTING: 0.25}
+async def test_transfer_commits_its_writes_in_order(fake: FakeServices) -> None:
+    fake.delays = {HISTORY: 0.5, PROFILE: 0.25, FRAUD: 0.125, COMPLIANCE: 0.25, TRANSFER: 0.5, POSTING: 0.25}
 
-    assert await transfer(RENT, world.up) == Ok(MOVED)
-    assert world.asked == [*ACCOUNT_DATA, *CHECKS, *SETTLEMENT]
+    assert await fake.services.run(transfer, RENT) == Ok(MOVED)
+    assert fake.paths == [*ACCOUNT_DATA, *CHECKS, *SETTLEMENT]
     assert now() == 0.5 + 0.25 + 0.5 + 0.25
 
 
-async def test_the_checks_are_told_what_was_found_out(world: World) -> None:
-    await transfer(RENT, world.up)
+async def test_checks_receive_the_account_data(fake: FakeServices) -> None:
+    await fake.services.run(transfer, RENT)
 
-    assert sent(world, FRAUD) == (
+    assert sent(fake, FRAUD) == (
         b'{"account_id":"acc-1","risk_level":"Low","amount":"25.50","recent_transactions":2}'
     )
-    assert sent(world, COMPLIANCE) == b'{"from_account":"acc-1","to_account":"acc-2","amount":"25.50"}'
+    assert sent(fake, COMPLIANCE) == b'{"from_account":"acc-1","to_account":"acc-2","amount":"25.50"}'
 
 
-async def test_both_writes_have_the_terms_of_the_request_each_under_its_own_key(world: World) -> None:
-    await transfer(RENT, world.up)
+async def test_writes_have_the_same_terms_and_their_own_keys(fake: FakeServices) -> None:
+    await fake.services.run(transfer, RENT)
 
     terms = (
         b'{"from_account":"acc-1","to_account":"acc-2","amount":"25.50","currency":"USD","reference":"rent"}'
     )
-    assert sent(world, TRANSFER) == sent(world, POSTING) == terms
-    assert world.keys(TRANSFER) == ["exe-1.settlement.0.payments.execute_transfer"]
-    assert world.keys(POSTING) == ["exe-1.settlement.1.accounts.post"]
+    assert sent(fake, TRANSFER) == sent(fake, POSTING) == terms
+    assert fake.keys(TRANSFER) == ["exe-1.settlement.0.payments.execute_transfer"]
+    assert fake.keys(POSTING) == ["exe-1.settlement.1.accounts.post"]
 
 
 @pytest.mark.parametrize(
@@ -129,22 +129,20 @@ async def test_both_writes_have_the_terms_of_the_request_each_under_its_own_key(
         ({"balance": "-25.50"}, "Insufficient funds"),
     ],
 )
-async def test_an_account_that_cannot_pay_is_a_conflict_before_anybody_checks_it(
-    world: World, account: dict[str, str], reason: str
+async def test_source_account_that_cannot_pay_is_not_checked_further(
+    fake: FakeServices, account: dict[str, str], reason: str
 ) -> None:
-    world.answers[ACCOUNT] = {**PAYER, **account}
+    fake.answers[ACCOUNT] = {**PAYER, **account}
 
-    assert await transfer(RENT, world.up) == Err(Conflict(reason, source="accounts.fetch"))
-    assert world.asked == [*ACCOUNT_DATA]
+    assert await fake.services.run(transfer, RENT) == Err(Conflict(reason, source="accounts.fetch"))
+    assert fake.paths == [*ACCOUNT_DATA]
 
 
 @pytest.mark.parametrize("delays", ORDERS)
-async def test_an_unknown_account_is_the_only_failure_whatever_comes_first(
-    world: World, delays: tuple[float, ...]
-) -> None:
-    world.delays = dict(zip(ACCOUNT_DATA, delays, strict=True))
-    world.answers |= {ACCOUNT: 404, HISTORY: 503, PROFILE: 500}
-    result = await transfer(RENT, world.up)
+async def test_unknown_account_is_the_only_failure(fake: FakeServices, delays: tuple[float, ...]) -> None:
+    fake.delays = dict(zip(ACCOUNT_DATA, delays, strict=True))
+    fake.answers |= {ACCOUNT: 404, HISTORY: 503, PROFILE: 500}
+    result = await fake.services.run(transfer, RENT)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (NotFound, "accounts.fetch")
@@ -152,10 +150,10 @@ async def test_an_unknown_account_is_the_only_failure_whatever_comes_first(
 
 
 @pytest.mark.parametrize("delays", [*permutations((0.1, 0.2), 2)])
-async def test_both_checks_are_told_of_whatever_comes_first(world: World, delays: tuple[float, ...]) -> None:
-    world.delays = dict(zip(CHECKS, delays, strict=True))
-    world.answers |= {FRAUD: 403, COMPLIANCE: 403}
-    result = await transfer(RENT, world.up)
+async def test_failures_of_both_checks_are_reported(fake: FakeServices, delays: tuple[float, ...]) -> None:
+    fake.delays = dict(zip(CHECKS, delays, strict=True))
+    fake.answers |= {FRAUD: 403, COMPLIANCE: 403}
+    result = await fake.services.run(transfer, RENT)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Aggregate)
@@ -181,28 +179,28 @@ async def test_both_checks_are_told_of_whatever_comes_first(world: World, delays
         (COMPLIANCE, 409, BadAnswer, (*ACCOUNT_DATA, *CHECKS)),
     ],
 )
-async def test_no_money_moves_unless_everybody_has_agreed(
-    world: World, path: str, answer: object, error: type[Fault], asked: tuple[str, ...]
+async def test_failed_check_moves_no_money(
+    fake: FakeServices, path: str, answer: object, error: type[Fault], asked: tuple[str, ...]
 ) -> None:
-    world.answers[path] = answer
-    result = await transfer(RENT, world.up)
+    fake.answers[path] = answer
+    result = await fake.services.run(transfer, RENT)
 
     assert isinstance(result, Err)
     assert type(result.error) is error
-    assert world.asked == [*asked, *again(path, error)]
+    assert fake.paths == [*asked, *list_repeats(path, error)]
 
 
 @pytest.mark.parametrize(("status", "error"), [(404, NotFound), (409, Conflict)])
-async def test_a_transfer_that_cannot_be_posted_is_reversed(
-    world: World, status: int, error: type[Fault]
+async def test_refused_posting_reverses_the_transfer(
+    fake: FakeServices, status: int, error: type[Fault]
 ) -> None:
-    world.answers[POSTING] = status
-    result = await transfer(RENT, world.up)
+    fake.answers[POSTING] = status
+    result = await fake.services.run(transfer, RENT)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (error, "accounts.post")
-    assert world.asked == [*ACCOUNT_DATA, *CHECKS, *SETTLEMENT, REVERSE]
-    assert world.undone(TRANSFER) == world.keys(TRANSFER)
+    assert fake.paths == [*ACCOUNT_DATA, *CHECKS, *SETTLEMENT, REVERSE]
+    assert fake.undone(TRANSFER) == fake.keys(TRANSFER)
 
 
 @pytest.mark.parametrize(
@@ -213,21 +211,19 @@ async def test_a_transfer_that_cannot_be_posted_is_reversed(
         {**POSTED, "to_account": {"account_id": "acc-9", "balance": "25.50"}},
     ],
 )
-async def test_a_posting_of_which_nobody_knows_is_posted_back_before_the_transfer_is_reversed(
-    world: World, answer: object
-) -> None:
-    world.answers[POSTING] = answer
-    result = await transfer(RENT, world.up)
+async def test_unknown_posting_is_undone_before_the_transfer(fake: FakeServices, answer: object) -> None:
+    fake.answers[POSTING] = answer
+    result = await fake.services.run(transfer, RENT)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (BadAnswer, "accounts.post")
-    assert world.asked[-3:] == [POSTING, POST_BACK, REVERSE]
-    assert (world.undone(POSTING), world.undone(TRANSFER)) == (world.keys(POSTING), world.keys(TRANSFER))
+    assert fake.paths[-3:] == [POSTING, POST_BACK, REVERSE]
+    assert (fake.undone(POSTING), fake.undone(TRANSFER)) == (fake.keys(POSTING), fake.keys(TRANSFER))
 
 
-async def test_a_posting_that_overdraws_the_account_is_the_services_own_business(world: World) -> None:
-    world.answers[POSTING] = {**POSTED, "from_account": {"account_id": "acc-1", "balance": "-1.00"}}
-    result = await transfer(RENT, world.up)
+async def test_posting_may_overdraw_the_account(fake: FakeServices) -> None:
+    fake.answers[POSTING] = {**POSTED, "from_account": {"account_id": "acc-1", "balance": "-1.00"}}
+    result = await fake.services.run(transfer, RENT)
 
     overdrawn = AccountBalance(account_id="acc-1", balance=Decimal("-1.00"))
     assert result == Ok(MOVED.model_copy(update={"from_account": overdrawn}))
@@ -236,50 +232,50 @@ async def test_a_posting_that_overdraws_the_account_is_the_services_own_business
 @pytest.mark.parametrize(
     ("answer", "error"), [(409, BadAnswer), ({"transfer_id": "trf-1", "status": "pending"}, BadAnswer)]
 )
-async def test_a_transfer_that_was_not_executed_is_never_posted(
-    world: World, answer: object, error: type[Fault]
+async def test_transfer_that_was_not_executed_is_not_posted(
+    fake: FakeServices, answer: object, error: type[Fault]
 ) -> None:
-    world.answers[TRANSFER] = answer
-    result = await transfer(RENT, world.up)
+    fake.answers[TRANSFER] = answer
+    result = await fake.services.run(transfer, RENT)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (error, "payments.execute_transfer")
-    assert world.asked[-2:] == [TRANSFER, REVERSE]
+    assert fake.paths[-2:] == [TRANSFER, REVERSE]
 
 
-async def test_a_transfer_that_reached_nobody_leaves_nothing_to_reverse(world: World) -> None:
-    world.answers[TRANSFER] = httpx.ConnectError("refused")
-    result = await transfer(RENT, world.up)
+async def test_transfer_that_was_not_sent_is_not_reversed(fake: FakeServices) -> None:
+    fake.answers[TRANSFER] = httpx.ConnectError("refused")
+    result = await fake.services.run(transfer, RENT)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Unavailable)
-    assert world.asked == [*ACCOUNT_DATA, *CHECKS, TRANSFER, *again(TRANSFER, Unavailable)]
+    assert fake.paths == [*ACCOUNT_DATA, *CHECKS, TRANSFER, *list_repeats(TRANSFER, Unavailable)]
 
 
 @pytest.mark.parametrize("path", SETTLEMENT)
-async def test_a_write_whose_answer_was_lost_is_made_again_under_its_key(world: World, path: str) -> None:
-    world.answers[path] = InTurn(httpx.ReadError("reset"), world.answers[path])
+async def test_write_with_a_lost_response_is_repeated_with_its_key(fake: FakeServices, path: str) -> None:
+    fake.answers[path] = InTurn(httpx.ReadError("reset"), fake.answers[path])
 
-    assert await transfer(RENT, world.up) == Ok(MOVED)
-    assert len(world.keys(path)) == 2
-    assert len(set(world.keys(path))) == 1
+    assert await fake.services.run(transfer, RENT) == Ok(MOVED)
+    assert len(fake.keys(path)) == 2
+    assert len(set(fake.keys(path))) == 1
 
 
 @pytest.mark.parametrize(("path", "undone"), [(TRANSFER, [REVERSE]), (POSTING, [POST_BACK, REVERSE])])
-async def test_a_write_that_is_never_answered_is_undone_with_all_before_it(
-    world: World, path: str, undone: list[str]
+async def test_unanswered_write_is_undone_with_all_earlier_ones(
+    fake: FakeServices, path: str, undone: list[str]
 ) -> None:
-    world.delays[path] = FOREVER
-    result = await transfer(RENT, world.up)
+    fake.delays[path] = FOREVER
+    result = await fake.services.run(transfer, RENT)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, TimedOut)
-    assert world.asked[-len(undone) :] == undone
+    assert fake.paths[-len(undone) :] == undone
 
 
-async def test_money_that_cannot_be_taken_back_is_stuck(world: World) -> None:
-    world.answers |= {POSTING: 404, REVERSE: 500}
-    result = await transfer(RENT, world.up)
+async def test_transfer_that_cannot_be_reversed_is_stuck(fake: FakeServices) -> None:
+    fake.answers |= {POSTING: 404, REVERSE: 500}
+    result = await fake.services.run(transfer, RENT)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Stuck)
@@ -287,7 +283,7 @@ async def test_money_that_cannot_be_taken_back_is_stuck(world: World) -> None:
 
 
 @pytest.mark.parametrize("amount", ["0.01", "25", "25.5", "1000000.00"])
-def test_an_amount_is_more_than_nothing_and_at_most_a_million(amount: str) -> None:
+def test_amount_out_of_range_is_refused(amount: str) -> None:
     assert TransferRequest.model_validate({**dict(RENT), "amount": amount}).amount == Decimal(amount)
 
 
@@ -305,12 +301,12 @@ def test_an_amount_is_more_than_nothing_and_at_most_a_million(amount: str) -> No
         {"note": "x"},
     ],
 )
-def test_what_is_no_transfer_is_none(change: dict[str, Any]) -> None:
+def test_invalid_transfer_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         TransferRequest.model_validate({**dict(RENT), **change})
 
 
-def test_a_transfer_promises_what_can_go_wrong() -> None:
+def test_errors_that_a_transfer_promises() -> None:
     assert transfers.promised == (
         NotFound,
         Forbidden,

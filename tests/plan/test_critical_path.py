@@ -1,4 +1,4 @@
-"""What is on the critical path, and how much later everything else could end."""
+"""Critical path of a plan, and the slack of its calls."""
 
 from collections.abc import Mapping
 from itertools import count
@@ -30,12 +30,12 @@ def optional(name: str) -> PlannedCall:
     return PlannedCall(name, need=Need.OPTIONAL)
 
 
-def reckoned(*stages: PlannedStage, **seconds: float) -> Schedule:
+def schedule_stages(*stages: PlannedStage, **seconds: float) -> Schedule:
     return schedule(Plan("plan", "", stages), seconds, BUDGET)
 
 
 def calls(steps: tuple[ScheduledStep, ...]) -> Mapping[str, ScheduledCall]:
-    """Give every call by its name."""
+    """Return every call by its name."""
     found: dict[str, ScheduledCall] = {}
     for step in steps:
         if isinstance(step, ScheduledStage):
@@ -50,87 +50,89 @@ def slack(of: Schedule) -> Mapping[str, float | None]:
 
 
 @pytest.mark.parametrize("policy", [SETTLE, FAIL_FAST, CONCURRENT])
-def test_a_stage_takes_as_long_as_its_longest_call(policy: Policy | CommitPolicy) -> None:
-    found = reckoned(stage("a", "b", policy=policy), stage("c"), a=3, b=5, c=2)
+def test_stage_takes_as_long_as_its_longest_call(policy: Policy | CommitPolicy) -> None:
+    found = schedule_stages(stage("a", "b", policy=policy), stage("c"), a=3, b=5, c=2)
 
     assert found.seconds == 7
     assert [(call.name, seconds) for call, seconds in found.path] == [("b", 5), ("c", 2)]
     assert slack(found) == {"a": 2, "b": 0, "c": 0}
 
 
-def test_the_first_of_several_that_are_as_long_is_on_the_path() -> None:
-    found = reckoned(stage("a", "b", "c"), a=1, b=5, c=5)
+def test_first_of_equally_long_calls_is_on_the_path() -> None:
+    found = schedule_stages(stage("a", "b", "c"), a=1, b=5, c=5)
 
     assert [call.name for call, _ in found.path] == ["b"]
 
 
-def test_the_calls_of_a_commit_in_order_add_up_and_none_has_slack() -> None:
-    found = reckoned(stage("a", "b", policy=SEQUENTIAL), a=3, b=5)
+def test_calls_of_a_sequential_commit_add_up_without_slack() -> None:
+    found = schedule_stages(stage("a", "b", policy=SEQUENTIAL), a=3, b=5)
 
     assert found.seconds == 8
     assert [call.name for call, _ in found.path] == ["a", "b"]
     assert slack(found) == {"a": 0, "b": 0}
 
 
-def test_one_after_the_other_is_every_call() -> None:
-    assert reckoned(stage("a", "b"), stage("c"), a=3, b=5, c=2).in_turn == 10
+def test_sequential_time_is_the_sum_of_all_calls() -> None:
+    assert schedule_stages(stage("a", "b"), stage("c"), a=3, b=5, c=2).sequential == 10
 
 
-def test_an_optional_call_takes_no_longer_than_it_has() -> None:
-    found = reckoned(PlannedStage("stage", SETTLE, (PlannedCall("a"), optional("b"))), a=0.25, b=9)
+def test_optional_call_takes_at_most_its_budget() -> None:
+    found = schedule_stages(PlannedStage("stage", SETTLE, (PlannedCall("a"), optional("b"))), a=0.25, b=9)
 
-    assert (found.seconds, found.in_turn) == (BUDGET, 0.75)
+    assert (found.seconds, found.sequential) == (BUDGET, 0.75)
     assert slack(found) == {"a": 0.25, "b": UNBOUNDED}
 
 
-def test_an_optional_call_whose_time_ends_before_the_stage_never_delays_it() -> None:
-    found = reckoned(PlannedStage("stage", SETTLE, (PlannedCall("a"), optional("b"))), a=0.75, b=0.1)
+def test_optional_call_that_is_cut_off_first_has_any_slack() -> None:
+    found = schedule_stages(PlannedStage("stage", SETTLE, (PlannedCall("a"), optional("b"))), a=0.75, b=0.1)
 
     assert slack(found) == {"a": 0, "b": UNBOUNDED}
 
 
-def test_an_optional_call_can_delay_a_stage_that_ends_before_its_time() -> None:
-    found = reckoned(PlannedStage("stage", SETTLE, (PlannedCall("a"), optional("b"))), a=0.375, b=0.125)
+def test_optional_call_can_delay_a_stage_shorter_than_its_budget() -> None:
+    found = schedule_stages(
+        PlannedStage("stage", SETTLE, (PlannedCall("a"), optional("b"))), a=0.375, b=0.125
+    )
 
     assert slack(found) == {"a": 0, "b": 0.25}
 
 
-def test_without_a_budget_nothing_is_cut_off() -> None:
+def test_optional_call_without_a_budget_is_unlimited() -> None:
     plan = Plan("plan", "", (PlannedStage("stage", SETTLE, (optional("a"),)),))
 
     assert schedule(plan, {"a": 9}).seconds == 9
 
 
-def test_what_a_call_goes_on_with_adds_to_it() -> None:
+def test_following_steps_add_to_their_call() -> None:
     chain = PlannedCall("a", then=(PlannedCall("b"), stage("c", "d")))
-    found = reckoned(PlannedStage("stage", SETTLE, (chain, PlannedCall("e"))), a=1, b=2, c=3, d=4, e=9)
+    found = schedule_stages(PlannedStage("stage", SETTLE, (chain, PlannedCall("e"))), a=1, b=2, c=3, d=4, e=9)
 
     assert found.seconds == 9
     assert slack(found) == {"a": 2, "b": 2, "c": 3, "d": 2, "e": 0}
 
 
-def test_what_asks_nobody_takes_no_time() -> None:
+def test_call_without_a_request_takes_no_time() -> None:
     inner = PlannedCall("both", Kind.NOTHING, then=(stage("a", "b"),))
-    found = reckoned(PlannedStage("stage", SETTLE, (inner, PlannedCall("x", Kind.NOTHING))), a=1, b=2)
+    found = schedule_stages(PlannedStage("stage", SETTLE, (inner, PlannedCall("x", Kind.NOTHING))), a=1, b=2)
 
     assert [call.name for call, _ in found.path] == ["b"]
     assert (found.seconds, found.unknown) == (2, ())
 
 
-def test_a_time_that_is_not_known_makes_a_least_of_the_whole_and_no_slack_in_its_stage() -> None:
-    found = reckoned(stage("a", "b"), stage("c", "d"), a=1, b=2, c=4)
+def test_unknown_call_leaves_a_lower_bound_and_no_slack() -> None:
+    found = schedule_stages(stage("a", "b"), stage("c", "d"), a=1, b=2, c=4)
 
-    assert (found.seconds, found.unknown, found.knows_any) == (6, ("d",), True)
+    assert (found.seconds, found.unknown, found.has_times) == (6, ("d",), True)
     assert slack(found) == {"a": 1, "b": 0, "c": None, "d": None}
     assert calls(found.stages)["d"].seconds is None
 
 
-def test_where_no_time_is_known_none_is_said() -> None:
-    assert not reckoned(stage("a")).knows_any
+def test_schedule_without_known_calls_has_no_times() -> None:
+    assert not schedule_stages(stage("a")).has_times
 
 
-def test_nothing_is_in_no_time() -> None:
-    found = reckoned(PlannedStage("stage", SETTLE, ()))
+def test_empty_stage_takes_no_time() -> None:
+    found = schedule_stages(PlannedStage("stage", SETTLE, ()))
 
     assert (found.seconds, found.path) == (0, ())
 
@@ -144,7 +146,7 @@ times: Final = st.integers(0, 4).map(lambda quarters: quarters / 4)
 
 @st.composite
 def plans(draw: st.DrawFn) -> tuple[Plan, Mapping[str, float]]:
-    """Make a plan of stages in calls in stages, and quarters of a second for each of its calls."""
+    """Build a plan with nested stages, and a duration for each of its calls in quarters of a second."""
     names = count()
     seconds: dict[str, float] = {}
 
@@ -164,14 +166,14 @@ def plans(draw: st.DrawFn) -> tuple[Plan, Mapping[str, float]]:
 
 
 @given(plans())
-def test_the_critical_path_is_as_long_as_the_stages_together(made: tuple[Plan, Mapping[str, float]]) -> None:
+def test_critical_path_is_the_sum_of_the_stages(made: tuple[Plan, Mapping[str, float]]) -> None:
     found = schedule(*made, BUDGET)
 
-    assert found.seconds == sum(one.seconds for one in found.stages) <= found.in_turn
+    assert found.seconds == sum(stage.seconds for stage in found.stages) <= found.sequential
 
 
 @given(plans())
-def test_a_call_that_ends_as_much_later_as_its_slack_delays_nothing_and_any_more_does(
+def test_slack_is_the_longest_harmless_delay(
     made: tuple[Plan, Mapping[str, float]],
 ) -> None:
     plan, seconds = made
@@ -188,7 +190,7 @@ def test_a_call_that_ends_as_much_later_as_its_slack_delays_nothing_and_any_more
 
 
 @given(plans())
-def test_the_calls_on_the_path_have_no_slack_unless_they_are_cut_off(
+def test_calls_on_the_path_have_no_slack_unless_cut_off(
     made: tuple[Plan, Mapping[str, float]],
 ) -> None:
     found = schedule(*made, BUDGET)

@@ -1,4 +1,4 @@
-"""What a run on examples shows of a pipeline."""
+"""Dry runs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -30,6 +30,7 @@ from gateway.railway import (
     railway,
 )
 from tests.client.scripted_service import Declared, Raising, Wish, client
+from tests.service_clients import service_client
 
 Body = Callable[[Run[Failure]], Awaitable[object]]
 
@@ -64,35 +65,52 @@ async def pipeline(run: Run[Failure], body: Body) -> object:
 
 
 def plan(body: Body) -> Plan:
-    return dry_run(pipeline, body)
+    return dry_run(pipeline, body).plan
 
 
 def reads(*names: str) -> tuple[PlannedCall, ...]:
-    return tuple(PlannedCall(f"things.{name}", refusals=(NotFound, Conflict)) for name in names)
+    return tuple(
+        PlannedCall(f"things.{name}", refusals=(NotFound, Conflict), service="things") for name in names
+    )
 
 
 def undone(name: str) -> PlannedCall:
-    return PlannedCall(f"things.{name}", Kind.WRITE, undo="things.forget")
+    return PlannedCall(f"things.{name}", Kind.WRITE, undo="things.forget", service="things")
 
 
 def shaped(call: PlannedCall) -> PlannedCall:
     return replace(call, is_shaped=True)
 
 
-def test_a_plan_has_the_name_of_the_pipeline_and_the_first_line_of_its_docstring() -> None:
+def test_plan_has_the_name_and_summary_of_its_pipeline() -> None:
     found = plan(lambda run: run.stage("one", read("a")))
 
     assert (found.name, found.summary) == ("pipeline", "Do as *body* does.")
 
 
-def test_who_has_no_docstring_has_no_summary() -> None:
+def test_pipeline_without_docstring_has_no_summary() -> None:
     @railway
     async def silent(run: Run[Failure]) -> None: ...
 
-    assert dry_run(silent) == Plan("silent", "", ())
+    assert dry_run(silent).plan == Plan("silent", "", ())
 
 
-def test_stages_stand_in_order_with_their_calls_in_argument_order_and_their_policies() -> None:
+def test_dry_run_returns_the_value_of_the_pipeline() -> None:
+    async def measure(run: Run[Failure]) -> int:
+        (lamp,) = await run.stage("one", read("a"))
+        return lamp.size
+
+    assert dry_run(pipeline, measure).value == 3
+
+
+def test_call_has_the_registered_name_of_its_service() -> None:
+    lamps = service_client("lamp", "http://lamp.test", Raising(AssertionError("the network")))
+    found = plan(lambda run: run.stage("one", lamps.get("lamps.fetch", ("a",), answer=LAMP)))
+
+    assert [call.service for call in found.calls] == ["lamp"]
+
+
+def test_stages_have_their_calls_in_argument_order() -> None:
     async def two(run: Run[Failure]) -> None:
         await run.stage("one", read("b"), read("a"))
         await run.stage("two", read("c"), policy=FAIL_FAST)
@@ -103,7 +121,7 @@ def test_stages_stand_in_order_with_their_calls_in_argument_order_and_their_poli
     )
 
 
-def test_what_a_later_call_needs_is_the_example_of_an_earlier_one() -> None:
+def test_later_call_gets_the_example_of_an_earlier_one() -> None:
     async def two(run: Run[Failure]) -> None:
         (lamp,) = await run.stage("one", read("a"))
         await run.stage("two", read(f"of-size-{lamp.size}"))
@@ -111,7 +129,7 @@ def test_what_a_later_call_needs_is_the_example_of_an_earlier_one() -> None:
     assert plan(two).stages[1].calls == reads("of-size-3")
 
 
-def test_a_call_of_which_the_pipeline_makes_something_that_may_fail_is_shaped() -> None:
+def test_call_with_a_check_is_shaped() -> None:
     ensured = read("a").ensure(bool, lambda _: Conflict("no"))
     found = plan(
         lambda run: run.stage("one", ensured, read("b"), read("c").optional(), constant("things.d", 1))
@@ -120,14 +138,14 @@ def test_a_call_of_which_the_pipeline_makes_something_that_may_fail_is_shaped() 
     assert [call.is_shaped for call in found.stages[0].calls] == [True, False, False, False]
 
 
-def test_a_call_that_the_answer_can_do_without_is_optional_whatever_is_made_of_it() -> None:
+def test_optional_call_stays_optional_when_mapped() -> None:
     found = plan(lambda run: run.stage("one", read("a").map(str).optional(None).map(str), read("b")))
 
     assert [call.need for call in found.stages[0].calls] == [Need.OPTIONAL, Need.REQUIRED]
 
 
 @pytest.mark.parametrize("order", CommitPolicy)
-def test_a_commit_has_writes_with_their_undos_and_what_rides_along(order: CommitPolicy) -> None:
+def test_commit_has_writes_with_their_undos_and_reads(order: CommitPolicy) -> None:
     steps = write("a").map(str), read("b").map(str), write("c")
     found = plan(lambda run: run.commit("do", *steps, policy=order))
 
@@ -135,7 +153,7 @@ def test_a_commit_has_writes_with_their_undos_and_what_rides_along(order: Commit
     assert found.stages == (PlannedStage("do", order, calls),)
 
 
-def test_after_a_commit_writes_are_best_effort_and_reads_optional() -> None:
+def test_writes_after_a_commit_are_best_effort() -> None:
     async def commit(run: Run[Failure]) -> None:
         await run.stage("before", read("a"))
         await run.commit("do", write("b"))
@@ -149,28 +167,28 @@ def test_after_a_commit_writes_are_best_effort_and_reads_optional() -> None:
     ]
 
 
-def test_what_is_known_asks_nobody() -> None:
+def test_constant_sends_no_request() -> None:
     found = plan(lambda run: run.stage("one", constant("things.a", 1), read("b")))
 
     assert found.stages[0].calls == (PlannedCall("things.a", Kind.NOTHING), *reads("b"))
     assert found.calls == reads("b")
 
 
-def test_a_call_is_planned_with_what_it_goes_on_with() -> None:
+def test_bound_call_follows_its_call() -> None:
     chain = read("a").bind(lambda lamp: read(f"of-size-{lamp.size}"))
     (call,) = plan(lambda run: run.stage("one", chain)).stages[0].calls
 
     assert (call.name, call.then) == ("things.a", reads("of-size-3"))
 
 
-def test_a_chain_in_a_commit_in_order_ends_where_the_next_write_begins() -> None:
+def test_chain_in_a_sequential_commit_ends_at_the_next_write() -> None:
     chain = read("b").bind(lambda _: read("c"))
     first, second, third = plan(lambda run: run.commit("do", write("a"), chain, write("d"))).stages[0].calls
 
     assert (first, second.then, third) == (undone("a"), reads("c"), undone("d"))
 
 
-def test_calls_in_parallel_are_a_stage_of_their_own() -> None:
+def test_parallel_calls_are_an_inner_stage() -> None:
     both = parallel(read("a"), read("b"), name="both").call
     (inner, last) = plan(lambda run: run.stage("one", both, read("c"))).stages[0].calls
 
@@ -179,13 +197,13 @@ def test_calls_in_parallel_are_a_stage_of_their_own() -> None:
     assert last == reads("c")[0]
 
 
-def test_a_call_of_another_name_than_its_argument_is_not_lost() -> None:
+def test_call_bound_to_a_constant_is_planned() -> None:
     found = plan(lambda run: run.stage("one", constant("things.a", 1).bind(lambda _: read("b")), read("c")))
 
     assert found.stages[0].calls == (shaped(PlannedCall("things.a", Kind.NOTHING)), *reads("c", "b"))
 
 
-def test_a_call_outside_any_stage_stands_alone() -> None:
+def test_call_outside_a_stage_is_a_stage_of_its_own() -> None:
     async def between(run: Run[Failure]) -> None:
         await run.stage("one", read("a"))
         run.unwrap(await read("b"))
@@ -193,20 +211,20 @@ def test_a_call_outside_any_stage_stands_alone() -> None:
     assert plan(between).stages[1] == PlannedStage(None, None, reads("b"))
 
 
-def test_a_pipeline_without_calls_has_no_stages() -> None:
+def test_pipeline_without_calls_has_no_stages() -> None:
     async def idle(_: Run[Failure]) -> None: ...
 
     assert plan(idle).stages == ()
 
 
-def test_an_execution_has_the_same_id_each_time() -> None:
+def test_execution_id_of_a_dry_run_is_fixed() -> None:
     async def identified(run: Run[Failure]) -> None:
         await run.stage(run.execution_id, read("a"))
 
     assert plan(identified).stages[0].name == "exe-example"
 
 
-async def test_it_can_be_made_while_a_loop_runs() -> None:
+async def test_dry_run_works_within_a_running_loop() -> None:
     found = plan(lambda run: run.stage("one", read("a")))
 
     assert found.calls == reads("a")
@@ -217,45 +235,45 @@ async def a_number() -> Result[int, Failure]:
     raise AssertionError
 
 
-def test_a_call_of_which_nothing_is_known_has_no_example() -> None:
-    with pytest.raises(DryRunError, match=r"^my\.number cannot be rehearsed: it has no info"):
+def test_call_without_info_has_no_example() -> None:
+    with pytest.raises(DryRunError, match=r"^no example for my\.number: the call does not come"):
         plan(lambda run: run.stage("one", Call("my.number", a_number)))
 
 
-def test_an_answer_without_an_example_is_named() -> None:
+def test_answer_without_example_is_named() -> None:
     plain = THINGS.get("things.plain", ("plain",), answer=TypeAdapter(int))
 
-    with pytest.raises(DryRunError, match=r"^things\.plain cannot be rehearsed: integer has no example"):
+    with pytest.raises(DryRunError, match=r"^no example for things\.plain: integer has no example"):
         plan(lambda run: run.stage("one", plain))
 
 
-def test_what_stands_in_for_services_anyway_is_asked_first() -> None:
+def test_stub_of_the_context_precedes_the_examples() -> None:
     def numbers(call: CallSpan) -> Ok[int] | None:
         return Ok(7) if call.name == "my.number" else None
 
     seen = pipeline.on(RunContext(stub=numbers))
-    found = dry_run(seen, lambda run: run.stage("one", Call("my.number", a_number), read("a")))
+    found = dry_run(seen, lambda run: run.stage("one", Call("my.number", a_number), read("a"))).plan
 
     assert found.calls == (PlannedCall("my.number"), *reads("a"))
 
 
-def test_a_deadline_of_its_surroundings_is_none_of_a_rehearsal() -> None:
+def test_dry_run_ignores_the_deadline_of_its_context() -> None:
     late = pipeline.on(RunContext(deadline=0.0))
 
-    (stage,) = dry_run(late, lambda run: run.commit("write", write("a"))).stages
+    (stage,) = dry_run(late, lambda run: run.commit("write", write("a"))).plan.stages
 
     assert stage.calls == (undone("a"),)
 
 
-def test_a_pipeline_that_fails_on_examples_says_how() -> None:
+def test_pipeline_that_fails_on_examples_is_an_error() -> None:
     async def fail(run: Run[Failure]) -> None:
         run.fail(Conflict("Account is frozen"))
 
-    with pytest.raises(DryRunError, match="pipeline does not get through its rehearsal: conflict, Account"):
+    with pytest.raises(DryRunError, match="the dry run of pipeline failed: conflict, Account"):
         plan(fail)
 
 
-def test_no_undo_is_sent_if_the_rehearsal_of_a_commit_fails() -> None:
+def test_no_undo_is_sent_if_the_dry_run_of_a_commit_fails() -> None:
     refused = read("b").ensure(lambda _: False, lambda _: Conflict("no"))
 
     with pytest.raises(DryRunError, match="conflict, no"):

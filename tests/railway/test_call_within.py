@@ -1,6 +1,7 @@
 """How long a call may take."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -142,11 +143,13 @@ async def test_what_a_foreign_timeout_at_the_very_end_came_of_is_no_bug() -> Non
     assert isinstance(await Call("a", stubborn).within(1), Err)
 
 
-async def test_a_call_within_no_time_at_all_is_started_and_cut_off(world: World) -> None:
-    result = await world.hung("a").within(0)
-
-    assert result == Err(TimedOut("a took longer than 0 s", source="a", budget=0))
-    assert now() == GRACE
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "1", True, None])
+def test_limit_must_be_positive_and_finite(seconds: Any) -> None:  # noqa: ANN401 - also of a wrong type
+    message = f"^seconds must be a positive, finite number of seconds, got {seconds!r}$"
+    with pytest.raises(ValueError, match=message):
+        _ = LOOK.within(seconds)
+    with pytest.raises(ValueError, match=message):
+        _ = parallel(LOOK, LOOK).within(seconds)
 
 
 async def test_cancelled_from_outside_a_limited_call_is_cancelled_and_not_timed_out(world: World) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import fields, replace
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 
 from gateway.railway import (
     Call,
     CallMode,
+    CommitTerms,
     Failure,
     Ok,
     Result,
@@ -98,3 +99,20 @@ async def test_baggage_reaches_every_call() -> None:
 
     assert await both.on(CONTEXT)() == Ok(("00-1", "00-1"))
     assert await both() == Ok(("none", "none"))
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "1", True, None])
+@pytest.mark.parametrize("argument", ["reserve", "budget", "undo_budget"])
+def test_invalid_commit_terms_are_refused(argument: str, value: Any) -> None:  # noqa: ANN401 - of any type
+    with pytest.raises(ValueError, match=f"^{argument} must be a .*number of seconds, got {value!r}$"):
+        CommitTerms(**{argument: value})
+
+
+def test_only_the_reserve_of_a_commit_may_be_zero() -> None:
+    assert CommitTerms(reserve=0).reserve == 0
+    with pytest.raises(ValueError, match=r"^budget must be a positive, finite number of seconds, got 0$"):
+        CommitTerms(budget=0)
+    with pytest.raises(
+        ValueError, match=r"^undo_budget must be a positive, finite number of seconds, got 0$"
+    ):
+        CommitTerms(undo_budget=0)

@@ -20,6 +20,7 @@ INTERNAL = {
     "RunExit",
     "RunState",
     "build_intents",
+    "check_seconds",
     "commit",
     "derive_key",
     "map_result",

@@ -1,4 +1,4 @@
-"""A service that does as it is told, one request after the other, and what asks it."""
+"""An upstream service with scripted behaviour, one step per request, and calls to it."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -21,52 +21,54 @@ from gateway.railway import (
     UpstreamFault,
     change_context,
 )
-from gateway.resilience.circuit_breaker import BreakerTerms
-from gateway.resilience.evidence import Attempted, Evidence
-from gateway.resilience.policies import Making
-from tests.client.scripted_service import BUSY, LAMP_JSON, LATE, THING, UNAVAILABLE, Declared, Thing
+from gateway.resilience.attempt_outcome import AttemptOutcome, HealthSignal
+from gateway.resilience.policies import MakeAttempt
+from gateway.resilience.terms import BreakerTerms, ConcurrencyTerms, PolicyTerms, RetryTerms
+from tests.client.scripted_service import AT_LIMIT, LAMP_JSON, LATE, THING, UNAVAILABLE, Declared, Thing
+from tests.service_clients import service_client
 
 T = TypeVar("T")
 
+BREAKER: Final = BreakerTerms()
+RETRIES: Final = RetryTerms()
 FOREVER: Final = 3600.0
-"""An hour: nothing that is right waits for it."""
+"""An hour: longer than any test may wait."""
 
-Attempt: TypeAlias = Attempted[str, Fault]
+Outcome: TypeAlias = AttemptOutcome[str, Fault]
 
-WELL: Final[Attempt] = Attempted(Ok("a lamp"), Evidence.WELL)
-ILL: Final[Attempt] = Attempted(Err(Unavailable("down")), Evidence.ILL)
-NOTHING_KNOWN: Final[Attempt] = Attempted(Err(TimedOut("cut short")), Evidence.NONE)
+HEALTHY: Final[Outcome] = AttemptOutcome(Ok("a lamp"), HealthSignal.HEALTHY)
+UNHEALTHY: Final[Outcome] = AttemptOutcome(Err(Unavailable("down")), HealthSignal.UNHEALTHY)
 
 
 def now() -> float:
-    """Give the seconds since the test began."""
+    """Return the seconds since the test began."""
     return asyncio.get_running_loop().time()
 
 
-def have_left(seconds: float) -> None:
-    """Give what is done from here on so many seconds."""
+def set_deadline(seconds: float) -> None:
+    """Set the deadline of the rest of the test, *seconds* from now."""
     change_context(deadline=now() + seconds)
 
 
 async def settle() -> None:
-    """Let everything go on that can."""
+    """Run every task until it waits."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
-def makes(attempt: Attempt, after: float = 0.0) -> Making[str, Fault]:
-    """Give what makes attempts that come to this, *after* so many seconds."""
+def attempt(outcome: Outcome, after: float = 0.0) -> MakeAttempt[str, Fault]:
+    """Return a function that makes an attempt with this *outcome*, in *after* seconds."""
 
-    async def make() -> Attempt:
+    async def make_attempt() -> Outcome:
         await asyncio.sleep(after)
-        return attempt
+        return outcome
 
-    return make
+    return make_attempt
 
 
 @dataclass(frozen=True)
-class Does:
-    """What a service does with a request: it answers, or *raised* is raised, *after* so many seconds."""
+class Step:
+    """The reaction to a request: an answer, or the exception *raised*, *after* so many seconds."""
 
     status: int = 200
     after: float = 0.0
@@ -80,18 +82,18 @@ class Does:
         return httpx.Response(self.status, headers=headers, content=self.content)
 
 
-FINE: Final = Does()
-HANGS: Final = Does(after=FOREVER)
-REFUSES: Final = Does(raised=httpx.ConnectError("refused"))
-HANGS_UP: Final = Does(raised=httpx.ReadError("reset"))
-IS_AWAY: Final = Does(503)
+FINE: Final = Step()
+HANGS: Final = Step(after=FOREVER)
+REFUSES: Final = Step(raised=httpx.ConnectError("refused"))
+HANGS_UP: Final = Step(raised=httpx.ReadError("reset"))
+IS_UNAVAILABLE: Final = Step(503)
 
 
 class Service(httpx.AsyncBaseTransport):
-    """Does one thing after the other, and the last one for ever; knows what it was sent and when."""
+    """Goes through *steps*, one per request, and repeats the last; records the requests and their times."""
 
-    def __init__(self, *does: Does) -> None:
-        self.does = list(does)
+    def __init__(self, *steps: Step) -> None:
+        self.steps = list(steps)
         self.requests: list[httpx.Request] = []
         self.times: list[float] = []
         self.in_flight = 0
@@ -100,69 +102,74 @@ class Service(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         self.times.append(now())
-        does = self.does.pop(0) if len(self.does) > 1 else self.does[0]
+        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
         self.in_flight += 1
         try:
-            await asyncio.sleep(does.after)
+            await asyncio.sleep(step.after)
         finally:
             self.in_flight -= 1
-        if does.raised is not None:
-            raise does.raised
-        return does.response
+        if step.raised is not None:
+            raise step.raised
+        return step.response
 
     @property
     def pauses(self) -> Sequence[float]:
-        """Give the seconds from each request to the next."""
+        """Return the seconds from each request to the next."""
         return [after - before for before, after in zip(self.times, self.times[1:], strict=False)]
 
     @property
     def budgets(self) -> Sequence[int]:
-        """Give the milliseconds that it was told each request has."""
+        """Return the budget that each request announced, in milliseconds."""
         return [int(request.headers["x-envoy-expected-rq-timeout-ms"]) for request in self.requests]
 
 
+def policy_terms(
+    *, max_concurrency: int = 200, breaker: BreakerTerms = BREAKER, retries: RetryTerms = RETRIES
+) -> PolicyTerms:
+    return PolicyTerms(ConcurrencyTerms(max_concurrency), breaker, retries)
+
+
 def client(
-    service: Service, *, timeout: float = 1.0, at_once: int = 200, breaker: BreakerTerms | None = None
+    service: Service,
+    *,
+    timeout: float = 1.0,
+    max_concurrency: int = 200,
+    breaker: BreakerTerms = BREAKER,
+    retries: RetryTerms = RETRIES,
 ) -> ServiceClient:
-    return ServiceClient(
-        "things",
-        "http://things.test",
-        service,
-        timeout=timeout,
-        max_concurrency=at_once,
-        breaker=breaker,
-    )
+    terms = policy_terms(max_concurrency=max_concurrency, breaker=breaker, retries=retries)
+    return service_client("things", "http://things.test", service, timeout=timeout, terms=terms)
 
 
 def fetch(things: ServiceClient, declared: Declared | None = None) -> Call[Thing, Fault | UpstreamFault]:
     return things.get("things.fetch", ("things", "lamp"), answer=THING, declared=declared or {})
 
 
-def away(retry_after: float | None = None, *, was_sent: bool = True) -> Err[Unavailable]:
-    """Give what a call comes to whose service is not there, or not to be asked."""
+def unavailable(retry_after: float | None = None, *, was_sent: bool = True) -> Err[Unavailable]:
+    """Return the error of a call to an unavailable service, or one with an open circuit breaker."""
     fault = Unavailable(UNAVAILABLE, source="things.fetch", retry_after=retry_after, was_sent=was_sent)
     return Err(fault)
 
 
-def refused_for_want_of_a_place() -> Err[Unavailable]:
-    """Give what a call comes to for which there is no place."""
-    return Err(Unavailable(BUSY, source="things.fetch", retry_after=1.0, was_sent=False))
+def shed() -> Err[Unavailable]:
+    """Return the error of a call that the concurrency limit rejected."""
+    return Err(Unavailable(AT_LIMIT, source="things.fetch", retry_after=1.0, was_sent=False))
 
 
 def late(budget: float, *, was_sent: bool = True) -> Err[TimedOut]:
-    """Give what a call comes to whose time is up."""
+    """Return the error of a call that timed out."""
     return Err(TimedOut(LATE, source="things.fetch", budget=budget, was_sent=was_sent))
 
 
 async def crowd(size: int, make: Callable[[], Call[T, Failure]]) -> Sequence[Result[T, Failure]]:
-    """Make so many calls at once."""
+    """Make *size* calls at once."""
     return await asyncio.gather(*(make().make() for _ in range(size)))
 
 
 async def open_breaker(things: ServiceClient, service: Service) -> None:
-    """Have *service* fail until it is left alone; then it is well again, and has seen no request."""
-    service.does = [Does(500)]
+    """Open the circuit breaker of *things* by failures; then reset *service*, which is healthy again."""
+    service.steps = [Step(500)]
     await crowd(20, lambda: fetch(things))
-    service.does = [FINE]
+    service.steps = [FINE]
     service.requests.clear()
     service.times.clear()

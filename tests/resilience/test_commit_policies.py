@@ -1,4 +1,4 @@
-"""What the policies do for the writes of a commit, and what they must not do."""
+"""Which policies apply to the writes, repeats and undos of a commit."""
 
 import asyncio
 from collections.abc import Sequence
@@ -31,32 +31,33 @@ from gateway.railway import (
     WriteOutcome,
     railway,
 )
-from gateway.resilience.circuit_breaker import BreakerState, BreakerTerms
-from gateway.resilience.policies import Policies, Refused
-from tests.client.scripted_service import BUSY, LAMP, LATE, THING, UNAVAILABLE, Thing, Wish
+from gateway.resilience.circuit_breaker import BreakerState
+from gateway.resilience.policies import Policies, Rejection
+from gateway.resilience.terms import BreakerTerms
+from tests.client.scripted_service import AT_LIMIT, LAMP, LATE, THING, UNAVAILABLE, Thing, Wish
 from tests.resilience.scripted_upstream import (
     FINE,
     FOREVER,
     HANGS,
     HANGS_UP,
-    ILL,
-    IS_AWAY,
+    HEALTHY,
+    IS_UNAVAILABLE,
     REFUSES,
-    WELL,
-    Does,
+    UNHEALTHY,
     Service,
+    Step,
+    attempt,
     client,
     crowd,
     fetch,
-    have_left,
-    makes,
     now,
     open_breaker,
+    policy_terms,
+    set_deadline,
     settle,
 )
 
 MakeError: TypeAlias = Fault | Aggregate
-TAKEN: Final = Does(409, content=b"{}")
 
 
 def make(things: ServiceClient) -> Write[Thing, Conflict | UpstreamFault]:
@@ -65,12 +66,12 @@ def make(things: ServiceClient) -> Write[Thing, Conflict | UpstreamFault]:
         ("things",),
         Wish(text="a lamp"),
         answer=THING,
-        undo=things.undo("things.unmake", ("things",)),
+        undo=things.undos.get("things.unmake") or things.undo("things.unmake", ("things",)),
         declared={409: Conflict},
     )
 
 
-STAYS_OPEN: Final = BreakerTerms(pause=9.0, longest_pause=9.0)
+STAYS_OPEN: Final = BreakerTerms(pause=9.0, max_pause=9.0)
 
 
 @railway
@@ -93,16 +94,16 @@ async def with_a_read(
 
 
 @railway
-async def with_a_word_to_others(
-    run: Run[MakeError], write: Write[Thing, MakeError], word: Write[Thing, MakeError]
+async def with_announcement(
+    run: Run[MakeError], write: Write[Thing, MakeError], announcement: Write[Thing, MakeError]
 ) -> Thing | None:
     await run.commit("making", write)
-    (told,) = await run.stage("announce", word.best_effort(None))
-    return told
+    (announced,) = await run.stage("announce", announcement.best_effort(None))
+    return announced
 
 
 class Records:
-    """A journal, and what is on record of the one execution in it."""
+    """A journal, and the record of the one execution in it."""
 
     def __init__(self) -> None:
         self.journal = MemoryJournal()
@@ -120,7 +121,7 @@ async def records() -> Records:
 
 
 def methods(service: Service) -> Sequence[str]:
-    """Give the methods of the requests that change something."""
+    """Return the methods of the requests that change something."""
     return [request.method for request in service.requests if request.method != "GET"]
 
 
@@ -128,7 +129,7 @@ def keys(service: Service) -> set[str]:
     return {request.headers["idempotency-key"] for request in service.requests if request.method == "POST"}
 
 
-async def test_a_write_that_was_certainly_not_sent_is_made_again_by_the_policies(records: Records) -> None:
+async def test_policies_retry_a_write_that_was_never_sent(records: Records) -> None:
     service = Service(REFUSES, REFUSES, FINE)
     things = client(service)
 
@@ -138,11 +139,9 @@ async def test_a_write_that_was_certainly_not_sent_is_made_again_by_the_policies
     assert await records.show() == (CommitState.COMMITTED, [WriteOutcome.DONE])
 
 
-@pytest.mark.parametrize("does", [HANGS_UP, IS_AWAY, HANGS, Does(429), Does(408), Does(504)])
-async def test_a_write_that_may_have_been_sent_is_made_again_by_the_commit(
-    does: Does, records: Records
-) -> None:
-    service = Service(does, FINE)
+@pytest.mark.parametrize("step", [HANGS_UP, IS_UNAVAILABLE, HANGS, Step(429), Step(408), Step(504)])
+async def test_commit_repeats_a_write_that_may_have_been_sent(step: Step, records: Records) -> None:
+    service = Service(step, FINE)
     things = client(service)
 
     assert await one.on(records.context)(make(things)) == Ok(LAMP)
@@ -151,8 +150,8 @@ async def test_a_write_that_may_have_been_sent_is_made_again_by_the_commit(
     assert await records.show() == (CommitState.COMMITTED, [WriteOutcome.DONE])
 
 
-async def test_the_repeats_of_a_commit_pass_an_open_breaker_by(records: Records) -> None:
-    service = Service(Does(raised=HANGS_UP.raised, after=0.2), *[Does(500)] * 20, HANGS_UP, FINE)
+async def test_repeats_of_a_commit_bypass_an_open_breaker(records: Records) -> None:
+    service = Service(Step(raised=HANGS_UP.raised, after=0.2), *[Step(500)] * 20, HANGS_UP, FINE)
     things = client(service, breaker=STAYS_OPEN)
     writing = asyncio.create_task(one.on(records.context)(make(things)))
     await asyncio.sleep(0.1)
@@ -165,9 +164,9 @@ async def test_the_repeats_of_a_commit_pass_an_open_breaker_by(records: Records)
     assert await records.show() == (CommitState.COMMITTED, [WriteOutcome.DONE])
 
 
-async def test_the_repeats_of_a_commit_pass_a_full_limit_by(records: Records) -> None:
-    service = Service(Does(raised=HANGS_UP.raised, after=0.01), HANGS, FINE)
-    things = client(service, timeout=FOREVER, at_once=1)
+async def test_repeats_of_a_commit_bypass_a_full_limit(records: Records) -> None:
+    service = Service(Step(raised=HANGS_UP.raised, after=0.01), HANGS, FINE)
+    things = client(service, timeout=FOREVER, max_concurrency=1)
     writing = asyncio.create_task(one.on(records.context)(make(things)))
     await settle()
     reading = asyncio.create_task(fetch(things).make())
@@ -178,8 +177,8 @@ async def test_the_repeats_of_a_commit_pass_a_full_limit_by(records: Records) ->
     reading.cancel()
 
 
-async def test_undos_pass_an_open_breaker_by(records: Records) -> None:
-    service = Service(FINE, Does(409, after=0.2), *[Does(500)] * 20, IS_AWAY, FINE)
+async def test_undos_bypass_an_open_breaker(records: Records) -> None:
+    service = Service(FINE, Step(409, after=0.2), *[Step(500)] * 20, IS_UNAVAILABLE, FINE)
     things = client(service, breaker=STAYS_OPEN)
     writing = asyncio.create_task(two.on(records.context)(make(things), make(things)))
     await asyncio.sleep(0.1)
@@ -193,16 +192,16 @@ async def test_undos_pass_an_open_breaker_by(records: Records) -> None:
     assert await records.show() == (CommitState.UNDONE, [WriteOutcome.UNDONE, WriteOutcome.REFUSED])
 
 
-async def test_an_undo_for_which_no_time_is_left_is_not_sent() -> None:
+async def test_undo_after_the_deadline_is_not_sent() -> None:
     service = Service(FINE)
-    have_left(0.0005)
+    set_deadline(0.0005)
     result = await client(service).undo("things.unmake", ("things",)).attempt(Key("exe-1"))
 
     assert result == Err(TimedOut(LATE, source="things.unmake", budget=0.0, was_sent=False))
     assert service.requests == []
 
 
-async def test_an_undo_on_demand_passes_an_open_breaker_by() -> None:
+async def test_undo_retried_by_an_operator_bypasses_an_open_breaker() -> None:
     service, journal = Service(FINE), MemoryJournal()
     things = client(service)
     undo = things.undo("things.unmake", ("things",))
@@ -218,7 +217,7 @@ async def test_an_undo_on_demand_passes_an_open_breaker_by() -> None:
     assert (methods(service), things.breaker) == (["DELETE"], BreakerState.OPEN)
 
 
-async def test_a_write_that_the_breaker_refuses_is_refused_and_needs_no_undo(records: Records) -> None:
+async def test_write_rejected_by_the_breaker_needs_no_undo(records: Records) -> None:
     service = Service(FINE)
     things = client(service)
     await open_breaker(things, service)
@@ -229,22 +228,22 @@ async def test_a_write_that_the_breaker_refuses_is_refused_and_needs_no_undo(rec
     assert await records.show() == (CommitState.UNDONE, [WriteOutcome.REFUSED])
 
 
-async def test_a_write_for_which_there_is_no_place_is_refused_and_needs_no_undo(records: Records) -> None:
+async def test_shed_write_needs_no_undo(records: Records) -> None:
     service = Service(HANGS)
-    things = client(service, at_once=1)
+    things = client(service, max_concurrency=1)
     reading = asyncio.create_task(fetch(things).make())
     await settle()
     result = await one.on(records.context)(make(things))
 
-    assert result == Err(Unavailable(BUSY, source="things.make", retry_after=1.0, was_sent=False))
+    assert result == Err(Unavailable(AT_LIMIT, source="things.make", retry_after=1.0, was_sent=False))
     assert methods(service) == []
     assert await records.show() == (CommitState.UNDONE, [WriteOutcome.REFUSED])
     reading.cancel()
 
 
-async def test_a_write_refused_by_the_policies_has_those_before_it_undone(records: Records) -> None:
-    """The first is made; the breaker opens while it is; the second is not sent, and the first is undone."""
-    service = Service(Does(after=0.2), *[Does(500)] * 20, FINE)
+async def test_rejected_write_undoes_the_writes_before_it(records: Records) -> None:
+    """The breaker opens during the first write; the second is not sent, and the first is undone."""
+    service = Service(Step(after=0.2), *[Step(500)] * 20, FINE)
     things = client(service, breaker=STAYS_OPEN)
     writing = asyncio.create_task(two.on(records.context)(make(things), make(things)))
     await asyncio.sleep(0.1)
@@ -257,8 +256,8 @@ async def test_a_write_refused_by_the_policies_has_those_before_it_undone(record
     assert await records.show() == (CommitState.UNDONE, [WriteOutcome.UNDONE, WriteOutcome.REFUSED])
 
 
-async def test_a_read_that_rides_along_is_made_as_any_read(records: Records) -> None:
-    service = Service(FINE, IS_AWAY, HANGS_UP, FINE)
+async def test_read_in_a_commit_is_retried_like_any_read(records: Records) -> None:
+    service = Service(FINE, IS_UNAVAILABLE, HANGS_UP, FINE)
     things = client(service)
 
     assert await with_a_read.on(records.context)(make(things), fetch(things)) == Ok((LAMP, LAMP))
@@ -266,43 +265,43 @@ async def test_a_read_that_rides_along_is_made_as_any_read(records: Records) -> 
     assert things.policies.counts.retries == 2
 
 
-async def test_a_best_effort_write_is_made_again_under_the_same_key(records: Records) -> None:
-    service, others = Service(FINE), Service(IS_AWAY, HANGS_UP, FINE)
-    result = await with_a_word_to_others.on(records.context)(make(client(service)), make(client(others)))
+async def test_best_effort_write_is_retried_under_the_same_key(records: Records) -> None:
+    service, others = Service(FINE), Service(IS_UNAVAILABLE, HANGS_UP, FINE)
+    result = await with_announcement.on(records.context)(make(client(service)), make(client(others)))
 
     assert result == Ok(LAMP)
     assert (methods(others), len(keys(others))) == (["POST"] * 3, 1)
     assert keys(others).isdisjoint(keys(service))
 
 
-async def test_what_is_made_regardless_is_made_once_and_shows_nothing() -> None:
-    """The breaker is open, the budget spent, and there is no place; it fails, and is not made again."""
-    policies = Policies("things", max_concurrency=1, breaker=BreakerTerms(minimum=60))
-    hanging = asyncio.create_task(policies.call(makes(WELL, after=FOREVER), CallMode.NORMAL))
+async def test_bypassed_call_is_made_once_and_ignored_by_the_breaker() -> None:
+    """The breaker is open, the retry budget spent, the limit full: the call is made, and not retried."""
+    policies = Policies("things", policy_terms(max_concurrency=1, breaker=BreakerTerms(minimum=60)))
+    hanging = asyncio.create_task(policies.call(attempt(HEALTHY, after=FOREVER), CallMode.NORMAL))
     await settle()
-    full = await policies.call(makes(WELL), CallMode.NORMAL)
+    full = await policies.call(attempt(HEALTHY), CallMode.NORMAL)
     hanging.cancel()
     await settle()
     while policies.breaker is not BreakerState.OPEN:
-        await policies.call(makes(ILL), CallMode.NORMAL)
+        await policies.call(attempt(UNHEALTHY), CallMode.NORMAL)
     before = policies.counts.attempts
 
-    assert full == Refused(1.0, is_full=True)
-    assert policies.counts.unaffordable > 0
-    assert await policies.call(makes(ILL), CallMode.BYPASS_POLICIES) == ILL
-    assert await policies.call(makes(WELL), CallMode.BYPASS_POLICIES) == WELL
+    assert full == Rejection(1.0, is_at_limit=True)
+    assert policies.counts.retries_denied > 0
+    assert await policies.call(attempt(UNHEALTHY), CallMode.BYPASS_POLICIES) == UNHEALTHY
+    assert await policies.call(attempt(HEALTHY), CallMode.BYPASS_POLICIES) == HEALTHY
     assert policies.counts.attempts == before + 2
     assert policies.breaker is BreakerState.OPEN
 
 
-async def test_calls_that_a_shaped_write_makes_are_made_as_any_call(records: Records) -> None:
-    """They have the policies of reads, though the write is made only once by them."""
-    service, others = Service(FINE), Service(IS_AWAY, HANGS_UP, FINE)
+async def test_calls_within_a_shaped_write_are_retried(records: Records) -> None:
+    """Such calls are retried like any read, although the write itself is sent once."""
+    service, others = Service(FINE), Service(IS_UNAVAILABLE, HANGS_UP, FINE)
 
-    async def looked_at(_: Thing) -> Thing:
+    async def look_up(_: Thing) -> Thing:
         return (await fetch(client(others))).value_or(Thing(name="nothing"))
 
-    shaped: Write[Thing, MakeError] = make(client(service)).map(looked_at)
+    shaped: Write[Thing, MakeError] = make(client(service)).map(look_up)
 
     assert await one.on(records.context)(shaped) == Ok(LAMP)
     assert (len(service.requests), len(others.requests)) == (1, 3)

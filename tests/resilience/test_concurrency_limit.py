@@ -1,4 +1,4 @@
-"""How many calls a service is asked at once, and what becomes of the others."""
+"""How many calls run at once, which wait in the queue, and which are shed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,213 +11,225 @@ from hypothesis import strategies as st
 
 from gateway.railway import Ok
 from gateway.resilience.concurrency_limit import ConcurrencyLimit
+from gateway.resilience.terms import ConcurrencyTerms
 from tests.client.scripted_service import LAMP
 from tests.resilience.scripted_upstream import (
     HANGS,
-    Does,
     Service,
+    Step,
     client,
     crowd,
     fetch,
-    have_left,
     late,
     now,
-    refused_for_want_of_a_place,
+    set_deadline,
     settle,
+    shed,
 )
 
 
+def new_limit(max_concurrency: int, queue_timeout: float = 0.1) -> ConcurrencyLimit:
+    return ConcurrencyLimit(ConcurrencyTerms(max_concurrency, queue_timeout))
+
+
 @dataclass
-class Door:
-    """A limit, those who have been let in, in that order, and those who were turned away."""
+class Calls:
+    """Calls under a limit, by number: those admitted, in that order, and those shed."""
 
     limit: ConcurrencyLimit
-    let_in: list[int] = field(default_factory=list[int])
-    turned_away: list[int] = field(default_factory=list[int])
-    inside: int = 0
-    most: int = 0
+    admitted: list[int] = field(default_factory=list[int])
+    shed: list[int] = field(default_factory=list[int])
+    running: int = 0
+    peak: int = 0
 
-    async def visit(self, who: int, seconds: float) -> None:
-        if not await self.limit.enter():
-            self.turned_away.append(who)
+    async def make(self, number: int, seconds: float) -> None:
+        if not await self.limit.acquire():
+            self.shed.append(number)
             return
         try:
-            self.let_in.append(who)
-            self.inside += 1
-            self.most = max(self.most, self.inside)
+            self.admitted.append(number)
+            self.running += 1
+            self.peak = max(self.peak, self.running)
             await asyncio.sleep(seconds)
         finally:
-            self.inside -= 1
-            self.limit.leave()
+            self.running -= 1
+            self.limit.release()
 
-    async def has_room_for(self, size: int) -> bool:
-        """Say whether so many are let in without waiting, and no more."""
+    async def has_exactly(self, size: int) -> bool:
+        """Return whether *size* slots are free, and no more."""
         before = now()
-        places = [await self.limit.enter() for _ in range(size)]
-        is_full = self.limit.in_flight == size and not await self.limit.enter()
+        slots = [await self.limit.acquire() for _ in range(size)]
+        is_full = self.limit.in_flight == size and not await self.limit.acquire()
         for _ in range(size):
-            self.limit.leave()
-        return all(places) and is_full and now() - before == pytest.approx(0.1)
+            self.limit.release()
+        return all(slots) and is_full and now() - before == pytest.approx(0.1)
 
 
-async def test_as_many_as_the_limit_are_let_in_at_once() -> None:
-    door = Door(ConcurrencyLimit(3))
-    await asyncio.gather(*(door.visit(who, 0.05) for who in range(3)))
+async def test_calls_up_to_the_limit_run_at_once() -> None:
+    calls = Calls(new_limit(3))
+    await asyncio.gather(*(calls.make(number, 0.05) for number in range(3)))
 
-    assert (door.let_in, door.most, now()) == ([0, 1, 2], 3, 0.05)
-
-
-async def test_as_many_more_wait_and_are_let_in_in_the_order_in_which_they_came() -> None:
-    door = Door(ConcurrencyLimit(3))
-    await asyncio.gather(*(door.visit(who, 0.05) for who in range(6)))
-
-    assert (door.let_in, door.turned_away, door.most) == ([0, 1, 2, 3, 4, 5], [], 3)
+    assert (calls.admitted, calls.peak, now()) == ([0, 1, 2], 3, 0.05)
 
 
-async def test_nobody_else_even_waits() -> None:
-    door = Door(ConcurrencyLimit(3))
-    visits = [asyncio.create_task(door.visit(who, 0.05)) for who in range(8)]
+async def test_queued_calls_run_first_come_first_served() -> None:
+    calls = Calls(new_limit(3))
+    await asyncio.gather(*(calls.make(number, 0.05) for number in range(6)))
+
+    assert (calls.admitted, calls.shed, calls.peak) == ([0, 1, 2, 3, 4, 5], [], 3)
+
+
+async def test_calls_beyond_the_queue_are_shed_at_once() -> None:
+    calls = Calls(new_limit(3))
+    tasks = [asyncio.create_task(calls.make(number, 0.05)) for number in range(8)]
     await settle()
 
-    assert (door.turned_away, door.limit.waiting, now()) == ([6, 7], 3, 0)
-    await asyncio.wait(visits)
+    assert (calls.shed, calls.limit.waiting, now()) == ([6, 7], 3, 0)
+    await asyncio.wait(tasks)
 
 
-async def test_nobody_waits_for_longer_than_the_patience() -> None:
-    door = Door(ConcurrencyLimit(1, patience=0.25))
-    first = asyncio.create_task(door.visit(1, 9))
+async def test_queued_call_is_shed_after_the_queue_timeout() -> None:
+    calls = Calls(new_limit(1, queue_timeout=0.25))
+    first = asyncio.create_task(calls.make(1, 9))
     await settle()
-    await door.visit(2, 9)
+    await calls.make(2, 9)
 
-    assert (door.turned_away, now(), door.limit.waiting) == ([2], 0.25, 0)
+    assert (calls.shed, now(), calls.limit.waiting) == ([2], 0.25, 0)
     await first
 
 
-async def test_nobody_waits_for_longer_than_there_is_time() -> None:
-    door = Door(ConcurrencyLimit(1))
-    first = asyncio.create_task(door.visit(1, 9))
+async def test_queue_timeout_of_zero_turns_the_queue_off() -> None:
+    calls = Calls(new_limit(1, queue_timeout=0))
+    tasks = [asyncio.create_task(calls.make(number, 0.05)) for number in range(2)]
     await settle()
-    have_left(0.03)
-    await door.visit(2, 9)
 
-    assert (door.turned_away, now()) == ([2], 0.03)
+    assert (calls.admitted, calls.shed, now()) == ([0], [1], 0)
+    await asyncio.wait(tasks)
+
+
+async def test_queueing_ends_at_the_deadline() -> None:
+    calls = Calls(new_limit(1))
+    first = asyncio.create_task(calls.make(1, 9))
+    await settle()
+    set_deadline(0.03)
+    await calls.make(2, 9)
+
+    assert (calls.shed, now()) == ([2], 0.03)
     await first
 
 
-async def test_who_comes_when_a_place_is_free_but_somebody_waits_for_it_comes_after_them() -> None:
-    door = Door(ConcurrencyLimit(2))
-    assert await door.limit.enter()
-    assert await door.limit.enter()
-    waits = asyncio.create_task(door.visit(1, 0.01))
+async def test_new_call_does_not_overtake_a_queued_one() -> None:
+    calls = Calls(new_limit(2))
+    assert await calls.limit.acquire()
+    assert await calls.limit.acquire()
+    waiting = asyncio.create_task(calls.make(1, 0.01))
     await settle()
-    door.limit.leave()  # a place is free, and who waits for it has not heard of it yet
-    comes = asyncio.create_task(door.visit(2, 0.01))
-    await asyncio.wait([waits, comes])
+    calls.limit.release()  # the slot is free, and the waiting task has not run yet
+    arriving = asyncio.create_task(calls.make(2, 0.01))
+    await asyncio.wait([waiting, arriving])
 
-    assert door.let_in == [1, 2]
+    assert calls.admitted == [1, 2]
 
 
-async def test_who_gives_up_waiting_leaves_the_turn_to_the_next() -> None:
-    door = Door(ConcurrencyLimit(2))
-    visits = [asyncio.create_task(door.visit(who, 0.05)) for who in range(4)]
+async def test_cancelled_queued_call_frees_its_turn() -> None:
+    calls = Calls(new_limit(2))
+    tasks = [asyncio.create_task(calls.make(number, 0.05)) for number in range(4)]
     await settle()
-    visits[2].cancel()
-    await asyncio.wait(visits)
+    tasks[2].cancel()
+    await asyncio.wait(tasks)
 
-    assert door.let_in == [0, 1, 3]
-    assert await door.has_room_for(2)
+    assert calls.admitted == [0, 1, 3]
+    assert await calls.has_exactly(2)
 
 
-async def test_who_is_cancelled_in_the_moment_of_being_let_in_leaves_the_turn_to_the_next() -> None:
-    door = Door(ConcurrencyLimit(2))
-    assert await door.limit.enter()
-    assert await door.limit.enter()
-    second, third = (asyncio.create_task(door.visit(who, 0.01)) for who in (2, 3))
+async def test_call_cancelled_as_it_gets_a_slot_passes_it_on() -> None:
+    calls = Calls(new_limit(2))
+    assert await calls.limit.acquire()
+    assert await calls.limit.acquire()
+    second, third = (asyncio.create_task(calls.make(number, 0.01)) for number in (2, 3))
     await settle()
-    door.limit.leave()  # the second has its place, and has not heard of it yet
+    calls.limit.release()  # the second has its slot, and has not run yet
     second.cancel()
     await asyncio.wait([second, third])
-    door.limit.leave()
+    calls.limit.release()
 
     assert second.cancelled()
-    assert door.let_in == [3]
-    assert await door.has_room_for(2)
+    assert calls.admitted == [3]
+    assert await calls.has_exactly(2)
 
 
 @dataclass(frozen=True)
-class Visit:
-    """Somebody who comes, would stay for so long, and is cancelled that long after coming, if at all."""
+class Plan:
+    """A call that starts, lasts, has a deadline and is cancelled after so many seconds."""
 
-    comes: float
-    stays: float
-    has: float | None
+    start: float
+    duration: float
+    deadline: float | None
     cancelled_after: float | None
 
 
 INSTANTS: Final = st.sampled_from([0.0, 0.05, 0.1, 0.15, 0.2, 0.3])
-VISITS: Final = st.lists(
+PLANS: Final = st.lists(
     st.builds(
-        Visit,
-        comes=INSTANTS,
-        stays=INSTANTS,
-        has=st.none() | INSTANTS,
+        Plan,
+        start=INSTANTS,
+        duration=INSTANTS,
+        deadline=st.none() | INSTANTS,
         cancelled_after=st.none() | INSTANTS,
     ),
     max_size=14,
 )
 
 
-@given(VISITS, st.integers(1, 3))
-async def test_whatever_happens_no_place_is_lost_and_none_too_many_given(
-    visits: Sequence[Visit], at_once: int
-) -> None:
-    """Many things happen in the same instant: places come free, patience and time end, callers give up."""
-    door = Door(ConcurrencyLimit(at_once))
+@given(PLANS, st.integers(1, 3))
+async def test_no_slot_is_lost_or_given_twice(plans: Sequence[Plan], max_concurrency: int) -> None:
+    """Many events share an instant: slots come free, queue timeouts and deadlines pass, callers cancel."""
+    calls = Calls(new_limit(max_concurrency))
 
-    async def come(who: int, visit: Visit) -> None:
-        await asyncio.sleep(visit.comes)
-        if visit.has is not None:
-            have_left(visit.has)
-        coming = asyncio.create_task(door.visit(who, visit.stays))
-        if visit.cancelled_after is not None:
-            await asyncio.sleep(visit.cancelled_after)
+    async def come(number: int, plan: Plan) -> None:
+        await asyncio.sleep(plan.start)
+        if plan.deadline is not None:
+            set_deadline(plan.deadline)
+        coming = asyncio.create_task(calls.make(number, plan.duration))
+        if plan.cancelled_after is not None:
+            await asyncio.sleep(plan.cancelled_after)
             coming.cancel()
         await asyncio.wait([coming])
 
-    await asyncio.gather(*(come(who, visit) for who, visit in enumerate(visits)))
+    await asyncio.gather(*(come(number, plan) for number, plan in enumerate(plans)))
 
-    assert door.most <= at_once
-    assert (door.inside, door.limit.in_flight, door.limit.waiting) == (0, 0, 0)
-    assert await door.has_room_for(at_once)
-
-
-# The rest is about the limit in its place: between a call and a service.
+    assert calls.peak <= max_concurrency
+    assert (calls.running, calls.limit.in_flight, calls.limit.waiting) == (0, 0, 0)
+    assert await calls.has_exactly(max_concurrency)
 
 
-async def test_calls_beyond_the_limit_and_the_queue_are_refused_at_once() -> None:
-    service = Service(Does(after=0.05))
-    things = client(service, at_once=2)
+# From here on the limit is used by a client.
+
+
+async def test_client_sheds_calls_beyond_limit_and_queue() -> None:
+    service = Service(Step(after=0.05))
+    things = client(service, max_concurrency=2)
     results = await crowd(6, lambda: fetch(things))
 
-    assert results == [*[Ok(LAMP)] * 4, *[refused_for_want_of_a_place()] * 2]
+    assert results == [*[Ok(LAMP)] * 4, *[shed()] * 2]
     assert (things.policies.counts.shed, len(service.requests), now()) == (2, 4, 0.1)
 
 
-async def test_a_call_that_has_waited_in_vain_may_come_back_in_a_second() -> None:
+async def test_shed_call_has_retry_after_of_one_second() -> None:
     service = Service(HANGS)
-    things = client(service, at_once=1)
-    in_vain = asyncio.create_task(fetch(things).make())
+    things = client(service, max_concurrency=1)
+    running = asyncio.create_task(fetch(things).make())
     await settle()
     result = await fetch(things)
 
-    assert result == refused_for_want_of_a_place()
+    assert result == shed()
     assert (now(), things.policies.counts.shed) == (0.1, 1)
-    assert await in_vain == late(1.0)
+    assert await running == late(1.0)
 
 
-async def test_a_call_leaves_its_place_to_others_while_it_pauses() -> None:
-    service = Service(Does(503, retry_after="9"), Does())
-    things = client(service, at_once=1)
+async def test_call_frees_its_slot_during_backoff() -> None:
+    service = Service(Step(503, retry_after="9"), Step())
+    things = client(service, max_concurrency=1)
     pausing = asyncio.create_task(fetch(things).make())
     await settle()
 
@@ -225,8 +237,8 @@ async def test_a_call_leaves_its_place_to_others_while_it_pauses() -> None:
     assert await pausing == Ok(LAMP)
 
 
-async def test_it_is_known_how_many_are_under_way_and_wait() -> None:
-    things = client(Service(Does(after=0.05)), at_once=2)
+async def test_policies_know_calls_in_flight_and_waiting() -> None:
+    things = client(Service(Step(after=0.05)), max_concurrency=2)
     calls = [asyncio.create_task(fetch(things).make()) for _ in range(3)]
     await settle()
 

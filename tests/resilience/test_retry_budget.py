@@ -1,58 +1,59 @@
-"""Of N calls that all fail, how many may be made again."""
+"""How many retries the budget allows, and the window that it counts in."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.resilience.retry_budget import RetryBudget
-from gateway.resilience.sliding_window import Window
+from gateway.resilience.sliding_window import SlidingWindowCounter
+from gateway.resilience.terms import RetryTerms
 
 
-def taken(budget: RetryBudget, calls: int, now: float = 0.0) -> int:
-    """Make calls, and count how many of three times as many retries are allowed."""
+def spend(budget: RetryBudget, calls: int, now: float = 0.0) -> int:
+    """Record *calls*, and return how many of three times as many retries are allowed."""
     for _ in range(calls):
-        budget.note_call(now)
-    return sum(budget.take(now) for _ in range(3 * calls))
+        budget.record_call(now)
+    return sum(budget.take_retry(now) for _ in range(3 * calls))
 
 
-@pytest.mark.parametrize(("calls", "again"), [(1, 3), (4, 10), (5, 11), (100, 30), (1000, 210)])
-def test_a_fifth_of_the_calls_may_be_made_again_and_ten_more(calls: int, again: int) -> None:
-    assert taken(RetryBudget(), calls) == again
+@pytest.mark.parametrize(("calls", "retries"), [(1, 3), (4, 10), (5, 11), (100, 30), (1000, 210)])
+def test_budget_allows_a_fifth_of_the_calls_plus_ten(calls: int, retries: int) -> None:
+    assert spend(RetryBudget(RetryTerms()), calls) == retries
 
 
-def test_the_budget_is_as_it_was_ten_seconds_later() -> None:
-    budget = RetryBudget()
-    spent = taken(budget, 100)
+def test_budget_recovers_after_ten_seconds() -> None:
+    budget = RetryBudget(RetryTerms())
+    spent = spend(budget, 100)
 
-    assert not budget.take(9.9)
-    assert taken(budget, 100, now=10.0) == spent == 30
+    assert not budget.take_retry(9.9)
+    assert spend(budget, 100, now=10.0) == spent == 30
 
 
-def test_calls_are_forgotten_as_retries_are() -> None:
-    budget = RetryBudget()
+def test_calls_expire_too() -> None:
+    budget = RetryBudget(RetryTerms())
     for _ in range(100):
-        budget.note_call(0.0)
+        budget.record_call(0.0)
 
-    assert sum(budget.take(10.0) for _ in range(100)) == 10
+    assert sum(budget.take_retry(10.0) for _ in range(100)) == 10
 
 
 @given(st.lists(st.tuples(st.floats(0, 9.99), st.booleans()), max_size=200))
-def test_within_ten_seconds_the_retries_stay_below_a_fifth_and_ten(asked: list[tuple[float, bool]]) -> None:
-    budget = RetryBudget()
+def test_budget_is_never_exceeded_within_its_window(events: list[tuple[float, bool]]) -> None:
+    budget = RetryBudget(RetryTerms())
     calls = retries = 0
-    for now, is_call in sorted(asked):
+    for now, is_call in sorted(events):
         if is_call:
-            budget.note_call(now)
+            budget.record_call(now)
             calls += 1
         else:
-            retries += budget.take(now)
+            retries += budget.take_retry(now)
 
         assert retries <= 10 + 0.2 * calls
 
 
 @given(st.lists(st.floats(0, 50), max_size=60), st.floats(0, 60))
-def test_a_window_counts_what_was_within_it_to_a_tenth(instants: list[float], later: float) -> None:
-    window = Window(10.0)
+def test_sliding_window_counts_to_a_tenth_of_its_length(instants: list[float], later: float) -> None:
+    window = SlidingWindowCounter(10.0)
     for instant in sorted(instants):
         window.add(instant)
     end = max([later, *instants])

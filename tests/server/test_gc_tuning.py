@@ -1,4 +1,4 @@
-"""The garbage collector of a process that serves."""
+"""Garbage collector tuning of the server process."""
 
 import gc
 from collections.abc import Iterator
@@ -9,26 +9,26 @@ from gateway.server.gc_tuning import tune_gc
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
+def _restore_gc() -> Iterator[None]:
     thresholds = gc.get_threshold()
     yield
     gc.set_threshold(*thresholds)
     gc.unfreeze()
 
 
-def test_what_is_there_by_then_is_not_looked_at_again() -> None:
-    there: list[str] = []
+def test_existing_objects_are_exempt_from_collection() -> None:
+    earlier: list[str] = []
     tune_gc()
     later: list[str] = []
 
-    looked_at = {id(one) for one in gc.get_objects()}
-    assert (id(there) in looked_at, id(later) in looked_at) == (False, True)
+    tracked = {id(thing) for thing in gc.get_objects()}
+    assert (id(earlier) in tracked, id(later) in tracked) == (False, True)
 
 
-def test_the_youngest_are_looked_at_less_often_and_the_others_as_before() -> None:
-    youngest, *others = gc.get_threshold()
+def test_only_young_objects_are_collected_less_often() -> None:
+    young, *older = gc.get_threshold()
     tune_gc()
 
-    now, *still = gc.get_threshold()
-    assert now > youngest
-    assert still == others
+    tuned_young, *tuned_older = gc.get_threshold()
+    assert tuned_young > young
+    assert tuned_older == older

@@ -1,4 +1,4 @@
-"""A client's connection, over a line that is only pretended, on a clock that jumps."""
+"""The protocol of a client connection, over a fake transport, on the jumping clock."""
 
 import asyncio
 import gc
@@ -11,23 +11,23 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 from uvicorn.server import ServerState
 
-from gateway.server.protocol import LAST_CALL, Connection
+from gateway.server.protocol import IDLE_GRACE, HeadTimeoutProtocol
 
 KEEP_ALIVE: Final = 75
 REQUEST: Final = b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n"
 BODY: Final = b"x" * 50
-WITH_A_BODY: Final = b"POST / HTTP/1.1\r\nHost: gateway\r\nContent-Length: %d\r\n\r\n" % len(BODY)
-"""It is answered before its body has come."""
+REQUEST_WITH_BODY: Final = b"POST / HTTP/1.1\r\nHost: gateway\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+"""The app answers it without reading the body."""
 
 
-class Line(asyncio.Transport):
-    """What is sent to the client, and when the server has closed."""
+class FakeTransport(asyncio.Transport):
+    """Records the bytes sent to the client, and when the server closed the connection."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sent = b""
         self.closed_at: float | None = None
-        self.is_cut = False
+        self.is_aborted = False
 
     @override
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -39,7 +39,7 @@ class Line(asyncio.Transport):
 
     @override
     def abort(self) -> None:
-        self.is_cut = True
+        self.is_aborted = True
         self.close()
 
     @override
@@ -48,41 +48,39 @@ class Line(asyncio.Transport):
 
     @override
     def pause_reading(self) -> None:
-        """Read no further."""
+        """Ignore flow control."""
 
     @override
     def resume_reading(self) -> None:
-        """Read on."""
+        """Ignore flow control."""
 
 
 class Server:
-    """An app that answers after *seconds*, on one connection."""
+    """One connection to an app that answers after *seconds*."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self.line = Line()
-        config = uvicorn.Config(
-            self._answer, interface="asgi3", timeout_keep_alive=KEEP_ALIVE, log_config=None
-        )
-        self.connection = Connection(config, ServerState(), {})
-        self.connection.connection_made(self.line)
+        self.transport = FakeTransport()
+        config = uvicorn.Config(self._app, interface="asgi3", timeout_keep_alive=KEEP_ALIVE, log_config=None)
+        self.protocol = HeadTimeoutProtocol(config, ServerState(), {})
+        self.protocol.connection_made(self.transport)
 
-    async def _answer(self, _: Scope, __: Receive, send: Send) -> None:
+    async def _app(self, _: Scope, __: Receive, send: Send) -> None:
         await asyncio.sleep(self.seconds)
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
     @property
     def answers(self) -> int:
-        return self.line.sent.count(b"HTTP/1.1 204")
+        return self.transport.sent.count(b"HTTP/1.1 204")
 
 
 async def trickle(server: Server, sent: bytes) -> None:
-    """Send a byte a second, until the server has closed."""
+    """Send a byte per second, until the server closes the connection."""
     for byte in sent:
-        server.connection.data_received(bytes([byte]))
+        server.protocol.data_received(bytes([byte]))
         await asyncio.sleep(1)
-        if server.line.is_closing():
+        if server.transport.is_closing():
             break
 
 
@@ -91,167 +89,161 @@ async def server() -> Server:
     return Server()
 
 
-async def test_who_never_says_anything_is_not_waited_for_longer_than_a_request(server: Server) -> None:
+async def test_silent_client_is_disconnected(server: Server) -> None:
     await asyncio.sleep(1000)
 
-    assert (server.line.closed_at, server.line.sent) == (Connection.head_seconds, b"")
+    assert (server.transport.closed_at, server.transport.sent) == (HeadTimeoutProtocol.head_timeout, b"")
 
 
-async def test_the_head_of_the_first_request_must_arrive_in_time(server: Server) -> None:
+async def test_slow_head_of_first_request_times_out(server: Server) -> None:
     await asyncio.sleep(5)
     await trickle(server, REQUEST)
 
-    assert (server.line.closed_at, server.line.sent) == (Connection.head_seconds, b"")
+    assert (server.transport.closed_at, server.transport.sent) == (HeadTimeoutProtocol.head_timeout, b"")
 
 
-async def test_so_must_that_of_the_next_one(server: Server) -> None:
-    server.connection.data_received(REQUEST)
+async def test_slow_head_of_later_request_times_out(server: Server) -> None:
+    server.protocol.data_received(REQUEST)
     await asyncio.sleep(20)
-    server.connection.data_received(REQUEST[:-1])
+    server.protocol.data_received(REQUEST[:-1])
     await asyncio.sleep(1000)
 
-    assert (server.line.closed_at, server.answers) == (20 + Connection.head_seconds, 1)
+    assert (server.transport.closed_at, server.answers) == (20 + HeadTimeoutProtocol.head_timeout, 1)
 
 
-async def test_a_head_that_comes_in_pieces_but_in_time_is_answered(server: Server) -> None:
+async def test_head_in_pieces_is_answered_if_in_time(server: Server) -> None:
     server.seconds = 30
-    server.connection.data_received(REQUEST[:9])
-    await asyncio.sleep(Connection.head_seconds - 1)
-    server.connection.data_received(REQUEST[9:])
+    server.protocol.data_received(REQUEST[:9])
+    await asyncio.sleep(HeadTimeoutProtocol.head_timeout - 1)
+    server.protocol.data_received(REQUEST[9:])
     await asyncio.sleep(1000)
 
     assert server.answers == 1
-    assert server.line.closed_at == Connection.head_seconds - 1 + 30 + KEEP_ALIVE
+    assert server.transport.closed_at == HeadTimeoutProtocol.head_timeout - 1 + 30 + KEEP_ALIVE
 
 
-async def test_a_head_that_had_come_in_half_before_the_last_answer_has_as_long_from_then_on(
+async def test_pipelined_head_is_timed_from_the_last_answer(
     server: Server,
 ) -> None:
     server.seconds = 30
-    server.connection.data_received(REQUEST + REQUEST[:-1])
+    server.protocol.data_received(REQUEST + REQUEST[:-1])
     await asyncio.sleep(1000)
 
-    assert (server.line.closed_at, server.answers) == (30 + Connection.head_seconds, 1)
+    assert (server.transport.closed_at, server.answers) == (30 + HeadTimeoutProtocol.head_timeout, 1)
 
 
 @pytest.mark.parametrize("sent", [b"", BODY])
-async def test_a_body_that_was_answered_before_it_had_come_must_arrive_in_time(
-    server: Server, sent: bytes
-) -> None:
+async def test_slow_rest_of_an_answered_body_times_out(server: Server, sent: bytes) -> None:
     server.seconds = 3
-    server.connection.data_received(WITH_A_BODY)
+    server.protocol.data_received(REQUEST_WITH_BODY)
     await asyncio.sleep(5)
     await trickle(server, sent)
     await asyncio.sleep(1000)
 
-    assert (server.line.closed_at, server.answers) == (3 + Connection.head_seconds, 1)
+    assert (server.transport.closed_at, server.answers) == (3 + HeadTimeoutProtocol.head_timeout, 1)
 
 
-async def test_after_one_that_does_the_connection_is_kept(server: Server) -> None:
+async def test_keep_alive_after_the_rest_of_an_answered_body(server: Server) -> None:
     for _ in range(2):
-        server.connection.data_received(WITH_A_BODY)
-        await asyncio.sleep(Connection.head_seconds - 1)
-        server.connection.data_received(BODY)
+        server.protocol.data_received(REQUEST_WITH_BODY)
+        await asyncio.sleep(HeadTimeoutProtocol.head_timeout - 1)
+        server.protocol.data_received(BODY)
         await asyncio.sleep(20)
     await asyncio.sleep(1000)
 
     assert server.answers == 2
-    assert server.line.closed_at == 2 * (Connection.head_seconds - 1) + 20 + KEEP_ALIVE
+    assert server.transport.closed_at == 2 * (HeadTimeoutProtocol.head_timeout - 1) + 20 + KEEP_ALIVE
 
 
-async def test_the_head_that_comes_with_the_end_of_such_a_body_has_its_own_time(server: Server) -> None:
-    server.connection.data_received(WITH_A_BODY)
+async def test_head_after_an_answered_body_has_its_own_timeout(server: Server) -> None:
+    server.protocol.data_received(REQUEST_WITH_BODY)
     await asyncio.sleep(7)
-    server.connection.data_received(BODY + REQUEST[:-1])
+    server.protocol.data_received(BODY + REQUEST[:-1])
     await asyncio.sleep(1000)
 
-    assert server.line.closed_at == 7 + Connection.head_seconds
+    assert server.transport.closed_at == 7 + HeadTimeoutProtocol.head_timeout
 
 
-async def test_what_is_no_http_is_refused(server: Server) -> None:
-    server.connection.data_received(b"HELLO\r\n\r\n")
+async def test_malformed_request_gets_400(server: Server) -> None:
+    server.protocol.data_received(b"HELLO\r\n\r\n")
 
-    assert server.line.sent.startswith(b"HTTP/1.1 400 ")
-    assert server.line.is_closing()
+    assert server.transport.sent.startswith(b"HTTP/1.1 400 ")
+    assert server.transport.is_closing()
 
 
-async def test_a_body_that_is_no_http_after_its_answer_only_ends_the_connection(server: Server) -> None:
-    server.connection.data_received(b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n")
+async def test_malformed_body_after_its_answer_only_closes(server: Server) -> None:
+    server.protocol.data_received(b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n")
     await asyncio.sleep(1)
-    server.connection.data_received(b"no length\r\n")
+    server.protocol.data_received(b"no length\r\n")
 
-    assert (server.line.closed_at, server.answers) == (1, 1)
-    assert server.line.sent.count(b"HTTP/1.1 ") == 1
+    assert (server.transport.closed_at, server.answers) == (1, 1)
+    assert server.transport.sent.count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize("error", [None, ConnectionResetError()])
-@pytest.mark.parametrize("sent", [b"", REQUEST, REQUEST[:-1], REQUEST + REQUEST[:-1], WITH_A_BODY])
-async def test_a_connection_that_is_lost_is_forgotten_at_once(
-    server: Server, sent: bytes, error: Exception | None
-) -> None:
+@pytest.mark.parametrize("sent", [b"", REQUEST, REQUEST[:-1], REQUEST + REQUEST[:-1], REQUEST_WITH_BODY])
+async def test_lost_connection_is_freed_at_once(server: Server, sent: bytes, error: Exception | None) -> None:
     if sent:
-        server.connection.data_received(sent)
+        server.protocol.data_received(sent)
     await asyncio.sleep(1)
-    server.connection.connection_lost(error)
-    connection = weakref.ref(server.connection)
-    del server.connection
+    server.protocol.connection_lost(error)
+    protocol = weakref.ref(server.protocol)
+    del server.protocol
     gc.collect()
 
-    assert connection() is None
+    assert protocol() is None
 
 
 @pytest.mark.parametrize("requests", [0, 1])
-async def test_a_connection_without_a_request_is_closed_when_the_server_stops(
-    server: Server, requests: int
-) -> None:
+async def test_shutdown_closes_an_idle_connection_after_its_grace(server: Server, requests: int) -> None:
     for _ in range(requests):
-        server.connection.data_received(REQUEST)
+        server.protocol.data_received(REQUEST)
     await asyncio.sleep(1)
-    server.connection.shutdown()
+    server.protocol.shutdown()
     await asyncio.sleep(5)
 
-    assert (server.line.closed_at, server.answers) == (1 + LAST_CALL, requests)
-    assert not server.line.is_cut
+    assert (server.transport.closed_at, server.answers) == (1 + IDLE_GRACE, requests)
+    assert not server.transport.is_aborted
 
 
 @pytest.mark.parametrize("requests", [0, 1])
-async def test_a_request_that_was_on_its_way_by_then_is_answered(server: Server, requests: int) -> None:
+async def test_shutdown_answers_a_request_on_its_way(server: Server, requests: int) -> None:
     server.seconds = 3
     for _ in range(requests):
-        server.connection.data_received(REQUEST)
+        server.protocol.data_received(REQUEST)
     await asyncio.sleep(5)
-    server.connection.shutdown()
-    await asyncio.sleep(LAST_CALL / 2)
-    server.connection.data_received(REQUEST)
-    await asyncio.sleep(LAST_CALL)
+    server.protocol.shutdown()
+    await asyncio.sleep(IDLE_GRACE / 2)
+    server.protocol.data_received(REQUEST)
+    await asyncio.sleep(IDLE_GRACE)
 
-    assert not server.line.is_closing()
+    assert not server.transport.is_closing()
     await asyncio.sleep(3)
     assert server.answers == requests + 1
 
 
-async def test_so_is_one_that_had_come_in_half(server: Server) -> None:
-    server.connection.data_received(REQUEST[:9])
-    server.connection.shutdown()
-    await asyncio.sleep(LAST_CALL * 2)
-    server.connection.data_received(REQUEST[9:])
+async def test_shutdown_answers_a_request_with_a_partial_head(server: Server) -> None:
+    server.protocol.data_received(REQUEST[:9])
+    server.protocol.shutdown()
+    await asyncio.sleep(IDLE_GRACE * 2)
+    server.protocol.data_received(REQUEST[9:])
     await asyncio.sleep(1)
 
     assert server.answers == 1
 
 
-async def test_the_connection_of_a_request_that_is_under_way_is_closed_once_it_is_answered(
+async def test_shutdown_closes_after_the_current_request(
     server: Server,
 ) -> None:
     server.seconds = 3
-    server.connection.data_received(REQUEST)
-    server.connection.shutdown()
+    server.protocol.data_received(REQUEST)
+    server.protocol.shutdown()
     await asyncio.sleep(1000)
 
-    assert (server.answers, server.line.closed_at) == (1, 3)
+    assert (server.answers, server.transport.closed_at) == (1, 3)
 
 
-async def test_it_can_be_cut(server: Server) -> None:
-    server.connection.hang_up()
+async def test_abort_closes_at_once(server: Server) -> None:
+    server.protocol.abort()
 
-    assert server.line.is_cut
+    assert server.transport.is_aborted

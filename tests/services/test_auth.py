@@ -1,4 +1,4 @@
-"""Whose token it is, and who is shown it."""
+"""Auth service: verification of bearer tokens."""
 
 import httpx
 import pytest
@@ -7,30 +7,30 @@ from gateway.railway import Err, Forbidden, Ok, Unauthorized
 from gateway.services.auth import Auth, Session
 from tests.client.scripted_service import PROBLEM, Answering, client
 
-ADAS = httpx.Response(200, json={"user_id": "user-123", "scopes": []})
+SESSION_RESPONSE = httpx.Response(200, json={"user_id": "user-123", "scopes": []})
 
 
-async def test_a_token_is_shown_to_the_service_as_a_bearer_token() -> None:
-    transport = Answering(ADAS)
+async def test_token_is_sent_as_a_bearer_token() -> None:
+    transport = Answering(SESSION_RESPONSE)
     await Auth(client(transport)).verify("token-user-123", "user-123")
     (request,) = transport.requests
 
     assert request.headers["authorization"] == "Bearer token-user-123"
 
 
-async def test_the_session_of_the_users_own_token_is_given() -> None:
-    result = await Auth(client(Answering(ADAS))).verify("token-user-123", "user-123")
+async def test_verify_returns_the_session_of_the_user() -> None:
+    result = await Auth(client(Answering(SESSION_RESPONSE))).verify("token-user-123", "user-123")
 
     assert result == Ok(Session(user_id="user-123", scopes=()))
 
 
-async def test_the_token_of_somebody_else_is_forbidden() -> None:
-    result = await Auth(client(Answering(ADAS))).verify("token-user-123", "user-456")
+async def test_token_of_another_user_is_forbidden() -> None:
+    result = await Auth(client(Answering(SESSION_RESPONSE))).verify("token-user-123", "user-456")
 
     assert result == Err(Forbidden("The token belongs to another user", source="auth.verify"))
 
 
-async def test_a_token_that_is_good_for_nothing_is_unauthorized() -> None:
+async def test_expired_token_is_unauthorized() -> None:
     refused = httpx.Response(401, json={"detail": "Token expired"}, headers=PROBLEM)
     result = await Auth(client(Answering(refused))).verify("token-expired", "user-123")
 
@@ -38,12 +38,12 @@ async def test_a_token_that_is_good_for_nothing_is_unauthorized() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "a\r\nX-Evil: 1", "tökén", "a\0b", " ", "a\n"])
-def test_a_token_that_cannot_be_sent_is_refused_at_once_and_not_shown(token: str) -> None:
-    with pytest.raises(ValueError, match=r"^this value cannot be sent as Authorization$"):
+def test_unsendable_token_raises_without_showing_it(token: str) -> None:
+    with pytest.raises(ValueError, match=r"^the value of the header Authorization cannot be sent$"):
         _ = Auth(client(Answering())).verify(token, "user-123")
 
 
-async def test_a_token_is_not_shown_by_its_call_nor_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_token_appears_neither_in_repr_nor_in_log(caplog: pytest.LogCaptureFixture) -> None:
     call = Auth(client(Answering(httpx.Response(500)))).verify("token-user-123", "user-123")
     await call
 

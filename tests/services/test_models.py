@@ -1,4 +1,4 @@
-"""What the checkers infer: the union of errors of a call is what it declares and no more."""
+"""Types that the checkers infer: the error union of a call is exactly what it declares."""
 
 from typing import Final, assert_type
 
@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from gateway.railway import Call, Conflict, NotFound, UpstreamFault, Write
 from gateway.services.inventory import Inventory, Reservation, Stock
-from gateway.services.orders import Order, Orders
+from gateway.services.orders import Orders, PlacedOrder
 from gateway.services.users import User, Users
 from tests.client.scripted_service import THING, Answering, Thing, Wish, client
 
@@ -14,7 +14,7 @@ CLIENT: Final = client(Answering())
 PATH: Final = ("things",)
 
 
-def test_a_call_without_declared_statuses_has_the_faults_of_every_call() -> None:
+def test_call_without_declared_statuses_has_upstream_faults() -> None:
     get = assert_type(CLIENT.get("things.fetch", PATH, answer=THING), Call[Thing, UpstreamFault])
     post = assert_type(
         CLIENT.post("things.wish", PATH, Wish(text=""), answer=THING), Call[Thing, UpstreamFault]
@@ -23,7 +23,7 @@ def test_a_call_without_declared_statuses_has_the_faults_of_every_call() -> None
     assert (get.name, post.name) == ("things.fetch", "things.wish")
 
 
-def test_what_a_call_declares_is_in_its_union() -> None:
+def test_declared_failures_are_in_the_error_union() -> None:
     one: Call[Thing, NotFound | UpstreamFault] = CLIENT.get(
         "things.fetch", PATH, answer=THING, declared={404: NotFound}
     )
@@ -34,20 +34,20 @@ def test_what_a_call_declares_is_in_its_union() -> None:
     assert one.name == two.name
 
 
-def test_what_a_signature_does_not_promise_cannot_be_declared() -> None:
+def test_failure_outside_the_error_union_cannot_be_declared() -> None:
     get = CLIENT.get
     wrong: Call[Thing, UpstreamFault] = get("a", PATH, answer=THING, declared={404: NotFound})  # type: ignore[dict-item]
 
     assert wrong.name == "a"
 
 
-def test_an_answer_may_be_of_any_type_that_pydantic_knows() -> None:
+def test_answer_may_be_of_any_pydantic_type() -> None:
     many = CLIENT.get("things.list", PATH, answer=TypeAdapter(list[Thing]))
 
     assert assert_type(many, Call[list[Thing], UpstreamFault]).name == "things.list"
 
 
-def test_a_write_is_a_type_of_its_own_with_the_union_of_what_it_declares() -> None:
+def test_write_has_the_union_of_its_declared_failures() -> None:
     plain = assert_type(
         CLIENT.write("things.wish", PATH, Wish(text=""), answer=THING, undo=None), Write[Thing, UpstreamFault]
     )
@@ -58,17 +58,18 @@ def test_a_write_is_a_type_of_its_own_with_the_union_of_what_it_declares() -> No
     assert plain.name == one.name
 
 
-def test_services_say_what_they_give() -> None:
+def test_reads_of_services_have_typed_values_and_errors() -> None:
     user = assert_type(Users(CLIENT).fetch("a"), Call[User, NotFound | UpstreamFault])
     stock = assert_type(Inventory(CLIENT).check("a"), Call[Stock, NotFound | Conflict | UpstreamFault])
 
     assert (user.name, stock.name) == ("users.fetch", "inventory.check")
 
 
-def test_services_say_what_they_write() -> None:
+def test_writes_of_services_have_typed_values_and_errors() -> None:
     reservation = assert_type(
-        Inventory(CLIENT).reserve("a", 1), Write[Reservation, NotFound | Conflict | UpstreamFault]
+        Inventory(client(Answering())).reserve("a", 1),
+        Write[Reservation, NotFound | Conflict | UpstreamFault],
     )
-    order = assert_type(Orders(CLIENT).create("a", "b", 1), Write[Order, UpstreamFault])
+    order = assert_type(Orders(CLIENT).create("a", "b", 1), Write[PlacedOrder, UpstreamFault])
 
     assert (reservation.name, order.name) == ("inventory.reserve", "orders.create")

@@ -25,7 +25,7 @@ amounts = st.integers(0, int(LARGEST * 100)).map(in_cents)
 
 
 @given(amounts)
-def test_money_is_written_with_two_decimals_and_read_as_the_same(amount: Decimal) -> None:
+def test_money_round_trips_with_two_decimals(amount: Decimal) -> None:
     written = MONEY.dump_json(amount)
     whole, _, cents = written.decode().strip('"').partition(".")
 
@@ -34,7 +34,7 @@ def test_money_is_written_with_two_decimals_and_read_as_the_same(amount: Decimal
 
 
 @given(amounts, st.integers(0, 1000), st.decimals(0, 999, places=6))
-def test_what_a_checkout_computes_is_exact(amount: Decimal, quantity: int, rate: Decimal) -> None:
+def test_checkout_arithmetic_is_exact(amount: Decimal, quantity: int, rate: Decimal) -> None:
     product = MONEY.validate_python(amount) * quantity
     tax = amount * RATE.validate_python(rate)
 
@@ -43,7 +43,7 @@ def test_what_a_checkout_computes_is_exact(amount: Decimal, quantity: int, rate:
 
 
 @given(st.integers(0, 999_999_999).map(in_cents), st.booleans())
-def test_what_can_be_asked_for_is_money_to_the_cent(amount: Decimal, is_short: bool) -> None:  # noqa: FBT001
+def test_payable_amount_is_money_to_the_cent(amount: Decimal, is_short: bool) -> None:  # noqa: FBT001
     text = f"{amount}".rstrip("0").rstrip(".") if is_short else f"{amount}"
     payable = PAYABLE.validate_json(f'"{text}"')
 
@@ -52,7 +52,7 @@ def test_what_can_be_asked_for_is_money_to_the_cent(amount: Decimal, is_short: b
 
 
 @given(st.lists(st.integers(0, 999_999_999).map(in_cents), max_size=50))
-def test_what_is_taken_from_one_account_and_given_to_another_adds_up_to_nothing(
+def test_debits_and_credits_of_two_balances_add_up_to_zero(
     amounts: list[Decimal],
 ) -> None:
     source = destination = Decimal(0)
@@ -65,7 +65,7 @@ def test_what_is_taken_from_one_account_and_given_to_another_adds_up_to_nothing(
 
 
 @given(st.floats() | st.integers() | st.booleans() | st.none())
-def test_no_number_is_money(value: object) -> None:
+def test_number_is_refused_as_money(value: object) -> None:
     for adapter in (MONEY, RATE, BALANCE):
         with pytest.raises(ValidationError):
             adapter.validate_python(value)
@@ -74,7 +74,7 @@ def test_no_number_is_money(value: object) -> None:
 
 
 @given(st.text() | st.from_regex(r"[0-9.+-]{1,20}", fullmatch=True))
-def test_text_is_money_in_python_exactly_if_it_is_in_json(text: str) -> None:
+def test_python_and_json_accept_the_same_strings(text: str) -> None:
     def reads(adapter: TypeAdapter[Decimal]) -> tuple[object, object]:
         try:
             from_python: object = adapter.validate_python(text)
@@ -99,7 +99,7 @@ def test_text_is_money_in_python_exactly_if_it_is_in_json(text: str) -> None:
         *("1e2", "NaN", "Infinity", "٣", "１", "0x1", "1_000", "1000000000000000"),  # noqa: RUF001 - on purpose
     ],
 )
-def test_money_is_plain_digits(text: str) -> None:
+def test_malformed_amount_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         MONEY.validate_python(text)
     with pytest.raises(ValidationError):
@@ -107,65 +107,65 @@ def test_money_is_plain_digits(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "written"), [("0", "0.00"), ("12.9", "12.90"), ("12.99", "12.99")])
-def test_money_may_be_read_with_fewer_decimals(text: str, written: str) -> None:
+def test_money_is_accepted_with_fewer_decimals(text: str, written: str) -> None:
     assert MONEY.dump_json(MONEY.validate_json(f'"{text}"')) == f'"{written}"'.encode()
 
 
 @pytest.mark.parametrize("amount", ["0.001", "-1", "NaN", "sNaN", "Infinity", "1E+15", "1E+99", "-0"])
-def test_an_amount_that_is_not_exact_cents_is_no_money(amount: str) -> None:
+def test_decimal_that_is_not_in_cents_is_refused_as_money(amount: str) -> None:
     with pytest.raises(ValidationError):
         MONEY.validate_python(Decimal(amount))
 
 
 @pytest.mark.parametrize("amount", ["1E+2", "100.000", "100"])
-def test_an_amount_is_money_however_it_is_held(amount: str) -> None:
+def test_money_accepts_any_representation_of_a_decimal(amount: str) -> None:
     assert MONEY.validate_python(Decimal(amount)) == Decimal(100)
 
 
 @pytest.mark.parametrize(
     ("rate", "written"), [("0", "0"), ("0.0825", "0.0825"), ("1.50", "1.50"), ("1E-6", "0.000001")]
 )
-def test_a_rate_is_written_with_the_decimals_it_has(rate: str, written: str) -> None:
+def test_rate_keeps_its_decimals(rate: str, written: str) -> None:
     assert RATE.dump_json(RATE.validate_python(Decimal(rate))) == f'"{written}"'.encode()
 
 
 @pytest.mark.parametrize("rate", ["0.0000001", "1000", "-0.5"])
-def test_a_rate_has_six_decimals_at_most_and_is_below_a_thousand(rate: str) -> None:
+def test_rate_out_of_range_is_refused(rate: str) -> None:
     with pytest.raises(ValidationError):
         RATE.validate_python(Decimal(rate))
 
 
-def test_money_is_a_string_with_a_pattern_in_a_schema() -> None:
+def test_json_schema_of_money_is_a_string_with_a_pattern() -> None:
     schema = {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,2})?$"}
 
     assert MONEY.json_schema(mode="validation") == schema
     assert MONEY.json_schema(mode="serialization") == schema
 
 
-def test_money_stays_a_decimal_in_python() -> None:
+def test_money_is_a_decimal_in_python() -> None:
     assert MONEY.dump_python(Decimal("1.5")) == Decimal("1.5")
 
 
 @given(amounts)
-def test_a_balance_is_written_with_two_decimals_on_either_side_of_zero(amount: Decimal) -> None:
+def test_balance_round_trips_with_either_sign(amount: Decimal) -> None:
     for balance in (amount, -amount):
         assert BALANCE.validate_json(BALANCE.dump_json(balance)) == balance
     assert BALANCE.dump_json(amount) == MONEY.dump_json(amount)
 
 
 @pytest.mark.parametrize("zero", ["0", "-0", "-0.00"])
-def test_a_balance_of_nothing_has_no_sign(zero: str) -> None:
+def test_zero_balance_has_no_sign(zero: str) -> None:
     assert BALANCE.dump_json(BALANCE.validate_python(Decimal(zero))) == b'"0.00"'
     assert BALANCE.dump_json(BALANCE.validate_json(f'"{zero}"')) == b'"0.00"'
 
 
 @pytest.mark.parametrize("text", ["", "-", "--1", "+1", "-01", "- 1", "-1.234", "1-", "-1000000000000000"])
-def test_a_balance_is_plain_digits_behind_a_minus_at_most(text: str) -> None:
+def test_malformed_balance_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         BALANCE.validate_python(text)
 
 
 @pytest.mark.parametrize("amount", ["-0.001", "NaN", "-NaN", "sNaN", "-Infinity", "-1E+15", "-1E+99"])
-def test_an_amount_that_is_not_exact_cents_is_no_balance(amount: str) -> None:
+def test_decimal_that_is_not_in_cents_is_refused_as_balance(amount: str) -> None:
     with pytest.raises(ValidationError):
         BALANCE.validate_python(Decimal(amount))

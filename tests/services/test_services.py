@@ -1,4 +1,4 @@
-"""Each service as the contract has it: what is asked, what is answered, what is refused."""
+"""The shipped services against the contract: requests, responses and refusals."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -9,7 +9,6 @@ import pytest
 import respx
 from pydantic_core import to_jsonable_python
 
-from gateway.client.service_client import ServiceClient
 from gateway.railway import (
     BadAnswer,
     Call,
@@ -22,7 +21,6 @@ from gateway.railway import (
     Ok,
     Unauthorized,
 )
-from gateway.services import Upstreams
 from gateway.services.accounts import Account, Transaction
 from gateway.services.auth import Session
 from gateway.services.fraud import Compliance, Risk, RiskProfile
@@ -32,7 +30,7 @@ from gateway.services.pricing import Discount, Tax
 from gateway.services.shipping import Quote
 from gateway.services.social import Engagement, Friend, Notification, Post
 from gateway.services.users import User, UserSettings
-from gateway.settings import SERVICES
+from tests.shipped_services import NAMES, ShippedServices
 
 Json: TypeAlias = "Thing | Sequence[Json] | str | int | bool | None"
 Thing: TypeAlias = Mapping[str, Json]
@@ -71,13 +69,13 @@ NO_DISCOUNT_JSON: Thing = {"code": None, "amount": "0.00"}
 
 
 class Case(NamedTuple):
-    """A call, the request it makes, the answer to that, and what that means."""
+    """A call, the request that it sends, the JSON of the response, and the value of the call."""
 
     call: str
     method: str
     path: str
     sent: bytes
-    answered: Json
+    response: Json
     value: object
 
 
@@ -241,16 +239,14 @@ async def router() -> AsyncIterator[respx.MockRouter]:
 
 
 @pytest.fixture
-def up(router: respx.MockRouter) -> Upstreams:
+def up(router: respx.MockRouter) -> ShippedServices:
     transport = httpx.MockTransport(router.async_handler)
 
-    return Upstreams.behind(
-        {name: ServiceClient(name, "http://mock.test", transport, timeout=1.0) for name in SERVICES}
-    )
+    return ShippedServices.over(transport, dict.fromkeys(NAMES, "http://mock.test"))
 
 
 @pytest.fixture
-def calls(up: Upstreams) -> dict[str, Call[object, Fault]]:
+def calls(up: ShippedServices) -> dict[str, Call[object, Fault]]:
     calls: list[Call[object, Fault]] = [
         up.users.fetch("user-123"),
         up.inventory.check("prod-456", 2),
@@ -280,13 +276,13 @@ def named(case: object) -> str:
     return case.call if isinstance(case, Case) else str(case)
 
 
-def spoilt(answer: Json) -> Iterator[Json]:
-    """Give *answer* without each of the fields of its things, and with each of them of another type."""
+def damage_fields(answer: Json) -> Iterator[Json]:
+    """Yield copies of *answer* in which one field is missing, or has another type."""
     match answer:
         case [thing]:
-            yield from ([spoilt_thing] for spoilt_thing in spoilt(thing))
+            yield from ([damaged_thing] for damaged_thing in damage_fields(thing))
         case {"post-201": thing}:
-            yield from ({"post-201": spoilt_thing} for spoilt_thing in spoilt(thing))
+            yield from ({"post-201": damaged_thing} for damaged_thing in damage_fields(thing))
         case Mapping():
             for field, value in answer.items():
                 rest = {name: kept for name, kept in answer.items() if name != field}
@@ -296,10 +292,10 @@ def spoilt(answer: Json) -> Iterator[Json]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=named)
-async def test_a_call_asks_and_understands_what_the_contract_says(
+async def test_call_sends_and_parses_what_the_contract_defines(
     router: respx.MockRouter, calls: dict[str, Call[object, Fault]], case: Case
 ) -> None:
-    route = router.route().respond(json=case.answered)
+    route = router.route().respond(json=case.response)
     result = await calls[case.call]
 
     request = route.calls.last.request
@@ -309,13 +305,13 @@ async def test_a_call_asks_and_understands_what_the_contract_says(
 
 
 @pytest.mark.parametrize("case", CASES, ids=named)
-def test_an_answer_is_written_as_it_was_read(case: Case) -> None:
-    assert to_jsonable_python(case.value) == case.answered
+def test_answer_is_serialized_as_it_was_received(case: Case) -> None:
+    assert to_jsonable_python(case.value) == case.response
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 422])
 @pytest.mark.parametrize("case", CASES, ids=named)
-async def test_a_call_is_refused_with_what_it_declares_and_nothing_else(
+async def test_only_declared_statuses_become_domain_errors(
     router: respx.MockRouter, calls: dict[str, Call[object, Fault]], case: Case, status: int
 ) -> None:
     problem = {"detail": "No way", "status": status}
@@ -329,11 +325,11 @@ async def test_a_call_is_refused_with_what_it_declares_and_nothing_else(
 
 
 @pytest.mark.parametrize("case", CASES, ids=named)
-async def test_every_field_of_an_answer_is_needed_and_has_a_type(
+async def test_missing_or_mistyped_field_is_a_bad_answer(
     router: respx.MockRouter, calls: dict[str, Call[object, Fault]], case: Case
 ) -> None:
-    for answered in spoilt(case.answered):
-        router.route().respond(json=answered)
+    for response in damage_fields(case.response):
+        router.route().respond(json=response)
         result = await calls[case.call]
 
         assert isinstance(result, Err)
@@ -341,16 +337,20 @@ async def test_every_field_of_an_answer_is_needed_and_has_a_type(
 
 
 @pytest.mark.parametrize(
-    ("call", "answered", "error"),
+    ("call", "response", "error"),
     [
         *[
-            (call, {"is_safe": False, "risk_level": "High"}, Forbidden("This is not safe", source=call))
+            (
+                call,
+                {"is_safe": False, "risk_level": "High"},
+                Forbidden("Rejected by the fraud check", source=call),
+            )
             for call in ("fraud.assess", "fraud.screen", "fraud.check_transfer")
         ],
         (
             "fraud.check_compliance",
             {"is_compliant": False},
-            Forbidden("This is not compliant", source="fraud.check_compliance"),
+            Forbidden("Rejected by the compliance check", source="fraud.check_compliance"),
         ),
         (
             "payments.validate",
@@ -368,15 +368,15 @@ async def test_every_field_of_an_answer_is_needed_and_has_a_type(
         ),
     ],
 )
-async def test_a_no_in_an_answer_counts_as_much_as_a_status_that_says_it(
-    router: respx.MockRouter, calls: dict[str, Call[object, Fault]], call: str, answered: Json, error: Fault
+async def test_negative_result_is_the_same_error_as_its_status(
+    router: respx.MockRouter, calls: dict[str, Call[object, Fault]], call: str, response: Json, error: Fault
 ) -> None:
-    router.route().respond(json=answered)
+    router.route().respond(json=response)
 
     assert await calls[call] == Err(error)
 
 
-async def test_a_checkout_without_a_code_has_no_discount(router: respx.MockRouter, up: Upstreams) -> None:
+async def test_discount_without_a_code_is_zero(router: respx.MockRouter, up: ShippedServices) -> None:
     route = router.post("/discounts").respond(json=NO_DISCOUNT_JSON)
     result = await up.pricing.discount(None, Decimal(1))
 
@@ -384,8 +384,8 @@ async def test_a_checkout_without_a_code_has_no_discount(router: respx.MockRoute
     assert route.calls.last.request.content == b'{"code":null,"subtotal":"1.00"}'
 
 
-async def test_a_discount_of_more_than_there_is_is_a_bad_answer(
-    router: respx.MockRouter, up: Upstreams
+async def test_discount_above_the_subtotal_is_a_bad_answer(
+    router: respx.MockRouter, up: ShippedServices
 ) -> None:
     router.post("/discounts").respond(json={"code": "SAVE10", "amount": "1.01"})
     result = await up.pricing.discount("SAVE10", Decimal(1))
@@ -394,15 +394,15 @@ async def test_a_discount_of_more_than_there_is_is_a_bad_answer(
     assert isinstance(result.error, BadAnswer)
 
 
-async def test_one_piece_is_checked_for_unless_more_are_wanted(
-    router: respx.MockRouter, up: Upstreams
+async def test_stock_is_checked_for_one_piece_by_default(
+    router: respx.MockRouter, up: ShippedServices
 ) -> None:
     router.get("/inventory/prod-456?quantity=1").respond(json=STOCK_JSON)
 
     assert await up.inventory.check("prod-456") == Ok(STOCK)
 
 
-async def test_there_is_never_less_than_nothing_in_stock(router: respx.MockRouter, up: Upstreams) -> None:
+async def test_negative_stock_is_a_bad_answer(router: respx.MockRouter, up: ShippedServices) -> None:
     router.route().respond(json={**STOCK_JSON, "stock_level": -1})
     result = await up.inventory.check("prod-456")
 

@@ -1,4 +1,4 @@
-"""What is asked of the social service, and what is not asked because nothing could come of it."""
+"""Social service: queries, and calls that send no request because their query would be empty."""
 
 from collections.abc import Sequence
 
@@ -18,18 +18,20 @@ def post(language: str) -> Post:
     return Post(post_id=f"post-{language}", author_id="user-456", language=language, text="")
 
 
-def wants(*languages: str, recommendations: bool = True) -> UserSettings:
+def settings_with(*languages: str, recommendations: bool = True) -> UserSettings:
     return UserSettings(languages=languages, show_recommendations=recommendations)
 
 
 def answering(*posts: Post) -> Answering:
-    return Answering(httpx.Response(200, json=[one.model_dump() for one in posts]))
+    return Answering(httpx.Response(200, json=[post.model_dump() for post in posts]))
 
 
 @pytest.mark.parametrize(
-    ("friends", "settings"), [((), wants("en")), (FRIENDS, wants())], ids=["no friends", "no languages"]
+    ("friends", "settings"),
+    [((), settings_with("en")), (FRIENDS, settings_with())],
+    ids=["no friends", "no languages"],
 )
-async def test_without_friends_or_languages_there_are_no_posts_to_ask_for(
+async def test_no_friends_or_no_languages_sends_no_request_for_posts(
     friends: Sequence[Friend], settings: UserSettings
 ) -> None:
     transport = answering(post("en"))
@@ -38,14 +40,14 @@ async def test_without_friends_or_languages_there_are_no_posts_to_ask_for(
     assert transport.requests == []
 
 
-async def test_without_friends_there_are_no_notifications_to_ask_for() -> None:
+async def test_no_friends_sends_no_request_for_notifications() -> None:
     transport = Answering()
 
     assert await Social(client(transport)).notifications(()) == Ok(())
     assert transport.requests == []
 
 
-async def test_without_posts_there_is_no_engagement_to_ask_for() -> None:
+async def test_no_posts_sends_no_request_for_engagement() -> None:
     transport = Answering()
     result = await Social(client(transport)).engagement(())
 
@@ -53,24 +55,24 @@ async def test_without_posts_there_is_no_engagement_to_ask_for() -> None:
     assert transport.requests == []
 
 
-@pytest.mark.parametrize("settings", [wants("en", recommendations=False), wants()])
-async def test_who_wants_no_recommendations_or_reads_no_language_gets_none(settings: UserSettings) -> None:
+@pytest.mark.parametrize("settings", [settings_with("en", recommendations=False), settings_with()])
+async def test_settings_can_disable_recommendations(settings: UserSettings) -> None:
     transport = answering(post("en"))
 
     assert await Social(client(transport)).recommendations(ADA, settings) == Ok(())
     assert transport.requests == []
 
 
-async def test_a_post_in_a_language_that_was_not_asked_for_is_dropped() -> None:
+async def test_post_in_another_language_is_dropped() -> None:
     social = Social(client(answering(post("en"), post("fr"), post("de"))))
 
-    assert await social.posts(FRIENDS, wants("de", "en")) == Ok((post("en"), post("de")))
-    assert await social.recommendations(ADA, wants("fr")) == Ok((post("fr"),))
+    assert await social.posts(FRIENDS, settings_with("de", "en")) == Ok((post("en"), post("de")))
+    assert await social.recommendations(ADA, settings_with("fr")) == Ok((post("fr"),))
 
 
-async def test_what_a_friend_is_called_cannot_change_the_question() -> None:
+async def test_id_of_a_friend_is_escaped_in_the_query() -> None:
     transport = answering()
-    await Social(client(transport)).posts((Friend(user_id="a&language=fr"),), wants("en"))
+    await Social(client(transport)).posts((Friend(user_id="a&language=fr"),), settings_with("en"))
     (request,) = transport.requests
 
     assert request.url.raw_path == b"/api/posts?author=a%26language%3Dfr&language=en"

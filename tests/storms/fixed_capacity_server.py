@@ -1,29 +1,29 @@
-"""A server that answers so many requests at once, each after so long."""
+"""A server of known capacity."""
 
 import asyncio
 from typing import final
 
 from typing_extensions import override
 
-from benchmarks.storms.client import Reply, Server
-from benchmarks.storms.request import Request
+from benchmarks.storms.client.client import Response, Server
+from benchmarks.storms.client.request import Request
 
 
 @final
-class Slots(Server):
-    """It answers *slots* requests at a time, each *seconds* after its turn has come."""
+class FixedCapacityServer(Server):
+    """Handles *slots* requests at a time, each of which takes *seconds*."""
 
     def __init__(self, slots: int, seconds: float) -> None:
-        self._turn = asyncio.Semaphore(slots)
+        self._semaphore = asyncio.Semaphore(slots)
         self._seconds = seconds
-        self.asked = 0
+        self.request_count = 0
 
     @override
-    async def reply(self, request: Request) -> Reply | None:
-        self.asked += 1
-        async with self._turn:
+    async def handle(self, request: Request) -> Response | None:
+        self.request_count += 1
+        async with self._semaphore:
             await asyncio.sleep(self._seconds)
-        return Reply(200)
+        return Response(200)
 
     @override
     async def read(self, path: str) -> object:

@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx
 
-from tests.ledger.service_books import HOLDERS, Books
+from tests.ledger.service_books import STATEFUL_SERVICES, Books
 from tests.system.programs import Program, free_port
 from tests.system.stack import SERVICES, Json
 
@@ -49,7 +49,8 @@ class Fleet:
 
     def __init__(self, folder: Path) -> None:
         self._services = {
-            name: _Service(name, folder / f"{name}.jsonl" if name in HOLDERS else None) for name in FLEET
+            name: _Service(name, folder / f"{name}.jsonl" if name in STATEFUL_SERVICES else None)
+            for name in FLEET
         }
         for service in self._services.values():
             service.program.read_line()
@@ -85,7 +86,7 @@ class Fleet:
     async def books(self) -> Books:
         found: dict[str, object] = {}
         async with httpx.AsyncClient() as client:
-            for name in HOLDERS:
+            for name in STATEFUL_SERVICES:
                 found |= (await client.get(f"{self._services[name].url}/_mock/state")).json()
         return Books.model_validate(found)
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -69,15 +70,22 @@ class Ended:
 
 
 class Program:
-    """`python -m module arguments...` from its start to the end of the `with` block, at most."""
+    """`python -m module arguments...`, run in *folder* until the end of the `with` block at most."""
 
-    def __init__(self, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        module: str,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
         self.process = subprocess.Popen(  # noqa: S603 (our own program, and no shell)
             [sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            cwd=folder,
             # A gateway whose end is not what is tested has nobody who has to notice first.
             env={**os.environ, "GATEWAY_DRAIN_MS": "0", **(environment or {})},
         )

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 
 import httpx
 
-from gateway.cli.dev_stack import ORDER, where
-from gateway.settings import SERVICES
+from gateway.cli.dev_stack import SAMPLE_ORDER as ORDER
+from gateway.cli.dev_stack import parse_urls
+from tests.shipped_services import NAMES as SERVICES
 from tests.system.programs import Program, until
 
 __all__ = ("ORDER", "SERVICES", "Json", "Stack", "gateway", "mocks", "running")
@@ -71,7 +72,7 @@ class Stack:
 def mocks(*arguments: str, **environment: str) -> Generator[Mapping[str, str]]:
     """Run mock services; give their URLs by name."""
     with Program("mock_services", *arguments, environment=environment) as program:
-        yield where(program.read_line())
+        yield parse_urls(program.read_line())
         program.end()
 
 

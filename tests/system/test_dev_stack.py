@@ -9,7 +9,7 @@ import pytest
 import uvloop
 from typing_extensions import override
 
-from gateway.cli.dev_stack import mocks_answer, worked_checkout
+from gateway.cli.dev_stack import probe_mock_services, send_sample_checkout
 from tests.system.programs import free_port
 from tests.system.stack import mocks
 
@@ -41,19 +41,19 @@ def services() -> Iterator[Mapping[str, str]]:
 
 
 def test_a_gateway_that_has_stopped_is_said_to_have() -> None:
-    said = uvloop.run(worked_checkout(f"http://127.0.0.1:{free_port()}"))
+    said = uvloop.run(send_sample_checkout(f"http://127.0.0.1:{free_port()}"))
 
-    assert said == "the gateway stopped before it had answered"
+    assert said == "the gateway stopped before it answered the sample checkout"
 
 
 def test_mock_services_answer_where_all_of_them_do(services: Mapping[str, str]) -> None:
-    assert uvloop.run(mocks_answer(services.values()))
+    assert uvloop.run(probe_mock_services(services.values()))
 
 
 def test_mock_services_do_not_answer_where_one_of_them_does_not(services: Mapping[str, str]) -> None:
-    assert not uvloop.run(mocks_answer([*services.values(), f"http://127.0.0.1:{free_port()}"]))
+    assert not uvloop.run(probe_mock_services([*services.values(), f"http://127.0.0.1:{free_port()}"]))
 
 
 def test_what_is_healthy_is_no_mock_service_for_that(services: Mapping[str, str]) -> None:
     with stranger() as url:
-        assert not uvloop.run(mocks_answer([*services.values(), url]))
+        assert not uvloop.run(probe_mock_services([*services.values(), url]))

@@ -113,7 +113,7 @@ def test_a_port_that_is_taken_is_one_clear_line() -> None:
             ended = program.wait()
 
     assert ended.code == 1
-    assert ended.err.startswith(f"gateway: port {port}")
+    assert ended.err.startswith(f"gateway: cannot listen on 127.0.0.1:{port}: ")
     assert ended.err.count("\n") == 1
 
 
@@ -124,8 +124,8 @@ def test_settings_that_make_no_sense_are_named_one_line_each() -> None:
 
     assert ended.code == 2
     assert [line.split(":")[:2] for line in ended.err.splitlines()] == [
-        ["gateway", " GATEWAY_DEADLINE_MS"],
-        ["gateway", " GATEWAY_USER_URL"],
+        ["gateway", " invalid GATEWAY_DEADLINE_MS 'soon'"],
+        ["gateway", " invalid GATEWAY_USER_URL 'ftp"],
     ]
 
 
@@ -143,7 +143,7 @@ def test_the_password_in_a_url_is_not_shown() -> None:
     with Program("gateway", "serve", environment={"GATEWAY_USER_URL": url}) as program:
         ended = program.wait()
 
-    assert "GATEWAY_USER_URL: " in ended.err
+    assert "invalid GATEWAY_USER_URL: " in ended.err
     assert "s3cret" not in ended.out + ended.err
 
 
@@ -152,7 +152,7 @@ def test_a_variable_that_is_no_setting_is_pointed_out() -> None:
         url_of(program)
         ended = program.end()
 
-    assert "GATEWAY_DEADLNE_MS is no setting; GATEWAY_DEADLINE_MS is" in ended.err
+    assert "unknown setting GATEWAY_DEADLNE_MS; did you mean GATEWAY_DEADLINE_MS?" in ended.err
 
 
 def test_settings_with_which_nothing_can_be_written_are_pointed_out() -> None:
@@ -160,7 +160,7 @@ def test_settings_with_which_nothing_can_be_written_are_pointed_out() -> None:
         url_of(program)
         ended = program.end()
 
-    assert "GATEWAY_COMMIT_RESERVE_MS is not below GATEWAY_DEADLINE_MS" in ended.err
+    assert "no commit can start; set GATEWAY_COMMIT_RESERVE_MS below GATEWAY_DEADLINE_MS" in ended.err
 
 
 def test_services_whose_silence_can_show_nothing_are_pointed_out() -> None:
@@ -169,7 +169,7 @@ def test_services_whose_silence_can_show_nothing_are_pointed_out() -> None:
         url_of(program)
         ended = program.end()
 
-    assert "user, fraud: if it hangs it is never left alone" in ended.err
+    assert "timeouts cannot open the circuit breakers of these services: user, fraud; set " in ended.err
 
 
 @pytest.mark.parametrize("wrong", [["--prot", "1"], ["--with-mocks", "0"], ["--with-mocks", "65530"]])
@@ -244,7 +244,7 @@ def test_a_port_that_the_mocks_need_and_somebody_has_is_named() -> None:
 
     assert ended.code == 1
     assert f"port {port + 2} (payment) is taken" in ended.err
-    assert "gateway: the mock services did not start; --with-mocks PORT moves them" in ended.err
+    assert "gateway: the mock services did not start; choose other ports with --with-mocks PORT" in ended.err
 
 
 def test_mocks_of_somebody_else_are_not_taken_for_its_own() -> None:

@@ -15,8 +15,8 @@ from typing import Final
 import httpx
 import pytest
 
-from tests.ledger.caller_records import Answer
-from tests.ledger.service_books import HOLDERS, Books
+from tests.ledger.caller_records import Response
+from tests.ledger.service_books import STATEFUL_SERVICES, Books
 from tests.system.programs import Ended, Program, until
 from tests.system.stack import ORDER, SERVICES, mocks
 
@@ -67,7 +67,7 @@ class Crowd:
     """Callers who ask without a pause until they are refused, and what has come of it."""
 
     url: str
-    answers: list[Answer] = field(default_factory=list[Answer])
+    answers: list[Response] = field(default_factory=list[Response])
     ends: Counter[str] = field(default_factory=Counter[str])
     is_busy: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -84,7 +84,7 @@ class Crowd:
                 except httpx.TransportError as error:
                     self.ends[type(error).__name__] += 1
                     return
-                self.answers.append(Answer(found.status_code, found.headers, found.content))
+                self.answers.append(Response(found.status_code, found.headers, found.content))
                 if len(self.answers) >= BUSY:
                     self.is_busy.set()
 
@@ -102,7 +102,7 @@ async def stopped(program: Program, crowd: Crowd) -> Ended:
 
 def books_of(services: Mapping[str, str]) -> Books:
     found: dict[str, object] = {}
-    for name in HOLDERS:
+    for name in STATEFUL_SERVICES:
         found |= httpx.get(f"{services[name]}/_mock/state").json()
     return Books.model_validate(found)
 
@@ -122,7 +122,9 @@ def test_whoever_asks_while_it_stops_is_answered_or_refused_and_the_books_are_wh
     assert (ended.code, ended.err) == (0, "")
     assert crowd.ends == {"ConnectError": 2 * CALLERS}
     assert {answer.status for answer in crowd.answers} <= {200, 201, 409}
-    assert {answer.execution_id for answer in crowd.answers if answer.status == 201} == books.standing.keys()
+    assert {
+        answer.execution_id for answer in crowd.answers if answer.status == 201
+    } == books.entries_in_effect.keys()
     books.assert_conserved()
 
 

@@ -5,39 +5,41 @@ from typing import Final
 
 import uvloop
 
-from benchmarks.storms.answers import LEFT
-from benchmarks.storms.request import CHECKOUT, FEED, REFUSED_ORDER
-from benchmarks.storms.stand import OURS, Stand, eventually, stand
+from benchmarks.storms.client.outcomes import DISCONNECTED
+from benchmarks.storms.client.request import CHECKOUT, FEED, REFUSED_ORDER
+from benchmarks.storms.deployment import GATEWAY, Deployment, deploy, wait_until
 
 PATIENCE: Final = 30.0
 
 
-async def cancel_orders(site: Stand) -> set[int]:
+async def cancel_orders(deployment: Deployment) -> set[int]:
     """Send orders of which half are refused by a sibling call and half abandoned; return their statuses."""
-    await site.services.break_down("inventory", "latency", "/inventory", latency_ms=400)
-    orders = cycle((REFUSED_ORDER, REFUSED_ORDER.leaving(0.025)))
-    answers = await site.client.busily(orders, workers=16, seconds=PATIENCE, count=200)
-    await site.services.heal("inventory")
+    await deployment.services.inject_fault("inventory", "latency", "/inventory", latency_ms=400)
+    orders = cycle((REFUSED_ORDER, REFUSED_ORDER.with_disconnect(0.025)))
+    answers = await deployment.client.send_with_workers(orders, workers=16, seconds=PATIENCE, count=200)
+    await deployment.services.clear_faults("inventory")
     return {answer.status for answer in answers}
 
 
 def test_cancelled_requests_leave_no_task_connection_or_open_breaker() -> None:
     async def play() -> None:
         # Nothing times out, so a call that ends early has been cancelled.
-        async with stand(OURS, GATEWAY_CALL_TIMEOUT_MS="60000", GATEWAY_DEADLINE_MS="60000") as site:
-            await site.warm_up(FEED, REFUSED_ORDER, CHECKOUT)
-            tasks = await site.tasks()
+        async with deploy(
+            GATEWAY, GATEWAY_CALL_TIMEOUT_MS="60000", GATEWAY_DEADLINE_MS="60000"
+        ) as deployment:
+            await deployment.warm_up(FEED, REFUSED_ORDER, CHECKOUT)
+            tasks = await deployment.count_tasks()
 
             async def has_no_task_left() -> bool:
-                return await site.tasks() <= tasks
+                return await deployment.count_tasks() <= tasks
 
             async def has_no_connection() -> bool:
-                return site.connections == 0
+                return deployment.connections == 0
 
-            assert await cancel_orders(site) <= {404, LEFT}
-            assert await eventually(has_no_task_left, PATIENCE)
-            assert await site.open_breakers() == []
-            assert await eventually(has_no_connection, PATIENCE)
-            assert site.tracebacks == 0
+            assert await cancel_orders(deployment) <= {404, DISCONNECTED}
+            assert await wait_until(has_no_task_left, PATIENCE)
+            assert await deployment.find_open_breakers() == []
+            assert await wait_until(has_no_connection, PATIENCE)
+            assert deployment.tracebacks == 0
 
     uvloop.run(play())

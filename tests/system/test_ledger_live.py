@@ -18,8 +18,14 @@ from typing import Final
 
 import httpx
 
-from tests.ledger.caller_records import Answer, Asked, Wanted, assert_told_the_truth, worth_asking_again
-from tests.ledger.service_books import HOLDERS, Execution, Executions
+from tests.ledger.caller_records import (
+    Response,
+    SentRequest,
+    WriteRequest,
+    assert_consistent,
+    find_repeatable,
+)
+from tests.ledger.service_books import STATEFUL_SERVICES, Execution, Executions
 from tests.system.killable_stack import FLEET, Fleet, client_of, fleet, front
 from tests.system.stack import ORDER, Json
 
@@ -60,24 +66,26 @@ class Chance:
     def happens(self, probability: float) -> bool:
         return self._random.random() < probability
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> WriteRequest:
         """Draw a request; one with a key is mostly the same that others with this key are."""
         if self.happens(0.3):
             return self.anything(None)
         key = f"key-{self.randint(1, REQUESTS // 3)}"
         return (self if self.happens(0.1) else Chance(key)).anything(key)
 
-    def anything(self, key: str | None) -> Wanted:
+    def anything(self, key: str | None) -> WriteRequest:
         product: dict[str, object] = {"product_id": "prod-456", "quantity": 1}
         match self.choice(("/transfers", "/transfers", "/orders", "/purchases")):
             case "/transfers":
                 source, destination = self.choice(ACCOUNTS)
                 terms = {"from_account": source, "to_account": destination, "currency": "USD"}
-                return Wanted("/transfers", {**terms, "amount": self.choice(("0.01", "5", "20.5"))}, key)
+                return WriteRequest(
+                    "/transfers", {**terms, "amount": self.choice(("0.01", "5", "20.5"))}, key
+                )
             case "/orders":
-                return Wanted("/orders", {**ORDER, **product}, key)
+                return WriteRequest("/orders", {**ORDER, **product}, key)
             case path:
-                return Wanted(path, {"user_id": "user-123", **product}, key, "token-user-123")
+                return WriteRequest(path, {"user_id": "user-123", **product}, key, "token-user-123")
 
     def faults(self, service: str) -> Sequence[Json]:
         return [self._fault(service) for _ in range(self.randint(1, 3))]
@@ -86,7 +94,7 @@ class Chance:
         kind = self.choice(("status", "latency", "hang", "drop", "garbage", "truncate", "drop_after_write"))
         return {
             "path_prefix": WRITES.get(service, "/"),
-            "method": self.choice(("POST", "DELETE")) if service in HOLDERS else None,
+            "method": self.choice(("POST", "DELETE")) if service in STATEFUL_SERVICES else None,
             "kind": kind,
             "status": self.choice((400, 404, 409, 429, 500, 503)),
             "latency_ms": self.choice((50, 190, 210, 700, 1500)) if kind == "latency" else None,
@@ -100,15 +108,17 @@ class Game:
     def __init__(self, services: Fleet, client: httpx.AsyncClient) -> None:
         self._services = services
         self._client = client
-        self._asked: list[Asked] = []
+        self._asked: list[SentRequest] = []
         self._is_over = False
         self.counted: Counter[str] = Counter()
 
     async def play(self) -> None:
         others = (
             self._break(Chance(f"{SEED} faults")),
-            self._break_off(Chance(f"{SEED} kills"), [name for name in FLEET if name in HOLDERS]),
-            self._break_off(Chance(f"{SEED} more"), [name for name in FLEET if name not in HOLDERS]),
+            self._break_off(Chance(f"{SEED} kills"), [name for name in FLEET if name in STATEFUL_SERVICES]),
+            self._break_off(
+                Chance(f"{SEED} more"), [name for name in FLEET if name not in STATEFUL_SERVICES]
+            ),
             self._operate(Chance(f"{SEED} operator")),
         )
         async with asyncio.TaskGroup() as group:
@@ -125,15 +135,15 @@ class Game:
             self.counted["stuck in the end"] += 1
             assert await self._retry(stuck) == "undone"
         assert not await self._executions("running")
-        for wanted in worth_asking_again(self._asked):
+        for wanted in find_repeatable(self._asked):
             await self._ask(wanted)
         executions, books = await self._executions(), await self._services.books()
         self.counted.update(f"{one.pipeline} {one.state}" for one in executions)
-        self.counted.update(f"{one.wanted.path} {one.told}" for one in self._asked)
-        self.counted.update(books.sights)
+        self.counted.update(f"{one.request.path} {one.summary}" for one in self._asked)
+        self.counted.update(books.rare_events)
         books.assert_conserved()
         books.assert_agree(executions)
-        assert_told_the_truth(self._asked, books, executions)
+        assert_consistent(self._asked, books, executions)
 
     async def _call(self, chance: Chance) -> None:
         for _ in range(REQUESTS // CALLERS):
@@ -143,8 +153,10 @@ class Game:
             is_refused = asked.answer is not None and asked.answer.status == 503
             await asyncio.sleep(chance.uniform(*(COME_BACK if is_refused else (0, 0.1))))
 
-    async def _ask(self, wanted: Wanted, patience: int | None = None, leaves: float | None = None) -> Asked:
-        asked = Asked(wanted)
+    async def _ask(
+        self, wanted: WriteRequest, patience: int | None = None, leaves: float | None = None
+    ) -> SentRequest:
+        asked = SentRequest(wanted)
         self._asked.append(asked)
         headers = dict(wanted.headers)
         if patience is not None:
@@ -153,15 +165,15 @@ class Game:
             async with asyncio.timeout(leaves):
                 answer = await self._client.post(wanted.path, json=wanted.body, headers=headers)
         except TimeoutError:
-            asked.has_hung_up = True
+            asked.has_disconnected = True
         else:
-            asked.answer = Answer(answer.status_code, answer.headers, answer.content)
+            asked.answer = Response(answer.status_code, answer.headers, answer.content)
         return asked
 
     async def _break(self, chance: Chance) -> None:
         """Put faults, and take them away again."""
         while not self._is_over:
-            service = chance.choice((*FLEET, *HOLDERS, *HOLDERS))
+            service = chance.choice((*FLEET, *STATEFUL_SERVICES, *STATEFUL_SERVICES))
             self.counted["faults"] += 1
             with suppress(httpx.TransportError):  # it is dead just now
                 await self._services.break_down(service, chance.faults(service))

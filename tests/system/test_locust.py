@@ -17,7 +17,7 @@ import pytest
 from typing_extensions import override
 
 from load import checkout, feed, orders, purchases, transfers
-from load.shelf import LEFT_FOR_OTHERS, Shelf
+from load.order_budget import RESERVED_STOCK, OrderBudget
 from tests.system.stack import ORDER, Json, Stack, running
 
 ROOT: Final = Path(__file__).parents[2]
@@ -48,10 +48,10 @@ SPOILT_SUCCESSES: Final[Mapping[Spoil, str]] = {
     changed(total="0.00"): 'total is "0.00" instead of ',
     changed(payment={"payment_id": "pm-789", "is_valid": 1}): 'payment is {"is_valid": 1, ',
     changed(order={"order_id": "7", "status": "created"}): 'order is {"order_id": "7", ',
-    changed(surprise=None): "surprise does not belong there",
+    changed(surprise=None): "surprise is not expected",
     without("discount"): "discount is missing",
     instead("<html>"): "the body is not JSON",
-    instead("[]"): "the body is no JSON object",
+    instead("[]"): "the body is not a JSON object",
 }
 SPOILT_PROBLEMS: Final[Mapping[Spoil, str]] = {
     changed(instance="/"): 'instance is "/" instead of "/checkout"',
@@ -124,7 +124,14 @@ def errors_of(ran: "subprocess.CompletedProcess[str]") -> str:
 
 
 def titles() -> set[str]:
-    pipelines = (checkout.LUCKY, checkout.UNLUCKY, feed.CASES, orders.CASES, purchases.CASES, transfers.CASES)
+    pipelines = (
+        checkout.SUCCESSES,
+        checkout.FAILURES,
+        feed.CASES,
+        orders.CASES,
+        purchases.CASES,
+        transfers.CASES,
+    )
     return {title for cases in pipelines for case in cases for title in case.titles}
 
 
@@ -142,7 +149,7 @@ def test_under_load_every_answer_is_the_exact_one_and_no_request_is_left_out() -
     assert "WARNING/locustfile" not in ran.stderr
     assert [row["name"] for row in figures if row["num_failures"]] == []
     assert {row["name"] for row in figures} == titles()
-    assert left >= LEFT_FOR_OTHERS
+    assert left >= RESERVED_STOCK
 
 
 def test_a_run_that_begins_with_too_little_to_order_says_so_and_how_to_have_more() -> None:
@@ -156,7 +163,7 @@ def test_a_run_that_begins_with_too_little_to_order_says_so_and_how_to_have_more
         refilled = stack.state_of("inventory")["stock"]["prod-456"]
 
     warnings = re.findall(r"WARNING/locustfile: (.*)", ran.stderr)
-    assert warnings == [Shelf().told(60, 0), "No order was placed in this run"]
+    assert warnings == [OrderBudget().update(60, 0), "No order was placed in this run"]
     assert warnings[0].endswith(f": {refill}")
     assert (ran.returncode, left, refilled) == (0, 60, 100)
 
@@ -166,7 +173,7 @@ def test_a_run_of_several_processes_is_refused_where_it_orders() -> None:
 
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.endswith(
-        "What can be ordered is counted in one process: leave out --processes and --master, or orders: "
+        "Orderer cannot run in several processes: omit --processes and --master, or Orderer: "
         "scripts/load --processes N Buyer LuckyShopper Payer Reader UnluckyShopper\n"
     )
 
@@ -199,9 +206,9 @@ def test_an_answer_that_is_not_the_same_the_second_time_fails_the_run_and_is_tol
     told = [
         "Idempotent-Replayed is None instead of true",
         "Location is None instead of /executions/exe-",
-        "the body is another one than the first time",
+        "the body differs from that of the first response",
     ]
     assert ran.returncode == 1
-    assert {"there, again (201)", "back, again (201)"} <= failed
-    assert all("again" in name for name in failed)
+    assert {"forth, repeated (201)", "back, repeated (201)"} <= failed
+    assert all("repeated" in name for name in failed)
     assert [what for what in told if what not in errors_of(ran)] == []

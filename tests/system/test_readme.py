@@ -18,8 +18,10 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from gateway.pipelines import checkout
-from gateway.settings import SERVICES, Settings
+from gateway.pipelines.checkout import checkout
+from gateway.services import SERVICES as SHIPPED
+from gateway.settings import OWN_FIELDS, ServiceSettings
+from tests.shipped_services import NAMES as SERVICES
 from tests.system.programs import Program, free_port, free_ports, until
 from tests.system.stack import ORDER, Stack, mocks, running
 
@@ -90,7 +92,7 @@ def said_to(command: str, stack: Stack) -> str:
 
 
 def test_the_pipeline_that_it_shows_is_the_real_one() -> None:
-    source = inspect.getsource(checkout)
+    source = inspect.getsource(checkout.function)
 
     (shown,) = re.findall(r"```python\n(@railway\nasync def checkout.*?)```", README, re.DOTALL)
     assert shown in source
@@ -296,8 +298,16 @@ def written(default: object) -> str:
             return str(default)
 
 
+OWN_DEFAULTS: Final = {name.upper(): written(one.default) for name, one in OWN_FIELDS.items()}
+SERVICE_DEFAULTS: Final = {
+    f"{one.name}_{field}".upper(): written(getattr(one, field))
+    for one in SHIPPED
+    for field in ServiceSettings.model_fields
+}
+
+
 def test_its_table_of_settings_has_their_defaults() -> None:
-    defaults = {name.upper(): written(one.default) for name, one in Settings.model_fields.items()}
+    defaults = {**OWN_DEFAULTS, **SERVICE_DEFAULTS}
 
     table = [*settings_table()]
     assert len(table) > len(SERVICES)
@@ -310,7 +320,9 @@ def test_its_table_has_every_setting() -> None:
     of_one_service = {
         f"{service}_{what}" for service in SERVICES[2:] for what in ("timeout_ms", "max_concurrency")
     }
-    assert documented == {name.upper() for name in Settings.model_fields.keys() - of_one_service}
+    assert documented == (OWN_DEFAULTS.keys() | SERVICE_DEFAULTS.keys()) - {
+        name.upper() for name in of_one_service
+    }
 
 
 def test_its_example_is_explained(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ APP: Final = """\
 import asyncio
 
 from gateway.app import create_app
-from gateway.settings import Settings
+from gateway.services import SERVICES
+from gateway.settings import load_settings
 
 app = create_app()
 
@@ -25,16 +26,13 @@ async def mine(seconds: float = 0) -> str:
 """
 
 WRONG: Final = """
-from fastapi import APIRouter, Depends, Response
-from gateway.api.pipeline_route.route import PipelineRequest, PipelineRoute
+import httpx
 
-routes = APIRouter(route_class=PipelineRoute)
+class Unusable(httpx.AsyncBaseTransport):
+    async def __aenter__(self):
+        raise RuntimeError("no network")
 
-@routes.get("/guarded")
-async def guarded(request: PipelineRequest) -> Response:
-    return Response()
-
-app.include_router(routes, dependencies=[Depends(mine)])
+app = create_app(transport=Unusable())
 """
 
 
@@ -76,7 +74,7 @@ def test_while_it_drains_readiness_fails_and_its_own_routes_say_that_connections
 
 
 def test_its_requests_have_the_time_that_it_gives_them_when_it_stops(tmp_path: Path) -> None:
-    patient = APP.replace("create_app()", "create_app(Settings(deadline_ms=60_000))")
+    patient = APP.replace("create_app()", "create_app(load_settings(SERVICES, deadline_ms=60_000))")
     with (
         serving(tmp_path, app=patient, GATEWAY_DEADLINE_MS="600") as program,
         socket.create_connection(("127.0.0.1", int(url_of(program).rpartition(":")[2]))) as caller,
@@ -94,20 +92,27 @@ def test_what_is_wrong_with_it_when_it_starts_is_told_and_is_no_success(tmp_path
         ended = program.wait()
 
     assert ended.code == 3  # uvicorn's
-    assert "TypeError: /guarded: a pipeline's route keeps no dependencies\n" in ended.err
+    assert "RuntimeError: no network\n" in ended.err
     assert ended.out == ""
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--app", "nowhere:app"], "there is no app 'nowhere:app': No module named 'nowhere'"),
-        (["--app", "json:app"], "there is no app 'json:app': module 'json' has no attribute 'app'"),
-        (["--app", "json:loads"], "'json:loads' is no FastAPI app, but of type function"),
-        (["--app", "a:b", "--waterfall"], "--waterfall is not for an --app: set GATEWAY_WATERFALL, "),
+        (["--app", "nowhere:app"], "cannot load app 'nowhere:app': No module named 'nowhere'"),
+        (["--app", "nowhere:app", "--help"], "cannot load app 'nowhere:app': No module named 'nowhere'"),
+        (["--app", "json:app"], "cannot load app 'json:app': module 'json' has no attribute 'app'"),
+        (
+            ["--app", "json:loads"],
+            "cannot load app 'json:loads': expected an app created by gateway.create_app, got function",
+        ),
+        (
+            ["--app", "a:b", "--waterfall"],
+            "--waterfall cannot be combined with --app; set GATEWAY_WATERFALL=true instead",
+        ),
         (
             ["--app", "a:b", "--with-mocks"],
-            "--with-mocks is not for an --app: run python -m mock_services all ",
+            "--with-mocks cannot be combined with --app; start them with python -m mock_services all ",
         ),
     ],
 )
@@ -120,9 +125,11 @@ def test_what_cannot_be_served_is_a_usage_error_of_one_line(arguments: list[str]
     assert ended.err.count("\n") == 1
 
 
-def test_a_value_of_its_own_that_is_wrong_is_not_taken_for_a_setting(tmp_path: Path) -> None:
-    with serving(tmp_path, app=APP.replace("create_app()", "create_app(Settings(port=-1))")) as program:
+def test_a_value_of_its_own_that_is_wrong_is_not_taken_for_a_variable(tmp_path: Path) -> None:
+    with serving(
+        tmp_path, app=APP.replace("create_app()", "create_app(load_settings(SERVICES, port=-1))")
+    ) as program:
         ended = program.wait()
 
-    assert ended.code == 1
-    assert ended.err.startswith("Traceback ")
+    assert ended.code == 2
+    assert ended.err == "gateway: invalid port -1: Input should be greater than or equal to 0\n"

@@ -13,19 +13,20 @@ import uvloop
 from fastapi import FastAPI
 from typing_extensions import override
 
-from gateway.server.protocol import Connection
-from gateway.server.server import Server, listening
+from gateway.server.listener import open_listener
+from gateway.server.protocol import HeadTimeoutProtocol
+from gateway.server.server import Server
 
 
-class Hurried(Connection):
+class Hurried(HeadTimeoutProtocol):
     """A connection that waits for less than half a second."""
 
-    head_seconds = 0.4
+    head_timeout = 0.4
 
 
-def a_server(connection: type[Connection] = Connection) -> Server:
-    bound = listening("127.0.0.1", 0)
-    return Server(FastAPI(), bound, on_stop=lambda: None, drain=0, grace=1, connection=connection)
+def a_server(protocol: type[HeadTimeoutProtocol] = HeadTimeoutProtocol) -> Server:
+    listener = open_listener("127.0.0.1", 0)
+    return Server(FastAPI(), listener, on_stop=lambda: None, drain=0, grace=1, protocol=protocol)
 
 
 def address_of(server: Server) -> tuple[str, int]:
@@ -45,7 +46,7 @@ def test_it_stops_when_what_is_done_with_it_fails() -> None:
     async def failing() -> None:
         server = a_server()
         where.append(server.url)
-        async with server.running():
+        async with server.serve_until_stopped():
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -58,7 +59,7 @@ def test_a_crowd_is_let_in_within_a_few_turns_of_the_loop_so_that_a_busy_one_can
     async def turns_until_answered(count: int) -> int:
         server = a_server()
         turns = 0
-        async with server.running():
+        async with server.serve_until_stopped():
             with contextlib.ExitStack() as crowd:
                 address = address_of(server)
                 callers = [crowd.enter_context(socket.create_connection(address)) for _ in range(count)]
@@ -84,11 +85,11 @@ def test_a_crowd_is_let_in_within_a_few_turns_of_the_loop_so_that_a_busy_one_can
 def test_who_keeps_it_waiting_amid_a_request_is_closed_on(sent: list[bytes], status: bytes) -> None:
     async def answer() -> bytes:
         server = a_server(Hurried)
-        async with server.running():
+        async with server.serve_until_stopped():
             reader, writer = await asyncio.open_connection(*address_of(server))
             for some in sent:
                 writer.write(some)
-                await asyncio.sleep(Hurried.head_seconds / 4)
+                await asyncio.sleep(Hurried.head_timeout / 4)
             async with asyncio.timeout(10):
                 answer = await reader.read()
             writer.close()
@@ -99,10 +100,10 @@ def test_who_keeps_it_waiting_amid_a_request_is_closed_on(sent: list[bytes], sta
 
 
 def test_a_client_that_resets_its_connection_leaves_nothing_behind() -> None:
-    made: weakref.WeakSet[Connection] = weakref.WeakSet()
+    made: weakref.WeakSet[HeadTimeoutProtocol] = weakref.WeakSet()
     is_lost = asyncio.Event()
 
-    class Noted(Connection):
+    class Noted(HeadTimeoutProtocol):
         @override
         def connection_lost(self, exc: Exception | None) -> None:
             made.add(self)
@@ -111,7 +112,7 @@ def test_a_client_that_resets_its_connection_leaves_nothing_behind() -> None:
 
     async def left() -> int:
         server = a_server(Noted)
-        async with server.running():
+        async with server.serve_until_stopped():
             with socket.create_connection(address_of(server)) as caller:
                 caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 caller.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Which requests for pipelines are let in; the others are refused at once."""
+"""Admission control for pipeline requests: in-flight limit (load shedding) and rate limit per caller."""
 
 import math
 from collections.abc import Mapping
@@ -7,80 +7,84 @@ from typing import Final, final
 
 from starlette.types import Scope
 
-from gateway.api.admission.client_address import caller
-from gateway.api.admission.in_flight import InFlight
-from gateway.api.admission.rate_limit import Allowance, RateLimit
+from gateway.api.admission.client_address import identify_caller
+from gateway.api.admission.in_flight import InFlightLimit
+from gateway.api.admission.rate_limit import RateLimit, RateLimitDecision
 from gateway.api.problems.refusal import Refusal
 
-__all__ = ("BUSY", "TOO_OFTEN", "Admission", "Visit")
+__all__ = ("OVERLOADED", "RATE_LIMITED", "Admission", "AdmissionSlot")
 
-BUSY: Final = "The gateway has enough to do; try again in a moment"
-TOO_OFTEN: Final = "There were too many requests from this address"
+OVERLOADED: Final = "The gateway is overloaded; retry shortly"
+RATE_LIMITED: Final = "There were too many requests from this address"
 
 _MINUTE: Final = 60
-_A_MOMENT: Final[Mapping[str, str]] = MappingProxyType({"Retry-After": "1"})
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_RETRY_AFTER_OVERLOAD: Final[Mapping[str, str]] = MappingProxyType({"Retry-After": "1"})
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @final
 class Admission:
-    """Lets in *max_in_flight* requests at the same time, and *per_minute* from one address; None is no limit.
+    """Limits of *max_in_flight* concurrent requests and *per_minute* requests per caller; None is no limit.
 
-    A request that comes too often takes nobody's place. One that is refused for want of a place counts as a
-    request of its caller: else who overruns the gateway would go on doing so for nothing.
+    A request over the rate limit takes no slot. A request that is shed for lack of a slot still counts
+    against its caller's rate limit; otherwise a caller could overload the gateway at no cost.
     """
 
-    def __init__(self, max_in_flight: int = 256, per_minute: int | None = None) -> None:
-        self.in_flight: Final = InFlight(max_in_flight)
+    def __init__(self, max_in_flight: int, per_minute: int | None = None) -> None:
+        self.in_flight: Final = InFlightLimit(max_in_flight)
         self._rate_limit = None if per_minute is None else RateLimit(per_minute, _MINUTE)
         self._policy = f'"caller";q={per_minute};w={_MINUTE}'
 
-    def visit(self, scope: Scope, now: float) -> "Visit":
-        """Count the request with this ASGI *scope*, which has arrived *now*, on the loop's clock."""
+    def request_slot(self, scope: Scope, now: float) -> "AdmissionSlot":
+        """Count a request against its caller's rate limit; *now* is its arrival in seconds."""
         if self._rate_limit is None:
-            return Visit(self.in_flight)
-        return Visit(self.in_flight, self._rate_limit.ask(caller(scope), now), self._policy)
+            return AdmissionSlot(self.in_flight)
+        decision = self._rate_limit.admit(identify_caller(scope), now)
+        return AdmissionSlot(self.in_flight, decision, self._policy)
 
 
 @final
-class Visit:
-    """A request at the door, which may `knock`; `with` lets it in until its answer is made.
+class AdmissionSlot:
+    """A request's slot in the in-flight limit; `with` holds it while the request is handled.
 
-    Both raise `Refusal`. Whoever has yet to send the body takes nobody's place meanwhile.
+    `check` and `with` raise `Refusal`. The slot is not held while the body is read, so that slow uploads
+    cannot use up the limit.
     """
 
-    __slots__ = ("_allowance", "_in_flight", "_policy")
+    __slots__ = ("_decision", "_in_flight", "_policy")
 
-    def __init__(self, in_flight: InFlight, allowance: Allowance | None = None, policy: str = "") -> None:
+    def __init__(
+        self, in_flight: InFlightLimit, decision: RateLimitDecision | None = None, policy: str = ""
+    ) -> None:
         self._in_flight = in_flight
-        self._allowance = allowance
+        self._decision = decision
         self._policy = policy
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Give what every answer says of the caller's quota (draft-ietf-httpapi-ratelimit-headers-11)."""
-        if self._allowance is None:
-            return _NOTHING
-        service_limit = f'"caller";r={self._allowance.left};t={math.ceil(self._allowance.wait)}'
-        return {"RateLimit-Policy": self._policy, "RateLimit": service_limit}
+        """Return the RateLimit headers of every response (draft-ietf-httpapi-ratelimit-headers-11)."""
+        if self._decision is None:
+            return _NO_HEADERS
+        remaining = f'"caller";r={self._decision.remaining};t={math.ceil(self._decision.wait)}'
+        return {"RateLimit-Policy": self._policy, "RateLimit": remaining}
 
-    def knock(self) -> None:
-        """Be refused at once if the request comes too often, or there is no place for it now."""
-        if self._allowance is not None and not self._allowance.is_admitted:
-            wait = {"Retry-After": str(math.ceil(self._allowance.wait))}
-            raise Refusal(code="rate-limited", detail=TOO_OFTEN, headers=wait)
+    def check(self) -> None:
+        """Raise `Refusal` if the caller is over its rate limit or no slot is free."""
+        if self._decision is not None and not self._decision.is_admitted:
+            retry_after = {"Retry-After": str(math.ceil(self._decision.wait))}
+            raise Refusal(code="rate-limited", detail=RATE_LIMITED, headers=retry_after)
         if self._in_flight.is_full:
-            raise _busy()
+            raise _build_overload_refusal()
 
     def __enter__(self) -> None:
-        if not self._in_flight.enter():
-            raise _busy()
+        if not self._in_flight.try_acquire():
+            raise _build_overload_refusal()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._in_flight.leave()
+        self._in_flight.release()
 
 
-def _busy() -> Refusal:
-    return Refusal(code="unavailable", detail=BUSY, headers=_A_MOMENT)
+def _build_overload_refusal() -> Refusal:
+    return Refusal(code="unavailable", detail=OVERLOADED, headers=_RETRY_AFTER_OVERLOAD)

@@ -1,41 +1,41 @@
-"""Who is at the other end of the connection."""
+"""Client address of a request, and the caller that its rate limit counts."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from starlette.types import Scope
 
-__all__ = ("UNKNOWN", "address", "caller")
+__all__ = ("UNKNOWN_CALLER", "find_client_address", "identify_caller")
 
-UNKNOWN: Final = "unknown"
-"""The caller without an address; however many there are, they are one."""
+UNKNOWN_CALLER: Final = "unknown"
+"""The one caller for all requests without a client address."""
 _HOST_BITS: Final = 64
 
 
-def address(scope: Scope) -> IPv4Address | IPv6Address | None:
-    """Give the address from which the request with this ASGI *scope* comes; None if it has none.
+def find_client_address(scope: Scope) -> IPv4Address | IPv6Address | None:
+    """Return the client address of the request with this ASGI *scope*, or None if it has none.
 
-    An IPv4 address that IPv6 wraps is unwrapped: so it looks to a server that listens for both.
+    An IPv4-mapped IPv6 address, which a dual-stack socket reports, is returned as IPv4 (RFC 4291, 2.5.5.2).
     """
     client: tuple[str, int] | None = scope.get("client")
     if client is None:
         return None
     try:
         found = ip_address(client[0])
-    except ValueError:  # the path of a socket
+    except ValueError:  # the path of a Unix socket
         return None
     return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
 
 
-def caller(scope: Scope) -> str:
-    """Name who is asking, as far as limits go: its address, or of IPv6 the half that hosts cannot choose.
+def identify_caller(scope: Scope) -> str:
+    """Return the name of the caller for rate limits: its IPv4 address, or the /64 subnet of an IPv6 address.
 
-    A host has all 2^64 addresses of its subnet at its choice (RFC 8981). Only on a link, where everybody has
-    the same subnet, does the whole address count.
+    An IPv6 host can use every address of its subnet (RFC 8981). A link-local address counts as a whole,
+    because all hosts on a link share one subnet.
     """
-    found = address(scope)
+    found = find_client_address(scope)
     if found is None:
-        return UNKNOWN
+        return UNKNOWN_CALLER
     if isinstance(found, IPv4Address) or found.is_link_local:
         return str(found)
     return f"{IPv6Address(int(found) >> _HOST_BITS << _HOST_BITS)}/{_HOST_BITS}"

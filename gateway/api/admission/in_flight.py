@@ -1,30 +1,33 @@
-"""How many requests are answered at the same time."""
+"""In-flight limit: the number of requests that are handled at the same time."""
 
 from typing import final
 
-__all__ = ("InFlight",)
+from gateway.resilience.validation import check_whole
+
+__all__ = ("InFlightLimit",)
 
 
 @final
-class InFlight:
-    """Counts what is under way: at most *limit* at the same time."""
+class InFlightLimit:
+    """Counter of requests in flight, with at most *limit* (1 or more) at the same time."""
 
     def __init__(self, limit: int) -> None:
+        check_whole("limit", limit, 1)
         self.count = 0
         self._limit = limit
 
     @property
     def is_full(self) -> bool:
-        """Say whether there are as many as there may be."""
+        """Return whether the limit is reached."""
         return self.count >= self._limit
 
-    def enter(self) -> bool:
-        """Count one more, unless it is full; whoever is let in must `leave`."""
+    def try_acquire(self) -> bool:
+        """Take a slot and return True, or return False if none is free; a taken slot needs a `release`."""
         if self.is_full:
             return False
         self.count += 1
         return True
 
-    def leave(self) -> None:
-        """Make room for another one."""
+    def release(self) -> None:
+        """Free a slot."""
         self.count -= 1

@@ -1,69 +1,75 @@
-"""How often each caller may ask."""
+"""Rate limit per caller (GCRA)."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final, final
 
-__all__ = ("Allowance", "RateLimit")
+from gateway.resilience.validation import check_whole
+
+__all__ = ("RateLimit", "RateLimitDecision")
 
 _MICROSECONDS: Final = 1_000_000
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Allowance:
-    """What a caller may do: whether it *is_admitted* now, how often more, and the seconds until once more.
+class RateLimitDecision:
+    """Decision on one request: whether it *is_admitted*, and what the caller can do next.
 
-    Within *wait* seconds it can ask *left* times and no more. Who is not admitted will be then, and not a
-    microsecond earlier.
+    The caller has *remaining* requests for the next *wait* seconds; then it has one more. A refused request
+    is admitted after exactly *wait* seconds, which has microsecond precision.
     """
 
     is_admitted: bool
-    left: int
+    remaining: int
     wait: float
 
 
 @final
 class RateLimit:
-    """A *quota* for each caller: all of it can be used at once, and comes back evenly in *window* seconds.
+    """A *quota* of requests per *window* seconds for each caller, refilled evenly.
 
-    So of whatever seconds in a row, no more are admitted than the quota and what comes back meanwhile. Who is
-    not admitted pays nothing. This is the generic cell rate algorithm (ITU-T I.371), a token bucket of which
-    one number is kept for each caller: when its quota will be whole again. Who has it whole is forgotten, and
-    of more than *known* callers the one that has not been seen for the longest time: it has its quota anew.
+    The whole quota can be used in one burst. Within any period, no more requests are admitted than the quota
+    and what is refilled in that period. A refused request costs nothing.
+
+    This is the generic cell rate algorithm (GCRA, ITU-T I.371), a token bucket that stores one number per
+    caller: the time at which its quota is full again. A caller with a full quota is forgotten. Beyond
+    *max_callers*, the least recently seen caller is forgotten too, and starts again with a full quota.
     """
 
-    def __init__(self, quota: int, window: int = 60, known: int = 100_000) -> None:
-        # Whole numbers are exact. A microsecond has *quota* units of time, so that to ask once costs as many
-        # of them as the window has microseconds.
+    def __init__(self, quota: int, window: int = 60, max_callers: int = 100_000) -> None:
+        for name, value in (("quota", quota), ("window", window), ("max_callers", max_callers)):
+            check_whole(name, value, 1)
+        # Integers keep this exact: time is counted in units of 1/quota microseconds, so that one request
+        # costs as many units as the window has microseconds.
         self._quota = quota
         self._cost = window * _MICROSECONDS
-        self._known = known
-        self._whole_at: OrderedDict[str, int] = OrderedDict()
+        self._max_callers = max_callers
+        self._full_at: OrderedDict[str, int] = OrderedDict()
 
     def __len__(self) -> int:
-        """Give how many callers are known."""
-        return len(self._whole_at)
+        """Return the number of callers that are remembered."""
+        return len(self._full_at)
 
-    def ask(self, caller: str, now: float) -> Allowance:
-        """Admit *caller* if some of its quota is left at *now*: seconds, of a clock that never goes back."""
+    def admit(self, caller: str, now: float) -> RateLimitDecision:
+        """Use one request of *caller*'s quota, if any is left; *now* is in seconds on a monotonic clock."""
         instant = round(now * _MICROSECONDS) * self._quota
-        whole_at = max(self._whole_at.pop(caller, instant), instant)
-        spare = instant + self._quota * self._cost - whole_at
-        is_admitted = spare >= self._cost
+        full_at = max(self._full_at.pop(caller, instant), instant)
+        available = instant + self._quota * self._cost - full_at
+        is_admitted = available >= self._cost
         if is_admitted:
-            whole_at += self._cost
-            spare -= self._cost
-        self._whole_at[caller] = whole_at
-        self._forget(instant)
-        left, part = divmod(spare, self._cost)
-        wait = -((part - self._cost) // self._quota)
-        return Allowance(is_admitted, left, wait / _MICROSECONDS)
+            full_at += self._cost
+            available -= self._cost
+        self._full_at[caller] = full_at
+        self._evict(instant)
+        remaining, refilled = divmod(available, self._cost)
+        wait = -((refilled - self._cost) // self._quota)
+        return RateLimitDecision(is_admitted, remaining, wait / _MICROSECONDS)
 
-    def _forget(self, instant: int) -> None:
-        """Forget at most two callers: one is added at a time, so that they become fewer, and nobody waits."""
+    def _evict(self, instant: int) -> None:
+        """Forget at most two callers: more than are added at a time, yet constant time per request."""
         for _ in range(2):
-            oldest = next(iter(self._whole_at))
-            if self._whole_at[oldest] > instant and len(self._whole_at) <= self._known:
+            oldest = next(iter(self._full_at))
+            if self._full_at[oldest] > instant and len(self._full_at) <= self._max_callers:
                 break
-            del self._whole_at[oldest]
+            del self._full_at[oldest]

@@ -1,1 +1,1 @@
-"""Endpoints beside the pipelines: health, problem types, pipelines, executions."""
+"""Endpoints other than pipelines: health, problem types, pipelines, executions."""

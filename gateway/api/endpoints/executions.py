@@ -1,6 +1,6 @@
-"""What has become of commits, and another attempt to undo what is stuck."""
+"""GET /executions: outcomes of commits, and the operator's retry of stuck undos."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -8,32 +8,33 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
-from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic requires this one before Python 3.12
 
-from gateway.api.endpoints.operator import OPERATOR, refuse_others
+from gateway.api.endpoints.operator import LOCAL_ONLY, OPERATOR_ONLY, OPERATOR_SECURITY, require_operator
 from gateway.api.idempotency.stored_response import StoredResponse
-from gateway.api.openapi.document import failures
+from gateway.api.openapi.components import EXAMPLE_EXECUTION_ID
+from gateway.api.openapi.responses import declare_failures
+from gateway.api.pipeline_route.description import DescribedPipeline
 from gateway.api.pipeline_route.models import Id
-from gateway.api.problems import problem as problems
+from gateway.api.problems.problem import build_problem_response
 from gateway.executions.execution import Execution
 from gateway.executions.registry import EXECUTION_NOT_FOUND, EXECUTION_NOT_STUCK, ExecutionRegistry
 from gateway.railway import CommitState, Conflict, Err, Forbidden, NotFound, Ok, Result, Unauthorized
 
-__all__ = ("ExecutionPage", "ExecutionRecord", "WriteRecord", "router")
+__all__ = ("ExecutionPage", "ExecutionRecord", "WriteRecord", "build_router")
 
 StateName: TypeAlias = Literal["running", "committed", "undone", "stuck"]
 ExecutionId: TypeAlias = Annotated[
-    Id,
-    Path(description="As Location or a problem gave it.", examples=["exe-1c0f6f0e2b7d4a1f8c3e9d7a6b5c4d3e"]),
+    Id, Path(description="The id in a Location or a problem.", examples=[EXAMPLE_EXECUTION_ID])
 ]
 
 
 class WriteRecord(TypedDict):
-    """One write, and how far it has come.
+    """One write and its outcome.
 
-    `pending`: it may be sent at any moment, or has been. `done`: the service has done it. `refused`: the
-    service has declined it, or it was never sent. `unknown`: it was sent, and nobody knows what came of it.
-    `undone`: it has been taken back. `stuck`: it could not be.
+    `pending`: not sent yet, or no response yet. `done`: the service made it. `refused`: the service declined
+    it, or it was not sent. `unknown`: it was sent, and its outcome is unknown. `undone`: it was undone.
+    `stuck`: it could not be undone.
     """
 
     name: str
@@ -41,7 +42,7 @@ class WriteRecord(TypedDict):
 
 
 class ExecutionRecord(TypedDict):
-    """One run of a pipeline that writes; times as in RFC 3339."""
+    """One run of a pipeline that writes; times are in RFC 3339 format."""
 
     execution_id: str
     pipeline: str
@@ -52,117 +53,157 @@ class ExecutionRecord(TypedDict):
 
 
 class ExecutionPage(TypedDict):
-    """Executions, the latest first; *cursor* is where the next page begins, null on the last."""
+    """Executions, the latest first; *cursor* is the start of the next page, null on the last one."""
 
     executions: list[ExecutionRecord]
     cursor: str | None
 
 
-_EXAMPLE: Final[ExecutionRecord] = {
-    "execution_id": "exe-1c0f6f0e2b7d4a1f8c3e9d7a6b5c4d3e",
-    "pipeline": "transfers",
-    "state": "stuck",
-    "writes": [
-        {"name": "payments.execute_transfer", "outcome": "stuck"},
-        {"name": "accounts.post", "outcome": "refused"},
-    ],
-    "started_at": "2026-01-31T12:00:00+00:00",
-    "ended_at": "2026-01-31T12:00:31+00:00",
-}
-_NO_OPERATOR: Final = (Unauthorized("The operator's token is required"), Forbidden("Only from this machine"))
+_NOT_OPERATOR: Final = (Unauthorized(OPERATOR_ONLY), Forbidden(LOCAL_ONLY))
 _PAGE: Final = TypeAdapter(ExecutionPage)
 _RECORD: Final = TypeAdapter(ExecutionRecord)
 
 
-def router(executions: ExecutionRegistry[StoredResponse], operator_token: str | None) -> APIRouter:
-    """Make the routes; the list, and trying again, are for operators: who has *operator_token*."""
-    routes = APIRouter(tags=["executions"])
-    for_operators = [Depends(refuse_others(operator_token))]
+def build_router(
+    executions: ExecutionRegistry[StoredResponse],
+    operator_token: str | None,
+    pipelines: Sequence[DescribedPipeline] = (),
+) -> APIRouter:
+    """Return the router; list and retry require the *operator_token*, see `require_operator`.
 
+    The OpenAPI example is an execution of the first of *pipelines* that writes.
+    """
+    routes = APIRouter(tags=["executions"])
+    example = _build_example(pipelines)
+    for_operators = [Depends(require_operator(operator_token))]
+    _add_lookup(routes, executions, example)
+    _add_list(routes, executions, example, for_operators)
+    _add_retry(routes, executions, example, for_operators)
+    return routes
+
+
+def _add_lookup(
+    routes: APIRouter, executions: ExecutionRegistry[StoredResponse], example: ExecutionRecord
+) -> None:
     @routes.get(
         "/executions/{execution_id}",
-        summary="What has become of this execution?",
+        summary="What is the outcome of this execution?",
         response_model=ExecutionRecord,
-        responses={200: _shown("The execution.", _EXAMPLE), **failures(EXECUTION_NOT_FOUND)},
+        responses={
+            200: _document("The execution.", example),
+            **declare_failures("/executions/{execution_id}", EXECUTION_NOT_FOUND),
+        },
     )
     async def get_execution(execution_id: ExecutionId, request: Request) -> Response:
-        """Tell how far the writes of one run have come.
+        """Return the outcome of each write of one run.
 
-        An execution that has ended is known for a day; one of a request without an Idempotency-Key, only as
-        long as it is among the latest ten thousand.
+        An execution is kept for a day after it has ended; without an Idempotency-Key, only while it is among
+        the latest 10,000.
         """
-        return _answer(await executions.find(execution_id), request)
+        return _build_response(await executions.find(execution_id), request)
 
+
+def _add_list(
+    routes: APIRouter,
+    executions: ExecutionRegistry[StoredResponse],
+    example: ExecutionRecord,
+    dependencies: Sequence[Any],
+) -> None:
     @routes.get(
         "/executions",
-        summary="Which executions are there?",
+        summary="Which executions exist?",
         response_model=ExecutionPage,
         responses={
-            200: _shown("The latest first.", {"executions": [_EXAMPLE], "cursor": "17"}),
-            **failures(*_NO_OPERATOR),
+            200: _document("Executions, the latest first.", {"executions": [example], "cursor": "17"}),
+            **declare_failures("/executions", *_NOT_OPERATOR),
         },
-        dependencies=for_operators,
-        openapi_extra=OPERATOR,
+        dependencies=dependencies,
+        openapi_extra=OPERATOR_SECURITY,
     )
     async def list_executions(
-        state: Annotated[StateName | None, Query(description="Only those in this state.")] = None,
-        limit: Annotated[int, Query(ge=1, le=100, description="How many at the most.")] = 20,
+        state: Annotated[StateName | None, Query(description="Only executions in this state.")] = None,
+        limit: Annotated[int, Query(ge=1, le=100, description="Maximum number of executions.")] = 20,
         cursor: Annotated[
             str | None,
-            Query(pattern=r"^[1-9][0-9]{0,17}$", description="As the page before gave it.", examples=["17"]),
+            Query(
+                pattern=r"^[1-9][0-9]{0,17}$", description="The cursor of the previous page.", examples=["17"]
+            ),
         ] = None,
     ) -> Response:
-        """List executions for an operator: what is `stuck` waits for somebody to look at it."""
+        """List executions for an operator; a `stuck` one needs attention."""
         page = await executions.page(
             None if state is None else CommitState(state), limit, None if cursor is None else int(cursor)
         )
         body: ExecutionPage = {
-            "executions": [_record(execution) for execution in page.executions],
+            "executions": [_build_record(execution) for execution in page.executions],
             "cursor": None if page.cursor is None else str(page.cursor),
         }
-        return _json(_PAGE.dump_json(body))
+        return _build_json_response(_PAGE.dump_json(body))
 
+
+def _add_retry(
+    routes: APIRouter,
+    executions: ExecutionRegistry[StoredResponse],
+    example: ExecutionRecord,
+    dependencies: Sequence[Any],
+) -> None:
     @routes.post(
         "/executions/{execution_id}/retry",
-        summary="Undo what is stuck",
+        summary="Retry stuck undos",
         response_model=ExecutionRecord,
         responses={
-            200: _shown("The execution, `undone` if all went well, else `stuck` still.", _EXAMPLE),
-            **failures(*_NO_OPERATOR, EXECUTION_NOT_FOUND, EXECUTION_NOT_STUCK),
+            200: _document("The execution: `undone` if every undo succeeded, else still `stuck`.", example),
+            **declare_failures(
+                "/executions/{execution_id}/retry", *_NOT_OPERATOR, EXECUTION_NOT_FOUND, EXECUTION_NOT_STUCK
+            ),
         },
-        dependencies=for_operators,
-        openapi_extra=OPERATOR,
+        dependencies=dependencies,
+        openapi_extra=OPERATOR_SECURITY,
     )
     async def retry_execution(execution_id: ExecutionId, request: Request) -> Response:
-        """Attempt every undo of a stuck execution once more, for an operator."""
-        return _answer(await executions.retry(execution_id), request)
-
-    return routes
+        """Retry every undo of a stuck execution once, for an operator."""
+        return _build_response(await executions.retry(execution_id), request)
 
 
-def _record(execution: Execution) -> ExecutionRecord:
+def _build_example(pipelines: Sequence[DescribedPipeline]) -> ExecutionRecord:
+    """Return a stuck execution of the first of *pipelines* that writes."""
+    writing = [pipeline for pipeline in pipelines if any(call.undo for call in pipeline.plan.calls)]
+    writes = [call.name for call in writing[0].plan.calls if call.undo] if writing else []
+    stuck: list[WriteRecord] = [{"name": name, "outcome": "stuck"} for name in writes[:1]]
+    refused: list[WriteRecord] = [{"name": name, "outcome": "refused"} for name in writes[1:]]
+    return {
+        "execution_id": EXAMPLE_EXECUTION_ID,
+        "pipeline": writing[0].plan.name if writing else "a_pipeline",
+        "state": "stuck",
+        "writes": [*stuck, *refused],
+        "started_at": "2026-01-31T12:00:00+00:00",
+        "ended_at": "2026-01-31T12:00:31+00:00",
+    }
+
+
+def _build_record(execution: Execution) -> ExecutionRecord:
     ended = execution.ended_at
     return {
         "execution_id": execution.execution_id,
         "pipeline": execution.pipeline,
         "state": execution.state.value,
-        "writes": [{"name": one.intent.name, "outcome": one.outcome.value} for one in execution.writes],
+        "writes": [{"name": write.intent.name, "outcome": write.outcome.value} for write in execution.writes],
         "started_at": execution.started_at.isoformat(),
         "ended_at": None if ended is None else ended.isoformat(),
     }
 
 
-def _answer(result: Result[Execution, NotFound | Conflict], request: Request) -> Response:
+def _build_response(result: Result[Execution, NotFound | Conflict], request: Request) -> Response:
     match result:
         case Ok(execution):
-            return _json(_RECORD.dump_json(_record(execution)))
+            return _build_json_response(_RECORD.dump_json(_build_record(execution)))
         case Err(error):
-            return problems.answer(error, request.scope)
+            return build_problem_response(error, request.scope)
 
 
-def _json(body: bytes) -> Response:
+def _build_json_response(body: bytes) -> Response:
     return Response(body, HTTPStatus.OK, {"Cache-Control": "no-store"}, "application/json")
 
 
-def _shown(description: str, example: Mapping[str, object]) -> dict[str, Any]:
+def _document(description: str, example: Mapping[str, object]) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"example": example}}}

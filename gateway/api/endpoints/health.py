@@ -1,82 +1,33 @@
-"""What those need who run the gateway: its health, and what problems mean."""
+"""GET /health/live and /health/ready (https://inadarei.github.io/rfc-healthcheck/)."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
-from gateway.api.endpoints.readiness import STOPPING, Health, Readiness
-from gateway.api.openapi.document import failures
-from gateway.api.problems import problem as problems
-from gateway.api.problems.catalogue import CATALOGUE
-from gateway.railway import NotFound
+from gateway.api.endpoints.readiness import STOPPING, Check, Health, Readiness
 
-__all__ = ("ProblemKind", "router")
+__all__ = ("build_router",)
+
+_TIME: Final = "2026-01-31T12:00:00+00:00"
+_HEALTHY: Final[Check] = {
+    "status": "pass",
+    "componentType": "system",
+    "time": _TIME,
+    "breaker": "closed",
+    "optionalBreaker": "closed",
+}
+_FAILING: Final[Check] = {**_HEALTHY, "status": "fail", "breaker": "open"}
 
 
 class _HealthResponse(JSONResponse):
-    """Health, as the draft wants it sent."""
-
     media_type = "application/health+json"
 
 
-class ProblemKind(TypedDict):
-    """A kind of problem: the status it is sent with, and what a caller should know about it."""
-
-    type: str
-    title: str
-    status: int
-    code: str
-    explanation: str
-
-
-def _kind(code: str) -> ProblemKind:
-    kind = CATALOGUE[code]
-    return {
-        "type": f"/problems/{code}",
-        "title": kind.status.phrase,
-        "status": kind.status,
-        "code": code,
-        "explanation": kind.explanation,
-    }
-
-
-_UNKNOWN: Final = NotFound("There is no problem of this name")
-_EXAMPLE: Final = {
-    "description": "The kind.",
-    "content": {"application/json": {"example": _kind("not-found")}},
-}
-_TIME: Final = "2026-01-31T12:00:00+00:00"
-_WARNING: Final[Health] = {
-    "status": "warn",
-    "checks": {
-        "user": [
-            {
-                "status": "pass",
-                "componentType": "system",
-                "time": _TIME,
-                "breaker": "closed",
-                "optionalBreaker": "closed",
-            }
-        ],
-        "inventory": [
-            {
-                "status": "fail",
-                "componentType": "system",
-                "time": _TIME,
-                "breaker": "open",
-                "optionalBreaker": "closed",
-            }
-        ],
-    },
-}
-
-
-def router(readiness: Readiness) -> APIRouter:
-    """Make the routes; *readiness* is what the server tells when it stops."""
+def build_router(readiness: Readiness) -> APIRouter:
+    """Return the router; *readiness* reports on the services."""
     routes = APIRouter(tags=["operations"])
 
     @routes.get(
@@ -84,49 +35,42 @@ def router(readiness: Readiness) -> APIRouter:
         summary="Is the process alive?",
         response_class=_HealthResponse,
         response_model=Health,
-        responses={200: _health("The process is alive.", {"status": "pass"})},
+        responses={200: _document("The process is alive.", {"status": "pass"})},
     )
     async def get_liveness() -> Response:
-        """Answer as long as the process can answer at all: restart it when this fails."""
-        return _sent({"status": "pass"})
+        """Return `pass` as long as the process can respond; restart the process if this fails."""
+        return _build_response({"status": "pass"})
 
     @routes.get(
         "/health/ready",
-        summary="Can the gateway serve?",
+        summary="Can the gateway serve requests?",
         response_class=_HealthResponse,
         response_model=Health,
         responses={
-            200: _health("It can serve; `warn` if an upstream is in trouble.", _WARNING),
-            503: _health("It is stopping.", STOPPING),
+            200: _document("It can serve; `warn` if a service is failing.", _build_example(readiness.names)),
+            503: _document("The gateway is stopping.", STOPPING),
         },
     )
     async def get_readiness() -> Response:
-        """Tell how the upstreams are. One in trouble is a warning; only a gateway that is stopping fails."""
-        return _sent(await readiness.report())
-
-    @routes.get(
-        "/problems/{code}",
-        summary="What does this problem mean?",
-        response_model=ProblemKind,
-        responses={
-            200: {"content": {"application/json": {"example": _kind("not-found")}}},
-            **failures(_UNKNOWN),
-        },
-    )
-    async def get_problem(code: str, request: Request) -> Response:
-        """Explain the kind of problem whose `type` is this address."""
-        if code not in CATALOGUE:
-            return problems.answer(_UNKNOWN, request.scope)
-        return JSONResponse(_kind(code))
+        """Return the status of the gateway and its services. A failing service is only a warning."""
+        return _build_response(await readiness.report())
 
     return routes
 
 
-def _sent(health: Health) -> _HealthResponse:
+def _build_example(services: Sequence[str]) -> Health:
+    """Return an example in which the last service fails."""
+    if not services:
+        return {"status": "pass"}
+    *healthy, failing = services[:2]
+    return {"status": "warn", "checks": {**{name: [_HEALTHY] for name in healthy}, failing: [_FAILING]}}
+
+
+def _build_response(health: Health) -> _HealthResponse:
     status = HTTPStatus.SERVICE_UNAVAILABLE if health["status"] == "fail" else HTTPStatus.OK
     return _HealthResponse(health, status, {"Cache-Control": "no-store"})
 
 
-def _health(description: str, example: Health) -> dict[str, Any]:
+def _document(description: str, example: Health) -> dict[str, Any]:
     content = {"application/health+json": {"example": example}}
     return {"model": Health, "description": description, "content": content}

@@ -1,4 +1,4 @@
-"""Who may do what is for those who run the gateway."""
+"""Access control of the operator endpoints."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -6,39 +6,42 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
-from gateway.api.admission.client_address import address
-from gateway.api.pipeline_route.headers import bearer, fields
+from gateway.api.admission.client_address import find_client_address
+from gateway.api.headers import parse_bearer_token, read_fields
 from gateway.api.problems.refusal import Refusal
 
-__all__ = ("OPERATOR", "refuse_others")
+__all__ = ("LOCAL_ONLY", "OPERATOR_ONLY", "OPERATOR_SECURITY", "require_operator")
 
-OPERATOR: Final[dict[str, Any]] = {"security": [{"bearer": []}, {}]}
-"""What an operation says of itself that is for operators: a token, or nothing from the gateway's machine."""
+OPERATOR_SECURITY: Final[dict[str, Any]] = {"security": [{"bearer": []}, {}]}
+"""The OpenAPI security of an operator endpoint: a token, or nothing for requests from the gateway's host."""
+LOCAL_ONLY: Final = "Only the gateway's own host may do this unless GATEWAY_OPERATOR_TOKEN is set"
+OPERATOR_ONLY: Final = "The operator's token is required, in the header Authorization: Bearer TOKEN"
 _FORWARDED: Final = frozenset({"forwarded", "x-forwarded-for"})
 
 
-def refuse_others(token: str | None) -> Callable[[Request], Awaitable[None]]:
-    """Make what raises `Refusal` unless a request comes from an operator.
+def require_operator(token: str | None) -> Callable[[Request], Awaitable[None]]:
+    """Return a dependency that raises `Refusal` unless the request comes from an operator.
 
-    That is who has the *token*, or is on this machine if there is none, and not somebody for whom a proxy
-    speaks. A proxy on this machine that adds neither `Forwarded` nor `X-Forwarded-For` makes every request
-    one from here: set a token.
+    An operator sends the *token*. If there is none, it connects from this host, and not through a proxy. A
+    proxy on this host that adds neither `Forwarded` nor `X-Forwarded-For` makes every request look local: set
+    a token then.
     """
 
-    async def refuse(request: Request) -> None:
+    async def check_operator(request: Request) -> None:
         if token is None:
-            if not _is_near(request):
-                detail = "Only from the gateway's own machine, as long as GATEWAY_OPERATOR_TOKEN is not set"
-                raise Refusal(code="forbidden", detail=detail)
-        elif not hmac.compare_digest((bearer(fields(request.scope)) or "").encode(), token.encode()):
-            detail = "The operator's token is required, in the header Authorization: Bearer TOKEN"
-            raise Refusal(code="unauthorized", detail=detail, headers={"WWW-Authenticate": "Bearer"})
+            if not _is_local(request):
+                raise Refusal(code="forbidden", detail=LOCAL_ONLY)
+        elif not hmac.compare_digest(
+            (parse_bearer_token(read_fields(request.scope)) or "").encode(), token.encode()
+        ):
+            authenticate = {"WWW-Authenticate": "Bearer"}
+            raise Refusal(code="unauthorized", detail=OPERATOR_ONLY, headers=authenticate)
 
-    return refuse
+    return check_operator
 
 
-def _is_near(request: Request) -> bool:
+def _is_local(request: Request) -> bool:
     if not _FORWARDED.isdisjoint(request.headers.keys()):
-        return False  # whoever forwards a request speaks for somebody else, and says who it is as it likes
-    found = address(request.scope)
-    return found is not None and found.is_loopback
+        return False  # a proxy forwards for other hosts, and clients can forge these headers
+    client = find_client_address(request.scope)
+    return client is not None and client.is_loopback

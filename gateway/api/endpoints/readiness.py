@@ -1,12 +1,12 @@
-"""Whether the gateway can serve, and how its upstreams are (https://inadarei.github.io/rfc-healthcheck/)."""
+"""Readiness of the gateway and health of its upstreams (https://inadarei.github.io/rfc-healthcheck/)."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, NotRequired, Protocol, TypeAlias, final
 
-from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic requires this one before Python 3.12
 
 from gateway.resilience.circuit_breaker import BreakerState
 
@@ -16,29 +16,30 @@ _log: Final = logging.getLogger(__name__)
 
 Status: TypeAlias = Literal["pass", "warn", "fail"]
 
-_SECONDS: Final = 1.0
+_MAX_SECONDS: Final = 1.0
+"""Maximum age of a report, and timeout of a ping."""
 
 
 class Upstream(Protocol):
-    """A service that can be asked how it is."""
+    """A service whose health can be checked."""
 
     @property
     def breaker(self) -> BreakerState:
-        """Tell whether calls get through to it that an answer needs."""
+        """Return the state of the circuit breaker for required calls."""
         ...
 
     @property
     def optional_breaker(self) -> BreakerState:
-        """Tell whether optional calls do."""
+        """Return the state of the circuit breaker for optional calls."""
         ...
 
     @property
-    def is_in_trouble(self) -> bool:
-        """Say whether it has failed of late."""
+    def has_failed_recently(self) -> bool:
+        """Return whether a circuit breaker is open, or was a short while ago."""
         ...
 
     async def ping(self) -> bool:
-        """Tell whether it answers."""
+        """Return whether the service responds."""
         ...
 
 
@@ -46,7 +47,7 @@ Breaker: TypeAlias = Literal["closed", "open", "half-open"]
 
 
 class Check(TypedDict):
-    """How one upstream was at a *time* (RFC 3339), and whether its breakers let calls through."""
+    """Health of one upstream at a *time* (RFC 3339), with the states of its circuit breakers."""
 
     status: Status
     componentType: str
@@ -56,7 +57,7 @@ class Check(TypedDict):
 
 
 class Health(TypedDict):
-    """How the gateway is; *checks* has its upstreams by name, each a list of one."""
+    """Health of the gateway; *checks* has a list of one check for each upstream, by name."""
 
     status: Status
     checks: NotRequired[dict[str, list[Check]]]
@@ -64,17 +65,17 @@ class Health(TypedDict):
 
 
 STOPPING: Final[Health] = {"status": "fail", "output": "The gateway is stopping"}
-"""Nothing more is to be sent to this gateway."""
+"""The report during shutdown: a load balancer must send no more requests."""
 
 
 @final
 class Readiness:
-    """Asks the upstreams, given by name, how they are.
+    """Readiness of the gateway, from the health of its *upstreams* (by name).
 
-    An upstream in trouble is a warning: to take every gateway out because one upstream is down would make it
-    worse. However many want to know, every upstream is asked once a second at the most, all of them at once.
-    One that has not answered within a second, or whose ping raises, is down: `fail`. One that answers, but
-    has of late failed so often at what it was asked that it is left alone, is a `warn`.
+    A failing upstream is only a warning: taking every gateway out of service because one upstream is down
+    would make it worse. The upstreams are pinged in parallel, at most once per second, however many reports
+    are requested. An upstream fails if its ping takes longer than a second or raises. It is a `warn` if it
+    responds but `has_failed_recently`.
     """
 
     def __init__(
@@ -82,45 +83,53 @@ class Readiness:
     ) -> None:
         self._upstreams = upstreams
         self._now = now
-        self._asking = asyncio.Lock()
+        self._refreshing = asyncio.Lock()
         self._fresh_until = float("-inf")
         self._last: Health = {"status": "pass"}
         self._is_stopping = False
 
+    @property
+    def names(self) -> Sequence[str]:
+        """Return the names of the upstreams."""
+        return tuple(self._upstreams)
+
     def stop(self) -> None:
-        """Say from now on that the gateway is stopping, so that it is sent no more requests."""
+        """Report from now on that the gateway is stopping, so that it gets no more requests."""
         self._is_stopping = True
 
     async def report(self) -> Health:
-        """Give what is known now, or was less than a second ago."""
+        """Return a report that is at most a second old."""
         if not self._is_stopping:
             await self._refresh()
-        # It may have been told to stop meanwhile.
+        # `stop` may have been called during the refresh.
         return STOPPING if self._is_stopping else self._last
 
     async def _refresh(self) -> None:
         clock = asyncio.get_running_loop().time
-        async with self._asking:
+        async with self._refreshing:
             if clock() < self._fresh_until:
                 return
-            self._last = await self._ask()
-            self._fresh_until = clock() + _SECONDS
+            self._last = await self._check_upstreams()
+            self._fresh_until = clock() + _MAX_SECONDS
 
-    async def _ask(self) -> Health:
-        up = await asyncio.gather(*(_is_up(name, upstream) for name, upstream in self._upstreams.items()))
+    async def _check_upstreams(self) -> Health:
+        pings = await asyncio.gather(*(_ping(name, upstream) for name, upstream in self._upstreams.items()))
         time = self._now().isoformat()
         checks = {
-            name: _check(upstream, time, is_up=is_up)
-            for (name, upstream), is_up in zip(self._upstreams.items(), up, strict=True)
+            name: _build_check(upstream, time, is_up=is_up)
+            for (name, upstream), is_up in zip(self._upstreams.items(), pings, strict=True)
         }
-        is_well = all(check["status"] == "pass" for check in checks.values())
-        return {"status": "pass" if is_well else "warn", "checks": {name: [checks[name]] for name in checks}}
+        is_healthy = all(check["status"] == "pass" for check in checks.values())
+        return {
+            "status": "pass" if is_healthy else "warn",
+            "checks": {name: [checks[name]] for name in checks},
+        }
 
 
-def _check(upstream: Upstream, time: str, *, is_up: bool) -> Check:
-    answers: Status = "warn" if upstream.is_in_trouble else "pass"
+def _build_check(upstream: Upstream, time: str, *, is_up: bool) -> Check:
+    status_if_up: Status = "warn" if upstream.has_failed_recently else "pass"
     return {
-        "status": answers if is_up else "fail",
+        "status": status_if_up if is_up else "fail",
         "componentType": "system",
         "time": time,
         "breaker": upstream.breaker.value,
@@ -128,12 +137,12 @@ def _check(upstream: Upstream, time: str, *, is_up: bool) -> Check:
     }
 
 
-async def _is_up(name: str, upstream: Upstream) -> bool:
+async def _ping(name: str, upstream: Upstream) -> bool:
     try:
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(_MAX_SECONDS):
             return await upstream.ping()
     except TimeoutError:
         return False
-    except Exception:  # noqa: BLE001 - a bug in a ping must not take the gateway out
+    except Exception:  # noqa: BLE001 - a bug in a ping must not take the gateway out of service
         _log.exception("the ping of %s raised", name)
         return False

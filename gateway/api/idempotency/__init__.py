@@ -1,1 +1,1 @@
-"""Idempotency keys, and requests for pipelines that write."""
+"""Idempotency keys, and the responses that are stored for them."""

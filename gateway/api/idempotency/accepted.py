@@ -1,30 +1,29 @@
-"""The answer while a commit is under way."""
+"""The 202 response while a commit is under way."""
 
 from http import HTTPStatus
 from typing import Literal
 
 from starlette.responses import JSONResponse, Response
-from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic requires this one before Python 3.12
 
-__all__ = ("Running", "location_of", "running")
+__all__ = ("Running", "build_accepted_response", "build_location")
 
 
 class Running(TypedDict):
-    """The deadline has passed, the commit goes on."""
+    """An execution that was still running at the deadline of its request."""
 
     execution_id: str
     pipeline: str
     state: Literal["running"]
 
 
-def location_of(execution_id: str) -> str:
-    """Say where what becomes of an execution can be looked up."""
+def build_location(execution_id: str) -> str:
+    """Return the path of an execution, for the header `Location`."""
     return f"/executions/{execution_id}"
 
 
-def running(execution_id: str, pipeline: str) -> Response:
-    """Make the answer: look later, and there."""
+def build_accepted_response(execution_id: str, pipeline: str) -> Response:
+    """Return the 202 response, which refers the client to the execution."""
     body: Running = {"execution_id": execution_id, "pipeline": pipeline, "state": "running"}
-    return JSONResponse(
-        body, HTTPStatus.ACCEPTED, {"Location": location_of(execution_id), "Retry-After": "1"}
-    )
+    headers = {"Location": build_location(execution_id), "Retry-After": "1"}
+    return JSONResponse(body, HTTPStatus.ACCEPTED, headers)

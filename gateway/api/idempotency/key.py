@@ -1,4 +1,4 @@
-"""Idempotency-Key: which requests are one and the same (draft-ietf-httpapi-idempotency-key-header)."""
+"""Idempotency-Key: parsing, and identity of requests (draft-ietf-httpapi-idempotency-key-header)."""
 
 import hashlib
 import re
@@ -8,10 +8,10 @@ from typing import Final
 
 from pydantic_core import to_json
 
-from gateway.api.pipeline_route.headers import Fields, bearer
+from gateway.api.headers import HeaderFields, parse_bearer_token
 from gateway.api.problems.refusal import Refusal
 
-__all__ = ("execution_id", "fingerprint", "key_of")
+__all__ = ("compute_fingerprint", "derive_execution_id", "parse_key")
 
 _KEY: Final = re.compile(rb"[!-~]{1,255}")
 _QUOTED: Final = re.compile(rb'"([!-~]{1,255})"')
@@ -19,9 +19,9 @@ _HEADER: Final = b"idempotency-key"
 _HEX_DIGITS: Final = 32
 
 
-def key_of(sent: Fields) -> bytes | None:
-    """Give the key that the headers name, without its quotes; raise `Refusal` if it is none."""
-    value = sent.get(_HEADER)
+def parse_key(fields: HeaderFields) -> bytes | None:
+    """Return the key without quotes, or None without the header; raise `Refusal` if it is invalid."""
+    value = fields.get(_HEADER)
     if value is None:
         return None
     if quoted := _QUOTED.fullmatch(value):
@@ -32,21 +32,20 @@ def key_of(sent: Fields) -> bytes | None:
     return value
 
 
-def execution_id(endpoint: str, sent: Fields, key: bytes | None) -> str:
-    """Name the execution that a request is for: the same for the same *endpoint*, caller and *key*.
+def derive_execution_id(endpoint: str, fields: HeaderFields, key: bytes | None) -> str:
+    """Return the id of a request's execution: a hash of *endpoint*, caller and *key*; random without a key.
 
-    Who calls is who has the same `Authorization`, however the scheme of a bearer token is spelled. Without a
-    key no two requests are the same.
+    The caller is identified by `Authorization`; the spelling of the scheme of a bearer token is irrelevant.
     """
     if key is None:
         return f"exe-{token_hex(_HEX_DIGITS // 2)}"
-    token = bearer(sent)
-    shown = sent.get(b"authorization", b"") if token is None else b"Bearer " + token.encode("ascii")
-    caller = hashlib.sha256(shown).digest()
-    name = hashlib.sha256(b"\0".join((endpoint.encode(), caller, key)))
-    return f"exe-{name.hexdigest()[:_HEX_DIGITS]}"
+    token = parse_bearer_token(fields)
+    credentials = fields.get(b"authorization", b"") if token is None else b"Bearer " + token.encode("ascii")
+    caller = hashlib.sha256(credentials).digest()
+    digest = hashlib.sha256(b"\0".join((endpoint.encode(), caller, key)))
+    return f"exe-{digest.hexdigest()[:_HEX_DIGITS]}"
 
 
-def fingerprint(values: Mapping[str, object]) -> bytes:
-    """Give what only requests for the same share: *values* are validated, and defaults filled in."""
+def compute_fingerprint(values: Mapping[str, object]) -> bytes:
+    """Return a hash that only equal requests share; *values* are validated, with defaults filled in."""
     return hashlib.sha256(to_json(values)).digest()

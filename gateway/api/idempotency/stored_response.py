@@ -1,4 +1,4 @@
-"""An answer that can be given again."""
+"""A response that can be sent again for the same idempotency key."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ _REPLAYED: Final[Mapping[str, str]] = {"Idempotent-Replayed": "true"}
 @final
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """What was answered, to the byte."""
+    """Status, headers and body of a response, byte by byte."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     @classmethod
-    def of(cls, answer: Response) -> Self:
-        """Keep *answer*, which is whole."""
-        headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
-        return cls(answer.status_code, headers, bytes(answer.body))
+    def from_response(cls, response: Response) -> Self:
+        """Return a copy of *response*, whose body must be complete."""
+        headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+        return cls(response.status_code, headers, bytes(response.body))
 
-    def again(self, *, is_replayed: bool) -> Response:
-        """Give the answer; one that another request has had already says so."""
+    def build_response(self, *, is_replayed: bool) -> Response:
+        """Return the response, with `Idempotent-Replayed` if it *is_replayed* for a later request."""
         headers = {**self.headers, **_REPLAYED} if is_replayed else self.headers
         return Response(self.body, self.status, headers)

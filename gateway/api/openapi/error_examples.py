@@ -1,13 +1,12 @@
-"""One failure of each kind, as callers of our pipelines meet it."""
+"""Example errors: one of each class, and errors of planned calls."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-import httpx
-
-from gateway.client.response import refusal
+from gateway.client.messages import describe_fault
+from gateway.plan.plan import PlannedCall
 from gateway.railway import (
     BadAnswer,
     Conflict,
@@ -24,47 +23,54 @@ from gateway.railway import (
     Unauthorized,
     Unavailable,
     Unexpected,
+    UpstreamFault,
 )
 
-__all__ = ("EXAMPLES", "fault_of", "refusal_of")
-
-_WITHOUT_A_REASON: Final = httpx.Response(400)
+__all__ = ("EXAMPLES", "build_refusal", "build_stuck", "build_upstream_fault")
 
 EXAMPLES: Final[Mapping[type[Failure], Fault]] = MappingProxyType(
     {
-        type(fault): fault
-        for fault in (
+        type(error): error
+        for error in (
             Invalid(
-                "Payment method expired",
-                source="payments.validate",
-                violations=(("", ("Payment method expired",)),),
+                "The service does not accept this value",
+                violations=(("", ("The service does not accept this value",)),),
             ),
-            Unauthorized("Token expired", source="auth.verify"),
-            Forbidden("Suspicious transaction detected: high-risk user", source="fraud.assess"),
-            NotFound("User not found: nonexistent-user", source="users.fetch"),
-            Conflict("Out of stock: product is unavailable", source="inventory.check"),
-            Gone("Product is not sold any more: prod-123", source="inventory.check"),
-            PreconditionFailed("The account has changed", source="accounts.post"),
-            RateLimited("Too many requests", source="users.fetch", retry_after=1.0),
+            Unauthorized("The token has expired"),
+            Forbidden("The caller is not allowed to do this"),
+            NotFound("Not found: some-id"),
+            Conflict("The current state does not allow this"),
+            Gone("No longer available: some-id"),
+            PreconditionFailed("It has changed since it was read"),
+            RateLimited("Too many requests", retry_after=1.0),
             Unexpected(fault="6f1d0a3c5b7e4f0e9a2c8d4b1e7f3a5c"),
-            Stuck("What was done could not be undone: inventory.reserve"),
-            BadAnswer("The inventory service gave an answer that cannot be used", source="inventory.check"),
-            Unavailable("The inventory service is unavailable", source="inventory.check", retry_after=2.0),
-            TimedOut("The inventory service did not answer in time", source="inventory.check", budget=1.0),
+            Stuck("What was done could not be undone: service.operation"),
+            BadAnswer(describe_fault(BadAnswer, "upstream")),
+            Unavailable(describe_fault(Unavailable, "upstream")),
+            TimedOut(describe_fault(TimedOut, "upstream")),
         )
     }
 )
-"""By class: every member of `Fault`."""
+"""One error for each member of `Fault`, by class, without a source."""
 
 
-def refusal_of(kind: type[Failure], call: str) -> Fault:
-    """Give the refusal of *call* that is of this *kind*: without a reason unless its service's is known."""
-    example = EXAMPLES[kind]
-    return example if example.source == call else refusal(type(example), "", _WITHOUT_A_REASON, call)
+def build_refusal(kind: type[Failure], call: PlannedCall) -> Fault:
+    """Return *call*'s refusal of this *kind*, with the detail for a service that sends no reason."""
+    detail = f"{call.name} was refused: {kind.code.replace('-', ' ')}"
+    refusal = replace(EXAMPLES[kind], detail=detail, source=call.name)
+    return replace(refusal, violations=(("", (detail,)),)) if isinstance(refusal, Invalid) else refusal
 
 
-def fault_of(kind: type[Failure], call: str) -> Fault:
-    """Give what is said where the service of *call* is at fault, which is a *kind* of `UpstreamFault`."""
-    service, _, _ = call.partition(".")
-    example = EXAMPLES[kind]
-    return replace(example, detail=example.detail.replace("inventory", service), source=call)
+def build_upstream_fault(kind: type[Failure], call: PlannedCall) -> Fault:
+    """Return the fault of *call*'s service, a *kind* of `UpstreamFault`, with the detail that clients get."""
+    name = call.service or call.name.partition(".")[0]
+    fault = EXAMPLES[kind]
+    if not isinstance(fault, UpstreamFault):
+        msg = f"{kind.__name__} is not a fault of a service"
+        raise TypeError(msg)
+    return replace(fault, detail=describe_fault(type(fault), name), source=call.name)
+
+
+def build_stuck(write: PlannedCall) -> Stuck:
+    """Return the error of a commit that could not undo *write*."""
+    return Stuck(f"What was done could not be undone: {write.name}")

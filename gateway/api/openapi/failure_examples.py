@@ -1,11 +1,11 @@
-"""How a pipeline can fail, by example: as far as its run promises, and its plan shows."""
+"""Example failures of a pipeline, derived from the errors that its run promises and from its plan."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Final, TypeAlias, final
 
-from gateway.api.openapi.error_examples import EXAMPLES, fault_of, refusal_of
+from gateway.api.openapi.error_examples import EXAMPLES, build_refusal, build_stuck, build_upstream_fault
 from gateway.plan.plan import Kind, Need, Plan, PlannedCall, PlannedStage, Step
 from gateway.railway import (
     CONCURRENT,
@@ -22,143 +22,158 @@ from gateway.railway import (
     combined,
 )
 
-__all__ = ("Promise", "any_of", "foreseen")
+__all__ = ("NamedFailure", "Promise", "exemplify_plan", "exemplify_promise")
 
 Promise: TypeAlias = Sequence[type[Failure]]
-"""The failures that the annotation of a run names."""
+"""The members of a pipeline's error union."""
 
-_OF_SERVERS: Final = (BadAnswer, Unavailable, TimedOut)
-_NO_REFUSALS: Final = frozenset({*_OF_SERVERS, Unexpected, Stuck, Aggregate})
+NamedFailure: TypeAlias = tuple[str, Failure]
+"""An example's name, unique per status, and the failure that it shows."""
 
-
-def any_of(promise: Promise) -> Iterator[tuple[str, Failure]]:
-    """Give examples of *promise*, by name, of some pipeline: each kind alone, then several together."""
-    faults = [EXAMPLES[kind] for kind in promise if kind is not Aggregate]
-    yield from ((fault.code, fault) for fault in faults)
-    if Aggregate in promise:
-        servers = [fault for fault in faults if isinstance(fault, (*_OF_SERVERS, Unexpected))]
-        # Who may do a thing is asked in a stage of its own, more often than not: no part of an example.
-        clients: list[Fault] = [
-            fault for fault in faults if fault not in servers and not isinstance(fault, Forbidden | Stuck)
-        ]
-        # One kind alone makes an aggregate as well: two calls that failed in the same way.
-        together = [clients[:3] if len(clients) > 1 else clients * 2] if clients else []
-        together += [[*(clients or servers)[:1], fault] for fault in servers]
-        yield from (("aggregate", Aggregate(tuple(several))) for several in together)
+_UPSTREAM_FAULTS: Final = (BadAnswer, Unavailable, TimedOut)
+_NOT_REFUSALS: Final = frozenset({*_UPSTREAM_FAULTS, Unexpected, Stuck, Aggregate})
+_PARTS_SHOWN: Final = 3
 
 
-def foreseen(promise: Promise, plan: Plan) -> Iterator[tuple[str, Failure]]:
-    """Give examples of *promise*, by name, of the pipeline that has this *plan*: they are made of its calls.
+def exemplify_promise(promised: Promise) -> Iterator[NamedFailure]:
+    """Yield examples for a pipeline without a plan: each promised error alone, then aggregates of them."""
+    errors = [EXAMPLES[kind] for kind in promised if kind is not Aggregate]
+    yield from ((error.code, error) for error in errors)
+    if Aggregate in promised:
+        yield from (("aggregate", aggregate) for aggregate in _combine_examples(errors))
 
-    A refusal that no service declares is one that the pipeline finds: it is put down to the first call of
-    which it makes something else. Several refusals are those of one stage that gathers what goes wrong, in
-    argument order: there are none unless two of its calls can be refused.
+
+def exemplify_plan(promised: Promise, plan: Plan) -> Iterator[NamedFailure]:
+    """Yield examples of the failures of *plan*'s calls, as far as the run promises them.
+
+    A failure that no service declares must come from the pipeline itself; the example attributes it to the
+    first call with an `ensure` or a `bind`. An aggregate of refusals needs a stage that reports every failure
+    and has at least two calls that can be refused.
     """
-    ways = _Ways(promise, [call for stage in plan.stages for call in _required(stage)])
-    for kind in promise:
-        yield from ways.alone(kind)
-    if Aggregate in promise:
-        stages = [stage for one in plan.stages for stage in _gathering(one)]
-        yield from (
-            (f"aggregate: {stage.name}", several) for stage in stages for several in ways.refused(stage)
-        )
-        for kind in filter(_OF_SERVERS.__contains__, promise):
-            several = [aggregate for stage in stages for aggregate in ways.at_fault(stage, kind)]
-            yield from (("aggregate", aggregate) for aggregate in several[:1])
+    required = [call for stage in plan.stages for call in _walk_required_calls(stage)]
+    failures = _PlannedFailures(promised, required)
+    for kind in promised:
+        yield from failures.exemplify_kind(kind)
+    if Aggregate in promised:
+        stages = [inner for stage in plan.stages for inner in _walk_reporting_stages(stage)]
+        yield from failures.exemplify_stages(stages)
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Ways:
-    """The ways in which *calls*, all that a pipeline needs, can fail as it promises."""
+class _PlannedFailures:
+    """Failures of the *required* calls of a plan, limited to the errors that the run *promised*."""
 
-    promise: Promise
-    calls: Sequence[PlannedCall]
+    promised: Promise
+    required: Sequence[PlannedCall]
 
-    def alone(self, kind: type[Failure]) -> Iterator[tuple[str, Failure]]:
-        """Give one failure of *kind* for each call that can be refused so; one in all if it is no refusal."""
+    def exemplify_kind(self, kind: type[Failure]) -> Iterator[NamedFailure]:
+        """Yield a refusal for each call that declares *kind*; otherwise a single example, if there is one."""
         if kind is Stuck:
-            writes = [call.name for call in self.calls if call.undo is not None]
-            yield from (
-                (kind.code, Stuck(f"What was done could not be undone: {name}")) for name in writes[:1]
-            )
-        elif kind in _OF_SERVERS:
-            asked = [name for call in self.calls for name in _asked(call)]
-            yield from ((kind.code, fault_of(kind, name)) for name in asked[:1])
+            writes = [call for call in self.required if call.undo is not None]
+            yield from ((kind.code, build_stuck(write)) for write in writes[:1])
+        elif kind in _UPSTREAM_FAULTS:
+            sent = [call for call in self.required if call.kind is not Kind.NOTHING]
+            yield from ((kind.code, build_upstream_fault(kind, call)) for call in sent[:1])
         elif kind in self._undeclared:
-            shaped = [_blamed(call) for call in self.calls if call.is_shaped]
-            yield kind.code, refusal_of(kind, shaped[0]) if shaped else type(EXAMPLES[kind])()
-        else:
-            refused = [call.name for call in self.calls if kind in call.refusals and kind in self._refusals]
-            yield from ((name, refusal_of(kind, name)) for name in refused)
+            yield kind.code, self._exemplify_undeclared(kind)
+        elif kind in self._refusals:
+            refusing = [call for call in self.required if kind in call.refusals]
+            yield from ((call.name, build_refusal(kind, call)) for call in refusing)
 
-    def refused(self, stage: PlannedStage) -> Iterator[Aggregate]:
-        """Give what *stage* fails with if each call is refused that can be, in as many ways as there are."""
-        ways = [found for call in stage.calls if (found := self._refusals_of(call))]
-        several = combined(max(product(*ways), key=_variety)) if ways else None
-        if isinstance(several, Aggregate):
-            yield several
+    def exemplify_stages(self, stages: Sequence[PlannedStage]) -> Iterator[NamedFailure]:
+        """Yield each stage's refusals together, then one aggregate for each promised fault of a service."""
+        for stage in stages:
+            if isinstance(aggregate := self._refuse_all(stage), Aggregate):
+                yield f"aggregate: {stage.name}", aggregate
+        for kind in filter(_UPSTREAM_FAULTS.__contains__, self.promised):
+            aggregates = (aggregate for stage in stages for aggregate in self._fail_one(stage, kind))
+            yield from (("aggregate", aggregate) for aggregate in [*aggregates][:1])
 
-    def at_fault(self, stage: PlannedStage, kind: type[Failure]) -> Iterator[Aggregate]:
-        """Give what *stage* fails with if a call fails by the *kind* of fault, and the one before it too."""
-        asking = [call for call in stage.calls if _asked(call)]
-        for call, other in pairwise(asking):
-            first, *_ = (*self._refusals_of(call), fault_of(kind, _blamed(call)))
-            yield Aggregate((first, fault_of(kind, _blamed(other))))
+    def _exemplify_undeclared(self, kind: type[Failure]) -> Fault:
+        shaped = [call for call in self.required if call.is_shaped]
+        return build_refusal(kind, _find_first_sent(shaped[0])) if shaped else type(EXAMPLES[kind])()
+
+    def _refuse_all(self, stage: PlannedStage) -> Failure | None:
+        """Return *stage*'s failure if all calls that can be refused are, with as many codes as possible."""
+        refusals = [found for call in stage.calls if (found := self._list_refusals(call))]
+        return combined(max(product(*refusals), key=_count_codes)) if refusals else None
+
+    def _fail_one(self, stage: PlannedStage, kind: type[Failure]) -> Iterator[Aggregate]:
+        """Yield *stage*'s failure if a call ends in this *kind* of fault and the call before it fails too."""
+        sending = [call for call in stage.calls if _list_sent_calls(call)]
+        for before, call in pairwise(sending):
+            first, *_ = (*self._list_refusals(before), build_upstream_fault(kind, _find_first_sent(before)))
+            yield Aggregate((first, build_upstream_fault(kind, _find_first_sent(call))))
 
     @property
     def _refusals(self) -> Sequence[type[Failure]]:
-        return [kind for kind in self.promise if kind not in _NO_REFUSALS]
+        return [kind for kind in self.promised if kind not in _NOT_REFUSALS]
 
     @property
     def _undeclared(self) -> Sequence[type[Failure]]:
-        declared = {kind for call in self.calls for kind in call.refusals}
+        declared = {kind for call in self.required for kind in call.refusals}
         return [kind for kind in self._refusals if kind not in declared]
 
-    def _refusals_of(self, argument: PlannedCall) -> Sequence[Fault]:
-        """Give the ways in which *argument* of a stage can be refused."""
-        found = [
-            refusal_of(kind, call.name)
-            for call in _required(argument)
+    def _list_refusals(self, argument: PlannedCall) -> Sequence[Fault]:
+        """Return all possible refusals of *argument*, a call of a stage."""
+        declared = [
+            build_refusal(kind, call)
+            for call in _walk_required_calls(argument)
             for kind in call.refusals
             if kind in self._refusals
         ]
-        if found or not argument.is_shaped:
-            return found
-        return [refusal_of(kind, _blamed(argument)) for kind in self._undeclared or self._refusals]
+        if declared or not argument.is_shaped:
+            return declared
+        return [
+            build_refusal(kind, _find_first_sent(argument)) for kind in self._undeclared or self._refusals
+        ]
 
 
-def _variety(several: Iterable[Fault]) -> int:
-    return len({fault.code for fault in several})
+def _combine_examples(errors: Sequence[Fault]) -> Iterator[Aggregate]:
+    faults = [error for error in errors if isinstance(error, (*_UPSTREAM_FAULTS, Unexpected))]
+    # Permission is usually checked in a stage of its own, so Forbidden is in no example if there is another.
+    refusals: list[Fault] = [
+        error for error in errors if error not in faults and not isinstance(error, Stuck | Forbidden)
+    ]
+    refusals = refusals or [error for error in errors if isinstance(error, Forbidden)]
+    if refusals:
+        yield Aggregate(tuple(refusals[:_PARTS_SHOWN] if len(refusals) > 1 else refusals * 2))
+    for fault in faults:
+        yield Aggregate(((refusals or faults)[0], fault))
 
 
-def _asked(call: PlannedCall) -> Sequence[str]:
-    """Name the calls of services that *call* makes and cannot do without."""
-    return [one.name for one in _required(call) if one.kind is not Kind.NOTHING]
+def _count_codes(errors: Iterable[Fault]) -> int:
+    return len({error.code for error in errors})
 
 
-def _blamed(call: PlannedCall) -> str:
-    return next(iter(_asked(call)), call.name)
+def _list_sent_calls(call: PlannedCall) -> Sequence[PlannedCall]:
+    """Return the required calls of *call* that are sent to a service, in order."""
+    return [required for required in _walk_required_calls(call) if required.kind is not Kind.NOTHING]
 
 
-def _required(step: Step) -> Iterator[PlannedCall]:
-    """Give the calls of *step* that fail the run if they fail."""
+def _find_first_sent(call: PlannedCall) -> PlannedCall:
+    return next(iter(_list_sent_calls(call)), call)
+
+
+def _walk_required_calls(step: Step) -> Iterator[PlannedCall]:
+    """Yield the calls of *step* that fail the run if they fail."""
     if isinstance(step, PlannedStage):
         for call in step.calls:
-            yield from _required(call)
+            yield from _walk_required_calls(call)
     elif step.need is Need.REQUIRED:
         yield step
-        for one in step.then:
-            yield from _required(one)
+        for then in step.then:
+            yield from _walk_required_calls(then)
 
 
-def _gathering(step: Step) -> Iterator[PlannedStage]:
-    """Give *step*, if it is a stage of which all failures are told, and such stages within."""
+def _walk_reporting_stages(step: Step) -> Iterator[PlannedStage]:
+    """Yield the stages of *step*, at any depth, that report every failure rather than the first."""
     if isinstance(step, PlannedStage):
         if step.policy in {SETTLE, CONCURRENT}:
             yield step
         for call in step.calls:
-            yield from _gathering(call)
+            yield from _walk_reporting_stages(call)
     elif step.need is Need.REQUIRED:
-        for one in step.then:
-            yield from _gathering(one)
+        for then in step.then:
+            yield from _walk_reporting_stages(then)

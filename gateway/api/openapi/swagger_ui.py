@@ -1,4 +1,4 @@
-"""The page at /docs: Swagger UI, with nothing from other hosts."""
+"""Swagger UI at /docs, served without other hosts."""
 
 from typing import Final
 
@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
-__all__ = ("add",)
+__all__ = ("add_swagger_ui",)
 
 _ASSETS: Final = "/docs/assets"
 
 
-def add(app: FastAPI) -> None:
-    """Add the page, and the scripts and styles that it needs, to *app*."""
+def add_swagger_ui(app: FastAPI) -> None:
+    """Add /docs to *app*, with the scripts and styles that the page loads."""
     app.mount(_ASSETS, StaticFiles(packages=[("fastapi_offline", "static")]))
 
     @app.get("/docs", include_in_schema=False)
@@ -26,6 +26,6 @@ def add(app: FastAPI) -> None:
             swagger_js_url=f"{root}{_ASSETS}/swagger-ui-bundle.js",
             swagger_css_url=f"{root}{_ASSETS}/swagger-ui.css",
             swagger_favicon_url=f"{root}{_ASSETS}/favicon.png",
-            # Swagger UI would show the document to validator.swagger.io.
+            # By default Swagger UI sends the document's address to validator.swagger.io.
             swagger_ui_parameters={"validatorUrl": None},
         )

@@ -1,69 +1,87 @@
-"""What an endpoint takes, and how a request becomes that."""
+"""Arguments of an endpoint: path parameters and at most one JSON body, validated."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from inspect import Parameter, iscoroutinefunction, signature
 from typing import Any, Final, NoReturn, TypeAlias, final, get_type_hints
 
-from fastapi.routing import APIRoute
+from fastapi import params
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.api.pipeline_route.request import PipelineRequest
+from gateway.api.pipeline_route.registration import Endpoint, RegistrationError
+from gateway.api.pipeline_route.request import EndpointRequest
 from gateway.api.problems.refusal import Refusal
-from gateway.api.problems.violations import invalid
+from gateway.api.problems.violations import INVALID_REQUEST_DETAIL, NOT_JSON, build_invalid
 from gateway.railway import Err, Invalid, Ok, Result
 
-__all__ = ("Arguments", "request_type")
+__all__ = ("Arguments",)
 
 _Errors: TypeAlias = Iterator[Mapping[str, Any]]
 
-_NO_NUMBERS: Final = (b"NaN", b"Infinity")
-_WRONG: Final = "!" * 300
-"""Too long, of no form, and no number: what paths can hold is never valid, unless any text is."""
+_UNSUPPORTED: Final = (params.Query, params.Header, params.Cookie, params.Depends)
+_NOT_NUMBERS: Final = (b"NaN", b"Infinity")
+_INVALID_TEXT: Final = "!" * 300
+"""A value that is invalid for every path parameter that does not accept any text."""
 
 
 @final
 class Arguments:
-    """The parameters of *route*'s endpoint: its path parameters, at most one body, and its request.
+    """Parameters of *endpoint*, and validation of their values; *path_parameters* are those in its path.
 
-    Anything else (`Depends`, `Query`, `Header`, a second body) is a `TypeError`, when the route is made and
-    not when it is asked: what an endpoint depends on is given to the function that makes its router.
+    Raise `RegistrationError` unless they are path parameters, at most one body, and one `PipelineRequest`
+    or `CommitRequest`, and *endpoint* is an async function.
     """
 
-    def __init__(self, route: APIRoute) -> None:
-        takes = route.dependant
-        others = (*takes.query_params, *takes.header_params, *takes.cookie_params, *takes.dependencies)
-        if others or len(takes.body_params) > 1 or takes.request_param_name is None:
-            msg = f"{route.path}: a pipeline's endpoint takes path parameters, one body and its request, only"
-            raise TypeError(msg)
-        hints = get_type_hints(route.endpoint, include_extras=True)
-        self.request = takes.request_param_name
-        self._path = {taken.name: TypeAdapter[object](hints[taken.name]) for taken in takes.path_params}
-        self._body = {taken.name: TypeAdapter[object](hints[taken.name]) for taken in takes.body_params}
+    def __init__(self, endpoint: Endpoint, path_parameters: frozenset[str]) -> None:
+        hints = _resolve_hints(endpoint)
+        names = [name for name, parameter in signature(endpoint).parameters.items() if _is_named(parameter)]
+        for name in names:
+            _refuse_marker(endpoint, signature(endpoint).parameters[name], hints.get(name))
+        requests = [name for name in names if _is_request(hints.get(name))]
+        bodies = [name for name in names if name not in path_parameters and name not in requests]
+        if len(requests) != 1 or len(bodies) > 1:
+            takes = "path parameters, at most one body, and one PipelineRequest or CommitRequest"
+            msg = f"{_name_endpoint(endpoint)}: an endpoint takes {takes}"
+            raise RegistrationError(msg)
+        self.request_name = requests[0]
+        self.request_type: type[EndpointRequest] = hints[self.request_name]
+        self._path = {name: TypeAdapter[object](hints[name]) for name in names if name in path_parameters}
+        self._body = {name: TypeAdapter[object](hints[name]) for name in bodies}
+
+    @property
+    def names_in_path(self) -> AbstractSet[str]:
+        """Return the names of the path parameters."""
+        return self._path.keys()
 
     @property
     def has_body(self) -> bool:
-        """Tell whether the endpoint takes a body."""
+        """Return whether the endpoint takes a body."""
         return bool(self._body)
 
     @property
-    def example(self) -> Invalid | None:
-        """Give what a request is told that has everything wrong; None where there is nothing to be wrong.
+    def body_type(self) -> TypeAdapter[object] | None:
+        """Return the type of the body, or None without one."""
+        return next(iter(self._body.values()), None)
 
-        Where all that is tried is valid, the first argument is said not to be.
+    def build_invalid_example(self) -> Invalid | None:
+        """Return the error for a request with every field invalid, or None where nothing can be invalid.
+
+        If the invalid values that are tried here happen to be valid, the error names the first argument.
         """
         if not self._path and not self._body:
             return None
         for body in (b"{}", b"[]"):
-            tried = self.read(dict.fromkeys(self._path, _WRONG), bytearray(body))
-            if isinstance(tried, Err):
-                return tried.error
+            result = self.validate(dict.fromkeys(self._path, _INVALID_TEXT), bytearray(body))
+            if isinstance(result, Err):
+                return result.error
         first = next(iter((*self._path, "")))
-        return Invalid("The request is not valid", violations=((first, ("is not valid",)),))
+        return Invalid(INVALID_REQUEST_DETAIL, violations=((first, ("is not valid",)),))
 
-    def read(self, path: Mapping[str, object], body: bytearray) -> Result[dict[str, Any], Invalid]:
-        """Give the arguments by name, but for the request; *body* is validated as it is parsed, once.
+    def validate(self, path: Mapping[str, object], body: bytearray) -> Result[dict[str, Any], Invalid]:
+        """Return the arguments by name, without the request; *body* is parsed and validated in one pass.
 
-        Raises `Refusal` if *body* is not JSON (RFC 8259: neither NaN nor a lone surrogate is).
+        Raise `Refusal` if *body* is not JSON (RFC 8259, which has no NaN and no lone surrogates).
         """
         values: dict[str, Any] = {}
         errors: list[Mapping[str, Any]] = []
@@ -71,35 +89,59 @@ class Arguments:
             try:
                 values[name] = kind.validate_python(path[name])
             except ValidationError as error:
-                errors += _errors(error, name)
+                errors += _locate_errors(error, name)
         for name, kind in self._body.items():
             if not body:
                 raise Refusal(code="malformed", detail="The body is empty")
             try:
                 values[name] = kind.validate_json(body)
             except ValidationError as error:
-                errors += _errors(error)
-            if any(word in body for word in _NO_NUMBERS):
-                json.loads(body, parse_constant=_refuse)
-        return Err(invalid(errors)) if errors else Ok(values)
+                errors += _locate_errors(error)
+            if any(word in body for word in _NOT_NUMBERS):
+                json.loads(body, parse_constant=_refuse_constant)
+        return Err(build_invalid(errors)) if errors else Ok(values)
 
 
-def _errors(error: ValidationError, *within: str) -> _Errors:
-    for one in error.errors(include_url=False, include_input=False):
-        if one["type"] == "json_invalid":
-            reason = one.get("ctx", {})["error"]
-            raise Refusal(code="malformed", detail=f"The body is not JSON: {reason}") from None
-        yield {**one, "loc": (*within, *one["loc"])}
+def _resolve_hints(endpoint: Endpoint) -> Mapping[str, Any]:
+    if not iscoroutinefunction(endpoint):
+        msg = f"{_name_endpoint(endpoint)}: an endpoint must be an async function"
+        raise RegistrationError(msg)
+    try:
+        return get_type_hints(endpoint, include_extras=True)
+    except (NameError, TypeError) as error:
+        msg = f"{_name_endpoint(endpoint)}: cannot resolve its annotations: {error}"
+        raise RegistrationError(msg) from error
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise Refusal(code="malformed", detail=f"The body is not JSON: {constant} is not a number")
+def _is_named(parameter: Parameter) -> bool:
+    return parameter.kind not in {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
 
 
-def request_type(endpoint: Callable[..., object]) -> type[PipelineRequest]:
-    """Give the kind of request that *endpoint* takes."""
-    kinds = get_type_hints(endpoint).values()
-    return next(
-        (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, PipelineRequest)),
-        PipelineRequest,
-    )
+def _is_request(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, EndpointRequest)
+
+
+def _refuse_marker(endpoint: Endpoint, parameter: Parameter, annotation: object) -> None:
+    markers = (parameter.default, *getattr(annotation, "__metadata__", ()))
+    if any(isinstance(marker, _UNSUPPORTED) for marker in markers):
+        msg = (
+            f"{_name_endpoint(endpoint)}: {parameter.name} is a query, header or cookie parameter or a"
+            " dependency, which an endpoint of a pipeline does not support"
+        )
+        raise RegistrationError(msg)
+
+
+def _name_endpoint(endpoint: Callable[..., object]) -> str:
+    return getattr(endpoint, "__qualname__", repr(endpoint))
+
+
+def _locate_errors(error: ValidationError, *within: str) -> _Errors:
+    for item in error.errors(include_url=False, include_input=False):
+        if item["type"] == "json_invalid":
+            reason = item.get("ctx", {})["error"]
+            raise Refusal(code="malformed", detail=f"{NOT_JSON}: {reason}") from None
+        yield {**item, "loc": (*within, *item["loc"])}
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise Refusal(code="malformed", detail=f"{NOT_JSON}: {constant} is not a number")

@@ -1,4 +1,4 @@
-"""A client that hangs up: nobody waits for the answer, so the work ends."""
+"""Cancellation of a request's work when its client disconnects."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -9,63 +9,63 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
-__all__ = ("NoAnswer", "while_connected")
+__all__ = ("NoResponse", "run_while_connected")
 
 T = TypeVar("T")
 
 
 @final
-class NoAnswer(Response):
-    """Sends nothing: there is nobody to read it."""
+class NoResponse(Response):
+    """Response for a client that has disconnected; it sends nothing."""
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Leave the connection alone."""
+        """Send nothing."""
 
 
-async def while_connected(receive: Receive, work: Awaitable[T]) -> T:
-    """Await *work*; if the client hangs up first, cancel it, await its end and raise `ClientDisconnect`.
+async def run_while_connected(receive: Receive, work: Awaitable[T]) -> T:
+    """Return the result of *work*; if the client disconnects first, cancel it and raise `ClientDisconnect`.
 
-    The body must have been read, so that *receive* has nothing left to say but `http.disconnect`. Work that
-    does not let itself be cancelled runs to its end, and its result is given. A cancellation from outside
-    stays one.
+    The body must have been read, so that the next message of *receive* is `http.disconnect`. Cancelled work
+    is awaited; if it suppresses the cancellation, its result is returned. A cancellation from outside is
+    passed on.
     """
-    watch = _Watch(receive)
+    watch = _DisconnectWatch(receive)
     listener = asyncio.create_task(watch.listen())
     try:
         return await work
     except asyncio.CancelledError:
-        if watch.is_the_only_reason:
+        if watch.is_only_canceller:
             raise ClientDisconnect from None
         raise
     finally:
-        # It is not awaited: it ends at the loop's next turn, and the answer need not wait for that.
+        # Not awaited: it ends in the next iteration of the event loop, and the response need not wait for it.
         listener.cancel()
-        watch.end()
+        watch.uncancel()
 
 
 @final
-class _Watch:
-    """Cancels the task that made it once the client is gone."""
+class _DisconnectWatch:
+    """Listener that cancels the task that created it when the client disconnects."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._request = cast("asyncio.Task[object]", asyncio.current_task())
         self._cancelled_before = self._request.cancelling()
-        self._is_gone = False
+        self._is_disconnected = False
 
     async def listen(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._is_gone = True
+        self._is_disconnected = True
         self._request.cancel()
 
     @property
-    def is_the_only_reason(self) -> bool:
-        """Tell whether nobody else has cancelled the task."""
-        return self._is_gone and self._request.cancelling() == self._cancelled_before + 1
+    def is_only_canceller(self) -> bool:
+        """Return whether the disconnect is the only reason why the task was cancelled."""
+        return self._is_disconnected and self._request.cancelling() == self._cancelled_before + 1
 
-    def end(self) -> None:
-        """Take the cancellation back, as `asyncio.timeout` does: it has been dealt with."""
-        if self._is_gone:
+    def uncancel(self) -> None:
+        """Undo the task's cancellation, which has been handled, as `asyncio.timeout` does."""
+        if self._is_disconnected:
             self._request.uncancel()

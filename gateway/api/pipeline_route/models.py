@@ -1,16 +1,56 @@
 """Base models and types for the bodies of requests and responses of pipeline routes."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, TypeAlias
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias, final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import core_schema
 
-__all__ = ("Id", "RequestBody", "ResponseBody", "null_fields")
+__all__ = ("Id", "Pattern", "RequestBody", "ResponseBody", "null_fields")
 
-_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
-Id: TypeAlias = Annotated[str, Field(pattern=_ID)]
-"""An identifier that is safe as a segment of a path: letters, digits, `_` and `-`, at most 64 characters."""
+@final
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Annotation for a string that matches *regex*; otherwise the violation is *message*.
+
+    Pydantic's own `Field(pattern=...)` can only say that a string does not match.
+    """
+
+    regex: str
+    message: str
+
+    def __get_pydantic_core_schema__(
+        self,
+        source: Any,  # noqa: ANN401 - pydantic's signature
+        handler: GetCoreSchemaHandler,
+    ) -> core_schema.CoreSchema:
+        """Return a schema that checks the type first, so that a wrong type is reported as such."""
+        matching = core_schema.str_schema(pattern=self.regex)
+        return core_schema.chain_schema(
+            [
+                handler(source),
+                core_schema.custom_error_schema(matching, "pattern", custom_error_message=self.message),
+            ]
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return the JSON schema with the pattern, which pydantic omits for a chain of schemas."""
+        return {**handler(schema), "pattern": self.regex}
+
+
+Id: TypeAlias = Annotated[
+    str,
+    Pattern(
+        r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        "must be an id: at most 64 letters, digits, hyphens and underscores, the first a letter or a digit",
+    ),
+]
+"""An identifier that is safe as a segment of a path."""
 
 
 class RequestBody(BaseModel):

@@ -1,75 +1,50 @@
-"""A request for a pipeline, as its endpoint sees it, and how such requests are served."""
+"""A request for a pipeline, as its endpoint receives it."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import ClassVar, Final, final
+from typing import ClassVar, final
 
 from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.admission.admission import Admission
-from gateway.api.idempotency.stored_response import StoredResponse
-from gateway.api.pipeline_route.headers import Fields
-from gateway.api.problems import problem as problems
-from gateway.executions.memory_journal import MemoryJournal
-from gateway.executions.registry import ExecutionRegistry
-from gateway.observability.trace import Trace
-from gateway.railway import CommitTerms, Err, Failure, Ok, Result, RunContext
+from gateway.api.headers import HeaderFields
+from gateway.api.pipeline_route.binding import BoundPipeline
+from gateway.api.problems.problem import build_problem_response
+from gateway.api.state import GatewayState
+from gateway.railway import Err, Failure, Ok, Result, RunContext
 
-__all__ = ("Asked", "PipelineRequest", "Serving", "Success")
-
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-
-
-def _forgetful() -> ExecutionRegistry[StoredResponse]:
-    return ExecutionRegistry(MemoryJournal(), {}, CommitTerms())
+__all__ = ("EndpointRequest", "ParsedRequest", "PipelineRequest", "ServedPipeline")
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Serving:
-    """How pipelines are served; the routes look for it in `app.state.serving`.
+class ServedPipeline:
+    """A pipeline and its success response: *status*, *headers*, and a body of type *model*."""
 
-    *deadline* is what a request has at most, *optional_budget* what an optional call has in all, both in
-    seconds. *on_trace* is handed what each request did, under a title such as `POST /checkout 200`; *clock*
-    gives the seconds of its record. *executions* makes the runs that write, *admission* says which requests
-    are let in.
-    """
-
-    deadline: float = 5.0
-    optional_budget: float | None = 0.5
-    on_trace: Callable[[str, Trace], None] | None = None
-    clock: Callable[[], float] = time.perf_counter
-    executions: ExecutionRegistry[StoredResponse] = field(default_factory=_forgetful, compare=False)
-    admission: Admission = field(default_factory=Admission, compare=False)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Success:
-    """How a success is written: with this status, as this type."""
-
+    pipeline: BoundPipeline
+    state: GatewayState
     status: int
-    kind: TypeAdapter[object]
+    headers: Mapping[str, str]
+    model: TypeAdapter[object]
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What was sent: headers, what the endpoint takes, by name, and the token where the route wants one."""
+class ParsedRequest:
+    """The validated parts of a request; *arguments* are the endpoint's, by name."""
 
-    sent: Fields = field(repr=False)
-    values: Mapping[str, object]
+    headers: HeaderFields = field(repr=False)
+    arguments: Mapping[str, object]
     token: str | None = field(repr=False)
+    idempotency_key: bytes | None
+    context: RunContext
 
 
-class PipelineRequest(Request):
-    """A request for a pipeline: *context* are what its run is given, and `answer` ends it.
+class EndpointRequest(Request):
+    """What the endpoint of a pipeline receives: the request, its token, and the context of the run.
 
-    *PARAMETERS* are the headers that it looks at, as OpenAPI's components have them.
+    *PARAMETERS* are the headers that the gateway reads, as the OpenAPI document lists them.
     """
 
     PARAMETERS: ClassVar[tuple[str, ...]] = (
@@ -79,34 +54,53 @@ class PipelineRequest(Request):
         "tracestate",
     )
 
-    def __init__(self, request: Request, context: RunContext, success: Success, asked: Asked) -> None:
+    def __init__(self, request: Request, served: ServedPipeline, parsed: ParsedRequest) -> None:
         super().__init__(request.scope, request.receive)
-        self.context = context
-        self.asked = asked
-        self._success = success
+        self._served = served
+        self._parsed = parsed
 
-    @classmethod
-    def check(cls, sent: Fields) -> None:
-        """Raise `Refusal` if a header makes no sense; those of every request have been checked before."""
+    @property
+    def context(self) -> RunContext:
+        """Return the context of the run: deadline, observer, propagated headers."""
+        return self._parsed.context
 
     @property
     def token(self) -> str:
-        """Give the bearer token; a `TypeError` unless the route says that it wants one."""
-        if self.asked.token is None:
-            msg = f"{self.url.path} does not say that it wants a bearer token: openapi_extra=BEARER"
+        """Return the bearer token; raise `TypeError` unless the route is registered with `bearer=True`."""
+        if self._parsed.token is None:
+            msg = f"{self.url.path} is not registered with bearer=True, so it has no token"
             raise TypeError(msg)
-        return self.asked.token
+        return self._parsed.token
 
-    def answer(self, result: Result[object, Failure], headers: Mapping[str, str] = _NOTHING) -> Response:
-        """Make the answer of *result*: the value as the route's `response_model` has it, or a problem.
+    def build_response(
+        self,
+        result: Result[object, Failure],
+        *,
+        headers: Mapping[str, str] | None = None,
+        execution_id: str | None = None,
+    ) -> Response:
+        """Return the response for *result*: the value as the route's type, or a problem.
 
-        *headers* are sent with a value only. `Gateway-Completed` is true if the value lacks nothing.
+        *headers* are sent only with a value, *execution_id* only with a problem. `Gateway-Completed` is true
+        if no optional part of the value is missing.
         """
         match result:
             case Ok(value, lacks=lacks):
-                whole = {"Gateway-Completed": "false" if lacks else "true", **headers}
+                success_headers = {"Gateway-Completed": "false" if lacks else "true", **self._served.headers}
                 return Response(
-                    self._success.kind.dump_json(value), self._success.status, whole, "application/json"
+                    self._served.model.dump_json(value),
+                    self._served.status,
+                    {**success_headers, **(headers or {})},
+                    "application/json",
                 )
             case Err(error):
-                return problems.answer(error, self.scope)
+                return build_problem_response(error, self.scope, execution_id)
+
+
+@final
+class PipelineRequest(EndpointRequest):
+    """A request for a pipeline that does not write; `run` runs the pipeline and returns the response."""
+
+    async def run(self, /, *args: object, **kwargs: object) -> Response:
+        """Run the route's pipeline with these arguments and its services; return the response."""
+        return self.build_response(await self._served.pipeline.run(self.context, *args, **kwargs))

@@ -1,151 +1,210 @@
-"""The route of a pipeline: parse the request, run the pipeline, answer."""
+"""The route of a pipeline: read and validate the request, run the pipeline, respond."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from http import HTTPStatus
-from typing import Any, Final, TypeVar, cast, final
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any, Final, final
 
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 from typing_extensions import override
 
-from gateway.api.openapi.document import narrowed, parameter
-from gateway.api.pipeline_route.arguments import Arguments, request_type
-from gateway.api.pipeline_route.body import read, refuse_other_than_json
-from gateway.api.pipeline_route.disconnect import NoAnswer, while_connected
-from gateway.api.pipeline_route.headers import baggage, bearer, fields, path, patience, request_id
-from gateway.api.pipeline_route.request import Asked, PipelineRequest, Serving, Success
-from gateway.api.problems import problem as problems
-from gateway.api.problems.exception_handlers import answered
-from gateway.api.problems.refusal import Refusal
+from gateway.api.headers import (
+    HeaderFields,
+    build_propagated_headers,
+    parse_bearer_token,
+    parse_timeout,
+    read_fields,
+)
+from gateway.api.idempotency.key import parse_key
+from gateway.api.openapi.route_spec import RouteSpec
+from gateway.api.pipeline_route.arguments import Arguments
+from gateway.api.pipeline_route.binding import BoundPipeline, bind, build_endpoint, list_path_parameters
+from gateway.api.pipeline_route.body import read_body, require_json
+from gateway.api.pipeline_route.commit_request import CommitRequest
+from gateway.api.pipeline_route.disconnect import NoResponse, run_while_connected
+from gateway.api.pipeline_route.registration import RegistrationError, Route
+from gateway.api.pipeline_route.request import EndpointRequest, ParsedRequest, PipelineRequest, ServedPipeline
+from gateway.api.problems.exception_handlers import build_exception_response
+from gateway.api.problems.problem import build_problem_response
+from gateway.api.request_scope import encode_path, get_request_id
+from gateway.api.state import GatewayState
+from gateway.client.examples import NoExampleError, build_example
 from gateway.observability.trace import Trace
 from gateway.railway import Err, Ok, RunContext, Unauthorized
 
-__all__ = ("PipelineRequest", "PipelineRoute", "Serving", "refuse_dependencies")
-
-T = TypeVar("T")
+__all__ = ("PipelineRoute",)
 
 _log: Final = logging.getLogger(__name__)
-_TOKEN_WANTED: Final = Unauthorized("A bearer token is required, in the header Authorization: Bearer TOKEN")
+_TOKEN_REQUIRED: Final = Unauthorized("A bearer token is required, in the header Authorization: Bearer TOKEN")
 
 
+@final
 class PipelineRoute(APIRoute):
-    """The route of a pipeline: give it to a router as its `route_class`.
+    """FastAPI's route for a registered *route*, whose pipeline calls *services* (by name).
 
-    Its endpoint takes path parameters, one body and its request: a `PipelineRequest`, and gives what
-    `request.answer` made of the pipeline's result; or, where the pipeline writes, a `CommitRequest`, and
-    gives what `request.commit` did. With `openapi_extra=BEARER` it wants a bearer token, `request.token`.
+    The body is validated once, from its bytes, and the response is written by pydantic's serializer for the
+    pipeline's return type. The order of checks: 429, 503 under overload, 415, 413, 400 for a header, 401, 400
+    for a malformed body, 422. Every response has `Server-Timing` and `Gateway-Completed`. If the client
+    disconnects, a pipeline whose commit has not begun is cancelled.
 
-    The body is validated once, from its bytes, and the answer is written by pydantic's serializer for
-    `response_model`. The order of checks: 429, 503 where the gateway has enough to do, 415, 413, 400 for a
-    header, 401, 400 for what is not JSON, 422. Every answer has `Server-Timing` and `Gateway-Completed`. If
-    the client hangs up, a pipeline that has not begun to write is cancelled.
+    Raise `RegistrationError` if the route cannot be served as it is registered.
     """
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
-        super().__init__(path, endpoint, **options)
-        extra = self.openapi_extra or {}
-        arguments = Arguments(self)
-        self.responses = {**self.responses}
-        narrowed(self.responses, has_body=arguments.has_body, invalid=arguments.example)
-        own = (parameter(name) for name in request_type(endpoint).PARAMETERS)
-        self.openapi_extra = {**extra, "parameters": [*own, *extra.get("parameters", ())]}
+    def __init__(self, route: Route, services: Mapping[str, object], state: GatewayState) -> None:
+        self.bound = bind(route, services)
+        self.registration = route
+        request: type[EndpointRequest] = CommitRequest if self.bound.writes else PipelineRequest
+        endpoint = route.endpoint or build_endpoint(
+            route, self.bound, request, "commit" if self.bound.writes else "run"
+        )
+        self._arguments = Arguments(endpoint, list_path_parameters(route))
+        if self._arguments.request_type is not request:
+            msg = f"{route}: {endpoint.__name__} must take a {request.__name__}"
+            raise RegistrationError(msg)
+        _refuse_unsafe(route, self.bound)
+        _refuse_unused(route, self._arguments)
+        model = TypeAdapter[object](self.bound.returns)
+        self._served = ServedPipeline(self.bound, state, route.status, route.headers, model)
+        super().__init__(
+            route.path,
+            endpoint,
+            methods=[route.method],
+            status_code=route.status,
+            response_model=self.bound.returns,
+            operation_id=endpoint.__name__,
+            summary=route.summary or _summarize(route),
+            tags=["pipelines"],
+            responses={status: {**response} for status, response in route.responses.items()},
+        )
+        _refuse_unsupported(route, self.dependant)
+        self.spec: Final = RouteSpec(
+            method=route.method,
+            path=route.path,
+            pipeline=route.pipeline.name,
+            promised=route.pipeline.promised,
+            success_status=route.status,
+            invalid_request=self._arguments.build_invalid_example(),
+            has_body=self._arguments.has_body,
+            needs_bearer=route.bearer,
+            header_parameters=request.PARAMETERS,
+            declared_statuses=tuple(int(status) for status in route.responses if str(status).isdecimal()),
+        )
+
+    def find_body(self, arguments: Mapping[str, object]) -> object:
+        """Return as JSON the body that is one of the pipeline's *arguments*, or an example of its type.
+
+        None if there is no body, or no example.
+        """
+        body_type = self._arguments.body_type
+        if body_type is None:
+            return None
+        for name, value in arguments.items():
+            if name not in self._arguments.names_in_path:
+                with suppress(PydanticSerializationError):
+                    return body_type.dump_python(value, mode="json", warnings="error")
+        with suppress(NoExampleError):
+            return body_type.dump_python(build_example(body_type), mode="json")
+        return None
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Make what answers a request (FastAPI, "Custom Request and APIRoute class")."""
-        return _Handler(self).handle
+        """Return the handler of requests (FastAPI, "Custom Request and APIRoute class")."""
+        return _Handler(self.endpoint, self._arguments, self._served, self.registration).handle
 
 
-def refuse_dependencies(routes: Sequence[BaseRoute]) -> None:
-    """Raise `TypeError` if a pipeline's route was included with dependencies: it would not keep them.
+def _summarize(route: Route) -> str:
+    return (route.pipeline.function.__doc__ or route.pipeline.name).strip().partition("\n")[0]
 
-    Those that stand on the route or its router are refused when it is made.
-    """
-    for route in iter_route_contexts(routes):
-        if isinstance(route.original_route, PipelineRoute) and route.dependencies:
-            msg = f"{route.path}: a pipeline's route keeps no dependencies"
-            raise TypeError(msg)
+
+def _refuse_unsafe(route: Route, bound: BoundPipeline) -> None:
+    """Raise `RegistrationError` for a write under GET, a safe method (RFC 9110, 9.2.1), and so HEAD."""
+    if route.method == "GET" and bound.writes:
+        msg = f"{route}: {route.pipeline.name} writes, which GET must not do"
+        raise RegistrationError(msg)
+
+
+def _refuse_unused(route: Route, arguments: Arguments) -> None:
+    """Raise `RegistrationError` for parameters in the path that neither endpoint nor pipeline takes."""
+    if unused := list_path_parameters(route) - arguments.names_in_path:
+        msg = f"{route}: nothing takes the path parameter {', '.join(sorted(unused))}"
+        raise RegistrationError(msg)
+
+
+def _refuse_unsupported(route: Route, dependant: Dependant) -> None:
+    """Raise `RegistrationError` for scalar parameters outside the path: FastAPI reads them from the query."""
+    if dependant.query_params:
+        names = ", ".join(field.name for field in dependant.query_params)
+        msg = f"{route}: query parameters are not supported: {names}"
+        raise RegistrationError(msg)
 
 
 @final
 class _Handler:
-    def __init__(self, route: APIRoute) -> None:
-        self._arguments = Arguments(route)
-        self._endpoint = route.endpoint
-        self._request = request_type(route.endpoint)
-        self._wants_token = "security" in (route.openapi_extra or {})
-        self._success = Success(route.status_code or HTTPStatus.OK, TypeAdapter(route.response_model))
+    """Handler of the requests of one route."""
+
+    def __init__(
+        self, endpoint: Callable[..., Any], arguments: Arguments, served: ServedPipeline, route: Route
+    ) -> None:
+        self._endpoint = endpoint
+        self._arguments = arguments
+        self._served = served
+        self._state = served.state
+        self._requires_token = route.bearer
 
     async def handle(self, request: Request) -> Response:
-        """Answer *request*, whatever happens, and hand on the record of it."""
+        """Return the response to *request*, also for an exception, and report its trace."""
         arrival = asyncio.get_running_loop().time()
-        serving = _serving(request)
-        visit = serving.admission.visit(request.scope, arrival)
-        trace = Trace(serving.clock)
+        state = self._state
+        slot = state.admission.request_slot(request.scope, arrival)
+        trace = Trace(state.clock)
         try:
-            visit.knock()
-            body = await self._body(request, arrival + serving.deadline)
-            with visit:
-                response = await self._answer(request, body, arrival, trace)
+            slot.check()
+            fields = read_fields(request.scope)
+            if self._arguments.has_body:
+                require_json(fields)
+            body = await read_body(fields, request.receive, arrival + state.deadline)
+            with slot:
+                response = await self._respond(request, fields, body, arrival, trace)
         except ClientDisconnect:
-            return NoAnswer()
-        except Exception as error:  # noqa: BLE001 - every one of them becomes an answer
-            response = answered(error, request.scope)
+            return NoResponse()
+        except Exception as error:  # noqa: BLE001 - each becomes a problem response
+            response = build_exception_response(error, request.scope)
         response.headers.setdefault("Gateway-Completed", "false")
         response.headers["Server-Timing"] = trace.server_timing()
-        response.headers.update(visit.headers)
-        if serving.on_trace is not None:
-            title = f"{request.method} {path(request.scope)} {response.status_code}"
-            _shown(serving.on_trace, title, trace)
+        response.headers.update(slot.headers)
+        if state.on_trace is not None:
+            title = f"{request.method} {encode_path(request.scope)} {response.status_code}"
+            _report_trace(state.on_trace, title, trace)
         return response
 
-    async def _body(self, request: Request, deadline: float) -> bytearray:
-        sent = fields(request.scope)
-        if self._arguments.has_body:
-            refuse_other_than_json(sent)
-        return await _in_time(read(sent, request.receive), deadline)
-
-    async def _answer(self, request: Request, body: bytearray, arrival: float, trace: Trace) -> Response:
-        serving = _serving(request)
-        sent = fields(request.scope)
-        deadline = arrival + min(serving.deadline, patience(sent))
-        self._request.check(sent)
-        token = bearer(sent) if self._wants_token else None
-        if self._wants_token and token is None:
-            return problems.answer(_TOKEN_WANTED, request.scope)
-        match self._arguments.read(request.path_params, body):
+    async def _respond(
+        self, request: Request, fields: HeaderFields, body: bytearray, arrival: float, trace: Trace
+    ) -> Response:
+        deadline = arrival + min(self._state.deadline, parse_timeout(fields))
+        key = parse_key(fields) if self._served.pipeline.writes else None
+        token = parse_bearer_token(fields) if self._requires_token else None
+        if self._requires_token and token is None:
+            return build_problem_response(_TOKEN_REQUIRED, request.scope)
+        match self._arguments.validate(request.path_params, body):
             case Ok(values):
-                carried = baggage(sent, request_id(request.scope))
-                around = RunContext(deadline, serving.optional_budget, trace, carried)
-                asked = self._request(request, around, self._success, Asked(sent, values, token))
-                work = self._endpoint(**values, **{self._arguments.request: asked})
-                return await while_connected(request.receive, work)
+                propagated = build_propagated_headers(fields, get_request_id(request.scope))
+                context = RunContext(deadline, self._state.optional_budget, trace, propagated)
+                parsed = ParsedRequest(fields, values, token, key, context)
+                pipeline_request = self._arguments.request_type(request, self._served, parsed)
+                work = self._endpoint(**values, **{self._arguments.request_name: pipeline_request})
+                return await run_while_connected(request.receive, work)
             case Err(error):
-                return problems.answer(error, request.scope)
+                return build_problem_response(error, request.scope)
 
 
-def _serving(request: Request) -> Serving:
-    return cast("Serving", request.app.state.serving)
-
-
-async def _in_time(reading: Awaitable[T], deadline: float) -> T:
-    """Read until *deadline* on the loop's clock: whoever sends slowly must not keep a connection for it."""
-    limit = asyncio.timeout_at(deadline)
-    try:
-        async with limit:
-            return await reading
-    except TimeoutError:
-        detail = "The body did not arrive in time"
-        raise Refusal(code="request-timeout", detail=detail, headers={"Connection": "close"}) from None
-
-
-def _shown(on_trace: Callable[[str, Trace], None], title: str, trace: Trace) -> None:
+def _report_trace(on_trace: Callable[[str, Trace], None], title: str, trace: Trace) -> None:
     try:
         on_trace(title, trace)
-    except Exception:  # noqa: BLE001 - what is only shown must not cost anybody the answer
-        _log.exception("what %s did could not be shown", title)
+    except Exception:  # noqa: BLE001 - a failing observer must not fail the request
+        _log.exception("the trace observer raised for %s", title)

@@ -1,4 +1,4 @@
-"""Exceptions as answers: the one place where they end."""
+"""Exceptions as problem responses."""
 
 import logging
 import uuid
@@ -10,65 +10,68 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from gateway.api.allowed_methods import allowed
-from gateway.api.pipeline_route.headers import path, request_id
+from gateway.api.allowed_methods import list_allowed_methods
 from gateway.api.problems.catalogue import CATALOGUE
-from gateway.api.problems.problem import ProblemResponse, answer, plain
+from gateway.api.problems.problem import ProblemResponse, build_plain_problem, build_problem_response
 from gateway.api.problems.refusal import Refusal
-from gateway.api.problems.violations import invalid
+from gateway.api.problems.violations import NOT_JSON, build_invalid
+from gateway.api.request_scope import encode_path, get_request_id
 from gateway.railway import Unexpected
 
-__all__ = ("answered",)
+__all__ = ("build_exception_response",)
 
 _log: Final = logging.getLogger(__name__)
 
 _CODES: Final[Mapping[int, str]] = {kind.status: code for code, kind in reversed([*CATALOGUE.items()])}
-"""The code of a status that somebody else raised: the first that the catalogue has for it."""
+"""The code for the status of an `HTTPException`: the first in the catalogue with this status."""
 
 
-def answered(error: Exception, scope: Scope) -> ProblemResponse:
-    """Make the answer to the request with this ASGI *scope*, which ended in *error*.
+def build_exception_response(
+    error: Exception, scope: Scope, execution_id: str | None = None
+) -> ProblemResponse:
+    """Return the response for *error*, raised in the request with this ASGI *scope*.
 
-    What nobody foresaw is a 500: it is logged with its traceback, and all that the answer has of it is the
-    fault id under which it stands in the log.
+    An unhandled exception is a 500: it is logged with its traceback, and the problem contains only the fault
+    id of the log entry.
     """
     match error:
         case Refusal():
-            return _refused(error, error.code, scope)
+            return _build_refusal_response(error, error.code, scope)
         case HTTPException(status_code=HTTPStatus.NOT_FOUND, detail=HTTPStatus.NOT_FOUND.phrase):
-            refusal = Refusal(code="route-not-found", detail="There is nothing at this address")
-            return answered(refusal, scope)
+            refusal = Refusal(code="route-not-found", detail="No endpoint has this address")
+            return build_exception_response(refusal, scope)
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
-            detail = "This address does not know the method"
-            allow = {"Allow": ", ".join(allowed(scope))}
-            return answered(Refusal(code="method-not-allowed", detail=detail, headers=allow), scope)
+            detail = "This address does not support the method"
+            allow = {"Allow": ", ".join(list_allowed_methods(scope))}
+            return build_exception_response(
+                Refusal(code="method-not-allowed", detail=detail, headers=allow), scope
+            )
         case HTTPException():
-            return _refused(error, _CODES.get(error.status_code), scope)
+            return _build_refusal_response(error, _CODES.get(error.status_code), scope)
         case RequestValidationError():
-            return _not_valid(error, scope)
+            return _build_validation_response(error, scope)
         case _:
             fault = uuid.uuid4().hex
-            _log.error("fault %s in request %s", fault, request_id(scope), exc_info=error)
-            return answer(Unexpected(fault=fault), scope)
+            _log.error("fault %s in request %s", fault, get_request_id(scope), exc_info=error)
+            return build_problem_response(Unexpected(fault=fault), scope, execution_id)
 
 
-def _refused(error: HTTPException, code: str | None, scope: Scope) -> ProblemResponse:
+def _build_refusal_response(error: HTTPException, code: str | None, scope: Scope) -> ProblemResponse:
     status = HTTPStatus(error.status_code)
-    # A status without a kind of its own says all there is to say (RFC 9457, 4.2.1).
-    problem = plain(
+    problem = build_plain_problem(
         code or status.phrase.lower().replace(" ", "-"),
         error.detail,
         status=status,
-        instance=path(scope),
-        request_id=request_id(scope),
+        instance=encode_path(scope),
+        request_id=get_request_id(scope),
     )
-    if code is None:
+    if code is None:  # the status explains itself (RFC 9457, 4.2.1)
         problem["type"] = "about:blank"
     return ProblemResponse(problem, error.headers or {})
 
 
-def _not_valid(error: RequestValidationError, scope: Scope) -> ProblemResponse:
+def _build_validation_response(error: RequestValidationError, scope: Scope) -> ProblemResponse:
     errors = error.errors()
     if errors[0]["type"] == "json_invalid":
-        return answered(Refusal(code="malformed", detail="The body is not JSON"), scope)
-    return answer(invalid(errors, skip=1), scope)
+        return build_exception_response(Refusal(code="malformed", detail=NOT_JSON), scope)
+    return build_problem_response(build_invalid(errors, skip=1), scope)

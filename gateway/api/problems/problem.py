@@ -1,4 +1,4 @@
-"""Failures as problems (RFC 9457): one exhaustive match, and the bytes of the answer."""
+"""Failures as problem responses (RFC 9457): status, headers and body."""
 
 import json
 import math
@@ -9,9 +9,9 @@ from typing import Final, Literal, NotRequired, assert_never, final
 
 from starlette.responses import Response
 from starlette.types import Scope
-from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic requires this one before Python 3.12
 
-from gateway.api.pipeline_route.headers import path, request_id
+from gateway.api.request_scope import encode_path, get_request_id
 from gateway.railway import (
     Aggregate,
     BadAnswer,
@@ -38,26 +38,26 @@ __all__ = (
     "Problem",
     "ProblemResponse",
     "Violation",
-    "answer",
-    "headers",
-    "plain",
-    "problem",
-    "status",
+    "build_headers",
+    "build_plain_problem",
+    "build_problem",
+    "build_problem_response",
+    "map_to_status",
 )
 
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-_WORTH_RETRYING: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+_RETRYABLE: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 class Violation(TypedDict):
-    """A field, by its dotted path in the body, and what is wrong with it."""
+    """The errors of one field, which is named by its dotted path in the body."""
 
     field: str
     messages: list[str]
 
 
 class Part(TypedDict):
-    """What went wrong with one of several calls."""
+    """The failure of one call in an aggregate."""
 
     type: str
     title: str
@@ -69,7 +69,7 @@ class Part(TypedDict):
 
 
 class Problem(TypedDict):
-    """Why a request failed: one thing went wrong."""
+    """The problem of a request with one failure."""
 
     type: str
     title: str
@@ -84,7 +84,7 @@ class Problem(TypedDict):
 
 
 class AggregateProblem(TypedDict):
-    """Why a request failed: several calls did, and none of the answer is a success."""
+    """The problem of a request in which several calls failed; no part of it is a success."""
 
     type: str
     title: str
@@ -100,11 +100,11 @@ class AggregateProblem(TypedDict):
 
 @final
 class ProblemResponse(Response):
-    """An answer that says what went wrong, and is not to be stored."""
+    """Response with a problem as its body; it must not be cached."""
 
     media_type = "application/problem+json"
 
-    def __init__(self, body: Problem | AggregateProblem, headers: Mapping[str, str] = _NOTHING) -> None:
+    def __init__(self, body: Problem | AggregateProblem, headers: Mapping[str, str] = _NO_HEADERS) -> None:
         super().__init__(
             json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"),
             status_code=body["status"],
@@ -112,10 +112,10 @@ class ProblemResponse(Response):
         )
 
 
-def status(failure: Failure) -> HTTPStatus:  # noqa: C901, PLR0911, PLR0912 - one arm for each failure
-    """Give the HTTP status that *failure* is sent with.
+def map_to_status(failure: Failure) -> HTTPStatus:  # noqa: C901, PLR0911, PLR0912 - one arm for each failure
+    """Return the HTTP status for *failure*.
 
-    An aggregate of client errors is 207; any fault on the server's side makes it the highest 5xx.
+    An aggregate of client errors is 207; with any server error, it has the highest 5xx among its errors.
     """
     match failure:
         case Invalid():
@@ -143,14 +143,16 @@ def status(failure: Failure) -> HTTPStatus:  # noqa: C901, PLR0911, PLR0912 - on
         case TimedOut():
             return HTTPStatus.GATEWAY_TIMEOUT
         case Aggregate(errors=errors):
-            worst = max(map(status, errors))
+            worst = max(map(map_to_status, errors))
             return worst if worst >= HTTPStatus.INTERNAL_SERVER_ERROR else HTTPStatus.MULTI_STATUS
         case _:
             assert_never(failure)
 
 
-def plain(code: str, detail: str, *, status: HTTPStatus, instance: str, request_id: str) -> Problem:
-    """Make the problem that has nothing beyond what every problem has."""
+def build_plain_problem(
+    code: str, detail: str, *, status: HTTPStatus, instance: str, request_id: str
+) -> Problem:
+    """Return a problem with the members that every problem has."""
     return {
         "type": f"/problems/{code}",
         "title": status.phrase,
@@ -162,85 +164,88 @@ def plain(code: str, detail: str, *, status: HTTPStatus, instance: str, request_
     }
 
 
-def problem(failure: Failure, *, instance: str, request_id: str) -> Problem | AggregateProblem:
-    """Say what went wrong in the request for *instance*, a path, that is known as *request_id*."""
+def build_problem(failure: Failure, *, instance: str, request_id: str) -> Problem | AggregateProblem:
+    """Return the problem for *failure* of the request *request_id*, whose path is *instance*."""
     if isinstance(failure, Aggregate):
-        return _aggregate(failure, instance, request_id)
-    said = plain(
-        failure.code, _detail(failure), status=status(failure), instance=instance, request_id=request_id
+        return _build_aggregate(failure, instance, request_id)
+    status, detail = map_to_status(failure), _describe(failure)
+    problem = build_plain_problem(
+        failure.code, detail, status=status, instance=instance, request_id=request_id
     )
     if failure.source is not None:
-        said["source"] = failure.source
+        problem["source"] = failure.source
     if isinstance(failure, Invalid):
-        said["violations"] = _listed(failure.violations)
-    return said
+        problem["violations"] = _list_violations(failure.violations)
+    return problem
 
 
-def headers(failure: Failure) -> Mapping[str, str]:
-    """Give the headers that *failure* is sent with besides those of every problem.
+def build_headers(failure: Failure) -> Mapping[str, str]:
+    """Return the headers for *failure*, without those that every problem has.
 
-    `WWW-Authenticate` with 401 (RFC 9110, 11.6.1); `Retry-After` with 429 and 503 where it is known, in whole
-    seconds, the longest of the parts.
+    These are `WWW-Authenticate` for 401 (RFC 9110, 11.6.1), and `Retry-After` for 429 and 503 if it is known:
+    in whole seconds, the longest of an aggregate's errors.
     """
     if isinstance(failure, Unauthorized):
         return {"WWW-Authenticate": failure.scheme}
-    waits = [*_waits(failure)] if status(failure) in _WORTH_RETRYING else []
-    return {"Retry-After": str(math.ceil(max(waits)))} if waits else _NOTHING
+    delays = [*_list_retry_delays(failure)] if map_to_status(failure) in _RETRYABLE else []
+    return {"Retry-After": str(math.ceil(max(delays)))} if delays else _NO_HEADERS
 
 
-def answer(failure: Failure, scope: Scope) -> ProblemResponse:
-    """Make the answer to the request with this ASGI *scope*, which came to *failure*.
+def build_problem_response(
+    failure: Failure, scope: Scope, execution_id: str | None = None
+) -> ProblemResponse:
+    """Return the response for *failure* of the request with this ASGI *scope*.
 
-    One that failed after its commit had begun has the id of the execution in its scope's state, and says it.
+    *execution_id* is part of the problem if the request failed after its commit had begun.
     """
-    body = problem(failure, instance=path(scope), request_id=request_id(scope))
-    if (execution_id := scope["state"].get("execution_id")) is not None:
+    body = build_problem(failure, instance=encode_path(scope), request_id=get_request_id(scope))
+    if execution_id is not None:
         body["execution_id"] = execution_id
-    return ProblemResponse(body, headers(failure))
+    return ProblemResponse(body, build_headers(failure))
 
 
-def _aggregate(failure: Aggregate, instance: str, request_id: str) -> AggregateProblem:
-    worst = status(failure)
+def _build_aggregate(failure: Aggregate, instance: str, request_id: str) -> AggregateProblem:
+    status = map_to_status(failure)
     return {
         "type": "/problems/aggregate",
-        "title": worst.phrase,
-        "status": worst,
+        "title": status.phrase,
+        "status": status,
         "detail": failure.detail,
         "instance": instance,
         "code": "aggregate",
         "completed": False,
-        "errors": [_part(fault) for fault in failure.errors],
+        "errors": [_build_part(fault) for fault in failure.errors],
         "request_id": request_id,
     }
 
 
-def _part(fault: Fault) -> Part:
-    code = status(fault)
+def _build_part(fault: Fault) -> Part:
+    status = map_to_status(fault)
     part: Part = {
         "type": f"/problems/{fault.code}",
-        "title": code.phrase,
-        "status": code,
-        "detail": _detail(fault),
+        "title": status.phrase,
+        "status": status,
+        "detail": _describe(fault),
         "code": fault.code,
     }
     if fault.source is not None:
         part["source"] = fault.source
     if isinstance(fault, Invalid):
-        part["violations"] = _listed(fault.violations)
+        part["violations"] = _list_violations(fault.violations)
     return part
 
 
-def _detail(fault: Fault) -> str:
+def _describe(fault: Fault) -> str:
     if isinstance(fault, Unexpected):
         return f"Something went wrong in the gateway; its log has the reason under fault id {fault.fault}"
-    return fault.detail or status(fault).phrase
+    return fault.detail or map_to_status(fault).phrase
 
 
-def _listed(violations: Violations) -> list[Violation]:
+def _list_violations(violations: Violations) -> list[Violation]:
     return [{"field": field, "messages": [*messages]} for field, messages in violations]
 
 
-def _waits(failure: Failure) -> Iterator[float]:
+def _list_retry_delays(failure: Failure) -> Iterator[float]:
     for fault in failure.errors if isinstance(failure, Aggregate) else (failure,):
         if isinstance(fault, RateLimited | Unavailable) and fault.retry_after is not None:
             yield fault.retry_after

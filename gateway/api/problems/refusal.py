@@ -1,4 +1,4 @@
-"""A request that HTTP itself gives reason to refuse."""
+"""Refusal of a request before its pipeline runs."""
 
 from collections.abc import Mapping
 from typing import final
@@ -12,7 +12,7 @@ __all__ = ("Refusal",)
 
 @final
 class Refusal(HTTPException):
-    """Raised where a request is refused before any pipeline sees it; *code* is one of the catalogue's."""
+    """Raised to refuse a request before its pipeline runs; *code* is a key of the catalogue."""
 
     def __init__(self, *, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(CATALOGUE[code].status, detail, headers)

@@ -1,31 +1,23 @@
-"""What pydantic finds wrong with a request, in sentences that a caller understands."""
+"""Pydantic's validation errors as violations, in sentences for clients."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from gateway.railway import Invalid
 
-__all__ = ("MOST", "invalid")
+__all__ = ("INVALID_REQUEST_DETAIL", "MAX_VIOLATIONS", "NOT_JSON", "build_invalid")
 
-MOST: Final = 100
-"""The most fields that an answer lists: a request of 64 KiB can have thousands that are not valid."""
+NOT_JSON: Final = "The body is not JSON"
+INVALID_REQUEST_DETAIL: Final = "The request is not valid"
+
+MAX_VIOLATIONS: Final = 100
+"""The maximum number of fields in a problem: a request of 64 KiB can have thousands of invalid ones."""
 
 _Context: TypeAlias = Mapping[str, Any]
 
 
-def _count(number: int, noun: str) -> str:
+def _pluralize(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-_FORMS: Final[Mapping[str, str]] = {
-    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$": (
-        "must be an id: at most 64 letters, digits, hyphens and underscores, the first a letter or a digit"
-    ),
-    r"^(0|[1-9][0-9]{0,6})(\.[0-9]{1,2})?$": (
-        'must be an amount of money such as "12.99": at most seven digits and two decimals'
-    ),
-    r"^[A-Z]{3}$": "must be a currency: three capital letters such as USD",
-}
 
 
 _SENTENCES: Final[Mapping[str, Callable[[_Context], str]]] = {
@@ -45,49 +37,47 @@ _SENTENCES: Final[Mapping[str, Callable[[_Context], str]]] = {
     "float_type": lambda _: "must be a number",
     "float_parsing": lambda _: "must be a number",
     "finite_number": lambda _: "must be a number",
-    "greater_than": lambda said: f"must be more than {said['gt']}",
-    "greater_than_equal": lambda said: f"must be at least {said['ge']}",
-    "less_than": lambda said: f"must be less than {said['lt']}",
-    "less_than_equal": lambda said: f"must be at most {said['le']}",
-    "multiple_of": lambda said: f"must be a multiple of {said['multiple_of']}",
-    "literal_error": lambda said: f"must be {said['expected']}",
-    "enum": lambda said: f"must be {said['expected']}",
-    "string_too_short": lambda said: (
+    "greater_than": lambda context: f"must be more than {context['gt']}",
+    "greater_than_equal": lambda context: f"must be at least {context['ge']}",
+    "less_than": lambda context: f"must be less than {context['lt']}",
+    "less_than_equal": lambda context: f"must be at most {context['le']}",
+    "multiple_of": lambda context: f"must be a multiple of {context['multiple_of']}",
+    "literal_error": lambda context: f"must be {context['expected']}",
+    "enum": lambda context: f"must be {context['expected']}",
+    "string_too_short": lambda context: (
         "must not be empty"
-        if said["min_length"] == 1
-        else f"must have at least {_count(said['min_length'], 'character')}"
+        if context["min_length"] == 1
+        else f"must have at least {_pluralize(context['min_length'], 'character')}"
     ),
-    "string_too_long": lambda said: f"must have at most {_count(said['max_length'], 'character')}",
-    "string_pattern_mismatch": lambda said: _FORMS.get(
-        said["pattern"], "does not have the form that it should have"
-    ),
-    "too_short": lambda said: f"must have at least {_count(said['min_length'], 'element')}",
-    "too_long": lambda said: f"must have at most {_count(said['max_length'], 'element')}",
-    "value_error": lambda said: str(said["error"]),
-    "assertion_error": lambda said: str(said["error"]),
+    "string_too_long": lambda context: f"must have at most {_pluralize(context['max_length'], 'character')}",
+    "string_pattern_mismatch": lambda context: f"must match {context['pattern']}",
+    "too_short": lambda context: f"must have at least {_pluralize(context['min_length'], 'element')}",
+    "too_long": lambda context: f"must have at most {_pluralize(context['max_length'], 'element')}",
+    "value_error": lambda context: str(context["error"]),
+    "assertion_error": lambda context: str(context["error"]),
 }
 
 
-def invalid(errors: Sequence[Mapping[str, Any]], *, skip: int = 0) -> Invalid:
-    """Turn *errors*, one or more as pydantic lists them, into a failure.
+def build_invalid(errors: Sequence[Mapping[str, Any]], *, skip: int = 0) -> Invalid:
+    """Return the failure for one or more pydantic *errors*.
 
-    Its violations stand in first-seen order, at most `MOST` of them. A field is named by its dotted path,
-    without the first *skip* steps (FastAPI begins with where it was: `body`).
+    Its violations are in first-seen order, at most `MAX_VIOLATIONS` of them. A field is named by its dotted
+    path without the first *skip* segments (FastAPI's paths begin with the part of the request: `body`).
     """
     found: dict[str, dict[str, None]] = {}
     for error in errors:
         field = ".".join(map(str, error["loc"][skip:]))
-        found.setdefault(field, {})[_sentence(error)] = None
-    detail = "The request is not valid"
-    if len(found) > MOST:
-        detail += f" in {len(found)} fields, of which the first {MOST} are listed"
+        found.setdefault(field, {})[_describe(error)] = None
+    detail = INVALID_REQUEST_DETAIL
+    if len(found) > MAX_VIOLATIONS:
+        detail += f" in {len(found)} fields, of which the first {MAX_VIOLATIONS} are listed"
     violations = tuple((field, tuple(messages)) for field, messages in found.items())
-    return Invalid(detail, violations=violations[:MOST])
+    return Invalid(detail, violations=violations[:MAX_VIOLATIONS])
 
 
-def _sentence(error: Mapping[str, Any]) -> str:
-    sentence = _SENTENCES.get(error["type"])
-    if sentence is not None:
-        return sentence(error.get("ctx", {}))
-    stock: str = error["msg"]
-    return stock.replace("Input should be", "must be", 1)
+def _describe(error: Mapping[str, Any]) -> str:
+    build_sentence = _SENTENCES.get(error["type"])
+    if build_sentence is not None:
+        return build_sentence(error.get("ctx", {}))
+    message: str = error["msg"]
+    return message.replace("Input should be", "must be", 1)

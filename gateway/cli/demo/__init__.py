@@ -1,7 +1,6 @@
-"""`gateway demo`: every scenario, played on real services and held against what the contract says.
+"""`gateway demo`: plays scenarios against mock services, and compares each outcome with the contract.
 
-`scenario` says what one is; `checkout`, `orders`, `feed`, `transfers` and `purchases` have those of their
-pipeline, `keys` those of the Idempotency-Key, and `scenarios` all there are. `answer` is what the gateway
-says, `like` what is due where nobody can know a value, `outcome` what came of a scenario. `mocks` are the
-services behind the gateway, `runner` plays, `report` prints, and `command` is all of it.
+A `scenario` is a request with its `expected` answer, the calls made for it, and the changes it leaves in the
+services; `matchers` stand for values that differ from run to run. `scenarios` has a module for each pipeline.
+The `runner` plays them against the `mocks`, an `outcome` lists the differences, and `report` prints them.
 """

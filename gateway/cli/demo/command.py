@@ -1,5 +1,9 @@
-"""All of the demo: start services, play, report."""
+"""`gateway demo`: start mock services, play every scenario, report the outcomes."""
 
+import argparse
+import asyncio
+import logging
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from itertools import groupby
@@ -7,50 +11,76 @@ from typing import Final
 
 from rich.console import Console
 
-from gateway.cli.demo.mocks import Mocks, own_services, unanswered
+from gateway.cli.demo.mocks import Mocks, reserve_dead_url, run_demo_services
 from gateway.cli.demo.outcome import Outcome
-from gateway.cli.demo.report import conclude, show
+from gateway.cli.demo.report import print_outcomes, print_summary
 from gateway.cli.demo.runner import Runner
 from gateway.cli.demo.scenarios import SCENARIOS
 from gateway.cli.dev_stack import MocksFailedError
+from gateway.cli.messages import FAILURE, create_console
 from gateway.client.transport import create_transport
 
-__all__ = ("demo", "verdict")
+__all__ = ("configure", "play_demo", "report_outcomes")
 
-_STARTED: Final = "mock services of its own, {} and others\n"
-_FAILED: Final = "the mock services did not start"
+_DESCRIPTION: Final = """\
+Play every outcome that the contract documents for each pipeline, and check the response, the calls that were
+made for it, and the state that it leaves in the services. Every declared refusal and every undo is among
+them. It takes about fifteen seconds.
+
+The gateway runs in this process and calls mock services over HTTP. These are started for the demo, on free
+ports and with the latencies of the contract, and end with it; mock services that already run keep their
+state and faults. GATEWAY_* variables and MOCK_LATENCY_SCALE are ignored.
+
+Exit code: 0 if every scenario passed; 1 if a scenario failed, which is then explained, or if the mock
+services did not start.
+"""
 
 
-async def demo(
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the command, which has no arguments."""
+    parser.description = _DESCRIPTION
+    parser.set_defaults(run=_run)
+
+
+async def play_demo(
     console: Console,
-    services: Callable[[], AbstractAsyncContextManager[Mapping[str, str]]] = own_services,
+    run_services: Callable[[], AbstractAsyncContextManager[Mapping[str, str]]] = run_demo_services,
 ) -> int:
-    """Play every scenario and print what came of it, a pipeline at a time; give the exit code.
+    """Play every scenario, print the outcomes pipeline by pipeline, and return the exit code.
 
-    The mock services are those that *services* gives by name; their state is changed, and reset.
+    *run_services* runs the mock services and yields their URLs by name. Their state is changed, and reset.
     """
     try:
-        async with services() as urls:
-            console.print(_STARTED.format(urls["user"]))
-            outcomes = await _played(console, urls)
+        async with run_services() as urls:
+            console.print(f"started mock services for the demo: {urls['user']} and others\n")
+            outcomes = await _play(console, urls)
     except MocksFailedError:
-        console.print(_FAILED)
-        return 1
-    return verdict(console, outcomes)
+        console.print("the mock services did not start")
+        return FAILURE
+    return report_outcomes(console, outcomes)
 
 
-def verdict(console: Console, outcomes: Sequence[Outcome]) -> int:
-    """Print what comes of all *outcomes*; give 0 if all of them are right, else 1."""
-    conclude(console, outcomes)
-    return 0 if all(outcome.is_right for outcome in outcomes) else 1
+def report_outcomes(console: Console, outcomes: Sequence[Outcome]) -> int:
+    """Print the summary of all *outcomes*; return 0 if every scenario passed, else 1."""
+    print_summary(console, outcomes)
+    return 0 if all(outcome.has_passed for outcome in outcomes) else FAILURE
 
 
-async def _played(console: Console, urls: Mapping[str, str]) -> Sequence[Outcome]:
+def _run(_: argparse.Namespace) -> int:
+    # The scenarios provoke failing services and stuck commits, so their log lines would only be noise.
+    logging.basicConfig(level=logging.ERROR)
+    logging.getLogger("gateway.railway").setLevel(logging.CRITICAL)
+    # There is nothing to clean up: Ctrl-C may end the process without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return asyncio.run(play_demo(create_console()))
+
+
+async def _play(console: Console, urls: Mapping[str, str]) -> Sequence[Outcome]:
     outcomes: list[Outcome] = []
-    async with unanswered() as nowhere, create_transport() as transport:
-        runner = Runner(Mocks(urls, transport), nowhere, transport)
+    async with reserve_dead_url() as dead_url, create_transport() as transport:
+        runner = Runner(Mocks(urls, transport), dead_url, transport)
         for _, scenarios in groupby(SCENARIOS, key=lambda scenario: scenario.pipeline):
             played = [await runner.play(scenario) for scenario in scenarios]
-            show(console, played)
+            print_outcomes(console, played)
             outcomes += played
     return outcomes

@@ -1,4 +1,4 @@
-"""What the gateway says to a request, as far as the contract fixes it."""
+"""Answers of the gateway: those that the contract requires, and those parsed from responses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,35 +9,35 @@ import httpx
 from pydantic import JsonValue, TypeAdapter, ValidationError
 from typing_extensions import override
 
-from gateway.cli.demo.matchers import Due, Like
+from gateway.cli.demo.matchers import ExpectedJson, Matching
 
 __all__ = (
-    "AGAIN",
-    "Again",
+    "REPLAY",
     "Answer",
-    "NoAnswer",
+    "InvalidAnswer",
     "Problem",
+    "Replay",
     "Violation",
-    "alone",
-    "degraded",
-    "executed",
-    "read",
-    "running",
-    "several",
-    "undone",
-    "whole",
+    "accepted_commit",
+    "aggregate",
+    "degraded_success",
+    "failed_commit",
+    "failure",
+    "parse_answer",
+    "success",
+    "with_location",
 )
 
 _COMPLETED: Final = "Gateway-Completed"
 _REPLAYED: Final = "Idempotent-Replayed"
 _LOCATION: Final = "Location"
-_EXECUTION: Final = "exe-[0-9a-f]{32}"
+_EXECUTION_ID: Final = "exe-[0-9a-f]{32}"
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule that *field* breaks; `""` where no field is to blame."""
+    """A violated rule of the request's *field*; `""` if no single field is to blame."""
 
     field: str
 
@@ -45,7 +45,7 @@ class Violation:
 @final
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that went wrong."""
+    """One failure: an RFC 9457 problem, or one of the errors in an aggregate."""
 
     status: int
     code: str
@@ -53,42 +53,42 @@ class Problem:
     violations: tuple[Violation, ...] = ()
 
     @property
-    def about(self) -> str:
-        """Name the call that failed, else the fields that were wrong."""
+    def subject(self) -> str:
+        """Return the name of the failed call, or else the names of the invalid fields."""
         return self.source or ", ".join(violation.field for violation in self.violations)
 
     @override
     def __str__(self) -> str:
-        return f"{self.status} {self.code} {self.about}".rstrip()
+        return f"{self.status} {self.code} {self.subject}".rstrip()
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer: of a success the *fields*, of a failure the *code* and the *errors* behind it, in order.
+    """A success with its *fields*, or a failure with its *code* and its *errors* in order.
 
-    Where it says what is due, *fields* and *headers* are those that matter; others may come as well.
+    An expected answer lists only the *fields* and *headers* that matter; the actual one may have more.
     """
 
     status: int
     code: str = ""
     errors: tuple[Problem, ...] = ()
-    fields: Mapping[str, Due] = field(default_factory=dict[str, Due])
-    headers: Mapping[str, str | Like] = field(default_factory=dict[str, str | Like])
+    fields: Mapping[str, ExpectedJson] = field(default_factory=dict[str, ExpectedJson])
+    headers: Mapping[str, str | Matching] = field(default_factory=dict[str, str | Matching])
 
     @property
     def is_replayed(self) -> bool:
-        """Say whether another request has had it before."""
+        """Return True if this is the stored answer to an earlier request."""
         return self.headers.get(_REPLAYED) == "true"
 
     @property
     def state(self) -> str:
-        """Give the state of an execution that it tells of, if it has not ended; else nothing."""
+        """Return `running` if the answer reports an execution that has not ended, else an empty string."""
         return "running" if self.status == HTTPStatus.ACCEPTED else ""
 
     @property
-    def lacking(self) -> tuple[str, ...]:
-        """Name the fields that it does without."""
+    def degraded_fields(self) -> tuple[str, ...]:
+        """Return the names of the optional parts that are missing."""
         match self.fields.get("degraded"):
             case list() as names:
                 return tuple(map(str, names))
@@ -98,33 +98,33 @@ class Answer:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Again:
-    """The answer that the request before had, to the letter, and said to be it."""
+class Replay:
+    """Expects the answer to the request before, byte for byte, marked as replayed."""
 
-    def after(self, before: Answer) -> Answer:
-        """Give the answer that is due where *before* came first."""
-        kept = {name: before.headers[name] for name in (_COMPLETED, _LOCATION) if name in before.headers}
-        return replace(before, headers={**kept, _REPLAYED: "true"})
+    def resolve(self, first: Answer) -> Answer:
+        """Return the expected answer: *first*, marked as replayed."""
+        kept = {name: first.headers[name] for name in (_COMPLETED, _LOCATION) if name in first.headers}
+        return replace(first, headers={**kept, _REPLAYED: "true"})
 
 
-AGAIN: Final = Again()
+REPLAY: Final = Replay()
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class NoAnswer:
-    """Something that the gateway never says, and *why* it is that; it came with *status*, if it came."""
+class InvalidAnswer:
+    """A response that the gateway never sends, and the *reason*; without *status* there was no response."""
 
-    why: str
+    reason: str
     status: int | None = None
 
     @override
     def __str__(self) -> str:
-        return self.why if self.status is None else f"{self.status}, but {self.why}"
+        return self.reason if self.status is None else f"{self.status}, but {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _ProblemBody:
     status: int
     code: str
     source: str | None = None
@@ -134,74 +134,78 @@ class _Said:
 
 
 _FIELDS: Final = TypeAdapter(dict[str, JsonValue])
-_SAID: Final = TypeAdapter(_Said)
+_PROBLEM_BODY: Final = TypeAdapter(_ProblemBody)
 
 
-def whole(status: int, /, **fields: Due) -> Answer:
-    """Make the answer that is a success, lacks nothing and has *fields*, among others."""
+def success(status: int, /, **fields: ExpectedJson) -> Answer:
+    """Build a complete success that has at least *fields*."""
     return Answer(status, fields=fields, headers={_COMPLETED: "true"})
 
 
-def degraded(status: int, /, *names: str, **fields: Due) -> Answer:
-    """Make the answer that is a success, lacks *names*, which are null, and has *fields*, among others."""
-    lacks: Mapping[str, Due] = {**dict.fromkeys(names), "degraded": [*names]}
-    return Answer(status, fields={**fields, **lacks}, headers={_COMPLETED: "false"})
+def degraded_success(status: int, /, *missing: str, **fields: ExpectedJson) -> Answer:
+    """Build a success in which the *missing* fields are null, and that has at least *fields*."""
+    nulls: Mapping[str, ExpectedJson] = {**dict.fromkeys(missing), "degraded": [*missing]}
+    return Answer(status, fields={**fields, **nulls}, headers={_COMPLETED: "false"})
 
 
-def executed(answer: Answer) -> Answer:
-    """Let *answer*, a success, say where to look up what became of its writes."""
-    return replace(answer, headers={**answer.headers, _LOCATION: Like(f"/executions/{_EXECUTION}")})
+def with_location(answer: Answer) -> Answer:
+    """Return *answer* with a `Location` header that points to the execution of its commit."""
+    return replace(answer, headers={**answer.headers, _LOCATION: Matching(f"/executions/{_EXECUTION_ID}")})
 
 
-def running(pipeline: str) -> Answer:
-    """Make the answer that comes while *pipeline* writes, and takes longer than the caller waits."""
-    fields: Mapping[str, Due] = {"execution_id": Like(_EXECUTION), "pipeline": pipeline, "state": "running"}
-    return executed(Answer(202, fields=fields, headers={_COMPLETED: "false", "Retry-After": "1"}))
+def accepted_commit(pipeline: str) -> Answer:
+    """Build the 202 for a commit of *pipeline* that outlasts the request's deadline."""
+    fields: Mapping[str, ExpectedJson] = {
+        "execution_id": Matching(_EXECUTION_ID),
+        "pipeline": pipeline,
+        "state": "running",
+    }
+    return with_location(Answer(202, fields=fields, headers={_COMPLETED: "false", "Retry-After": "1"}))
 
 
-def alone(problem: Problem) -> Answer:
-    """Make the answer that says that this went wrong, and nothing else."""
+def failure(problem: Problem) -> Answer:
+    """Build the answer to a request that fails with one *problem*."""
     return Answer(problem.status, problem.code, (problem,), headers={_COMPLETED: "false"})
 
 
-def undone(problem: Problem) -> Answer:
-    """Make the answer that says that this went wrong while the pipeline wrote."""
-    return replace(alone(problem), fields={"execution_id": Like(_EXECUTION)})
+def failed_commit(problem: Problem) -> Answer:
+    """Build the answer to a request whose commit fails with *problem*."""
+    return replace(failure(problem), fields={"execution_id": Matching(_EXECUTION_ID)})
 
 
-def several(status: int, *problems: Problem) -> Answer:
-    """Make the answer that says that all of this went wrong."""
+def aggregate(status: int, /, *problems: Problem) -> Answer:
+    """Build the answer to a request that fails with several *problems*."""
     return Answer(status, "aggregate", problems, headers={_COMPLETED: "false"})
 
 
-def read(response: httpx.Response) -> Answer | NoAnswer:
-    """Read what the gateway said."""
+def parse_answer(response: httpx.Response) -> Answer | InvalidAnswer:
+    """Parse the gateway's *response*."""
     media_type = response.headers.get("Content-Type", "none")
     try:
         match media_type:
             case "application/json":
-                return _success(response)
+                return _parse_success(response)
             case "application/problem+json":
-                return _failure(response)
+                return _parse_problem(response)
             case _:
-                return NoAnswer(f"its media type is {media_type}", response.status_code)
+                return InvalidAnswer(f"its media type is {media_type}", response.status_code)
     except ValidationError as error:
-        return NoAnswer(_reason(error), response.status_code)
+        return InvalidAnswer(_format_reason(error), response.status_code)
 
 
-def _success(response: httpx.Response) -> Answer:
+def _parse_success(response: httpx.Response) -> Answer:
     fields = _FIELDS.validate_json(response.content, strict=True)
     return Answer(response.status_code, fields=fields, headers=response.headers)
 
 
-def _failure(response: httpx.Response) -> Answer:
-    said = _SAID.validate_json(response.content, strict=True)
-    only = Problem(said.status, said.code, said.source, said.violations)
-    fields = {} if said.execution_id is None else {"execution_id": said.execution_id}
-    return Answer(response.status_code, said.code, said.errors or (only,), fields, response.headers)
+def _parse_problem(response: httpx.Response) -> Answer:
+    body = _PROBLEM_BODY.validate_json(response.content, strict=True)
+    errors = body.errors or (Problem(body.status, body.code, body.source, body.violations),)
+    fields = {} if body.execution_id is None else {"execution_id": body.execution_id}
+    return Answer(response.status_code, body.code, errors, fields, response.headers)
 
 
-def _reason(error: ValidationError) -> str:
+def _format_reason(error: ValidationError) -> str:
     return "; ".join(
-        ": ".join(filter(None, (".".join(map(str, one["loc"])), one["msg"]))) for one in error.errors()
+        ": ".join(filter(None, (".".join(map(str, part["loc"])), part["msg"]))) for part in error.errors()
     )

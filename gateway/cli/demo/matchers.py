@@ -1,4 +1,4 @@
-"""What is due where the exact value is nobody's to know: an id, a time."""
+"""Expected JSON values, with patterns for values that differ from run to run, such as ids and times."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,41 +8,45 @@ from typing import Final, TypeAlias, final
 from pydantic import JsonValue
 from typing_extensions import override
 
-__all__ = ("Due", "Like", "filled")
+__all__ = ("ExpectedJson", "Matching", "resolve_patterns")
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Like:
-    """Any string that *pattern* matches as a whole."""
+class Matching:
+    """Expects any string that *pattern* matches in full."""
 
     pattern: str
 
     @override
     def __str__(self) -> str:
-        return f"something like {self.pattern}"
+        return f"a string matching {self.pattern}"
 
 
-Due: TypeAlias = "Like | Mapping[str, Due] | Sequence[Due] | str | float | bool | None"
-"""A JSON value, or one in which strings are only known by their patterns."""
+ExpectedJson: TypeAlias = (
+    "Matching | Mapping[str, ExpectedJson] | Sequence[ExpectedJson] | str | float | bool | None"
+)
+"""A JSON value that may contain patterns in place of strings."""
 
 
-_NOTHING: Final[Mapping[str, Due]] = {}
+_EMPTY: Final[Mapping[str, ExpectedJson]] = {}
 
 
-def filled(due: Due, came: Due) -> JsonValue:
-    """Put what *came* in the place of each pattern in *due* that it is like; if all is right, both are equal.
+def resolve_patterns(expected: ExpectedJson, actual: ExpectedJson) -> JsonValue:
+    """Return *expected* with each pattern replaced by the string in *actual* that it matches.
 
-    A pattern that something else has come for, or nothing, is put into words.
+    So the result equals *actual* if, and only if, *actual* is as expected. A pattern that does not match is
+    replaced by its description.
     """
-    match due:
-        case Like(pattern):
-            return came if isinstance(came, str) and re.fullmatch(pattern, came) else str(due)
+    match expected:
+        case Matching(pattern):
+            return actual if isinstance(actual, str) and re.fullmatch(pattern, actual) else str(expected)
         case str() | float() | bool() | int() | None:
-            return due
+            return expected
         case Mapping():
-            given = came if isinstance(came, Mapping) else _NOTHING
-            return {name: filled(value, given.get(name)) for name, value in due.items()}
+            fields = actual if isinstance(actual, Mapping) else _EMPTY
+            return {name: resolve_patterns(value, fields.get(name)) for name, value in expected.items()}
         case _:
-            parts = came if isinstance(came, Sequence) and len(came) == len(due) else [None] * len(due)
-            return [filled(value, part) for value, part in zip(due, parts, strict=True)]
+            missing = [None] * len(expected)
+            items = actual if isinstance(actual, Sequence) and len(actual) == len(expected) else missing
+            return [resolve_patterns(value, item) for value, item in zip(expected, items, strict=True)]

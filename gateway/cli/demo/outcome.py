@@ -1,4 +1,4 @@
-"""What came of a scenario, and how that differs from what had to come."""
+"""The outcome of a scenario, and its differences from the expected one."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,32 +7,33 @@ from typing import Final, NamedTuple, TypeAlias, final
 
 from pydantic import JsonValue
 
-from gateway.cli.demo.expected import Again, Answer, NoAnswer, Problem
-from gateway.cli.demo.matchers import Due, filled
+from gateway.cli.demo.expected import Answer, InvalidAnswer, Problem, Replay
+from gateway.cli.demo.matchers import ExpectedJson, resolve_patterns
 from gateway.cli.demo.scenario import Calls, Scenario
 
-__all__ = ("Difference", "Fact", "Outcome", "Record")
+__all__ = ("CallRecord", "Difference", "Fact", "Outcome")
 
 Fact: TypeAlias = int | str | tuple[str, ...] | tuple[Problem, ...] | None
+"""A value that is compared and printed."""
 
-_UNCHANGED: Final = "what it was"
+_UNCHANGED: Final = "unchanged"
 
 
 @final
 class Difference(NamedTuple):
-    """Something that was *expected* to be otherwise than it *came*."""
+    """An *actual* value that differs from the *expected* one."""
 
-    what: str
+    subject: str
     expected: Fact
-    came: Fact
+    actual: Fact
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Record:
-    """The calls that were *made*, some of them *cancelled*.
+class CallRecord:
+    """The calls that were *made* for the requests of a scenario, and those of them that were *cancelled*.
 
-    The request took *seconds*; its calls would have taken *sequential* one after the other.
+    The requests took *seconds*; the same calls one after the other would have taken *sequential* seconds.
     """
 
     made: Calls
@@ -40,8 +41,8 @@ class Record:
     seconds: float
     sequential: float
 
-    def __add__(self, other: "Record") -> "Record":
-        return Record(
+    def __add__(self, other: "CallRecord") -> "CallRecord":
+        return CallRecord(
             self.made + other.made,
             self.cancelled + other.cancelled,
             self.seconds + other.seconds,
@@ -52,84 +53,92 @@ class Record:
 @final
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was answered to each request, and what was done for them, if the gateway told.
+    """The answer to each request, the *record* of the calls if the gateway reported one, and the *changes*.
 
-    *changed* is what services remember otherwise than before.
+    *changes* is the state of services that differs from before.
     """
 
     scenario: Scenario
-    answers: tuple[Answer | NoAnswer, ...]
-    record: Record | None
-    changed: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    answers: tuple[Answer | InvalidAnswer, ...]
+    record: CallRecord | None
+    changes: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
     @property
-    def is_right(self) -> bool:
-        """Say whether all is as the contract says."""
+    def has_passed(self) -> bool:
+        """Return True if everything is as expected."""
         return not self.differences
 
     @property
-    def undone(self) -> Calls:
-        """Name the calls that took something back."""
+    def undos(self) -> Calls:
+        """Return the names of the undos that were made."""
         undos = self.scenario.pipeline.undos
         return tuple(name for name in self.record.made if name in undos) if self.record else ()
 
     @property
     def differences(self) -> Sequence[Difference]:
-        """Say what is not."""
-        facts = (
-            *self._answered(),
-            *_done(self.scenario, self.record),
-            *_left(self.scenario.left, self.changed),
+        """Return everything that is not as expected."""
+        compared = (
+            *_compare_answers(self.scenario, self.answers),
+            *_compare_calls(self.scenario, self.record),
+            *_compare_changes(self.scenario.changes, self.changes),
         )
-        return [fact for fact in facts if fact.expected != fact.came]
-
-    def _answered(self) -> Iterator[Difference]:
-        before: Answer | NoAnswer = NoAnswer("nothing")
-        due = [answer for _, answer in self.scenario.exchanges]
-        for number, (answer, came) in enumerate(zip(due, self.answers, strict=True), start=1):
-            which = "" if number == len(due) else "first "
-            for what, expected, said in _said(answer, came, before):
-                yield Difference(which + what, expected, said)
-            before = came
+        return [difference for difference in compared if difference.expected != difference.actual]
 
 
-def _said(due: Answer | Again, came: Answer | NoAnswer, before: Answer | NoAnswer) -> Iterator[Difference]:
-    if isinstance(due, Again) and isinstance(before, Answer):
-        due = due.after(before)
-    if isinstance(due, Again) or isinstance(came, NoAnswer):
-        yield Difference("answer", "one of the gateway's", str(came))
+def _compare_answers(scenario: Scenario, answers: Sequence[Answer | InvalidAnswer]) -> Iterator[Difference]:
+    previous: Answer | InvalidAnswer = InvalidAnswer("no answer")
+    expected_answers = [answer for _, answer in scenario.exchanges]
+    for number, (expected, actual) in enumerate(zip(expected_answers, answers, strict=True), start=1):
+        prefix = "" if number == len(answers) else "first "
+        for difference in _compare_answer(expected, actual, previous):
+            yield difference._replace(subject=prefix + difference.subject)
+        previous = actual
+
+
+def _compare_answer(
+    expected: Answer | Replay, actual: Answer | InvalidAnswer, previous: Answer | InvalidAnswer
+) -> Iterator[Difference]:
+    if isinstance(expected, Replay) and isinstance(previous, Answer):
+        expected = expected.resolve(previous)
+    if isinstance(expected, Replay) or isinstance(actual, InvalidAnswer):
+        yield Difference("answer", "a valid answer", str(actual))
         return
-    yield Difference("status", due.status, came.status)
-    yield Difference("code", due.code, came.code)
-    yield Difference("errors", due.errors, came.errors)
-    for name, value in due.fields.items():
-        yield Difference(name, _json(filled(value, came.fields.get(name))), _field(came.fields, name))
-    for name, value in due.headers.items():
-        said = came.headers.get(name)
-        yield Difference(name, str(filled(value, said)), None if said is None else str(said))
+    yield Difference("status", expected.status, actual.status)
+    yield Difference("code", expected.code, actual.code)
+    yield Difference("errors", expected.errors, actual.errors)
+    for name, value in expected.fields.items():
+        resolved = resolve_patterns(value, actual.fields.get(name))
+        yield Difference(name, _to_json(resolved), _field_to_json(actual.fields, name))
+    for name, value in expected.headers.items():
+        header = actual.headers.get(name)
+        yield Difference(name, str(resolve_patterns(value, header)), None if header is None else str(header))
 
 
-def _done(scenario: Scenario, record: Record | None) -> Iterator[Difference]:
+def _compare_calls(scenario: Scenario, record: CallRecord | None) -> Iterator[Difference]:
     if record is None:
-        yield Difference("record of the calls", "one", None)
+        yield Difference("record of the calls", "a record", None)
         return
-    cut_short = tuple(name for name in record.cancelled if name not in scenario.cancellable)
+    cancelled = tuple(name for name in record.cancelled if name not in scenario.cancellable)
     without = scenario.pipeline.without
     yield Difference("calls made", scenario.calls, record.made)
-    yield Difference("calls cancelled", scenario.cancelled, cut_short)
+    yield Difference("calls cancelled", scenario.cancelled, cancelled)
     yield Difference("calls never made", without(scenario.calls), without(record.made))
 
 
-def _left(due: Mapping[str, Due], changed: Mapping[str, JsonValue]) -> Iterator[Difference]:
-    for name in dict.fromkeys((*due, *changed)):
-        expected = _json(filled(due[name], changed.get(name))) if name in due else _UNCHANGED
-        yield Difference(f"{name} afterwards", expected, _field(changed, name) or _UNCHANGED)
+def _compare_changes(
+    expected: Mapping[str, ExpectedJson], actual: Mapping[str, JsonValue]
+) -> Iterator[Difference]:
+    for name in dict.fromkeys((*expected, *actual)):
+        resolved = _UNCHANGED
+        if name in expected:
+            resolved = _to_json(resolve_patterns(expected[name], actual.get(name)))
+        yield Difference(f"{name} afterwards", resolved, _field_to_json(actual, name) or _UNCHANGED)
 
 
-def _field(fields: Mapping[str, Due], name: str) -> str | None:
-    return _json(filled(fields[name], None)) if name in fields else None
+def _field_to_json(fields: Mapping[str, ExpectedJson], name: str) -> str | None:
+    return _to_json(resolve_patterns(fields[name], None)) if name in fields else None
 
 
-def _json(value: JsonValue) -> str:
-    """Write *value* in the one way in which different values differ: in Python, 1 equals true."""
+def _to_json(value: JsonValue) -> str:
+    """Serialise *value*, so that different JSON values compare as different: in Python, 1 equals True."""
     return json.dumps(value, sort_keys=True)

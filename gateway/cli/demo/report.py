@@ -1,4 +1,4 @@
-"""What the demo prints: a row for each scenario, and why a wrong one is wrong."""
+"""The demo's output: a row for each scenario, and the differences of those that failed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -9,132 +9,138 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.demo.expected import Answer, NoAnswer
+from gateway.cli.demo.expected import Answer, InvalidAnswer
 from gateway.cli.demo.outcome import Fact, Outcome
 from gateway.cli.demo.scenario import Pipeline
 
-__all__ = ("conclude", "show")
+__all__ = ("print_outcomes", "print_summary")
 
 _TABLE_WIDTH: Final = 78
-"""Columns of a terminal in which the table can be read."""
+"""Fewest columns of a terminal in which the table is readable."""
 
 _UNKNOWN: Final = "-"
-_KEY: Final = (
-    "calls: made/cancelled/never made; those that undo are named\n"
-    "in turn: ms that the same calls take one after the other, if there are several"
+_LEGEND: Final = (
+    "calls: made/cancelled/never made; undos are listed by name instead\n"
+    "one after the other: ms of the same calls without parallelism, if several"
 )
 
 
-def show(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """Print *outcomes*, which are of one pipeline, as a table if there is room for it."""
-    layout = _table if console.width >= _TABLE_WIDTH else _list
-    console.print(_legend(outcomes[0].scenario.pipeline), end="\n\n")
-    console.print(layout(outcomes))
+def print_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Print *outcomes* of one pipeline, as a table if the terminal is wide enough."""
+    build = _build_table if console.width >= _TABLE_WIDTH else _build_list
+    console.print(_format_title(outcomes[0].scenario.pipeline), end="\n\n")
+    console.print(build(outcomes))
     console.print()
 
 
-def conclude(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """Print why those of *outcomes* are wrong that are, and what comes of all."""
-    console.print(_KEY)
+def print_summary(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Print the differences of each failed scenario, and the totals."""
+    console.print(_LEGEND)
     for outcome in outcomes:
-        if not outcome.is_right:
-            console.print(_explanation(outcome))
+        if not outcome.has_passed:
+            console.print(_format_differences(outcome))
     console.print()
     for pipeline, played in groupby(outcomes, key=lambda outcome: outcome.scenario.pipeline):
-        right = [outcome.is_right for outcome in played]
-        console.print(f"{pipeline.name}: {sum(right)} of {len(right)} right")
-    console.print(_summary(len(outcomes), sum(not outcome.is_right for outcome in outcomes)))
+        passed = [outcome.has_passed for outcome in played]
+        console.print(f"{pipeline.name}: {sum(passed)} of {len(passed)} passed")
+    console.print(_format_total(len(outcomes), sum(not outcome.has_passed for outcome in outcomes)))
 
 
-def _legend(pipeline: Pipeline) -> str:
+def _format_title(pipeline: Pipeline) -> str:
     stages = "; then ".join(map(", ".join, pipeline.stages))
     return f"{pipeline.name}, up to {len(pipeline.calls)} calls: {stages}"
 
 
-def _table(outcomes: Iterable[Outcome]) -> Table:
+def _build_table(outcomes: Iterable[Outcome]) -> Table:
     table = Table("", "scenario", box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     for header in ("status and code", "source"):
         table.add_column(header, no_wrap=True)
-    for header in ("calls", "ms", "in\nturn"):
+    for header in ("calls", "ms", "serial"):
         table.add_column(header, justify="right", no_wrap=True)
     for outcome in outcomes:
-        codes, abouts = ("\n".join(cells) for cells in zip(*_answer(outcome), strict=True))
+        codes, sources = ("\n".join(cells) for cells in zip(*_format_answers(outcome), strict=True))
         table.add_row(
-            _verdict(outcome), outcome.scenario.name, codes, abouts, _calls(outcome), *_times(outcome)
+            _format_verdict(outcome),
+            outcome.scenario.name,
+            codes,
+            sources,
+            _format_calls(outcome),
+            *_format_times(outcome),
         )
     return table
 
 
-def _list(outcomes: Iterable[Outcome]) -> Table:
+def _build_list(outcomes: Iterable[Outcome]) -> Table:
     grid = Table.grid(padding=(0, 1))
     for outcome in outcomes:
-        grid.add_row(_verdict(outcome), _in_words(outcome))
+        grid.add_row(_format_verdict(outcome), _format_paragraph(outcome))
     return grid
 
 
-def _in_words(outcome: Outcome) -> str:
-    said = "; ".join(" ".join(cells).strip() for cells in _answer(outcome))
-    took, in_turn = _times(outcome)
-    return f"{outcome.scenario.name}: {said}; calls: {_calls(outcome)}; {took} ms, in turn {in_turn}"
+def _format_paragraph(outcome: Outcome) -> str:
+    answers = "; ".join(" ".join(cells).strip() for cells in _format_answers(outcome))
+    took, sequential = _format_times(outcome)
+    calls = _format_calls(outcome)
+    return f"{outcome.scenario.name}: {answers}; calls: {calls}; {took} ms, one after the other {sequential}"
 
 
-def _verdict(outcome: Outcome) -> Text:
-    return Text("right", "green") if outcome.is_right else Text("WRONG", "bold red")
+def _format_verdict(outcome: Outcome) -> Text:
+    return Text("pass", "green") if outcome.has_passed else Text("FAIL", "bold red")
 
 
-def _answer(outcome: Outcome) -> Sequence[tuple[str, str]]:
-    """Give, for each request, what was answered and what it is about, then what was undone."""
-    said = [line for answer in outcome.answers for line in _lines(answer)]
-    return [*said, *(("undone by", name) for name in outcome.undone)]
+def _format_answers(outcome: Outcome) -> Sequence[tuple[str, str]]:
+    """Return a line for each answer and error, with its source, and a line for each undo."""
+    lines = [line for answer in outcome.answers for line in _format_answer(answer)]
+    return [*lines, *(("undone by", name) for name in outcome.undos)]
 
 
-def _lines(answer: Answer | NoAnswer) -> Iterator[tuple[str, str]]:
-    """Give what *answer* says and what it is about, then the same of each error if there are several."""
-    if isinstance(answer, NoAnswer):
+def _format_answer(answer: Answer | InvalidAnswer) -> Iterator[tuple[str, str]]:
+    if isinstance(answer, InvalidAnswer):
         yield str(answer.status or _UNKNOWN), ""
         return
-    again = " again" if answer.is_replayed else ""
-    errors = [(f"{error.status} {error.code}", error.about) for error in answer.errors]
+    replayed = " replayed" if answer.is_replayed else ""
+    errors = [(f"{error.status} {error.code}", error.subject) for error in answer.errors]
     if len(errors) == 1:
-        [(what, about)] = errors
-        yield what + again, about
+        [(code, source)] = errors
+        yield code + replayed, source
         return
-    lacking = answer.lacking
-    word = answer.code or answer.state or ("degraded" if lacking else "")
-    yield f"{answer.status} {word}".rstrip() + again, next(iter(lacking), "")
-    yield from (("", name) for name in lacking[1:])
+    missing = answer.degraded_fields
+    word = answer.code or answer.state or ("degraded" if missing else "")
+    yield f"{answer.status} {word}".rstrip() + replayed, next(iter(missing), "")
+    yield from (("", name) for name in missing[1:])
     yield from errors
 
 
-def _calls(outcome: Outcome) -> str:
+def _format_calls(outcome: Outcome) -> str:
     record = outcome.record
     if record is None:
         return _UNKNOWN
     never = outcome.scenario.pipeline.without(record.made)
-    made = len(record.made) - len(outcome.undone)
+    made = len(record.made) - len(outcome.undos)
     return f"{made}/{len(record.cancelled)}/{len(never)}"
 
 
-def _times(outcome: Outcome) -> tuple[str, str]:
-    """Give the milliseconds that it took, and those of its calls one after the other."""
+def _format_times(outcome: Outcome) -> tuple[str, str]:
+    """Return the milliseconds that the requests took, and those of the calls one after the other."""
     record = outcome.record
     if record is None:
         return _UNKNOWN, _UNKNOWN
-    compared = len(record.made) > 1
-    return _milliseconds(record.seconds), _milliseconds(record.sequential) if compared else _UNKNOWN
-
-
-def _explanation(outcome: Outcome) -> RenderableType:
-    lines = [
-        f"{what}: expected {_shown(expected)}; came {_shown(came)}"
-        for what, expected, came in outcome.differences
-    ]
-    return Text(f"\n{outcome.scenario.name} is wrong:\n", "red").append(
-        "\n".join(f"  {line}" for line in lines)
+    has_several = len(record.made) > 1
+    return (
+        _format_milliseconds(record.seconds),
+        _format_milliseconds(record.sequential) if has_several else _UNKNOWN,
     )
 
 
-def _shown(fact: Fact) -> str:
+def _format_differences(outcome: Outcome) -> RenderableType:
+    lines = [
+        f"  {subject}: expected {_format_fact(expected)}; got {_format_fact(actual)}"
+        for subject, expected, actual in outcome.differences
+    ]
+    return Text(f"\n{outcome.scenario.name} failed:\n", "red").append("\n".join(lines))
+
+
+def _format_fact(fact: Fact) -> str:
     match fact:
         case None | () | "":
             return "none"
@@ -144,11 +150,11 @@ def _shown(fact: Fact) -> str:
             return str(fact)
 
 
-def _summary(played: int, wrong: int) -> Text:
-    if wrong:
-        return Text(f"{wrong} of {played} scenarios did not come out as the contract says", "bold red")
-    return Text(f"all {played} scenarios came out as the contract says", "bold green")
+def _format_total(played: int, failed: int) -> Text:
+    if failed:
+        return Text(f"{failed} of {played} scenarios failed", "bold red")
+    return Text(f"all {played} scenarios passed", "bold green")
 
 
-def _milliseconds(seconds: float) -> str:
+def _format_milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.0f}"

@@ -1,16 +1,16 @@
-"""What can be played: a request to a pipeline or two, and what must come of it."""
+"""A scenario: one or two requests to a pipeline, and the outcome that the contract requires."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, final
 
-from gateway.cli.demo.expected import Again, Answer
-from gateway.cli.demo.matchers import Due
+from gateway.cli.demo.expected import Answer, Replay
+from gateway.cli.demo.matchers import ExpectedJson
 
 __all__ = ("Calls", "Fault", "Pipeline", "Request", "Scenario", "post")
 
 Calls: TypeAlias = tuple[str, ...]
-"""Names of calls, in the order in which they are made: that of the pipeline."""
+"""Names of calls, in the order in which the pipeline makes them."""
 
 _JSON: Final[Mapping[str, str]] = {"Content-Type": "application/json"}
 
@@ -18,7 +18,7 @@ _JSON: Final[Mapping[str, str]] = {"Content-Type": "application/json"}
 @final
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The calls that a pipeline can make, stage by stage, and the *undos* of those that write."""
+    """The calls that a pipeline can make, stage by stage, and the *undos* of its writes."""
 
     name: str
     stages: tuple[Calls, ...]
@@ -26,18 +26,18 @@ class Pipeline:
 
     @property
     def calls(self) -> Calls:
-        """Name every call, but for the undos."""
+        """Return the names of all calls, without the undos."""
         return tuple(name for stage in self.stages for name in stage)
 
     def without(self, made: Calls) -> Calls:
-        """Name the calls that are not among *made*."""
+        """Return the names of the calls that are not in *made*."""
         return tuple(name for name in self.calls if name not in made)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent to the gateway."""
+    """A request to the gateway."""
 
     method: str
     path: str
@@ -48,7 +48,7 @@ class Request:
 @final
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that a *service* does wrong, in the words of its `/_mock/faults`."""
+    """A fault of a mock *service*; the other fields are those of its `/_mock/faults` endpoint."""
 
     service: str
     path_prefix: str
@@ -62,35 +62,37 @@ class Fault:
 @final
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A request, the answer that is due, and the calls that must be made for it: those and no others.
+    """A request, its expected answer, and exactly the calls that must be made for it.
 
-    Of these, the *cancelled* must be cut short, and the *cancellable* may be, if they have not answered when
-    another fails. *faults* are what services do wrong; the *dead* are not there at all. *first* is sent
-    before, and answered before; its calls count as well. *left* is what the services remember afterwards, by
-    service and field; what it does not name must be as it was. *settings* are those of the gateway that are
-    not the defaults.
+    - *cancelled*: the calls that must be cancelled.
+    - *cancellable*: the calls that may be cancelled, if another call fails before they finish.
+    - *faults*: what is wrong with the services; those in *down* refuse connections.
+    - *first*: a request that is sent before, and its expected answer; its calls count too.
+    - *changes*: the state that the services have afterwards, by service and field. All other state must
+      be unchanged.
+    - *settings*: the gateway's settings that differ from their defaults.
     """
 
     pipeline: Pipeline
     name: str
     request: Request
-    answer: Answer | Again
+    answer: Answer | Replay
     calls: Calls
     cancelled: Calls = ()
     cancellable: Calls = ()
     faults: tuple[Fault, ...] = ()
-    dead: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
     first: tuple[Request, Answer] | None = None
-    left: Mapping[str, Due] = field(default_factory=dict[str, Due])
+    changes: Mapping[str, ExpectedJson] = field(default_factory=dict[str, ExpectedJson])
     settings: tuple[tuple[str, int], ...] = ()
 
     @property
-    def exchanges(self) -> tuple[tuple[Request, Answer | Again], ...]:
-        """Give each request and its answer, in the order in which they are sent."""
+    def exchanges(self) -> tuple[tuple[Request, Answer | Replay], ...]:
+        """Return each request with its expected answer, in the order in which they are sent."""
         last = (self.request, self.answer)
         return (last,) if self.first is None else (self.first, last)
 
 
 def post(path: str, body: str, headers: Mapping[str, str] | None = None) -> Request:
-    """Make a request that sends *body* as JSON, with *headers*."""
+    """Build a POST of the JSON *body*, with additional *headers*."""
     return Request("POST", path, body, {**_JSON, **(headers or {})})

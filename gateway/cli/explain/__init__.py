@@ -1,5 +1,5 @@
-"""`gateway explain`: what a pipeline does, how long it takes, and which calls make it take so long.
+"""`gateway explain`: shows what a pipeline does, how long it takes, and which calls decide how long.
 
-`options` is what was asked, `measuring` finds out how long calls take, `report` and `data` say it all in a
-table or in JSON, and `command` is all of it.
+`command` defines the command, `options` its arguments. `times` are given by the user or come from a
+`measurement`; `report` and `json_report` print the explanation.
 """

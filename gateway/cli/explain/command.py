@@ -1,96 +1,164 @@
-"""All of `gateway explain`: find the pipeline, find out times, say it."""
+"""`gateway explain`: find the pipeline and the times of its calls, and print the explanation."""
 
-import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, cast
+import argparse
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Final
 
-from fastapi import FastAPI
 from pydantic_core import to_json
 from rich.console import Console
 
-from gateway.api.endpoints.pipelines import Described, Pipelines
-from gateway.cli.dev_stack import mocks_answer
-from gateway.cli.explain.json_report import as_data
-from gateway.cli.explain.measurement import MeasuringError, measured
-from gateway.cli.explain.options import Options, chosen
-from gateway.cli.explain.report import list_all, report
+from gateway.api.application import Gateway
+from gateway.api.pipeline_route.description import DescribedPipeline, PipelineList
+from gateway.app import create_app
+from gateway.cli.app_loader import AppLoadError, load_app
+from gateway.cli.explain.json_report import build_explanation
+from gateway.cli.explain.measurement import MeasurementError
+from gateway.cli.explain.options import (
+    Options,
+    UnknownNameError,
+    parse_latency,
+    parse_milliseconds,
+    parse_runs,
+    require_known,
+)
+from gateway.cli.explain.report import print_explanation, print_pipelines
+from gateway.cli.explain.times import find_times
+from gateway.cli.messages import (
+    FAILURE,
+    USAGE_ERROR,
+    create_console,
+    describe_unknown_settings,
+    fail,
+    print_to_stderr,
+)
 from gateway.plan.critical_path import schedule
-from gateway.plan.plan import Kind
+from gateway.services import SERVICES
+from gateway.settings import InvalidSettingsError, load_settings
 
-if TYPE_CHECKING:
-    from gateway.api.pipeline_route.request import Serving
+__all__ = ("configure", "explain")
 
-__all__ = ("explain",)
+_DESCRIPTION: Final = """\
+Show what a pipeline does, stage by stage: its calls in order, which of them write and how a write is undone,
+which are optional, and the statuses that it can answer with. The gateway finds out by a dry run on example
+data, without calling a service.
 
-_UNKNOWN: Final = "unknown; --measure asks the services, --latency and --latency-default say"
+If times are known, also show the critical path (the longest call of each stage) and the slack of each call:
+how much later it could end without delaying the answer. Times come from --latency and --latency-default, or
+are measured by running the pipeline on its example data: with --measure, or by default if mock services are
+running and no times are given. Measured runs replace writes by their examples, unless --with-writes is given.
+
+Exit code: 0; 1 if the pipeline could not be measured; 2 for invalid arguments or settings.
+"""
 
 
-async def explain(console: Console, options: Options, app: FastAPI, mocks: Sequence[str] = ()) -> int:
-    """Print what *app* knows of the pipeline that *options* name, or list them all; give the exit code.
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Define the arguments of the command."""
+    parser.description = _DESCRIPTION
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="name of the pipeline; without it, all pipelines are listed"
+    )
+    parser.add_argument(
+        "--latency",
+        type=parse_latency,
+        action="append",
+        default=[],
+        metavar="CALL=MS",
+        help="time of one call in milliseconds, such as service.operation=50; repeatable",
+    )
+    parser.add_argument(
+        "--latency-default",
+        type=parse_milliseconds,
+        metavar="MS",
+        help="time of every call whose time is not known otherwise",
+    )
+    parser.add_argument("--measure", action="store_true", help="measure the calls on the configured services")
+    parser.add_argument(
+        "--with-writes",
+        action="store_true",
+        help="measure, and make real writes: their changes remain in the services",
+    )
+    parser.add_argument(
+        "--runs",
+        type=parse_runs,
+        default=5,
+        metavar="N",
+        help="number of measured runs (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--app", metavar="MODULE:NAME", help="explain a pipeline of your own app, such as main:app"
+    )
+    parser.set_defaults(run=_run)
 
-    Where no times are asked for, they are measured if mock services answer at all URLs of *mocks*. Raises
-    `NoSuchThingError`.
+
+async def explain(console: Console, options: Options, app: Gateway, mocks: Sequence[str] = ()) -> int:
+    """Print the explanation of the pipeline that *options* name, or the list of all; return the exit code.
+
+    If *options* ask for no times, they are measured if mock services answer at all URLs in *mocks*. Raises
+    `UnknownNameError`.
     """
-    pipelines = cast("Pipelines", app.state.pipelines)
     if options.name is None:
-        _list(console, pipelines, as_json=options.as_json)
+        _print_list(console, app.pipelines, as_json=options.as_json)
         return 0
-    names = [one.plan.name for one in pipelines.described]
-    pipeline = pipelines.described[chosen(options.name, names, "there is no pipeline")]
+    pipeline = _find_pipeline(app.pipelines, options.name)
     for name in options.latencies:
         calls = [call.name for call in pipeline.plan.calls]
-        chosen(name, calls, f"{pipeline.plan.name} makes no call")
+        require_known(name, calls, f"call {name!r} of {pipeline.plan.name}")
     try:
-        times, source = await _times(app, pipeline, options, mocks)
-    except MeasuringError as error:
-        print(f"gateway: {pipeline.plan.name} could not be measured: {error}", file=sys.stderr)
-        return 1
-    reckoned = schedule(pipeline.plan, times, cast("Serving", app.state.serving).optional_budget)
+        times, source = await find_times(app, pipeline, options, mocks)
+    except MeasurementError as error:
+        return fail(FAILURE, f"cannot measure {pipeline.plan.name}: {error}")
+    scheduled = schedule(pipeline.plan, times, app.shared.optional_budget)
     if options.as_json:
-        _print_json(console, to_json(as_data(pipeline, reckoned), indent=2))
+        _print_json(console, to_json(build_explanation(pipeline, scheduled), indent=2))
     else:
-        report(console, pipeline, reckoned, source)
+        print_explanation(console, pipeline, scheduled, source)
     return 0
 
 
-def _list(console: Console, pipelines: Pipelines, *, as_json: bool) -> None:
+def _run(arguments: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.ERROR)  # failing calls are reported once, by the command itself
+    try:
+        if arguments.app is None:
+            settings = load_settings(SERVICES)
+            app, mocks = create_app(settings), tuple(settings.urls.values())
+        else:
+            app, mocks = load_app(arguments.app), ()
+        print_to_stderr(describe_unknown_settings(app.services))
+        return asyncio.run(explain(create_console(), _read_options(arguments), app, mocks))
+    except InvalidSettingsError as error:
+        return fail(USAGE_ERROR, *error.messages)
+    except (AppLoadError, UnknownNameError) as error:
+        return fail(USAGE_ERROR, str(error))
+
+
+def _read_options(arguments: argparse.Namespace) -> Options:
+    return Options(
+        name=arguments.name,
+        latencies=dict(arguments.latency),
+        default=arguments.latency_default,
+        is_measured=arguments.measure or arguments.with_writes,
+        with_writes=arguments.with_writes,
+        runs=arguments.runs,
+        as_json=arguments.json,
+    )
+
+
+def _find_pipeline(pipelines: Sequence[DescribedPipeline], name: str) -> DescribedPipeline:
+    names = [described.plan.name for described in pipelines]
+    require_known(name, names, f"pipeline {name!r}")
+    return next(described for described in pipelines if described.plan.name == name)
+
+
+def _print_list(console: Console, pipelines: Sequence[DescribedPipeline], *, as_json: bool) -> None:
     if as_json:
-        _print_json(console, pipelines.body)
+        listed: PipelineList = {"pipelines": [described.description for described in pipelines]}
+        _print_json(console, to_json(listed))
     else:
-        list_all(console, pipelines.described)
+        print_pipelines(console, pipelines)
 
 
 def _print_json(console: Console, data: bytes) -> None:
     console.print(data.decode(), soft_wrap=True)
-
-
-async def _times(
-    app: FastAPI, pipeline: Described, options: Options, mocks: Sequence[str]
-) -> tuple[Mapping[str, float], str]:
-    """Give the seconds of calls by name, as far as they are known, and say whence."""
-    found: Mapping[str, float] = {}
-    sources: list[str] = []
-    if options.is_measured:
-        found = await _measured(app, pipeline, options)
-        sources.append(_how(pipeline, options, "the services"))
-    elif not options.has_times and mocks and await mocks_answer(mocks):
-        found = await _measured(app, pipeline, options)
-        sources.append(_how(pipeline, options, "the mock services"))
-    if options.has_times:
-        sources.append("as given")
-    default = options.default
-    others = {} if default is None else {call.name: default for call in pipeline.plan.calls}
-    return {**others, **found, **options.latencies}, "; else ".join(sources) or _UNKNOWN
-
-
-async def _measured(app: FastAPI, pipeline: Described, options: Options) -> Mapping[str, float]:
-    async with app.router.lifespan_context(app):
-        serving = cast("Serving", app.state.serving)
-        return await measured(pipeline, serving, runs=options.runs, writes=options.writes)
-
-
-def _how(pipeline: Described, options: Options, where: str) -> str:
-    can_write = any(call.kind is Kind.WRITE for call in pipeline.plan.calls)
-    writes = "" if options.writes or not can_write else ", without writes (see --with-writes)"
-    runs = f"{options.runs} runs" if options.runs > 1 else "one run"
-    return f"median of {runs} on {where}{writes}"

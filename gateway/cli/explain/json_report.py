@@ -1,21 +1,21 @@
-"""What is known of a pipeline, as JSON."""
+"""The explanation of a pipeline as JSON."""
 
 from collections.abc import Iterator, Sequence
 from typing import NotRequired
 
 from typing_extensions import TypedDict  # for pydantic before Python 3.12
 
-from gateway.api.endpoints.pipelines import Described, PipelineDescription
+from gateway.api.pipeline_route.description import DescribedPipeline, PipelineDescription
 from gateway.plan.critical_path import UNBOUNDED, Schedule, ScheduledCall, ScheduledStage, ScheduledStep
 from gateway.plan.plan import Kind
 
-__all__ = ("CallTimes", "Explanation", "Times", "as_data")
+__all__ = ("CallTimes", "Explanation", "Times", "build_explanation")
 
 
 class CallTimes(TypedDict):
-    """The milliseconds that a call takes, and how many later it could end; null: it can never delay.
+    """Time and slack of a call, in milliseconds; unknown ones are omitted.
 
-    What is not known is left out.
+    The slack is null if the call can never delay the answer.
     """
 
     name: str
@@ -24,57 +24,58 @@ class CallTimes(TypedDict):
 
 
 class Times(TypedDict):
-    """How long all takes, in milliseconds: at least, if there are *unknown* calls.
+    """Times of a pipeline in milliseconds; lower bounds if there are *unknown* calls.
 
-    *critical_path* names the longest call of each stage, and all of a commit in order.
+    *critical_path* names the longest call of each stage, and all calls of a sequential commit;
+    *sequential_ms* is the time of the calls one after the other.
     """
 
     critical_path_ms: float
-    in_turn_ms: float
+    sequential_ms: float
     critical_path: list[str]
     unknown: list[str]
     calls: list[CallTimes]
 
 
 class Explanation(TypedDict):
-    """A pipeline as `GET /pipelines` has it, and its times."""
+    """A pipeline as `GET /pipelines` describes it, and its times."""
 
     pipeline: PipelineDescription
     times: Times
 
 
-def as_data(pipeline: Described, schedule: Schedule) -> Explanation:
-    """Make data of *pipeline* and its *schedule*."""
+def build_explanation(pipeline: DescribedPipeline, schedule: Schedule) -> Explanation:
+    """Build the explanation of *pipeline* with the times of its *schedule*."""
     return {
         "pipeline": pipeline.description,
         "times": {
-            "critical_path_ms": _ms(schedule.seconds),
-            "in_turn_ms": _ms(schedule.in_turn),
+            "critical_path_ms": _to_ms(schedule.seconds),
+            "sequential_ms": _to_ms(schedule.sequential),
             "critical_path": [call.name for call, _ in schedule.path],
             "unknown": [*schedule.unknown],
-            "calls": [_times(call) for call in _calls(schedule.stages)],
+            "calls": [_build_times(call) for call in _list_calls(schedule.stages)],
         },
     }
 
 
-def _calls(steps: Sequence[ScheduledStep]) -> Iterator[ScheduledCall]:
+def _list_calls(steps: Sequence[ScheduledStep]) -> Iterator[ScheduledCall]:
     for step in steps:
         if isinstance(step, ScheduledStage):
-            yield from _calls(step.calls)
+            yield from _list_calls(step.calls)
         else:
             if step.call.kind is not Kind.NOTHING:
                 yield step
-            yield from _calls(step.then)
+            yield from _list_calls(step.then)
 
 
-def _times(call: ScheduledCall) -> CallTimes:
+def _build_times(call: ScheduledCall) -> CallTimes:
     times: CallTimes = {"name": call.call.name}
     if call.seconds is not None:
-        times["ms"] = _ms(call.seconds)
+        times["ms"] = _to_ms(call.seconds)
     if call.slack is not None:
-        times["slack_ms"] = None if call.slack == UNBOUNDED else _ms(call.slack)
+        times["slack_ms"] = None if call.slack == UNBOUNDED else _to_ms(call.slack)
     return times
 
 
-def _ms(seconds: float) -> float:
+def _to_ms(seconds: float) -> float:
     return round(seconds * 1000, 1)

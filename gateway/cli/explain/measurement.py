@@ -1,63 +1,63 @@
-"""How long the calls of a pipeline take, measured on the services."""
+"""Measurement of a pipeline's calls on real or mock services."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from gateway.api.endpoints.pipelines import Described
-from gateway.api.pipeline_route.request import Serving
+from gateway.api.pipeline_route.description import DescribedPipeline
+from gateway.api.state import GatewayState
 from gateway.observability.trace import Trace, TracedCall
 from gateway.plan.dry_run import examples
 from gateway.plan.plan import Kind
 from gateway.railway import CallKind, CallSpan, Err, Failure, Result, RunContext
 
-__all__ = ("MeasuringError", "instead_of_writes", "measured")
+__all__ = ("MeasurementError", "measure", "stub_writes")
 
 
-class MeasuringError(Exception):
-    """The pipeline did not get through; the message says why."""
+class MeasurementError(Exception):
+    """The pipeline failed while it was measured; the message contains the failure."""
 
 
-async def measured(
-    pipeline: Described, serving: Serving, *, runs: int, writes: bool = False
+async def measure(
+    pipeline: DescribedPipeline, state: GatewayState, *, runs: int, with_writes: bool = False
 ) -> Mapping[str, float]:
-    """Give the median seconds of each call that answered, by name, from so many *runs* and one before them.
+    """Return the median seconds of each successful call by name, measured in *runs* runs.
 
-    The first connects, and does not count. A write is made only if *writes*; otherwise its example stands in
-    for it, it has no time, and the calls after it are made all the same. Raises `MeasuringError`.
+    One more run before them opens connections and does not count. Unless *with_writes*, a write is not made
+    and not timed: the calls after it get its example. Raises `MeasurementError`.
     """
-    traces = [await _traced(pipeline, serving, writes=writes) for _ in range(1 + runs)]
-    changing = {call.name for call in pipeline.plan.calls if call.kind is Kind.WRITE and not writes}
+    traces = [await _trace_run(pipeline, state, with_writes=with_writes) for _ in range(1 + runs)]
+    stubbed = {call.name for call in pipeline.plan.calls if call.kind is Kind.WRITE and not with_writes}
     times: dict[str, list[float]] = {}
-    for call, end in _answered(traces[1:]):
-        if call.name not in changing:
+    for call, end in _successful_calls(traces[1:]):
+        if call.name not in stubbed:
             times.setdefault(call.name, []).append(end - call.start)
     return {name: median(seconds) for name, seconds in times.items()}
 
 
-def instead_of_writes(call: CallSpan) -> Result[object, Failure] | None:
-    """Answer for a write with its example, so that it is not made."""
+def stub_writes(call: CallSpan) -> Result[object, Failure] | None:
+    """Return the example of a write, so that it is not made; return None for a read."""
     return examples(call) if call.kind is not CallKind.READ else None
 
 
-async def _traced(pipeline: Described, serving: Serving, *, writes: bool) -> Trace:
+async def _trace_run(pipeline: DescribedPipeline, state: GatewayState, *, with_writes: bool) -> Trace:
     clock = asyncio.get_running_loop().time
     trace = Trace(clock)
-    around = RunContext(
-        deadline=clock() + serving.deadline,
-        optional_budget=serving.optional_budget,
+    context = RunContext(
+        deadline=clock() + state.deadline,
+        optional_budget=state.optional_budget,
         observer=trace,
-        stub=None if writes else instead_of_writes,
+        stub=None if with_writes else stub_writes,
     )
-    result = await pipeline.run(around)
+    result = await pipeline.run(context)
     if isinstance(result, Err):
         error = result.error
         msg = ": ".join(filter(None, (error.source, error.code, error.detail)))
-        raise MeasuringError(msg)
+        raise MeasurementError(msg)
     return trace
 
 
-def _answered(traces: Sequence[Trace]) -> Sequence[tuple[TracedCall, float]]:
-    """Give the calls that came to a value, with their ends."""
+def _successful_calls(traces: Sequence[Trace]) -> Sequence[tuple[TracedCall, float]]:
+    """Return the calls that succeeded, each with its end."""
     calls = [call for trace in traces for call in trace.calls]
-    return [(call, call.end) for call in calls if call.verdict == "ok" and call.end is not None]
+    return [(call, call.end) for call in calls if call.status == "ok" and call.end is not None]

@@ -1,64 +1,86 @@
-"""What `gateway explain` was asked."""
+"""The options of `gateway explain`."""
 
 import math
-from collections.abc import Mapping, Sequence
+from argparse import ArgumentTypeError
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final, final
 
-__all__ = ("NoSuchThingError", "Options", "chosen", "latency", "milliseconds")
+__all__ = (
+    "Options",
+    "UnknownNameError",
+    "parse_latency",
+    "parse_milliseconds",
+    "parse_runs",
+    "require_known",
+)
 
-_CLOSE: Final = 0.75
+_SIMILARITY: Final = 0.75
 
 
-class NoSuchThingError(Exception):
-    """Something was named that there is not; the message names what resembles it."""
+class UnknownNameError(Exception):
+    """There is no pipeline or call of that name; the message suggests similar names."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to explain, and where times come from; they are in seconds.
+    """The pipeline to explain, and the source of its calls' times; all times are in seconds.
 
-    *latencies* are those given, by call; *default* is that of calls of which nothing else is known. *runs*
-    are made to measure if *is_measured*, and write if *writes*.
+    *latencies* are given by call; *default* is for calls whose time is not known otherwise. If *is_measured*,
+    the calls of *runs* runs are timed, which make real writes only if *with_writes*.
     """
 
     name: str | None = None
     latencies: Mapping[str, float] = field(default_factory=dict[str, float])
     default: float | None = None
     is_measured: bool = False
-    writes: bool = False
+    with_writes: bool = False
     runs: int = 5
     as_json: bool = False
 
     @property
-    def has_times(self) -> bool:
-        """Tell whether times were given."""
+    def has_latencies(self) -> bool:
+        """Return True if the user has given any time."""
         return bool(self.latencies) or self.default is not None
 
 
-def latency(text: str) -> tuple[str, float]:
-    """Read `users.fetch=50`: the name of a call, and its milliseconds as seconds; raises `ValueError`."""
+def parse_latency(text: str) -> tuple[str, float]:
+    """Parse `service.operation=50` into the name of the call and its seconds; raises `ArgumentTypeError`."""
     name, _, number = text.rpartition("=")
     if not name:
-        raise ValueError(text)
-    return name, milliseconds(number)
+        msg = f"invalid latency {text!r}: expected CALL=MS, such as service.operation=50"
+        raise ArgumentTypeError(msg)
+    return name, parse_milliseconds(number)
 
 
-def milliseconds(text: str) -> float:
-    """Read milliseconds, from 0 on, as seconds; raises `ValueError`."""
-    number = float(text)
+def parse_milliseconds(text: str) -> float:
+    """Parse milliseconds into seconds; raises `ArgumentTypeError` unless finite and at least 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
     if not 0 <= number < math.inf:
-        raise ValueError(text)
+        msg = f"invalid number of milliseconds {text!r}: expected a number from 0"
+        raise ArgumentTypeError(msg)
     return number / 1000
 
 
-def chosen(name: str, known: Sequence[str], complaint: str) -> int:
-    """Give the place of *name* among those *known*; raises `NoSuchThingError`, with the *complaint* of it."""
-    if name in known:
-        return known.index(name)
-    resembled = get_close_matches(name, known, cutoff=_CLOSE)
-    hint = f"did you mean {' or '.join(resembled)}?" if resembled else f"there are {', '.join(known)}"
-    msg = f"{complaint} {name!r}: {hint}"
-    raise NoSuchThingError(msg)
+def parse_runs(text: str) -> int:
+    """Parse the number of runs; raises `ArgumentTypeError` unless at least 1."""
+    if not text.isdecimal() or not int(text):
+        msg = f"invalid number of runs {text!r}: expected a positive integer"
+        raise ArgumentTypeError(msg)
+    return int(text)
+
+
+def require_known(name: str, known: Iterable[str], description: str) -> None:
+    """Raise `UnknownNameError` with *description* unless *name* is among the *known* names."""
+    names = [*known]
+    if name in names:
+        return
+    similar = get_close_matches(name, names, cutoff=_SIMILARITY)
+    hint = f"did you mean {' or '.join(similar)}?" if similar else f"expected one of {', '.join(names)}"
+    msg = f"unknown {description}; {hint}"
+    raise UnknownNameError(msg)

@@ -12,14 +12,12 @@ from fastapi import FastAPI
 from starlette.types import Message, Scope
 
 from gateway.api.admission.admission import Admission
-from gateway.api.pipeline_route.request import Serving
 from gateway.railway import Err, NotFound
 from tests.api import fake_bank as bank
 from tests.api import sample_gateway as world
 from tests.api.asgi_connection import Connection
 from tests.api.fake_bank import Bank, connected, posted
-from tests.api.openapi.test_document import declared, shown
-from tests.api.openapi_document import operations
+from tests.api.openapi_document import check_response, operations, problems
 from tests.api.sample_gateway import BASKET, Hanging, World, breaks, gives
 
 POLICY: Final = '"caller";q=2;w=60'
@@ -40,7 +38,7 @@ def basket(*headers: tuple[bytes, bytes]) -> Scope:
 
 
 def app_of(there: World, admission: Admission) -> FastAPI:
-    return world.gateway(there, Serving(admission=admission), cors_origins=[ORIGIN])
+    return world.gateway(there, world.state(admission=admission), cors_origins=[ORIGIN])
 
 
 def client_of(there: World, admission: Admission) -> AbstractAsyncContextManager[httpx.AsyncClient]:
@@ -91,7 +89,7 @@ async def test_a_request_more_than_can_be_answered_is_refused_at_once(
         "type": "/problems/unavailable",
         "title": "Service Unavailable",
         "status": 503,
-        "detail": "The gateway has enough to do; try again in a moment",
+        "detail": "The gateway is overloaded; retry shortly",
         "instance": "/baskets",
         "code": "unavailable",
         "request_id": "request-1",
@@ -226,14 +224,14 @@ async def test_a_commit_that_goes_on_after_its_client_has_hung_up_takes_nobodys_
 
 
 async def test_without_a_rate_limit_nothing_is_said_of_one() -> None:
-    async with client_of(World(), Admission()) as client:
+    async with client_of(World(), Admission(256)) as client:
         answers = [await bought(client) for _ in range(100)]
 
     assert {(answer.status_code, quota(answer)) for answer in answers} == {(200, (None, None))}
 
 
 async def test_who_asks_too_often_is_refused_at_once_and_told_when_to_come_back() -> None:
-    async with client_of(World(), Admission(per_minute=2)) as client:
+    async with client_of(World(), Admission(256, per_minute=2)) as client:
         answers = [await bought(client) for _ in range(3)]
 
     assert asyncio.get_running_loop().time() == 0.0
@@ -254,7 +252,7 @@ async def test_who_asks_too_often_is_refused_at_once_and_told_when_to_come_back(
 
 
 async def test_who_comes_back_when_told_is_let_in() -> None:
-    async with client_of(World(), Admission(per_minute=2)) as client:
+    async with client_of(World(), Admission(256, per_minute=2)) as client:
         *_, refused = [await bought(client) for _ in range(3)]
         await asyncio.sleep(int(refused.headers["retry-after"]) - 0.5)
         early = await bought(client)
@@ -268,7 +266,7 @@ async def test_who_comes_back_when_told_is_let_in() -> None:
 
 async def test_every_answer_of_a_pipeline_says_what_is_left_and_no_other_does() -> None:
     there = World(users=breaks("users.fetch", KeyError("a bug")))
-    async with client_of(there, Admission(per_minute=3)) as client:
+    async with client_of(there, Admission(256, per_minute=3)) as client:
         answers = [
             await client.post("/baskets", content=b"{", headers={"Content-Type": "text/plain"}),
             await client.post("/baskets", json={}),
@@ -283,7 +281,7 @@ async def test_every_answer_of_a_pipeline_says_what_is_left_and_no_other_does() 
 
 
 async def test_an_answer_that_is_given_again_says_what_is_left_now() -> None:
-    async with bank.client_of(bank.gateway(Bank(), admission=Admission(per_minute=2))) as client:
+    async with bank.client_of(bank.gateway(Bank(), admission=Admission(256, per_minute=2))) as client:
         first, again, refused = [await posted(client, "rent") for _ in range(3)]
 
     assert again.content == first.content
@@ -294,7 +292,7 @@ async def test_an_answer_that_is_given_again_says_what_is_left_now() -> None:
 
 
 async def test_a_caller_is_an_address_whatever_token_it_shows() -> None:
-    app = bank.gateway(Bank(), admission=Admission(per_minute=1))
+    app = bank.gateway(Bank(), admission=Admission(256, per_minute=1))
     async with bank.client_of(app, "192.0.2.1") as one, bank.client_of(app, "192.0.2.2") as other:
         answers = [
             await posted(one, Authorization="Bearer a"),
@@ -306,7 +304,7 @@ async def test_a_caller_is_an_address_whatever_token_it_shows() -> None:
 
 
 async def test_callers_without_an_address_are_one() -> None:
-    app = app_of(World(), Admission(per_minute=1))
+    app = app_of(World(), Admission(256, per_minute=1))
     connections = [Connection({"type": "http.request", "body": BODY, "more_body": False}) for _ in range(2)]
 
     for connection in connections:
@@ -343,7 +341,7 @@ async def test_a_request_for_which_there_is_no_place_counts_for_its_caller(hangi
 
 
 async def test_who_is_not_let_in_is_not_looked_at_any_further() -> None:
-    app = bank.gateway(Bank(), admission=Admission(per_minute=1))
+    app = bank.gateway(Bank(), admission=Admission(256, per_minute=1))
     async with bank.client_of(app) as client:
         wrong = {"X-Request-Timeout-Ms": "0", "Content-Type": "text/plain"}
         answers = [await client.post("/sealed", content=b"{" * 70_000, headers=wrong) for _ in range(2)]
@@ -352,7 +350,7 @@ async def test_who_is_not_let_in_is_not_looked_at_any_further() -> None:
 
 
 async def test_a_page_may_read_what_is_left() -> None:
-    async with client_of(World(), Admission(per_minute=1)) as client:
+    async with client_of(World(), Admission(256, per_minute=1)) as client:
         answer = await client.post("/baskets", json=BASKET, headers={"Origin": ORIGIN})
 
     exposed = answer.headers["access-control-expose-headers"].split(", ")
@@ -361,15 +359,15 @@ async def test_a_page_may_read_what_is_left() -> None:
 
 async def test_what_is_sent_to_who_is_not_let_in_is_what_the_documentation_shows() -> None:
     app = bank.gateway(Bank(), admission=Admission(max_in_flight=1, per_minute=2))
-    there = app.state.serving.admission.in_flight
+    there = app.shared.admission.in_flight
     async with bank.client_of(app) as client:
-        there.enter()
+        there.try_acquire()
         busy, _, often = [await posted(client) for _ in range(3)]
 
     answers = app.openapi()["paths"]["/payments"]["post"]["responses"]
     for answer, name in ((busy, "too-much-to-do"), (often, "too-many-requests")):
-        declared(app.openapi(), answer)
-        example = shown(answers[str(answer.status_code)])[name]["value"]
+        check_response(app.openapi(), answer)
+        example = problems(answers[str(answer.status_code)])[name]
         assert {**answer.json(), "request_id": example["request_id"]} == example
 
 

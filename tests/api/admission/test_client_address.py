@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.api.admission.client_address import address, caller
+from gateway.api.admission.client_address import find_client_address, identify_caller
 
 
 @pytest.mark.parametrize(
@@ -22,10 +22,10 @@ from gateway.api.admission.client_address import address, caller
     ],
 )
 def test_a_caller_is_an_address_or_a_subnet_of_ipv6(host: str, name: str) -> None:
-    assert caller({"client": (host, 50_000)}) == name
+    assert identify_caller({"client": (host, 50_000)}) == name
 
 
 @pytest.mark.parametrize("scope", [{}, {"client": None}])
 def test_who_has_no_address_is_unknown(scope: dict[str, None]) -> None:
-    assert address(scope) is None
-    assert caller(scope) == "unknown"
+    assert find_client_address(scope) is None
+    assert identify_caller(scope) == "unknown"

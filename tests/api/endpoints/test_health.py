@@ -9,12 +9,11 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from gateway.api.application import application
-from gateway.api.endpoints import health as ops
+from gateway.api.application import Gateway
+from gateway.api.endpoints import health
 from gateway.api.endpoints.readiness import Readiness
-from gateway.api.pipeline_route.route import Serving
 from gateway.resilience.circuit_breaker import BreakerState
-from tests.api.sample_gateway import client_of
+from tests.api.sample_gateway import client_of, state
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -33,7 +32,7 @@ class Upstream:
         self.asked = 0
         self.breaker = breaker
         self.optional_breaker = optional_breaker
-        self.is_in_trouble = BreakerState.OPEN in {breaker, optional_breaker}
+        self.has_failed_recently = BreakerState.OPEN in {breaker, optional_breaker}
         self._is_up = is_up
         self._seconds = seconds
 
@@ -172,7 +171,16 @@ def readiness() -> Readiness:
 
 @pytest.fixture
 async def prober(readiness: Readiness) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(application(Serving(), ops.router(readiness))) as client:
+    app = Gateway(
+        state(),
+        readiness,
+        title="probed",
+        version="1.0",
+        routes=(),
+        pipelines=(),
+        routers=(health.build_router(readiness),),
+    )
+    async with client_of(app) as client:
         yield client
 
 

@@ -3,7 +3,7 @@
 import pytest
 from starlette.requests import Request
 
-from gateway.api.endpoints.operator import refuse_others
+from gateway.api.endpoints.operator import require_operator
 from gateway.api.problems.refusal import Refusal
 
 
@@ -15,7 +15,7 @@ def from_(peer: str | None, *authorization: bytes) -> Request:
 
 async def code_of(request: Request, token: str | None) -> str | None:
     try:
-        await refuse_others(token)(request)
+        await require_operator(token)(request)
     except Refusal as refusal:
         return refusal.code
     return None
@@ -79,7 +79,7 @@ async def test_who_does_not_show_the_token_is_not_let_in_not_even_on_this_machin
 
 async def test_who_is_refused_is_told_how_to_ask() -> None:
     with pytest.raises(Refusal) as refused:
-        await refuse_others("secret")(from_("127.0.0.1"))
+        await require_operator("secret")(from_("127.0.0.1"))
 
     assert refused.value.status_code == 401
     assert refused.value.headers == {"WWW-Authenticate": "Bearer"}

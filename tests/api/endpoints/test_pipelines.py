@@ -1,33 +1,31 @@
-"""GET /pipelines, and how a pipeline of one's own gets there."""
+"""GET /pipelines."""
 
-from typing import Any, Final, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Final
 
 import pytest
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import FastAPI
 from pydantic import TypeAdapter
 
-from gateway.api.application import application
-from gateway.api.endpoints.pipelines import Pipelines, describe, router
-from gateway.api.openapi.document import responses
-from gateway.api.pipeline_route.route import PipelineRequest, PipelineRoute, Serving
+from gateway.api.application import Gateway
+from gateway.api.pipeline_route.registration import Route
 from gateway.client.models import UpstreamResponse, example
 from gateway.plan.dry_run import DryRunError
 from gateway.railway import (
     FAIL_FAST,
     Aggregate,
     Call,
+    Failure,
     NotFound,
-    Ok,
+    Pipeline,
     Run,
     UpstreamFault,
     parallel,
     railway,
 )
 from tests.api.openapi_document import check
-from tests.api.sample_gateway import client_of
+from tests.api.sample_gateway import client_of, gateway_of
 from tests.client.scripted_service import Raising, client
-
-Declared: TypeAlias = dict[int | str, dict[str, Any]]
 
 
 class Lamp(UpstreamResponse):
@@ -52,40 +50,27 @@ async def light(run: Run[NotFound | UpstreamFault | Aggregate], name: str) -> st
     return name
 
 
-def app_of(*, included: bool = False, hidden: bool = False, declared: Declared | None = None) -> FastAPI:
-    routes, shown = APIRouter(route_class=PipelineRoute), Pipelines()
-
-    @routes.post(
-        "/lamps/{name}",
-        response_model=str,
-        status_code=201,
-        responses=declared or responses(light, status=201),
-        include_in_schema=not hidden,
+def app_of(
+    pipeline: Pipeline[..., object, Failure] = light,
+    responses: Mapping[int | str, dict[str, Any]] | None = None,
+) -> Gateway:
+    route = Route(
+        "POST", "/lamps/{name}", pipeline, status=201, example={"name": "red"}, responses=responses or {}
     )
-    async def post_lamp(name: str, request: PipelineRequest) -> Response:
-        """Light a lamp."""
-        return request.answer(Ok(name))
-
-    app = application(Serving(), router(shown), *(() if included else (routes,)))
-    app.state.pipelines = shown
-    if included:
-        app.include_router(routes)
-    return app
+    return gateway_of(route, services={}, has_dry_runs=True)
 
 
 @pytest.fixture
-def app() -> FastAPI:
-    app = app_of()
-    describe(app, "POST /lamps/{name}", light, name="red")
-    return app
+def app() -> Gateway:
+    return app_of()
 
 
 async def listed(app: FastAPI) -> dict[str, Any]:
     async with client_of(app) as client:
-        answer = await client.get("/pipelines")
-    assert answer.status_code == 200
-    said: dict[str, Any] = answer.json()
-    return said
+        response = await client.get("/pipelines")
+    assert response.status_code == 200
+    body: dict[str, Any] = response.json()
+    return body
 
 
 def call(name: str, **more: object) -> dict[str, object]:
@@ -93,7 +78,7 @@ def call(name: str, **more: object) -> dict[str, object]:
     return {"name": name, "kind": "read", "need": "required", "refusals": refusals, **more}
 
 
-async def test_it_says_what_a_pipeline_was_seen_to_do(app: FastAPI) -> None:
+async def test_pipeline_is_described_from_its_dry_run(app: Gateway) -> None:
     (pipeline,) = (await listed(app))["pipelines"]
 
     assert pipeline["stages"][0] == {
@@ -106,29 +91,27 @@ async def test_it_says_what_a_pipeline_was_seen_to_do(app: FastAPI) -> None:
     assert (pipeline["method"], pipeline["path"]) == ("POST", "/lamps/{name}")
 
 
-async def test_calls_outside_of_stages_and_what_they_go_on_with_are_described_too(app: FastAPI) -> None:
+async def test_calls_outside_stages_are_described(app: Gateway) -> None:
     (pipeline,) = (await listed(app))["pipelines"]
 
     assert [stage.get("name") for stage in pipeline["stages"]] == ["find", "look", None]
     assert pipeline["stages"][2] == {"after_commit": False, "calls": [call("things.head")]}
 
 
-async def test_what_a_call_of_a_stage_goes_on_with_is_described_with_it() -> None:
+async def test_steps_after_a_call_are_described_with_it() -> None:
     @railway
-    async def nested(run: Run[NotFound | UpstreamFault | Aggregate]) -> None:
+    async def nested(run: Run[NotFound | UpstreamFault | Aggregate], name: str) -> None:  # noqa: ARG001
         both = parallel(read("hand"), read("eye"), name="both").call
         await run.stage("look", both.bind(lambda _: read("head")))
 
-    app = app_of()
-    describe(app, "POST /lamps/{name}", nested)
-    (stage,) = (await listed(app))["pipelines"][0]["stages"]
+    (stage,) = (await listed(app_of(nested)))["pipelines"][0]["stages"]
 
     (only,) = stage["calls"]
     assert (only["name"], only["kind"], only["refusals"]) == ("both", "nothing", [])
     assert [step["name"] for step in only["then"]] == ["both", "things.head"]
 
 
-async def test_its_statuses_are_those_that_openapi_has_for_its_route(app: FastAPI) -> None:
+async def test_statuses_are_those_of_the_openapi_document(app: Gateway) -> None:
     (pipeline,) = (await listed(app))["pipelines"]
 
     declared = app.openapi()["paths"]["/lamps/{name}"]["post"]["responses"]
@@ -136,95 +119,60 @@ async def test_its_statuses_are_those_that_openapi_has_for_its_route(app: FastAP
     assert 201 in pipeline["statuses"]
 
 
-def shown(app: FastAPI, status: int) -> dict[str, Any]:
-    """Give the problems that OpenAPI shows of the lamps, by name."""
+def problems(app: FastAPI, status: int) -> dict[str, Any]:
+    """Return the example problems of the route in the OpenAPI document, by name."""
     answers = app.openapi()["paths"]["/lamps/{name}"]["post"]["responses"]
     examples = answers[str(status)]["content"]["application/problem+json"]["examples"]
     return {name: example["value"] for name, example in examples.items()}
 
 
-@pytest.mark.parametrize("included", [False, True])
-def test_the_documentation_shows_how_its_own_calls_can_fail(*, included: bool) -> None:
-    app = app_of(included=included)
-    before = app.openapi()["paths"]["/lamps/{name}"]["post"]["responses"].keys()
-    describe(app, "POST /lamps/{name}", light, "red")
-
-    assert "207" in before
-    assert {name: said["source"] for name, said in shown(app, 404).items()} == {
+def test_openapi_shows_the_failures_of_the_pipelines_calls(app: Gateway) -> None:
+    assert {name: problem["source"] for name, problem in problems(app, 404).items()} == {
         name: name for name in ("things.red", "things.hand", "things.eye", "things.head")
     }
-    assert shown(app, 404)["things.red"]["detail"] == "things.red was refused: not found"
-    assert shown(app, 503)["unavailable"]["detail"] == "The things service is unavailable"
-    (together,) = shown(app, 207).values()
+    assert problems(app, 404)["things.red"]["detail"] == "things.red was refused: not found"
+    (together,) = problems(app, 207).values()
     assert [part["source"] for part in together["errors"]] == ["things.hand", "things.eye"]
     assert together["instance"] == "/lamps/name"
 
 
-def test_until_it_is_described_the_failures_in_the_documentation_are_some_pipelines() -> None:
-    assert [*shown(app_of(), 404)] == ["not-found"]
-    assert [*shown(app_of(), 207)] == ["aggregate"]
-
-
-def test_what_a_route_declares_beside_its_pipelines_responses_stays() -> None:
+async def test_further_responses_of_a_route_are_listed() -> None:
     @railway
     async def several(run: Run[NotFound | UpstreamFault | Aggregate], name: str) -> str:
         await run.stage("find", read(name))
         return name
 
-    declared = {**responses(several, status=201), 207: {"description": "It finds several things wrong."}}
-    app = app_of(declared=declared)
-    describe(app, "POST /lamps/{name}", several, "red")
+    app = app_of(several, responses={207: {"description": "It finds several things wrong."}})
 
-    (one,) = app.state.pipelines.listed["pipelines"]
+    (one,) = (await listed(app))["pipelines"]
     answers = app.openapi()["paths"]["/lamps/{name}"]["post"]["responses"]
     assert answers["207"]["description"] == "It finds several things wrong."
     assert 207 in one["statuses"]
 
 
-async def test_a_pipeline_that_the_documentation_does_not_show_is_described_all_the_same() -> None:
-    app = app_of(hidden=True)
-    describe(app, "POST /lamps/{name}", light, "red")
-
-    assert "/lamps/{name}" not in app.openapi()["paths"]
-    assert [one["name"] for one in (await listed(app))["pipelines"]] == ["light"]
-
-
-async def test_it_may_be_cached_for_a_while(app: FastAPI) -> None:
+async def test_pipelines_may_be_cached(app: Gateway) -> None:
     async with client_of(app) as client:
-        answer = await client.head("/pipelines")
+        response = await client.head("/pipelines")
 
-    assert answer.headers["cache-control"] == "max-age=300"
-
-
-async def test_without_pipelines_there_is_an_empty_list() -> None:
-    assert await listed(app_of()) == {"pipelines": []}
+    assert response.headers["cache-control"] == "max-age=300"
 
 
-async def test_the_example_in_the_documentation_is_what_is_answered(app: FastAPI) -> None:
+async def test_list_is_empty_without_pipelines() -> None:
+    assert await listed(gateway_of(services={})) == {"pipelines": []}
+
+
+async def test_documented_example_is_the_response(app: Gateway) -> None:
     document = app.openapi()
 
-    shown = document["paths"]["/pipelines"]["get"]["responses"]["200"]["content"]["application/json"]
-    assert shown["example"] == await listed(app)
-    check(document, shown["schema"], shown["example"])
+    documented = document["paths"]["/pipelines"]["get"]["responses"]["200"]["content"]["application/json"]
+    assert documented["example"] == await listed(app)
+    check(document, documented["schema"], documented["example"])
 
 
-async def test_a_router_that_was_included_later_is_found_as_well() -> None:
-    app = app_of(included=True)
-    describe(app, "POST /lamps/{name}", light, "red")
-
-    assert [one["name"] for one in (await listed(app))["pipelines"]] == ["light"]
-
-
-@pytest.mark.parametrize("at", ["GET /lamps/{name}", "POST /lamps", "POST /lamps/red", "POST"])
-def test_a_pipeline_is_described_only_where_it_answers(app: FastAPI, at: str) -> None:
-    with pytest.raises(LookupError, match=f"no route answers {at}"):
-        describe(app, at, light, "red")
-
-
-def test_a_call_without_an_example_is_told_when_the_app_is_made(app: FastAPI) -> None:
+def test_call_without_an_example_fails_the_dry_run() -> None:
     @railway
-    async def dark(run: Run[UpstreamFault | Aggregate]) -> None:
-        await run.stage("find", THINGS.get("things.dark", ("dark",), answer=TypeAdapter(int)))
+    async def dark(run: Run[UpstreamFault | Aggregate], name: str) -> None:
+        await run.stage("find", THINGS.get("things.dark", (name,), answer=TypeAdapter(int)))
 
-    with pytest.raises(DryRunError, match=r"things\.dark cannot be rehearsed"):
-        describe(app, "POST /lamps/{name}", dark)
+    with pytest.raises(DryRunError, match=r"no example for things\.dark"):
+        app_of(dark)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from gateway.api.idempotency.key import execution_id, fingerprint, key_of
+from gateway.api.idempotency.key import compute_fingerprint, derive_execution_id, parse_key
 from gateway.api.problems.refusal import Refusal
 from gateway.executions.execution import RETENTION_SECONDS
 from gateway.pipelines.orders import OrderRequest
@@ -46,7 +46,7 @@ def said(answer: httpx.Response) -> tuple[int, bytes, Mapping[str, str | None]]:
 def test_a_key_may_stand_bare_or_in_quotes_and_is_the_same(key: str) -> None:
     bare, quoted = key.encode(), f'"{key}"'.encode()
 
-    assert key_of({b"idempotency-key": bare}) == key_of({b"idempotency-key": quoted}) == bare
+    assert parse_key({b"idempotency-key": bare}) == parse_key({b"idempotency-key": quoted}) == bare
 
 
 @pytest.mark.parametrize(
@@ -58,17 +58,17 @@ def test_a_key_may_stand_bare_or_in_quotes_and_is_the_same(key: str) -> None:
 )  # fmt: skip
 def test_what_is_no_key_is_refused(key: bytes) -> None:
     with pytest.raises(Refusal) as refused:
-        key_of({b"idempotency-key": key})
+        parse_key({b"idempotency-key": key})
 
     assert refused.value.code == "invalid-header"
 
 
 def test_without_the_header_there_is_no_key() -> None:
-    assert key_of({}) is None
+    assert parse_key({}) is None
 
 
 def test_without_a_key_every_execution_has_a_name_of_its_own() -> None:
-    first, second = (execution_id("POST /payments", {}, None) for _ in range(2))
+    first, second = (derive_execution_id("POST /payments", {}, None) for _ in range(2))
 
     assert first != second
     assert len(first) == len(second) == len("exe-") + 32
@@ -77,19 +77,19 @@ def test_without_a_key_every_execution_has_a_name_of_its_own() -> None:
 def test_a_caller_is_the_same_however_the_scheme_of_a_bearer_token_is_spelled() -> None:
     spelled = (b"Bearer a", b"bearer a", b"BEARER  a")
 
-    assert len({execution_id("POST /a", {b"authorization": one}, b"key") for one in spelled}) == 1
+    assert len({derive_execution_id("POST /a", {b"authorization": one}, b"key") for one in spelled}) == 1
 
 
 def test_a_key_names_the_execution_with_endpoint_and_caller() -> None:
     names = {
-        execution_id(endpoint, {b"authorization": caller}, key)
+        derive_execution_id(endpoint, {b"authorization": caller}, key)
         for endpoint in ("POST /payments", "POST /orders")
         for caller in (b"", b"Bearer a", b"Bearer b")
         for key in (b"rent", b"food")
     }
 
     assert len(names) == 12
-    assert execution_id("POST /payments", {}, b"rent") in names  # nobody is who sends nothing
+    assert derive_execution_id("POST /payments", {}, b"rent") in names  # nobody is who sends nothing
     assert all(name.startswith("exe-") for name in names)
 
 
@@ -111,14 +111,17 @@ def test_requests_are_the_same_that_are_equal_once_they_are_validated(
 ) -> None:
     first, second = kind.model_validate(one), kind.model_validate(same)
 
-    assert fingerprint({"body": first}) == fingerprint({"body": second})
+    assert compute_fingerprint({"body": first}) == compute_fingerprint({"body": second})
 
 
 def test_requests_are_not_the_same_that_differ_in_a_body_or_in_a_path() -> None:
     order = OrderRequest.model_validate(ORDER)
     others = [order, OrderRequest.model_validate({**ORDER, "quantity": 2})]
 
-    assert len({fingerprint({"body": body, "shop": shop}) for body in others for shop in ("a", "b")}) == 4
+    assert (
+        len({compute_fingerprint({"body": body, "shop": shop}) for body in others for shop in ("a", "b")})
+        == 4
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
-"""How a pipeline can fail, by example."""
+"""Example failures of a pipeline."""
 
 from typing import Final
 
 import pytest
 
-from gateway.api.openapi.failure_examples import foreseen
+from gateway.api.openapi.failure_examples import exemplify_plan, exemplify_promise
 from gateway.plan.plan import Kind, Need, Plan, PlannedCall, PlannedStage
 from gateway.railway import (
     CONCURRENT,
@@ -43,9 +43,9 @@ def shaped(name: str, *kinds: type[Failure]) -> PlannedCall:
 
 
 def found(*stages: PlannedStage, promise: tuple[type[Failure], ...] = PROMISE) -> dict[str, Failure]:
-    """Give the examples by name; of several with one name (`aggregate`, for each fault) the first."""
+    """Return the examples by name; of those with one name (`aggregate`, for each fault) the first."""
     examples: dict[str, Failure] = {}
-    for name, failure in foreseen(promise, Plan("plan", "", stages)):
+    for name, failure in exemplify_plan(promise, Plan("plan", "", stages)):
         examples.setdefault(name, failure)
     return examples
 
@@ -55,51 +55,45 @@ def parts(failure: Failure) -> list[tuple[str, str | None]]:
     return [(part.code, part.source) for part in failure.errors]
 
 
-def test_each_call_that_can_be_refused_is_shown_refused_in_each_way() -> None:
+def test_every_declared_refusal_of_every_call_is_shown() -> None:
     calls = refused("a.one", NotFound, Conflict), PLAIN
     plan = Plan("plan", "", (stage(*calls, policy=FAIL_FAST), stage(refused("b.two", NotFound))))
 
-    assert [*foreseen((NotFound, Conflict), plan)] == [
+    assert [*exemplify_plan((NotFound, Conflict), plan)] == [
         ("a.one", NotFound("a.one was refused: not found", source="a.one")),
         ("b.two", NotFound("b.two was refused: not found", source="b.two")),
         ("a.one", Conflict("a.one was refused: conflict", source="a.one")),
     ]
 
 
-def test_a_reason_that_is_known_is_given() -> None:
-    assert found(stage(refused("users.fetch", NotFound)))["users.fetch"] == NotFound(
-        "User not found: nonexistent-user", source="users.fetch"
-    )
-
-
-def test_what_a_service_declares_and_the_run_does_not_promise_is_not_shown() -> None:
+def test_refusals_that_the_run_does_not_promise_are_not_shown() -> None:
     assert "a.one" not in found(stage(refused("a.one", Forbidden, Unavailable)))
 
 
-def test_services_are_at_fault_at_the_first_call_that_is_needed() -> None:
+def test_upstream_faults_are_those_of_the_first_required_call() -> None:
     optional = PlannedCall("a.extra", need=Need.OPTIONAL)
 
     assert found(stage(optional, PLAIN))["unavailable"].source == "a.plain"
 
 
-def test_what_is_stuck_is_a_write_that_can_be_undone() -> None:
+def test_stuck_names_a_write_that_has_an_undo() -> None:
     write = PlannedCall("b.write", Kind.WRITE, undo="b.undo")
 
     assert found(stage(PLAIN, write, policy=SEQUENTIAL))["stuck"].detail.endswith(": b.write")
 
 
-def test_a_refusal_that_no_service_declares_is_put_down_to_the_first_call_that_is_shaped() -> None:
+def test_an_undeclared_refusal_comes_from_the_first_shaped_call() -> None:
     shown = found(stage(PLAIN, shaped("b.shaped", NotFound)), promise=(NotFound, Conflict))
 
     assert shown["conflict"].source == "b.shaped"
 
 
-def test_without_such_a_call_it_is_put_down_to_none() -> None:
+def test_an_undeclared_refusal_without_such_a_call_has_no_source() -> None:
     assert found(stage(PLAIN), promise=(Conflict,)) == {"conflict": Conflict()}
 
 
 @pytest.mark.parametrize("policy", [SETTLE, CONCURRENT])
-def test_several_are_refused_in_argument_order_and_in_as_many_ways_as_there_are(
+def test_an_aggregate_is_in_argument_order_with_varied_codes(
     policy: Policy | CommitPolicy,
 ) -> None:
     calls = refused("b.one", NotFound, Conflict), PLAIN, refused("a.two", NotFound)
@@ -117,32 +111,32 @@ def test_several_are_refused_in_argument_order_and_in_as_many_ways_as_there_are(
         (refused("a.one", NotFound), refused("a.two", Forbidden)),
         (PLAIN,),
     ],
-    ids=["only one can be refused", "told as one", "one is optional", "one is not promised", "none"],
+    ids=["one", "two that merge", "one optional", "one not promised", "none"],
 )
-def test_no_several_are_refused_where_no_two_can_be(calls: tuple[PlannedCall, ...]) -> None:
+def test_no_aggregate_unless_two_calls_can_be_refused(calls: tuple[PlannedCall, ...]) -> None:
     assert "aggregate: one" not in found(stage(*calls))
 
 
 @pytest.mark.parametrize("policy", [FAIL_FAST, SEQUENTIAL])
-def test_a_stage_that_ends_with_its_first_failure_shows_no_several(policy: Policy | CommitPolicy) -> None:
+def test_no_aggregate_of_a_stage_that_stops_at_a_failure(policy: Policy | CommitPolicy) -> None:
     shown = found(stage(refused("a.one", NotFound), refused("a.two", NotFound), policy=policy))
 
     assert not [name for name in shown if name.startswith("aggregate")]
 
 
-def test_a_run_that_does_not_promise_several_shows_none() -> None:
+def test_no_aggregate_that_the_run_does_not_promise() -> None:
     both = refused("a.one", NotFound), refused("a.two", NotFound)
 
     assert [*found(stage(*both), promise=(NotFound,))] == ["a.one", "a.two"]
 
 
-def test_a_shaped_call_may_be_refused_whatever_its_service_declares() -> None:
+def test_a_shaped_call_can_be_refused_by_the_pipeline() -> None:
     shown = found(stage(refused("a.one", NotFound), shaped("a.two")), promise=(NotFound, Conflict, Aggregate))
 
     assert parts(shown["aggregate: one"]) == [("not-found", "a.one"), ("conflict", "a.two")]
 
 
-def test_a_stage_within_a_call_shows_its_own_and_the_call_is_refused_as_its_calls_are() -> None:
+def test_a_nested_stage_has_an_aggregate_of_its_own() -> None:
     within = PlannedStage("two", SETTLE, (refused("a.one", NotFound), refused("a.two", Conflict)))
     both = PlannedCall("both", Kind.NOTHING, then=(within,), is_shaped=True)
     shown = found(stage(both, refused("a.three", NotFound)))
@@ -151,7 +145,7 @@ def test_a_stage_within_a_call_shows_its_own_and_the_call_is_refused_as_its_call
     assert parts(shown["aggregate: one"]) == [("conflict", "a.two"), ("not-found", "a.three")]
 
 
-def test_a_stage_within_an_optional_call_shows_none() -> None:
+def test_a_stage_nested_in_an_optional_call_has_no_aggregate() -> None:
     within = PlannedStage("two", SETTLE, (refused("a.one", NotFound), refused("a.two", Conflict)))
 
     assert "aggregate: two" not in found(stage(PlannedCall("b", need=Need.OPTIONAL, then=(within,))))
@@ -164,18 +158,49 @@ def test_a_stage_within_an_optional_call_shows_none() -> None:
         ((PLAIN, refused("a.one", NotFound)), [("bad-answer", "a.plain"), ("bad-answer", "a.one")]),
     ],
 )
-def test_a_service_at_fault_is_told_with_what_befell_the_call_before_it(
+def test_an_upstream_fault_is_combined_with_the_call_before_it(
     calls: tuple[PlannedCall, ...], wanted: list[tuple[str, str]]
 ) -> None:
     assert parts(found(stage(*calls))["aggregate"]) == wanted
 
 
-def test_what_asks_no_service_is_at_no_fault() -> None:
+def test_a_call_that_is_not_sent_has_no_upstream_fault() -> None:
     shown = found(stage(PlannedCall("a.known", Kind.NOTHING), PLAIN))
 
     assert "aggregate" not in shown
     assert shown["timed-out"].source == "a.plain"
 
 
-def test_a_pipeline_that_calls_nobody_fails_in_no_way_that_can_be_shown() -> None:
+def test_a_pipeline_without_calls_shows_no_failure() -> None:
     assert [*found(promise=(Unavailable, Stuck, Aggregate))] == []
+
+
+def test_a_promise_without_a_plan_shows_each_error_alone() -> None:
+    shown = [*exemplify_promise((NotFound, Unavailable))]
+
+    assert [(name, type(failure)) for name, failure in shown] == [
+        ("not-found", NotFound),
+        ("unavailable", Unavailable),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("promised", "wanted"),
+    [
+        ((NotFound, Conflict), [("not-found", "conflict")]),
+        ((NotFound,), [("not-found", "not-found")]),
+        ((NotFound, Forbidden, Conflict, Stuck), [("not-found", "conflict")]),
+        ((Forbidden,), [("forbidden", "forbidden")]),
+        ((NotFound, TimedOut), [("not-found", "not-found"), ("not-found", "timed-out")]),
+        ((Unavailable, TimedOut), [("unavailable", "unavailable"), ("unavailable", "timed-out")]),
+        ((Stuck,), []),
+    ],
+)
+def test_a_promise_without_a_plan_shows_aggregates(
+    promised: tuple[type[Failure], ...], wanted: list[tuple[str, ...]]
+) -> None:
+    shown = exemplify_promise((*promised, Aggregate))
+
+    assert [
+        tuple(code for code, _ in parts(failure)) for name, failure in shown if name == "aggregate"
+    ] == wanted

@@ -6,7 +6,7 @@ import logging
 import pytest
 from starlette.requests import ClientDisconnect
 
-from gateway.api.pipeline_route.disconnect import while_connected
+from gateway.api.pipeline_route.disconnect import run_while_connected
 from tests.api.asgi_connection import Connection
 from tests.api.sample_gateway import Hanging, World, gateway
 
@@ -111,7 +111,7 @@ async def test_work_that_does_not_let_itself_be_cancelled_gives_its_result(conne
         raise AssertionError
 
     async def serve() -> tuple[str, int]:
-        result = await while_connected(connection.receive, stubborn())
+        result = await run_while_connected(connection.receive, stubborn())
         task = asyncio.current_task()
         assert task is not None
         return result, task.cancelling()
@@ -128,7 +128,7 @@ async def test_the_task_is_as_it_was_after_a_client_has_hung_up() -> None:
     connection.hang_up()
 
     with pytest.raises(ClientDisconnect):
-        await while_connected(connection.receive, asyncio.Event().wait())
+        await run_while_connected(connection.receive, asyncio.Event().wait())
 
     task = asyncio.current_task()
     assert task is not None
@@ -142,7 +142,7 @@ async def test_what_else_a_server_says_is_passed_over() -> None:
     connection.hang_up()
 
     with pytest.raises(ClientDisconnect):
-        await while_connected(connection.receive, asyncio.Event().wait())
+        await run_while_connected(connection.receive, asyncio.Event().wait())
 
 
 async def test_a_bug_in_what_cleans_up_is_logged_and_not_lost(
@@ -158,4 +158,4 @@ async def test_a_bug_in_what_cleans_up_is_logged_and_not_lost(
             raise KeyError
 
     with caplog.at_level(logging.ERROR), pytest.raises(KeyError):
-        await while_connected(connection.receive, messy())
+        await run_while_connected(connection.receive, messy())

@@ -1,28 +1,31 @@
 """The route of a pipeline, from bytes to bytes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from typing import Annotated, Never
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Header, Query
+from fastapi import Depends, Header, Query
 from starlette.responses import Response
 
-from gateway.api.openapi.document import BEARER
-from gateway.api.pipeline_route.route import PipelineRequest, PipelineRoute, Serving, refuse_dependencies
-from gateway.railway import Err, NotFound, Ok, Unavailable
+from gateway.api.application import Gateway
+from gateway.api.pipeline_route.commit_request import CommitRequest
+from gateway.api.pipeline_route.registration import Endpoint, RegistrationError, Route
+from gateway.api.pipeline_route.request import PipelineRequest
+from gateway.railway import Err, NotFound, Run, Unavailable, railway
 from tests.api.sample_gateway import (
     BASKET,
     RECEIPT,
     Basket,
-    Receipt,
     World,
     breaks,
+    buy,
     client_of,
     gateway,
+    gateway_of,
     gives,
-    router,
+    state,
 )
 
 JSON = {"Content-Type": "application/json"}
@@ -316,7 +319,7 @@ async def test_a_caller_can_only_shorten_the_deadline(
     world: World, asked: dict[str, str], deadline: float
 ) -> None:
     arrival = asyncio.get_running_loop().time()
-    async with client_of(gateway(world, Serving(deadline=3.0))) as client:
+    async with client_of(gateway(world, state(deadline=3.0))) as client:
         await client.post("/baskets", json=BASKET, headers=asked)
 
     (seen,) = world.seen
@@ -357,15 +360,15 @@ async def test_a_record_that_cannot_be_shown_costs_nobody_the_answer(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    async with client_of(gateway(world, Serving(on_trace=full))) as client:
+    async with client_of(gateway(world, state(on_trace=full))) as client:
         answer = await client.post("/baskets", json=BASKET)
 
     assert answer.headers["gateway-completed"] == "true"
-    assert "could not be shown" in caplog.text
+    assert "the trace observer raised for POST /baskets 200" in caplog.text
 
 
 async def test_a_run_has_the_surroundings_of_its_request(world: World) -> None:
-    async with client_of(gateway(world, Serving(optional_budget=0.25))) as client:
+    async with client_of(gateway(world, state(optional_budget=0.25))) as client:
         await client.post("/baskets", json=BASKET, headers={"X-Request-Id": "request-1"})
 
     (seen,) = world.seen
@@ -376,7 +379,7 @@ async def test_a_run_has_the_surroundings_of_its_request(world: World) -> None:
 async def test_the_record_of_a_request_is_in_its_answer_and_handed_on(world: World) -> None:
     handed: list[tuple[str, list[str]]] = []
     seconds = iter(range(100))
-    serving = Serving(
+    serving = state(
         on_trace=lambda title, trace: handed.append((title, [call.name for call in trace.calls])),
         clock=lambda: float(next(seconds)),
     )
@@ -389,7 +392,7 @@ async def test_the_record_of_a_request_is_in_its_answer_and_handed_on(world: Wor
 
 async def test_the_title_of_a_record_has_no_control_characters(world: World) -> None:
     handed: list[str] = []
-    async with client_of(gateway(world, Serving(on_trace=lambda title, _: handed.append(title)))) as client:
+    async with client_of(gateway(world, state(on_trace=lambda title, _: handed.append(title)))) as client:
         await client.get("/users/a%0ab")
 
     assert handed == ["GET /users/a%0Ab 200"]
@@ -406,33 +409,36 @@ async def test_a_bug_is_a_500_with_the_record_of_the_request(world: World, clien
     assert "users.fetch;dur=" in answer.headers["server-timing"]
 
 
-async def test_a_route_answers_success_with_its_own_status() -> None:
-    routes = APIRouter(route_class=PipelineRoute)
-
-    @routes.post("/orders", status_code=201, response_model=Receipt)
-    async def post_order(basket: Basket, request: PipelineRequest) -> Response:
-        return request.answer(Ok(Receipt(user=basket.user_id, stock="", gift=None)))
-
-    app = gateway(World())
-    app.include_router(routes, prefix="/v1")
-    async with client_of(app) as client:
-        answer = await client.post("/v1/orders", json=BASKET)
+async def test_success_has_the_status_of_its_route(world: World) -> None:
+    async with client_of(
+        gateway_of(Route("POST", "/orders", buy, status=201), services={"w": world})
+    ) as client:
+        answer = await client.post("/orders", json=BASKET)
 
     assert answer.status_code == 201
 
 
-def sealed() -> FastAPI:
-    """Make a gateway with a route that wants a token, and one that asks for it without having said so."""
-    routes = APIRouter(route_class=PipelineRoute)
+@railway
+async def repeat(_: Run[Never], token: str) -> str:
+    """Return the token."""
+    return token
 
-    async def get_token(request: PipelineRequest) -> Response:
-        return request.answer(Ok(request.token))
 
-    routes.add_api_route("/sealed", get_token, methods=["GET"], response_model=str, openapi_extra={**BEARER})
-    routes.add_api_route("/open", get_token, methods=["GET"], response_model=str)
-    app = gateway(World())
-    app.include_router(routes)
-    return app
+async def get_token(request: PipelineRequest) -> Response:
+    return await request.run(request.token)
+
+
+async def get_unsealed_token(request: PipelineRequest) -> Response:
+    return await get_token(request)
+
+
+def sealed() -> Gateway:
+    """Serve a route that requires a token, and another that uses it without having required it."""
+    return gateway_of(
+        Route("GET", "/sealed", repeat, endpoint=get_token, bearer=True),
+        Route("GET", "/open", repeat, endpoint=get_unsealed_token),
+        services={},
+    )
 
 
 async def test_a_route_that_wants_a_token_has_it_from_its_request() -> None:
@@ -476,19 +482,23 @@ async def no_request(basket: Basket) -> None: ...
 async def a_dependency(request: PipelineRequest, it: Annotated[None, Depends(nothing)]) -> None: ...
 async def a_query(request: PipelineRequest, it: Annotated[str, Query()]) -> None: ...
 async def a_header(request: PipelineRequest, it: Annotated[str, Header()]) -> None: ...
+async def a_scalar(request: PipelineRequest, it: str) -> None: ...
 async def two_bodies(request: PipelineRequest, one: Basket, two: Basket) -> None: ...
+async def commits(request: CommitRequest, basket: Basket) -> None: ...
 
 
-@pytest.mark.parametrize("endpoint", [no_request, a_dependency, a_query, a_header, two_bodies])
-def test_an_endpoint_that_takes_anything_else_is_refused_at_once(endpoint: Callable[..., Any]) -> None:
-    with pytest.raises(TypeError, match="/x: a pipeline's endpoint takes"):
-        PipelineRoute("/x", endpoint, response_model=Receipt)
-
-
-def test_dependencies_of_an_include_are_refused_when_the_app_starts(world: World) -> None:
-    app = gateway(world)
-    refuse_dependencies(app.routes)
-    app.include_router(router(world), prefix="/v1", dependencies=[Depends(nothing)])
-
-    with pytest.raises(TypeError, match="/v1/baskets: a pipeline's route keeps no dependencies"):
-        refuse_dependencies(app.routes)
+@pytest.mark.parametrize(
+    ("endpoint", "reason"),
+    [
+        (no_request, "one PipelineRequest or CommitRequest"),
+        (a_dependency, "it is a query, header or cookie parameter or a dependency"),
+        (a_query, "it is a query, header or cookie parameter"),
+        (a_header, "it is a query, header or cookie parameter"),
+        (a_scalar, "query parameters are not supported: it"),
+        (two_bodies, "at most one body"),
+        (commits, "commits must take a PipelineRequest"),
+    ],
+)
+def test_unsupported_endpoint_is_refused(world: World, endpoint: Endpoint, reason: str) -> None:
+    with pytest.raises(RegistrationError, match=reason):
+        gateway_of(Route("POST", "/x", buy, endpoint=endpoint), services={"world": world})

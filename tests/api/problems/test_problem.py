@@ -8,7 +8,7 @@ import pytest
 
 from gateway.api.openapi.error_examples import EXAMPLES
 from gateway.api.problems.catalogue import CATALOGUE
-from gateway.api.problems.problem import answer, headers, problem, status
+from gateway.api.problems.problem import build_headers, build_problem, build_problem_response, map_to_status
 from gateway.railway import (
     Aggregate,
     BadAnswer,
@@ -28,7 +28,7 @@ from gateway.railway import (
 
 
 def said(failure: Failure) -> dict[str, Any]:
-    return {**problem(failure, instance="/baskets", request_id="request-1")}
+    return {**build_problem(failure, instance="/baskets", request_id="request-1")}
 
 
 def test_a_problem_has_exactly_the_members_of_the_contract() -> None:
@@ -109,19 +109,19 @@ def test_an_aggregate_of_client_errors_is_207_with_every_part() -> None:
 def test_a_fault_of_a_server_makes_an_aggregate_the_highest_5xx(
     faults: tuple[Fault, ...], wanted: int
 ) -> None:
-    assert status(Aggregate(faults)) == wanted
+    assert map_to_status(Aggregate(faults)) == wanted
     assert said(Aggregate(faults))["status"] == wanted
 
 
 @pytest.mark.parametrize("kind", get_args(Fault))
 def test_the_catalogue_has_every_failure_with_its_status(kind: type[Fault]) -> None:
-    assert CATALOGUE[kind.code].status == status(kind())
+    assert CATALOGUE[kind.code].status == map_to_status(kind())
     assert type(EXAMPLES[kind]) is kind
 
 
 @pytest.mark.parametrize("kind", get_args(Fault))
 def test_every_kind_of_fault_has_a_status_of_its_own_but_for_the_two_of_500(kind: type[Fault]) -> None:
-    same = {other for other in get_args(Fault) if status(other()) is status(kind())}
+    same = {other for other in get_args(Fault) if map_to_status(other()) is map_to_status(kind())}
 
     assert same == ({Unexpected, Stuck} if kind in {Unexpected, Stuck} else {kind})
 
@@ -157,7 +157,7 @@ def test_the_detail_of_a_bug_stays_inside_in_an_aggregate_too() -> None:
     ],
 )
 def test_a_problem_says_how_to_do_better_next_time(failure: Failure, wanted: dict[str, str]) -> None:
-    assert headers(failure) == wanted
+    assert build_headers(failure) == wanted
 
 
 @pytest.mark.parametrize("failure", [Conflict("no"), Aggregate((Conflict("no"), NotFound("nobody")))])
@@ -165,7 +165,7 @@ def test_a_problem_says_how_to_do_better_next_time(failure: Failure, wanted: dic
 def test_a_problem_says_what_the_execution_is_known_as_if_there_is_one(
     failure: Failure, known_as: str | None
 ) -> None:
-    state = {"request_id": "request-1"} | ({} if known_as is None else {"execution_id": known_as})
+    scope = {"path": "/payments", "state": {"request_id": "request-1"}}
 
-    said = json.loads(bytes(answer(failure, {"path": "/payments", "state": state}).body))
+    said = json.loads(bytes(build_problem_response(failure, scope, known_as).body))
     assert said.get("execution_id") == known_as

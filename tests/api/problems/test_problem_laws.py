@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.api.problems.problem import headers, status
+from gateway.api.problems.problem import build_headers, map_to_status
 from gateway.railway import Failure, NotFound, RateLimited, Unavailable, combined
 from tests.railway.test_errors_laws import SEVERAL, flat
 
@@ -16,12 +16,12 @@ BUSY = st.builds(Unavailable, retry_after=WAITS) | st.builds(RateLimited, retry_
 @given(SEVERAL)
 def test_several_client_errors_are_207_and_anything_worse_is_the_worst_of_it(failures: list[Failure]) -> None:
     result = combined(failures)
-    parts = [status(part) for part in flat([result])]
+    parts = [map_to_status(part) for part in flat([result])]
 
     if len(parts) == 1 or max(parts) >= 500:
-        assert status(result) == max(parts)
+        assert map_to_status(result) == max(parts)
     else:
-        assert status(result) == 207
+        assert map_to_status(result) == 207
 
 
 @given(SEVERAL.flatmap(lambda failures: st.tuples(st.just(failures), st.permutations(failures))))
@@ -30,7 +30,7 @@ def test_the_status_is_the_same_in_whatever_order_it_went_wrong(
 ) -> None:
     one, other = failures
 
-    assert status(combined(one)) == status(combined(other))
+    assert map_to_status(combined(one)) == map_to_status(combined(other))
 
 
 @given(st.lists(BUSY | st.builds(NotFound), min_size=1, max_size=5))
@@ -39,7 +39,7 @@ def test_who_is_told_to_come_back_is_told_to_wait_for_all_who_said_so(failures: 
     waits = [one.retry_after for one in failures if isinstance(one, Unavailable | RateLimited)]
     longest = max((wait for wait in waits if wait is not None), default=None)
 
-    if status(result) in {429, 503} and longest is not None:
-        assert headers(result) == {"Retry-After": f"{math.ceil(longest)}"}
+    if map_to_status(result) in {429, 503} and longest is not None:
+        assert build_headers(result) == {"Retry-After": f"{math.ceil(longest)}"}
     else:
-        assert headers(result) == {}
+        assert build_headers(result) == {}

@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationEr
 from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
-from gateway.api.problems.violations import MOST, invalid
+from gateway.api.pipeline_route.models import Pattern
+from gateway.api.problems.violations import MAX_VIOLATIONS, build_invalid
 from gateway.railway import Violations
 
 
@@ -47,7 +48,7 @@ def violations(kind: type, json: str, *, skip: int = 0) -> Violations:
     try:
         TypeAdapter[Any](kind).validate_json(json, strict=True)
     except ValidationError as error:
-        return invalid(error.errors(), skip=skip).violations
+        return build_invalid(error.errors(), skip=skip).violations
     raise AssertionError
 
 
@@ -77,12 +78,13 @@ def violations(kind: type, json: str, *, skip: int = 0) -> Violations:
         (Annotated[str, Field(max_length=1)], '"ab"', "must have at most 1 character"),
         (Annotated[list[int], Field(min_length=1)], "[]", "must have at least 1 element"),
         (Annotated[list[int], Field(max_length=2)], "[1, 2, 3]", "must have at most 2 elements"),
-        (Annotated[str, Field(pattern="^a$")], '"b"', "does not have the form that it should have"),
+        (Annotated[str, Field(pattern="^a$")], '"b"', "must match ^a$"),
         (
-            Annotated[str, Field(pattern="^[A-Z]{3}$")],
+            Annotated[str, Pattern("^[A-Z]{3}$", "must be a currency")],
             '"usd"',
-            "must be a currency: three capital letters such as USD",
+            "must be a currency",
         ),
+        (Annotated[str, Pattern("^[A-Z]{3}$", "must be a currency")], "1", "must be a string"),
         (Annotated[str, AfterValidator(refused)], '""', "must not be blank"),
         (Annotated[str, AfterValidator(asserted)], '"a"', "must be empty"),
         (Annotated[str, AfterValidator(custom)], '"a"', "must be nice"),
@@ -103,7 +105,7 @@ def test_numbers_that_cannot_be_read_are_a_sentence_too(json: str, sentence: str
     with pytest.raises(ValidationError) as refused:
         TypeAdapter(int).validate_json(json)
 
-    assert invalid(refused.value.errors()).violations == (("", (sentence,)),)
+    assert build_invalid(refused.value.errors()).violations == (("", (sentence,)),)
 
 
 def test_messages_of_one_field_stand_where_it_was_first_seen_without_repetition() -> None:
@@ -117,7 +119,7 @@ def test_messages_of_one_field_stand_where_it_was_first_seen_without_repetition(
         ]
     ]
 
-    assert invalid(errors).violations == (
+    assert build_invalid(errors).violations == (
         ("a.0", ("must be a whole number", "must be true or false")),
         ("b", ("is required",)),
     )
@@ -133,6 +135,6 @@ def test_thousands_of_violations_are_counted_and_a_hundred_are_listed() -> None:
     with pytest.raises(ValidationError) as refused:
         TypeAdapter(list[int]).validate_json("[" + ",".join(['"x"'] * 5000) + "]")
 
-    failure = invalid(refused.value.errors())
+    failure = build_invalid(refused.value.errors())
     assert failure.detail == "The request is not valid in 5000 fields, of which the first 100 are listed"
-    assert len(failure.violations) == MOST == 100
+    assert len(failure.violations) == MAX_VIOLATIONS == 100

@@ -1,11 +1,11 @@
-"""Scenarios of a shop and a forum that are nowhere, and what came of them."""
+"""Scenarios of two imaginary pipelines, a shop and a forum, and their outcomes."""
 
 from dataclasses import replace
 from typing import Final
 
-from gateway.cli.demo.expected import Problem, executed, several, whole
-from gateway.cli.demo.matchers import Like
-from gateway.cli.demo.outcome import Outcome, Record
+from gateway.cli.demo.expected import Problem, aggregate, success, with_location
+from gateway.cli.demo.matchers import Matching
+from gateway.cli.demo.outcome import CallRecord, Outcome
 from gateway.cli.demo.scenario import Pipeline, Scenario, post
 
 __all__ = (
@@ -16,37 +16,39 @@ __all__ = (
     "FAILURE",
     "FIRST",
     "FORUM",
-    "NO_STOCK",
-    "NO_USER",
+    "OUT_OF_STOCK",
     "SHOP",
     "STORE",
     "STORED",
     "SUCCESS",
-    "did",
+    "UNKNOWN_USER",
+    "with_calls",
 )
 
-NO_USER: Final = Problem(404, "not-found", "users.fetch")
-NO_STOCK: Final = Problem(409, "conflict", "inventory.check")
+UNKNOWN_USER: Final = Problem(404, "not-found", "users.fetch")
+OUT_OF_STOCK: Final = Problem(409, "conflict", "inventory.check")
 
 FIRST: Final = ("users.fetch", "inventory.check")
 SHOP: Final = Pipeline("shop", (FIRST, ("pricing.tax",)), ("inventory.release",))
 FORUM: Final = Pipeline("forum", (("social.posts",),))
 
-BOUGHT: Final = whole(200, total="67.10")
-BOTH: Final = several(207, NO_USER, NO_STOCK)
+BOUGHT: Final = success(200, total="67.10")
+BOTH: Final = aggregate(207, UNKNOWN_USER, OUT_OF_STOCK)
 BUY: Final = Scenario(SHOP, "buy", post("/shop", "{}"), BOUGHT, SHOP.calls)
 FAIL: Final = Scenario(SHOP, "two at once", post("/shop", "{}"), BOTH, FIRST)
-STORE: Final = Scenario(SHOP, "store", post("/shop", "{}"), executed(whole(201, id=Like("a+"))), FIRST)
+STORE: Final = Scenario(
+    SHOP, "store", post("/shop", "{}"), with_location(success(201, id=Matching("a+"))), FIRST
+)
 
-SUCCESS: Final = Outcome(BUY, (BOUGHT,), Record(SHOP.calls, (), 0.11, 0.264))
-FAILURE: Final = Outcome(FAIL, (BOTH,), Record(FIRST, (), 0.05, 0.1))
+SUCCESS: Final = Outcome(BUY, (BOUGHT,), CallRecord(SHOP.calls, (), 0.11, 0.264))
+FAILURE: Final = Outcome(FAIL, (BOTH,), CallRecord(FIRST, (), 0.05, 0.1))
 _LOCATION: Final = f"/executions/exe-{'0' * 32}"
 STORED: Final = Outcome(
     STORE,
-    (replace(whole(201, id="aaa"), headers={"Gateway-Completed": "true", "Location": _LOCATION}),),
-    Record(FIRST, (), 0.05, 0.1),
+    (replace(success(201, id="aaa"), headers={"Gateway-Completed": "true", "Location": _LOCATION}),),
+    CallRecord(FIRST, (), 0.05, 0.1),
 )
 
 
-def did(outcome: Outcome, made: tuple[str, ...], cancelled: tuple[str, ...] = ()) -> Outcome:
-    return replace(outcome, record=Record(made, cancelled, 0.05, 0.1))
+def with_calls(outcome: Outcome, made: tuple[str, ...], cancelled: tuple[str, ...] = ()) -> Outcome:
+    return replace(outcome, record=CallRecord(made, cancelled, 0.05, 0.1))

@@ -1,12 +1,12 @@
-"""How the demo reads what the gateway says."""
+"""Parsing of the gateway's responses."""
 
 from dataclasses import replace
 
 import httpx
 import pytest
 
-from gateway.cli.demo.expected import Answer, NoAnswer, Problem, Violation, alone, read
-from tests.cli.demo.sample_scenarios import BOTH, NO_USER
+from gateway.cli.demo.expected import Answer, InvalidAnswer, Problem, Violation, failure, parse_answer
+from tests.cli.demo.sample_scenarios import BOTH, UNKNOWN_USER
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from tests.cli.demo.sample_scenarios import BOTH, NO_USER
         ),
         (
             httpx.Response(404, json={"status": 404, "code": "not-found", "source": "users.fetch"}),
-            alone(NO_USER),
+            failure(UNKNOWN_USER),
         ),
         (
             httpx.Response(
@@ -29,7 +29,7 @@ from tests.cli.demo.sample_scenarios import BOTH, NO_USER
                     "violations": [{"field": "address", "messages": ["must not be blank"]}],
                 },
             ),
-            alone(Problem(422, "invalid", violations=(Violation("address"),))),
+            failure(Problem(422, "invalid", violations=(Violation("address"),))),
         ),
         (
             httpx.Response(
@@ -47,11 +47,11 @@ from tests.cli.demo.sample_scenarios import BOTH, NO_USER
         ),
     ],
 )
-def test_an_answer_is_read_as_far_as_the_contract_fixes_it(response: httpx.Response, answer: Answer) -> None:
+def test_valid_responses_are_parsed(response: httpx.Response, answer: Answer) -> None:
     if answer.code:
         response.headers["Content-Type"] = "application/problem+json"
 
-    assert read(response) == replace(answer, headers=response.headers)
+    assert parse_answer(response) == replace(answer, headers=response.headers)
 
 
 @pytest.mark.parametrize(
@@ -68,17 +68,17 @@ def test_an_answer_is_read_as_far_as_the_contract_fixes_it(response: httpx.Respo
         ),
     ],
 )
-def test_what_the_gateway_never_says_is_no_answer(media_type: str, body: str, why: str) -> None:
+def test_other_responses_are_invalid(media_type: str, body: str, why: str) -> None:
     response = httpx.Response(404, headers={"Content-Type": media_type}, text=body)
 
-    assert read(response) == NoAnswer(why, 404)
+    assert parse_answer(response) == InvalidAnswer(why, 404)
 
 
-def test_a_problem_is_told_with_its_source_or_its_fields() -> None:
-    told = [
-        str(NO_USER),
+def test_problem_is_formatted_with_its_source_or_fields() -> None:
+    formatted = [
+        str(UNKNOWN_USER),
         str(Problem(422, "invalid", violations=(Violation("address"),))),
         str(Problem(400, "malformed")),
     ]
 
-    assert told == ["404 not-found users.fetch", "422 invalid address", "400 malformed"]
+    assert formatted == ["404 not-found users.fetch", "422 invalid address", "400 malformed"]

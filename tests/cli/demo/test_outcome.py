@@ -1,4 +1,4 @@
-"""What differs from what had to come."""
+"""The differences between an outcome and the expected one."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,18 +7,18 @@ import pytest
 from pydantic import JsonValue
 
 from gateway.cli.demo.expected import (
-    AGAIN,
+    REPLAY,
     Answer,
-    NoAnswer,
+    InvalidAnswer,
     Problem,
-    alone,
-    degraded,
-    running,
-    several,
-    undone,
-    whole,
+    accepted_commit,
+    aggregate,
+    degraded_success,
+    failed_commit,
+    failure,
+    success,
 )
-from gateway.cli.demo.matchers import Due, Like, filled
+from gateway.cli.demo.matchers import ExpectedJson, Matching, resolve_patterns
 from gateway.cli.demo.outcome import Difference, Outcome
 from gateway.cli.demo.scenario import post
 from tests.cli.demo.sample_scenarios import (
@@ -28,130 +28,138 @@ from tests.cli.demo.sample_scenarios import (
     FAIL,
     FAILURE,
     FIRST,
-    NO_STOCK,
-    NO_USER,
+    OUT_OF_STOCK,
     SHOP,
     STORE,
     STORED,
     SUCCESS,
-    did,
+    UNKNOWN_USER,
+    with_calls,
 )
 
 REFUSED = Problem(409, "conflict", "inventory.reserve")
 
 
-def twice(first: Answer | NoAnswer, second: Answer | NoAnswer) -> Outcome:
-    """Send the request of `STORE` again, for which it has to be answered as before."""
-    scenario = replace(STORE, answer=AGAIN, first=(STORE.request, whole(201, id=Like("a+"))))
+def twice(first: Answer | InvalidAnswer, second: Answer | InvalidAnswer) -> Outcome:
+    """Build the outcome of sending the request of `STORE` twice, when the second must replay the first."""
+    scenario = replace(STORE, answer=REPLAY, first=(STORE.request, success(201, id=Matching("a+"))))
     return replace(STORED, scenario=scenario, answers=(first, second))
 
 
 def replayed(**fields: JsonValue) -> Answer:
-    said = whole(201, **fields)
-    return replace(said, headers={**said.headers, "Idempotent-Replayed": "true"})
+    answer = success(201, **fields)
+    return replace(answer, headers={**answer.headers, "Idempotent-Replayed": "true"})
 
 
 @pytest.mark.parametrize("outcome", [SUCCESS, FAILURE, STORED])
-def test_what_came_as_expected_is_right(outcome: Outcome) -> None:
-    assert outcome.is_right
+def test_expected_outcomes_pass(outcome: Outcome) -> None:
+    assert outcome.has_passed
 
 
 @pytest.mark.parametrize(
-    ("outcome", "what", "came"),
+    ("outcome", "subject", "actual"),
     [
         (replace(FAILURE, answers=(replace(BOTH, status=500),)), "status", 500),
         (replace(FAILURE, answers=(replace(BOTH, code="invalid"),)), "code", "invalid"),
-        (replace(FAILURE, answers=(several(207, NO_STOCK, NO_USER),)), "errors", (NO_STOCK, NO_USER)),
-        (replace(SUCCESS, answers=(whole(200, total="67.11"),)), "total", '"67.11"'),
-        (replace(SUCCESS, answers=(whole(200, total=67.1),)), "total", "67.1"),
-        (replace(SUCCESS, answers=(whole(200),)), "total", None),
+        (
+            replace(FAILURE, answers=(aggregate(207, OUT_OF_STOCK, UNKNOWN_USER),)),
+            "errors",
+            (OUT_OF_STOCK, UNKNOWN_USER),
+        ),
+        (replace(SUCCESS, answers=(success(200, total="67.11"),)), "total", '"67.11"'),
+        (replace(SUCCESS, answers=(success(200, total=67.1),)), "total", "67.1"),
+        (replace(SUCCESS, answers=(success(200),)), "total", None),
         (replace(SUCCESS, answers=(replace(BOUGHT, headers={}),)), "Gateway-Completed", None),
-        (did(SUCCESS, (*SHOP.calls, "users.fetch")), "calls made", (*SHOP.calls, "users.fetch")),
-        (did(SUCCESS, SHOP.calls, FIRST), "calls cancelled", FIRST),
-        (replace(SUCCESS, answers=(NoAnswer("nonsense", 200),)), "answer", "200, but nonsense"),
+        (with_calls(SUCCESS, (*SHOP.calls, "users.fetch")), "calls made", (*SHOP.calls, "users.fetch")),
+        (with_calls(SUCCESS, SHOP.calls, FIRST), "calls cancelled", FIRST),
+        (replace(SUCCESS, answers=(InvalidAnswer("nonsense", 200),)), "answer", "200, but nonsense"),
         (replace(SUCCESS, record=None), "record of the calls", None),
-        (replace(SUCCESS, changed={"account.balances": {}}), "account.balances afterwards", "{}"),
+        (replace(SUCCESS, changes={"account.balances": {}}), "account.balances afterwards", "{}"),
     ],
 )
-def test_whatever_came_otherwise_is_a_difference(outcome: Outcome, what: str, came: object) -> None:
+def test_every_deviation_is_a_difference(outcome: Outcome, subject: str, actual: object) -> None:
     (difference,) = outcome.differences
 
-    assert (difference.what, difference.came) == (what, came)
-    assert not outcome.is_right
+    assert (difference.subject, difference.actual) == (subject, actual)
+    assert not outcome.has_passed
 
 
-@pytest.mark.parametrize("came", [1, True])
-def test_a_number_is_not_a_truth_value(came: JsonValue) -> None:
-    due = whole(200, quantity=1)
-    outcome = Outcome(replace(BUY, answer=due), (whole(200, quantity=came),), SUCCESS.record)
+@pytest.mark.parametrize("actual", [1, True])
+def test_numbers_and_booleans_differ(actual: JsonValue) -> None:
+    expected = success(200, quantity=1)
+    outcome = Outcome(replace(BUY, answer=expected), (success(200, quantity=actual),), SUCCESS.record)
 
-    assert outcome.is_right is (came is not True)
+    assert outcome.has_passed is (actual is not True)
 
 
-def test_what_an_answer_has_besides_is_no_difference() -> None:
+def test_additional_fields_and_headers_pass() -> None:
     more = replace(BOUGHT, fields={"total": "67.10", "user": {}}, headers={**BOUGHT.headers, "X": "y"})
 
-    assert replace(SUCCESS, answers=(more,)).is_right
+    assert replace(SUCCESS, answers=(more,)).has_passed
 
 
-def test_a_call_that_ought_not_to_have_been_made_is_a_difference() -> None:
-    assert did(FAILURE, SHOP.calls).differences == [
+def test_unexpected_call_is_a_difference() -> None:
+    assert with_calls(FAILURE, SHOP.calls).differences == [
         Difference("calls made", FIRST, SHOP.calls),
         Difference("calls never made", ("pricing.tax",), ()),
     ]
 
 
 @pytest.mark.parametrize("cancelled", [(), ("inventory.check",)])
-def test_a_call_that_may_be_cut_short_is_right_either_way(cancelled: tuple[str, ...]) -> None:
+def test_cancellable_call_may_be_cancelled(cancelled: tuple[str, ...]) -> None:
     fails_fast = replace(FAILURE, scenario=replace(FAIL, cancellable=("inventory.check",)))
 
-    assert did(fails_fast, FIRST, cancelled).is_right
+    assert with_calls(fails_fast, FIRST, cancelled).has_passed
 
 
 @pytest.mark.parametrize("cancelled", [(), ("inventory.check",)])
-def test_a_call_that_must_be_cut_short_is_right_only_then(cancelled: tuple[str, ...]) -> None:
+def test_cancelled_call_must_be_cancelled(cancelled: tuple[str, ...]) -> None:
     fails_fast = replace(FAILURE, scenario=replace(FAIL, cancelled=("inventory.check",)))
 
-    assert did(fails_fast, FIRST, cancelled).is_right is bool(cancelled)
+    assert with_calls(fails_fast, FIRST, cancelled).has_passed is bool(cancelled)
 
 
-@pytest.mark.parametrize("came", ["aab", "", None, 1])
-def test_a_value_that_is_not_like_the_pattern_is_a_difference(came: JsonValue) -> None:
+@pytest.mark.parametrize("actual", ["aab", "", None, 1])
+def test_field_that_does_not_match_is_a_difference(actual: JsonValue) -> None:
     header = STORED.answers[0]
     assert isinstance(header, Answer)
 
-    (difference,) = replace(STORED, answers=(replace(header, fields={"id": came}),)).differences
+    (difference,) = replace(STORED, answers=(replace(header, fields={"id": actual}),)).differences
 
-    assert (difference.what, difference.expected) == ("id", '"something like a+"')
+    assert (difference.subject, difference.expected) == ("id", '"a string matching a+"')
 
 
-def test_a_header_that_is_not_like_the_pattern_is_a_difference() -> None:
-    elsewhere = replace(whole(201, id="a"), headers={"Gateway-Completed": "true", "Location": "/"})
+def test_header_that_does_not_match_is_a_difference() -> None:
+    elsewhere = replace(success(201, id="a"), headers={"Gateway-Completed": "true", "Location": "/"})
 
     (difference,) = replace(STORED, answers=(elsewhere,)).differences
 
-    assert difference == Difference("Location", "something like /executions/exe-[0-9a-f]{32}", "/")
+    assert difference == Difference("Location", "a string matching /executions/exe-[0-9a-f]{32}", "/")
 
 
 @pytest.mark.parametrize(
-    ("due", "came", "is_right"),
+    ("expected", "actual", "is_match"),
     [
-        ({"id": Like("a+"), "n": 1}, {"id": "aa", "n": 1}, True),
-        ({"id": Like("a+")}, {"id": "aa", "n": 1}, False),
-        ({"id": Like("a+")}, "aa", False),
-        ([{"id": Like("a+")}, 2], [{"id": "aa"}, 2], True),
-        ([Like("a+")], ["aa", "aa"], False),
-        ([Like("a+")], [], False),
+        ({"id": Matching("a+"), "n": 1}, {"id": "aa", "n": 1}, True),
+        ({"id": Matching("a+")}, {"id": "aa", "n": 1}, False),
+        ({"id": Matching("a+")}, "aa", False),
+        ([{"id": Matching("a+")}, 2], [{"id": "aa"}, 2], True),
+        ([Matching("a+")], ["aa", "aa"], False),
+        ([Matching("a+")], [], False),
         ([], [], True),
         (None, None, True),
     ],
 )
-def test_patterns_may_stand_anywhere_in_a_value(due: Due, came: JsonValue, is_right: bool) -> None:  # noqa: FBT001
-    assert (filled(due, came) == came) is is_right
+def test_patterns_match_anywhere_in_a_value(
+    expected: ExpectedJson,
+    actual: JsonValue,
+    is_match: bool,  # noqa: FBT001
+) -> None:
+    assert (resolve_patterns(expected, actual) == actual) is is_match
 
 
 @pytest.mark.parametrize(
-    ("changed", "is_right"),
+    ("changed", "has_passed"),
     [
         ({"inventory.stock": {"prod-456": 99}}, True),
         ({"inventory.stock": {"prod-456": 98}}, False),
@@ -159,42 +167,44 @@ def test_patterns_may_stand_anywhere_in_a_value(due: Due, came: JsonValue, is_ri
         ({}, False),
     ],
 )
-def test_services_must_remember_what_the_scenario_says_and_nothing_else(
+def test_exactly_the_expected_state_changes(
     changed: Mapping[str, JsonValue],
-    is_right: bool,  # noqa: FBT001
+    has_passed: bool,  # noqa: FBT001
 ) -> None:
-    scenario = replace(BUY, left={"inventory.stock": {"prod-456": 99}})
+    scenario = replace(BUY, changes={"inventory.stock": {"prod-456": 99}})
 
-    assert replace(SUCCESS, scenario=scenario, changed=changed).is_right is is_right
-
-
-def test_an_answer_that_is_had_again_must_be_the_same_to_the_letter_and_say_so() -> None:
-    first = whole(201, id="aaa", more=1)
-
-    assert twice(first, replayed(id="aaa", more=1)).is_right
-    assert [one.what for one in twice(first, replayed(id="aa", more=1)).differences] == ["id"]
-    assert [one.what for one in twice(first, first).differences] == ["Idempotent-Replayed"]
+    assert replace(SUCCESS, scenario=scenario, changes=changed).has_passed is has_passed
 
 
-def test_nothing_is_the_same_as_an_answer_that_was_none() -> None:
-    differences = twice(NoAnswer("it broke"), whole(201)).differences
+def test_replay_must_equal_the_first_answer_and_be_marked() -> None:
+    first = success(201, id="aaa", more=1)
 
-    assert [one.what for one in differences] == ["first answer", "answer"]
+    assert twice(first, replayed(id="aaa", more=1)).has_passed
+    assert [difference.subject for difference in twice(first, replayed(id="aa", more=1)).differences] == [
+        "id"
+    ]
+    assert [difference.subject for difference in twice(first, first).differences] == ["Idempotent-Replayed"]
 
 
-def test_a_first_answer_is_held_to_what_is_due_as_well() -> None:
+def test_invalid_answer_cannot_be_replayed() -> None:
+    differences = twice(InvalidAnswer("it broke"), success(201)).differences
+
+    assert [difference.subject for difference in differences] == ["first answer", "answer"]
+
+
+def test_first_answer_is_compared_too() -> None:
     scenario = replace(BUY, first=(post("/shop", "{}"), BOTH))
-    outcome = replace(SUCCESS, scenario=scenario, answers=(several(207, NO_USER), BOUGHT))
+    outcome = replace(SUCCESS, scenario=scenario, answers=(aggregate(207, UNKNOWN_USER), BOUGHT))
 
-    assert outcome.differences == [Difference("first errors", (NO_USER, NO_STOCK), (NO_USER,))]
+    assert outcome.differences == [Difference("first errors", (UNKNOWN_USER, OUT_OF_STOCK), (UNKNOWN_USER,))]
 
 
-def test_answers_of_pipelines_that_write_say_where_to_look() -> None:
-    answers = running("shop"), undone(REFUSED), degraded(201, "notification", id=1)
+def test_fields_of_commit_answers() -> None:
+    answers = accepted_commit("shop"), failed_commit(REFUSED), degraded_success(201, "notification", id=1)
 
     assert [{**answer.fields} for answer in answers] == [
-        {"execution_id": Like("exe-[0-9a-f]{32}"), "pipeline": "shop", "state": "running"},
-        {"execution_id": Like("exe-[0-9a-f]{32}")},
+        {"execution_id": Matching("exe-[0-9a-f]{32}"), "pipeline": "shop", "state": "running"},
+        {"execution_id": Matching("exe-[0-9a-f]{32}")},
         {"id": 1, "notification": None, "degraded": ["notification"]},
     ]
-    assert answers[1] == replace(alone(REFUSED), fields=answers[1].fields)
+    assert answers[1] == replace(failure(REFUSED), fields=answers[1].fields)

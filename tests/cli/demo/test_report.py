@@ -1,4 +1,4 @@
-"""What `gateway demo` prints."""
+"""The output of `gateway demo`."""
 
 import io
 from dataclasses import replace
@@ -7,10 +7,18 @@ from itertools import groupby
 import pytest
 from rich.console import Console
 
-from gateway.cli.demo.command import verdict
-from gateway.cli.demo.expected import AGAIN, NoAnswer, Problem, alone, degraded, running, whole
-from gateway.cli.demo.outcome import Outcome, Record
-from gateway.cli.demo.report import show
+from gateway.cli.demo.command import report_outcomes
+from gateway.cli.demo.expected import (
+    REPLAY,
+    InvalidAnswer,
+    Problem,
+    accepted_commit,
+    degraded_success,
+    failure,
+    success,
+)
+from gateway.cli.demo.outcome import CallRecord, Outcome
+from gateway.cli.demo.report import print_outcomes
 from gateway.cli.demo.scenario import Scenario, post
 from tests.cli.demo.sample_scenarios import (
     BOUGHT,
@@ -18,150 +26,155 @@ from tests.cli.demo.sample_scenarios import (
     FAILURE,
     FIRST,
     FORUM,
-    NO_STOCK,
-    NO_USER,
+    OUT_OF_STOCK,
     SHOP,
     SUCCESS,
-    did,
+    UNKNOWN_USER,
+    with_calls,
 )
 
 
-def printed(*outcomes: Outcome, width: int = 100) -> tuple[int, str]:
+def print_report(*outcomes: Outcome, width: int = 100) -> tuple[int, str]:
     out = io.StringIO()
     console = Console(file=out, width=width)
     for _, played in groupby(outcomes, key=lambda outcome: outcome.scenario.pipeline):
-        show(console, [*played])
-    code = verdict(console, outcomes)
+        print_outcomes(console, [*played])
+    code = report_outcomes(console, outcomes)
     return code, out.getvalue()
 
 
-def rows(said: str) -> list[list[str]]:
-    """Split what stands in the table, after its rule."""
-    table = said.partition("─\n")[2].partition("\n\n")[0]
+def rows(text: str) -> list[list[str]]:
+    """Split the rows of the table below its header into words."""
+    table = text.partition("─\n")[2].partition("\n\n")[0]
     return [line.split() for line in table.splitlines()]
 
 
-def test_if_all_is_right_the_exit_code_is_0() -> None:
-    code, said = printed(SUCCESS, FAILURE)
+def test_exit_code_is_0_if_all_passed() -> None:
+    code, text = print_report(SUCCESS, FAILURE)
 
     assert code == 0
-    assert said.endswith("\n\nshop: 2 of 2 right\nall 2 scenarios came out as the contract says\n")
-    assert "WRONG" not in said
+    assert text.endswith("\n\nshop: 2 of 2 passed\nall 2 scenarios passed\n")
+    assert "FAIL" not in text
 
 
-def test_a_wrong_row_makes_the_exit_code_1_and_says_what_was_expected_and_what_came() -> None:
-    code, said = printed(SUCCESS, did(replace(FAILURE, answers=(alone(NO_USER),)), ()), width=400)
+def test_failure_is_explained_and_exit_code_is_1() -> None:
+    code, text = print_report(
+        SUCCESS, with_calls(replace(FAILURE, answers=(failure(UNKNOWN_USER),)), ()), width=400
+    )
 
     assert code == 1
-    assert "WRONG two at once" in said
-    assert said.partition("two at once is wrong:\n")[2].splitlines() == [
-        "  status: expected 207; came 404",
-        "  code: expected aggregate; came not-found",
-        f"  errors: expected {NO_USER}, {NO_STOCK}; came {NO_USER}",
-        "  calls made: expected users.fetch, inventory.check; came none",
-        "  calls never made: expected pricing.tax; came users.fetch, inventory.check, pricing.tax",
+    assert "FAIL two at once" in text
+    assert text.partition("two at once failed:\n")[2].splitlines() == [
+        "  status: expected 207; got 404",
+        "  code: expected aggregate; got not-found",
+        f"  errors: expected {UNKNOWN_USER}, {OUT_OF_STOCK}; got {UNKNOWN_USER}",
+        "  calls made: expected users.fetch, inventory.check; got none",
+        "  calls never made: expected pricing.tax; got users.fetch, inventory.check, pricing.tax",
         "",
-        "shop: 1 of 2 right",
-        "1 of 2 scenarios did not come out as the contract says",
+        "shop: 1 of 2 passed",
+        "1 of 2 scenarios failed",
     ]
 
 
-def test_a_row_has_status_code_source_calls_and_both_times_and_a_line_for_each_error() -> None:
-    _, said = printed(SUCCESS, FAILURE, width=80)
+def test_row_shows_answer_calls_and_times() -> None:
+    _, text = print_report(SUCCESS, FAILURE, width=80)
 
-    assert rows(said) == [
-        ["right", "buy", "200", "3/0/0", "110", "264"],
-        ["right", "two", "at", "once", "207", "aggregate", "2/0/1", "50", "100"],
+    assert rows(text) == [
+        ["pass", "buy", "200", "3/0/0", "110", "264"],
+        ["pass", "two", "at", "once", "207", "aggregate", "2/0/1", "50", "100"],
         ["404", "not-found", "users.fetch"],
         ["409", "conflict", "inventory.check"],
     ]
 
 
 @pytest.mark.parametrize("made", [(), ("users.fetch",)])
-def test_less_than_two_calls_are_not_compared_with_one_after_the_other(made: tuple[str, ...]) -> None:
-    _, said = printed(did(FAILURE, made))
+def test_less_than_two_calls_have_no_sequential_time(made: tuple[str, ...]) -> None:
+    _, text = print_report(with_calls(FAILURE, made))
 
-    assert rows(said)[0][-2:] == ["50", "-"]
+    assert rows(text)[0][-2:] == ["50", "-"]
 
 
-def test_a_row_without_an_answer_or_a_record_says_so() -> None:
-    _, said = printed(
-        Outcome(BUY, (NoAnswer("nonsense", 200),), None), Outcome(BUY, (NoAnswer("it broke"),), None)
+def test_row_without_answer_or_record() -> None:
+    _, text = print_report(
+        Outcome(BUY, (InvalidAnswer("nonsense", 200),), None),
+        Outcome(BUY, (InvalidAnswer("it broke"),), None),
     )
 
-    assert rows(said) == [
-        ["WRONG", "buy", "200", "-", "-", "-"],
-        ["WRONG", "buy", "-", "-", "-", "-"],
+    assert rows(text) == [
+        ["FAIL", "buy", "200", "-", "-", "-"],
+        ["FAIL", "buy", "-", "-", "-", "-"],
     ]
-    assert "  answer: expected one of the gateway's; came 200, but nonsense\n" in said
-    assert "  answer: expected one of the gateway's; came it broke\n" in said
-    assert "  record of the calls: expected one; came none\n" in said
+    assert "  answer: expected a valid answer; got 200, but nonsense\n" in text
+    assert "  answer: expected a valid answer; got it broke\n" in text
+    assert "  record of the calls: expected a record; got none\n" in text
 
 
-def test_each_pipeline_has_a_table_under_the_names_of_its_calls() -> None:
-    read_it = Scenario(FORUM, "read", post("/forum", "{}"), whole(200), FORUM.calls)
+def test_each_pipeline_has_its_own_table() -> None:
+    read_it = Scenario(FORUM, "read", post("/forum", "{}"), success(200), FORUM.calls)
 
-    _, said = printed(SUCCESS, Outcome(read_it, (whole(200),), Record(FORUM.calls, (), 0.04, 0.04)))
+    _, text = print_report(
+        SUCCESS, Outcome(read_it, (success(200),), CallRecord(FORUM.calls, (), 0.04, 0.04))
+    )
 
-    shop, forum = said.split("forum, up to 1 calls: social.posts\n")
+    shop, forum = text.split("forum, up to 1 calls: social.posts\n")
     assert shop.startswith("shop, up to 3 calls: users.fetch, inventory.check; then pricing.tax\n")
-    assert rows(shop) == [["right", "buy", "200", "3/0/0", "110", "264"]]
-    assert rows(forum) == [["right", "read", "200", "1/0/0", "40", "-"]]
+    assert rows(shop) == [["pass", "buy", "200", "3/0/0", "110", "264"]]
+    assert rows(forum) == [["pass", "read", "200", "1/0/0", "40", "-"]]
 
 
-def test_the_table_fits_80_columns_whatever_the_names_of_its_calls_are() -> None:
+def test_table_fits_80_columns() -> None:
     problem = Problem(409, "conflict", "payments.execute_transfer")
-    long = Scenario(SHOP, "a scenario with a long name", post("/shop", "{}"), alone(problem), FIRST)
+    long = Scenario(SHOP, "a scenario with a long name", post("/shop", "{}"), failure(problem), FIRST)
 
-    _, said = printed(Outcome(long, (alone(problem),), Record(FIRST, (), 1.004, 1.108)), width=80)
+    _, text = print_report(Outcome(long, (failure(problem),), CallRecord(FIRST, (), 1.004, 1.108)), width=80)
 
-    assert max(map(len, said.splitlines())) <= 80
-    assert "409 conflict" in said
-    assert "payments.execute_transfer 2/0/1 1004 1108" in said
+    assert max(map(len, text.splitlines())) <= 80
+    assert "409 conflict" in text
+    assert "payments.execute_transfer 2/0/1 1004   1108" in text
 
 
-def test_a_row_names_what_the_answer_does_without() -> None:
-    _, said = printed(replace(SUCCESS, answers=(degraded(200, "engagement", "recommended"),)))
+def test_row_lists_missing_parts() -> None:
+    _, text = print_report(replace(SUCCESS, answers=(degraded_success(200, "engagement", "recommended"),)))
 
-    assert rows(said) == [
-        ["WRONG", "buy", "200", "degraded", "engagement", "3/0/0", "110", "264"],
+    assert rows(text) == [
+        ["FAIL", "buy", "200", "degraded", "engagement", "3/0/0", "110", "264"],
         ["recommended"],
     ]
 
 
-def test_a_row_names_what_was_undone_and_does_not_count_it_among_the_calls() -> None:
-    _, said = printed(did(SUCCESS, (*FIRST, "inventory.release")))
+def test_row_lists_undos_and_does_not_count_them() -> None:
+    _, text = print_report(with_calls(SUCCESS, (*FIRST, "inventory.release")))
 
-    assert rows(said) == [
-        ["WRONG", "buy", "200", "2/0/1", "50", "100"],
+    assert rows(text) == [
+        ["FAIL", "buy", "200", "2/0/1", "50", "100"],
         ["undone", "by", "inventory.release"],
     ]
 
 
-def test_a_row_has_both_answers_where_two_requests_were_sent_and_says_which_was_had_again() -> None:
-    waits = replace(BUY, answer=AGAIN, first=(post("/shop", "{}"), running("shop")))
-    again = AGAIN.after(BOUGHT)
-    refused = AGAIN.after(alone(NO_STOCK))
+def test_row_shows_both_answers_and_marks_replays() -> None:
+    waits = replace(BUY, answer=REPLAY, first=(post("/shop", "{}"), accepted_commit("shop")))
+    replayed = REPLAY.resolve(BOUGHT)
+    refused = REPLAY.resolve(failure(OUT_OF_STOCK))
 
-    _, said = printed(
-        replace(SUCCESS, scenario=waits, answers=(running("shop"), again)),
-        replace(SUCCESS, scenario=waits, answers=(again, refused)),
+    _, text = print_report(
+        replace(SUCCESS, scenario=waits, answers=(accepted_commit("shop"), replayed)),
+        replace(SUCCESS, scenario=waits, answers=(replayed, refused)),
     )
 
-    assert [row[-5:] for row in rows(said)] == [
+    assert [row[-5:] for row in rows(text)] == [
         ["202", "running", "3/0/0", "110", "264"],
-        ["200", "again"],
-        ["200", "again", "3/0/0", "110", "264"],
-        ["409", "conflict", "again", "inventory.check"],
+        ["200", "replayed"],
+        ["200", "replayed", "3/0/0", "110", "264"],
+        ["409", "conflict", "replayed", "inventory.check"],
     ]
 
 
-def test_where_there_is_no_room_for_a_table_each_scenario_is_a_paragraph() -> None:
-    _, said = printed(SUCCESS, FAILURE, width=40)
+def test_narrow_terminal_gets_paragraphs() -> None:
+    _, text = print_report(SUCCESS, FAILURE, width=40)
 
-    assert max(map(len, said.splitlines())) <= 40
-    assert " ".join(said.split("\n\n")[1].split()) == (
-        "right buy: 200; calls: 3/0/0; 110 ms, in turn 264 "
-        "right two at once: 207 aggregate; 404 not-found users.fetch; 409 conflict inventory.check; "
-        "calls: 2/0/1; 50 ms, in turn 100"
+    assert max(map(len, text.splitlines())) <= 40
+    assert " ".join(text.split("\n\n")[1].split()) == (
+        "pass buy: 200; calls: 3/0/0; 110 ms, one after the other 264 "
+        "pass two at once: 207 aggregate; 404 not-found users.fetch; 409 conflict inventory.check; "
+        "calls: 2/0/1; 50 ms, one after the other 100"
     )

@@ -1,4 +1,4 @@
-"""How the demo plays a scenario."""
+"""The demo's runner, on gateways that misbehave."""
 
 from collections.abc import Callable
 
@@ -11,29 +11,35 @@ from starlette.routing import Route
 
 from gateway.cli.demo.mocks import Mocks
 from gateway.cli.demo.outcome import Difference, Outcome
-from gateway.cli.demo.runner import MakeApp, Runner
+from gateway.cli.demo.runner import CreateApp, Runner
 from gateway.observability.trace import Trace
-from gateway.settings import SERVICES, Settings
+from gateway.settings import Settings
 from tests.cli.demo.sample_scenarios import BUY
+from tests.shipped_services import NAMES as SERVICES
 
 
-def gateway(respond: Callable[[], Response]) -> MakeApp:
-    """Stand in for the gateway's app: it answers what *respond* gives, and tells nobody what it did."""
+def gateway(respond: Callable[[], Response]) -> CreateApp:
+    """Build a stand-in for `create_app`, whose app sends what *respond* returns and reports no trace."""
 
     async def endpoint(_: Request) -> Response:
         return respond()
 
-    def make_app(_: Settings, __: httpx.AsyncBaseTransport, ___: Callable[[str, Trace], None]) -> Starlette:
+    def create_app(
+        settings: Settings,  # noqa: ARG001
+        *,
+        transport: httpx.AsyncBaseTransport,  # noqa: ARG001
+        on_trace: Callable[[str, Trace], None],  # noqa: ARG001
+    ) -> Starlette:
         return Starlette(routes=[Route("/shop", endpoint, methods=["POST"])])
 
-    return make_app
+    return create_app
 
 
-async def played(make_app: MakeApp) -> Outcome:
-    """Play with services that remember nothing."""
+async def play(create_app: CreateApp) -> Outcome:
+    """Play `BUY` with services that have no state."""
     urls = {service: f"http://{service}" for service in SERVICES}
     async with httpx.MockTransport(lambda _: httpx.Response(200, json={})) as transport:
-        return await Runner(Mocks(urls, transport), "http://nowhere", transport, make_app).play(BUY)
+        return await Runner(Mocks(urls, transport), "http://nowhere", transport, create_app).play(BUY)
 
 
 def fail() -> Response:
@@ -41,25 +47,23 @@ def fail() -> Response:
 
 
 @pytest.mark.parametrize(
-    ("respond", "came"),
+    ("respond", "actual"),
     [
         (fail, "the gateway raised ZeroDivisionError()"),
         (lambda: JSONResponse([]), "200, but Input should be an object"),
         (lambda: Response("{", media_type="application/problem+json"), "200, but Invalid JSON: "),
     ],
 )
-async def test_a_gateway_that_breaks_or_talks_nonsense_is_reported(
-    respond: Callable[[], Response], came: str
-) -> None:
-    answer, record = (await played(gateway(respond))).differences
+async def test_crash_or_invalid_response_is_reported(respond: Callable[[], Response], actual: str) -> None:
+    answer, record = (await play(gateway(respond))).differences
 
-    assert str(answer.came).startswith(came)
-    assert record == Difference("record of the calls", "one", None)
+    assert str(answer.actual).startswith(actual)
+    assert record == Difference("record of the calls", "a record", None)
 
 
-async def test_a_gateway_that_does_not_tell_what_it_did_is_reported() -> None:
-    outcome = await played(
+async def test_missing_trace_is_reported() -> None:
+    outcome = await play(
         gateway(lambda: JSONResponse({"total": "67.10"}, headers={"Gateway-Completed": "true"}))
     )
 
-    assert outcome.differences == [Difference("record of the calls", "one", None)]
+    assert outcome.differences == [Difference("record of the calls", "a record", None)]

@@ -11,8 +11,8 @@ import pytest
 from typing_extensions import override
 
 from gateway.client.transport import create_transport
-from tests.in_process import InProcess, gateway
 from tests.client.wire.raw_service import RawService, echo_path, response
+from tests.integration.in_process import InProcess, gateway
 
 SURPLUS: Final = response(b"surplus")
 UNAUTHORIZED: Final = response(b"", b"401 Unauthorized")
@@ -247,10 +247,13 @@ def authenticate(head: bytes) -> bytes:
     return UNAUTHORIZED
 
 
-async def test_wrong_token_is_401_after_a_surplus_auth_response(transport: httpx.AsyncBaseTransport) -> None:
+async def test_wrong_token_is_401_after_a_surplus_auth_response(
+    transport: httpx.AsyncBaseTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with RawService(authenticate).listen() as auth:
         services = NetworkedAuth(auth.url, transport)
-        async with gateway(services, auth_url=auth.url) as client:
+        monkeypatch.setenv("GATEWAY_AUTH_URL", auth.url)
+        async with gateway(services) as client:
             await purchase(client, "token-user-123")
             auth.connections[0].send(UNAUTHORIZED)
             statuses = [await purchase(client, token) for token in ("token-user-123", "token-WRONG")]

@@ -11,10 +11,10 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from typing_extensions import override
 
-from gateway.client.service_client import ServiceClient
 from gateway.client.transport import create_transport, map_aiohttp_exception
 from gateway.railway import BadAnswer, Err, NotFound, Ok, Result, TimedOut, Unavailable, UpstreamFault
 from gateway.services.users import User, Users
+from tests.service_clients import service_client
 
 Handler: TypeAlias = Callable[[StreamReader, StreamWriter], Awaitable[None]]
 Outcome: TypeAlias = Result[User, NotFound | UpstreamFault]
@@ -74,7 +74,7 @@ async def answer_all(reader: StreamReader, writer: StreamWriter) -> None:
 
 
 async def fetched(transport: httpx.AsyncBaseTransport, url: str, timeout: float = 5.0) -> Outcome:  # noqa: ASYNC109 - that of the client
-    return await Users(ServiceClient("users", url, transport, timeout=timeout)).fetch("ada")
+    return await Users(service_client("users", url, transport, timeout=timeout)).fetch("ada")
 
 
 def free_port() -> int:
@@ -397,7 +397,7 @@ async def test_the_head_is_what_the_client_said_and_no_more(transport: httpx.Asy
         writer.write(ANSWER)
 
     async with serving(noting) as url:
-        client = ServiceClient("users", f"{url}/api", transport, timeout=1.0)
+        client = service_client("users", f"{url}/api", transport, timeout=1.0)
         await Users(client).fetch("a/b?c#d%2e%2F é+&=;:@")
     request_line, *lines = heads[0].decode("ascii").split("\r\n")
     names = {line.partition(":")[0].lower() for line in lines if line}
@@ -419,8 +419,8 @@ async def test_a_service_that_answers_anything_below_500_is_there(
     transport: httpx.AsyncBaseTransport,
 ) -> None:
     async with serving(sending(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")) as url:
-        is_there = await ServiceClient("users", url, transport, timeout=1.0).ping()
-    is_gone = await ServiceClient("users", f"http://127.0.0.1:{free_port()}", transport, timeout=1.0).ping()
+        is_there = await service_client("users", url, transport, timeout=1.0).ping()
+    is_gone = await service_client("users", f"http://127.0.0.1:{free_port()}", transport, timeout=1.0).ping()
 
     assert is_there
     assert not is_gone

@@ -1,18 +1,17 @@
-"""Every scenario there is, pipeline by pipeline."""
+"""All scenarios, pipeline by pipeline."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from gateway.cli.demo.scenario import Scenario
-from gateway.cli.demo.scenarios import checkout, feed, orders, purchases, transfers
-from gateway.cli.demo.scenarios import idempotency as keys
+from gateway.cli.demo.scenarios import checkout, feed, idempotency, orders, purchases, transfers
 
 __all__ = ("SCENARIOS",)
 
 SCENARIOS: Final[Sequence[Scenario]] = (
     *checkout.SCENARIOS,
     *orders.SCENARIOS,
-    *keys.SCENARIOS,
+    *idempotency.SCENARIOS,
     *feed.SCENARIOS,
     *transfers.SCENARIOS,
     *purchases.SCENARIOS,

@@ -1,4 +1,4 @@
-"""The ways in which a checkout ends that the contract names."""
+"""The documented outcomes of a checkout."""
 
 import json
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from gateway.cli.demo.expected import Problem, Violation, alone, several, whole
+from gateway.cli.demo.expected import Problem, Violation, aggregate, failure, success
 from gateway.cli.demo.scenario import Calls, Fault, Pipeline, Request, Scenario, post
-from gateway.cli.dev_stack import ORDER
+from gateway.cli.dev_stack import SAMPLE_ORDER
 
 __all__ = ("CHECKOUT", "SCENARIOS")
 
@@ -21,80 +21,107 @@ CHECKOUT: Final = Pipeline("checkout", (STAGE_1, STAGE_2, STAGE_3))
 
 
 def order(**changes: str) -> Request:
-    """Send the example's checkout, with *changes*."""
-    return sent(json.dumps({**ORDER, **changes}))
+    """Build the sample checkout, with *changes*."""
+    return post_checkout(json.dumps({**SAMPLE_ORDER, **changes}))
 
 
-def sent(body: str) -> Request:
-    """Send *body* for a checkout."""
+def post_checkout(body: str) -> Request:
+    """Build a request that posts *body* to `/checkout`."""
     return post("/checkout", body)
 
 
 checkout: Final = partial(Scenario, CHECKOUT)
 
-NO_USER: Final = Problem(404, "not-found", "users.fetch")
-NO_PRODUCT: Final = Problem(404, "not-found", "inventory.check")
-NO_STOCK: Final = Problem(409, "conflict", "inventory.check")
-NO_PAYMENT: Final = Problem(404, "not-found", "payments.validate")
-EXPIRED: Final = Problem(422, "invalid", "payments.validate", (Violation(""),))
-NO_WAY: Final = Problem(422, "invalid", "shipping.quote", (Violation(""),))
-NO_CODE: Final = Problem(404, "not-found", "pricing.discount")
-CODE_EXPIRED: Final = Problem(409, "conflict", "pricing.discount")
-SUSPICIOUS: Final = Problem(403, "forbidden", "fraud.assess")
-DEAD: Final = Problem(503, "unavailable", "payments.validate")
-HANGS: Final = Problem(504, "timed-out", "payments.validate")
-GARBAGE: Final = Problem(502, "bad-answer", "inventory.check")
-HALF: Final = Problem(503, "unavailable", "users.fetch")
-BLANK: Final = Problem(422, "invalid", violations=(Violation("address"),))
-UNKNOWN: Final = Problem(422, "invalid", violations=(Violation("adress"),))
+UNKNOWN_USER: Final = Problem(404, "not-found", "users.fetch")
+UNKNOWN_PRODUCT: Final = Problem(404, "not-found", "inventory.check")
+OUT_OF_STOCK: Final = Problem(409, "conflict", "inventory.check")
+UNKNOWN_PAYMENT: Final = Problem(404, "not-found", "payments.validate")
+EXPIRED_PAYMENT: Final = Problem(422, "invalid", "payments.validate", (Violation(""),))
+REFUSED_ADDRESS: Final = Problem(422, "invalid", "shipping.quote", (Violation(""),))
+UNKNOWN_DISCOUNT: Final = Problem(404, "not-found", "pricing.discount")
+EXPIRED_DISCOUNT: Final = Problem(409, "conflict", "pricing.discount")
+SUSPECTED_FRAUD: Final = Problem(403, "forbidden", "fraud.assess")
+PAYMENT_DOWN: Final = Problem(503, "unavailable", "payments.validate")
+PAYMENT_TIMEOUT: Final = Problem(504, "timed-out", "payments.validate")
+INVALID_RESPONSE: Final = Problem(502, "bad-answer", "inventory.check")
+TRUNCATED_RESPONSE: Final = Problem(503, "unavailable", "users.fetch")
+BLANK_ADDRESS: Final = Problem(422, "invalid", violations=(Violation("address"),))
+UNKNOWN_FIELD: Final = Problem(422, "invalid", violations=(Violation("adress"),))
 MALFORMED: Final = Problem(400, "malformed")
 TOO_LARGE: Final = Problem(413, "too-large")
 NOT_JSON: Final = Problem(415, "unsupported-media-type")
-NO_TIME_AT_ALL: Final = Problem(400, "invalid-header")
+INVALID_HEADER: Final = Problem(400, "invalid-header")
 
-WAITS_FOR_NOTHING: Final = post("/checkout", json.dumps(ORDER), {"X-Request-Timeout-Ms": "0"})
-NOBODY: Final = order(user_id="nonexistent-user")
-NOBODY_PAYS: Final = order(user_id="nonexistent-user", payment_id="pm-expired")
-NOBODY_AND_NOTHING: Final = order(user_id="nonexistent-user", product_id="prod-x")
-SAVED: Final = whole(200, discount={"code": "SAVE10", "amount": "5.00"}, total="62.10")
-ALL_WRONG: Final = order(user_id="nonexistent-user", product_id="prod-out-of-stock", payment_id="pm-expired")
+ZERO_TIMEOUT: Final = post("/checkout", json.dumps(SAMPLE_ORDER), {"X-Request-Timeout-Ms": "0"})
+BAD_USER: Final = order(user_id="nonexistent-user")
+BAD_USER_AND_PRODUCT: Final = order(user_id="nonexistent-user", product_id="prod-x")
+BAD_USER_AND_PAYMENT: Final = order(user_id="nonexistent-user", payment_id="pm-expired")
+ALL_BAD: Final = order(user_id="nonexistent-user", product_id="prod-out-of-stock", payment_id="pm-expired")
+DISCOUNTED: Final = success(200, discount={"code": "SAVE10", "amount": "5.00"}, total="62.10")
 
 SCENARIOS: Final[Sequence[Scenario]] = (
-    checkout("success", order(), whole(200, total="67.10"), CHECKOUT.calls),
-    checkout("with a discount", order(discount_code="SAVE10"), SAVED, CHECKOUT.calls),
-    checkout("user not found", NOBODY, alone(NO_USER), STAGE_1),
-    checkout("unknown product", order(product_id="prod-x"), alone(NO_PRODUCT), STAGE_1),
-    checkout("out of stock", order(product_id="prod-out-of-stock"), alone(NO_STOCK), STAGE_1),
-    checkout("payment expired", order(payment_id="pm-expired"), alone(EXPIRED), STAGE_1),
-    checkout("unknown payment", order(payment_id="pm-x"), alone(NO_PAYMENT), STAGE_1),
-    checkout("three failures at once", ALL_WRONG, several(207, NO_USER, NO_STOCK, EXPIRED), STAGE_1),
-    checkout("two of the same status", NOBODY_AND_NOTHING, several(207, NO_USER, NO_PRODUCT), STAGE_1),
-    checkout("high-risk user", order(user_id="user-high-risk"), alone(SUSPICIOUS), STAGES_1_2),
-    checkout("expensive product", order(product_id="prod-expensive"), alone(SUSPICIOUS), STAGES_1_2),
+    checkout("success", order(), success(200, total="67.10"), CHECKOUT.calls),
+    checkout("with a discount", order(discount_code="SAVE10"), DISCOUNTED, CHECKOUT.calls),
+    checkout("user not found", BAD_USER, failure(UNKNOWN_USER), STAGE_1),
+    checkout("unknown product", order(product_id="prod-x"), failure(UNKNOWN_PRODUCT), STAGE_1),
+    checkout("out of stock", order(product_id="prod-out-of-stock"), failure(OUT_OF_STOCK), STAGE_1),
+    checkout("payment expired", order(payment_id="pm-expired"), failure(EXPIRED_PAYMENT), STAGE_1),
+    checkout("unknown payment", order(payment_id="pm-x"), failure(UNKNOWN_PAYMENT), STAGE_1),
+    checkout(
+        "three failures at once",
+        ALL_BAD,
+        aggregate(207, UNKNOWN_USER, OUT_OF_STOCK, EXPIRED_PAYMENT),
+        STAGE_1,
+    ),
+    checkout(
+        "two of the same status", BAD_USER_AND_PRODUCT, aggregate(207, UNKNOWN_USER, UNKNOWN_PRODUCT), STAGE_1
+    ),
+    checkout("high-risk user", order(user_id="user-high-risk"), failure(SUSPECTED_FRAUD), STAGES_1_2),
+    checkout("expensive product", order(product_id="prod-expensive"), failure(SUSPECTED_FRAUD), STAGES_1_2),
     checkout(
         "address refused",
         order(),
-        alone(NO_WAY),
+        failure(REFUSED_ADDRESS),
         STAGES_1_2,
         faults=(Fault("shipping", "/quotes", "status", status=422),),
     ),
-    checkout("unknown discount", order(discount_code="NONE"), alone(NO_CODE), CHECKOUT.calls),
-    checkout("discount expired", order(discount_code="EXPIRED"), alone(CODE_EXPIRED), CHECKOUT.calls),
-    checkout("stage 1 failure", NOBODY_PAYS, several(207, NO_USER, EXPIRED), STAGE_1),
-    checkout("dead service", order(), alone(DEAD), STAGE_1, dead=("payment",)),
+    checkout("unknown discount", order(discount_code="NONE"), failure(UNKNOWN_DISCOUNT), CHECKOUT.calls),
+    checkout("discount expired", order(discount_code="EXPIRED"), failure(EXPIRED_DISCOUNT), CHECKOUT.calls),
+    checkout("stage 1 failure", BAD_USER_AND_PAYMENT, aggregate(207, UNKNOWN_USER, EXPIRED_PAYMENT), STAGE_1),
+    checkout("service down", order(), failure(PAYMENT_DOWN), STAGE_1, down=("payment",)),
     checkout(
-        "hanging service", order(), alone(HANGS), STAGE_1, faults=(Fault("payment", "/payments", "hang"),)
+        "hanging service",
+        order(),
+        failure(PAYMENT_TIMEOUT),
+        STAGE_1,
+        faults=(Fault("payment", "/payments", "hang"),),
     ),
     checkout(
-        "garbage", order(), alone(GARBAGE), STAGE_1, faults=(Fault("inventory", "/inventory", "garbage"),)
+        "garbage response",
+        order(),
+        failure(INVALID_RESPONSE),
+        STAGE_1,
+        faults=(Fault("inventory", "/inventory", "garbage"),),
     ),
-    checkout("half an answer", order(), alone(HALF), STAGE_1, faults=(Fault("user", "/users", "truncate"),)),
-    checkout("dead service and a 404", NOBODY, several(503, NO_USER, DEAD), STAGE_1, dead=("payment",)),
-    checkout("blank address", order(address="   "), alone(BLANK), NONE),
-    checkout("unknown field", order(adress="1 Main St"), alone(UNKNOWN), NONE),
-    checkout("malformed JSON", sent("{"), alone(MALFORMED), NONE),
-    checkout("body too large", sent(" " * 65_537), alone(TOO_LARGE), NONE),
-    checkout("not declared as JSON", replace(order(), headers={}), alone(NOT_JSON), NONE),
-    checkout("a wait of nothing", WAITS_FOR_NOTHING, alone(NO_TIME_AT_ALL), NONE),
+    checkout(
+        "truncated response",
+        order(),
+        failure(TRUNCATED_RESPONSE),
+        STAGE_1,
+        faults=(Fault("user", "/users", "truncate"),),
+    ),
+    checkout(
+        "service down and a 404",
+        BAD_USER,
+        aggregate(503, UNKNOWN_USER, PAYMENT_DOWN),
+        STAGE_1,
+        down=("payment",),
+    ),
+    checkout("blank address", order(address="   "), failure(BLANK_ADDRESS), NONE),
+    checkout("unknown field", order(adress="1 Main St"), failure(UNKNOWN_FIELD), NONE),
+    checkout("malformed JSON", post_checkout("{"), failure(MALFORMED), NONE),
+    checkout("body too large", post_checkout(" " * 65_537), failure(TOO_LARGE), NONE),
+    checkout("not declared as JSON", replace(order(), headers={}), failure(NOT_JSON), NONE),
+    checkout("timeout of zero", ZERO_TIMEOUT, failure(INVALID_HEADER), NONE),
 )
 """In the order in which they are played."""

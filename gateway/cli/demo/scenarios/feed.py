@@ -1,10 +1,10 @@
-"""The ways in which a feed ends that the contract names."""
+"""The documented outcomes of a feed."""
 
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from gateway.cli.demo.expected import Problem, Violation, alone, degraded, whole
+from gateway.cli.demo.expected import Problem, Violation, degraded_success, failure, success
 from gateway.cli.demo.scenario import Fault, Pipeline, Request, Scenario
 
 __all__ = ("FEED", "SCENARIOS")
@@ -17,50 +17,56 @@ FEED: Final = Pipeline("feed", (PROFILE, CONTENT, ENGAGEMENT))
 feed: Final = partial(Scenario, FEED)
 
 
-def of(user_id: str) -> Request:
-    """Ask for the feed of a user."""
+def get_feed(user_id: str) -> Request:
+    """Build a request for the feed of a user."""
     return Request("GET", f"/feed/{user_id}")
 
 
-NO_USER: Final = Problem(404, "not-found", "users.fetch")
-NO_POSTS: Final = Problem(503, "unavailable", "social.posts")
-NO_ID: Final = Problem(422, "invalid", violations=(Violation("user_id"),))
+UNKNOWN_USER: Final = Problem(404, "not-found", "users.fetch")
+POSTS_UNAVAILABLE: Final = Problem(503, "unavailable", "social.posts")
+INVALID_ID: Final = Problem(422, "invalid", violations=(Violation("user_id"),))
 
-HANGS: Final = Fault("social", "/notifications", "hang")
-IS_GARBAGE: Final = Fault("social", "/engagement", "garbage")
-HANGS_UP: Final = Fault("social", "/recommendations", "drop")
-NO_POSTS_COME: Final = Fault("social", "/posts", "drop")
+NOTIFICATIONS_HANG: Final = Fault("social", "/notifications", "hang")
+ENGAGEMENT_GARBAGE: Final = Fault("social", "/engagement", "garbage")
+RECOMMENDATIONS_DROP: Final = Fault("social", "/recommendations", "drop")
+POSTS_DROP: Final = Fault("social", "/posts", "drop")
 
 SCENARIOS: Final[Sequence[Scenario]] = (
-    feed("success", of("user-123"), whole(200, degraded=[]), FEED.calls),
+    feed("success", get_feed("user-123"), success(200, degraded=[]), FEED.calls),
     feed(
         "no friends",
-        of("user-789"),
-        whole(200, posts=[], notifications=[], engagement={}),
+        get_feed("user-789"),
+        success(200, posts=[], notifications=[], engagement={}),
         (*PROFILE, "social.recommendations"),
     ),
     feed(
-        "wants no more",
-        of("user-456"),
-        whole(200, recommended=[]),
+        "recommendations off",
+        get_feed("user-456"),
+        success(200, recommended=[]),
         (*PROFILE, *CONTENT, "social.engagement"),
     ),
     feed(
-        "an extra hangs",
-        of("user-123"),
-        degraded(200, "notifications"),
+        "optional call hangs",
+        get_feed("user-123"),
+        degraded_success(200, "notifications"),
         FEED.calls,
-        faults=(HANGS,),
+        faults=(NOTIFICATIONS_HANG,),
     ),
     feed(
-        "two extras break",
-        of("user-123"),
-        degraded(200, "engagement", "recommended"),
+        "two optional calls fail",
+        get_feed("user-123"),
+        degraded_success(200, "engagement", "recommended"),
         FEED.calls,
-        faults=(IS_GARBAGE, HANGS_UP),
+        faults=(ENGAGEMENT_GARBAGE, RECOMMENDATIONS_DROP),
     ),
-    feed("no posts", of("user-123"), alone(NO_POSTS), (*PROFILE, *CONTENT), faults=(NO_POSTS_COME,)),
-    feed("unknown user", of("nonexistent-user"), alone(NO_USER), PROFILE),
-    feed("no id", of("-"), alone(NO_ID), ()),
+    feed(
+        "posts unavailable",
+        get_feed("user-123"),
+        failure(POSTS_UNAVAILABLE),
+        (*PROFILE, *CONTENT),
+        faults=(POSTS_DROP,),
+    ),
+    feed("unknown user", get_feed("nonexistent-user"), failure(UNKNOWN_USER), PROFILE),
+    feed("invalid user id", get_feed("-"), failure(INVALID_ID), ()),
 )
 """In the order in which they are played."""

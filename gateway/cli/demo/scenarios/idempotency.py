@@ -1,13 +1,21 @@
-"""What an Idempotency-Key does to orders."""
+"""The documented outcomes of orders that are sent twice with one Idempotency-Key."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from gateway.cli.demo.expected import AGAIN, Problem, alone, running, undone
+from gateway.cli.demo.expected import REPLAY, Problem, accepted_commit, failed_commit, failure
 from gateway.cli.demo.scenario import Fault, Request, Scenario
-from gateway.cli.demo.scenarios.orders import CHECKED, CONFIRMED, ORDERS, REFUSED, REFUSES, RESERVED, order
+from gateway.cli.demo.scenarios.orders import (
+    CHECKED,
+    CONFIRMED,
+    ORDERS,
+    REFUSE_RESERVATION,
+    RESERVATION_REFUSED,
+    RESERVED,
+    order,
+)
 
 __all__ = ("SCENARIOS", "TWICE")
 
@@ -16,59 +24,66 @@ TWICE: Final = replace(ORDERS, name="orders sent twice with one Idempotency-Key"
 twice: Final = partial(Scenario, TWICE)
 
 
-def keyed(key: str, **changes: str | int) -> Request:
-    """Order under *key*, with *changes*."""
+def order_with_key(key: str, **changes: str | int) -> Request:
+    """Build an order with the idempotency key *key*, and with *changes*."""
     return order({"Idempotency-Key": key}, **changes)
 
 
-def impatient(key: str) -> Request:
-    """Order under *key*, and wait less than it takes."""
+def impatient_order(key: str) -> Request:
+    """Build an order with the idempotency key *key* and a deadline shorter than its commit."""
     return order({"Idempotency-Key": key, "X-Request-Timeout-Ms": "850"})
 
 
-DEAD: Final = Problem(503, "unavailable", "payments.validate")
+UNAVAILABLE: Final = Problem(503, "unavailable", "payments.validate")
 MISMATCH: Final = Problem(422, "idempotency-mismatch")
 
-# All that is made of one call: the second request is to go well.
-FAILS: Final = Fault("payment", "/payments", "status", times=3)
-# Longer than the impatient wait, and within the time that one attempt has.
-SLOW: Final = Fault("inventory", "/reservations", "latency", "POST", latency_ms=900)
+# Three times, because a call makes at most three attempts: the second request must succeed.
+BREAK_PAYMENT: Final = Fault("payment", "/payments", "status", times=3)
+# Longer than the deadline of the impatient order, shorter than the timeout of an attempt.
+SLOW_RESERVATION: Final = Fault("inventory", "/reservations", "latency", "POST", latency_ms=900)
 
 SCENARIOS: Final[Sequence[Scenario]] = (
-    twice("the same", keyed("one"), AGAIN, ORDERS.calls, first=(keyed("one"), CONFIRMED), left=RESERVED),
     twice(
-        "something else",
-        keyed("two", quantity=2),
-        alone(MISMATCH),
+        "same request",
+        order_with_key("one"),
+        REPLAY,
         ORDERS.calls,
-        first=(keyed("two"), CONFIRMED),
-        left=RESERVED,
+        first=(order_with_key("one"), CONFIRMED),
+        changes=RESERVED,
     ),
     twice(
-        "failed writing",
-        keyed("three"),
-        AGAIN,
+        "different request",
+        order_with_key("two", quantity=2),
+        failure(MISMATCH),
         ORDERS.calls,
-        first=(keyed("three"), undone(REFUSED)),
-        faults=(replace(REFUSES, times=1),),
+        first=(order_with_key("two"), CONFIRMED),
+        changes=RESERVED,
     ),
     twice(
-        "failed earlier",
-        keyed("four"),
+        "commit failed",
+        order_with_key("three"),
+        REPLAY,
+        ORDERS.calls,
+        first=(order_with_key("three"), failed_commit(RESERVATION_REFUSED)),
+        faults=(replace(REFUSE_RESERVATION, times=1),),
+    ),
+    twice(
+        "failed before commit",
+        order_with_key("four"),
         CONFIRMED,
         (*CHECKED, *ORDERS.calls),
-        first=(keyed("four"), alone(DEAD)),
-        faults=(FAILS,),
-        left=RESERVED,
+        first=(order_with_key("four"), failure(UNAVAILABLE)),
+        faults=(BREAK_PAYMENT,),
+        changes=RESERVED,
     ),
     twice(
-        "a slow one",
-        keyed("five"),
+        "commit outlasts deadline",
+        order_with_key("five"),
         replace(CONFIRMED, headers={**CONFIRMED.headers, "Idempotent-Replayed": "true"}),
         ORDERS.calls,
-        first=(impatient("five"), running("orders")),
-        faults=(SLOW,),
-        left=RESERVED,
+        first=(impatient_order("five"), accepted_commit("orders")),
+        faults=(SLOW_RESERVATION,),
+        changes=RESERVED,
     ),
 )
 """In the order in which they are played."""

@@ -1,12 +1,20 @@
-"""The ways in which a purchase ends that the contract names."""
+"""The documented outcomes of a purchase."""
 
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from gateway.cli.demo.expected import Answer, Problem, alone, degraded, executed, undone, whole
-from gateway.cli.demo.matchers import Due, Like
+from gateway.cli.demo.expected import (
+    Answer,
+    Problem,
+    degraded_success,
+    failed_commit,
+    failure,
+    success,
+    with_location,
+)
+from gateway.cli.demo.matchers import ExpectedJson, Matching
 from gateway.cli.demo.scenario import Fault, Pipeline, Request, Scenario, post
 
 __all__ = ("PURCHASES", "SCENARIOS")
@@ -18,111 +26,113 @@ PURCHASES: Final = Pipeline("purchases", (IDENTITY, ORDER, ANNOUNCE), ("orders.c
 CANCELLED: Final = (*IDENTITY, *ORDER, "orders.cancel")
 
 EXAMPLE: Final[Mapping[str, str | int]] = {"user_id": "user-123", "product_id": "prod-456", "quantity": 1}
-ORDER_ID: Final = Like("ord-[0-9a-f]+")
+ORDER_ID: Final = Matching("ord-[0-9a-f]+")
 
 purchases: Final = partial(Scenario, PURCHASES)
 
 
-def purchase(shown: str | None = "token-user-123", **changes: str) -> Request:
-    """Buy something as whose token is *shown*, with *changes*."""
-    headers = {} if shown is None else {"Authorization": f"Bearer {shown}"}
+def purchase(token: str | None = "token-user-123", **changes: str) -> Request:  # noqa: S107 - of a mock service
+    """Build a purchase with the bearer *token*, and with *changes*."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     return post("/purchases", json.dumps({**EXAMPLE, **changes}), headers)
 
 
-def ordered(status: str, **changes: str) -> Mapping[str, Due]:
-    """Say what is known of the order when it has *status*."""
-    record: Mapping[str, Due] = {
+def order_in_state(status: str, **changes: str) -> Mapping[str, ExpectedJson]:
+    """Build the state of the order service with one order, which has *status*."""
+    record: Mapping[str, ExpectedJson] = {
         **EXAMPLE,
         **changes,
-        "key": Like(".+"),
+        "key": Matching(".+"),
         "order_id": ORDER_ID,
         "status": status,
     }
     return {"order.orders": [record]}
 
 
-BOUGHT: Final[Mapping[str, Due]] = {"order": {"order_id": ORDER_ID, "status": "created"}}
-NOTIFICATION: Final[Mapping[str, Due]] = {"notification_id": Like("ntf-[0-9a-f]+")}
-EVENT: Final[Mapping[str, Due]] = {"event_id": Like("evt-[0-9a-f]+")}
-KNOWN: Final[Mapping[str, Due]] = {"key": Like(".+"), "order_id": ORDER_ID}
-ANNOUNCED: Final[Mapping[str, Due]] = {
-    **ordered("created"),
-    "notification.notifications": [{**KNOWN, **NOTIFICATION, "user_id": "user-123"}],
-    "analytics.events": [{**KNOWN, **EVENT, "event": "purchase"}],
+CREATED: Final[Mapping[str, ExpectedJson]] = {"order": {"order_id": ORDER_ID, "status": "created"}}
+NOTIFICATION: Final[Mapping[str, ExpectedJson]] = {"notification_id": Matching("ntf-[0-9a-f]+")}
+EVENT: Final[Mapping[str, ExpectedJson]] = {"event_id": Matching("evt-[0-9a-f]+")}
+REFERENCE: Final[Mapping[str, ExpectedJson]] = {"key": Matching(".+"), "order_id": ORDER_ID}
+ANNOUNCED: Final[Mapping[str, ExpectedJson]] = {
+    **order_in_state("created"),
+    "notification.notifications": [{**REFERENCE, **NOTIFICATION, "user_id": "user-123"}],
+    "analytics.events": [{**REFERENCE, **EVENT, "event": "purchase"}],
 }
-SUCCESS: Final = executed(whole(201, **BOUGHT, notification=NOTIFICATION, analytics=EVENT, degraded=[]))
-UNHEARD: Final = executed(degraded(201, "notification", "analytics", **BOUGHT))
+SUCCESS: Final = with_location(
+    success(201, **CREATED, notification=NOTIFICATION, analytics=EVENT, degraded=[])
+)
+UNANNOUNCED: Final = with_location(degraded_success(201, "notification", "analytics", **CREATED))
 NO_TOKEN: Final = Answer(
     401,
     "unauthorized",
     (Problem(401, "unauthorized"),),
     headers={"Gateway-Completed": "false", "WWW-Authenticate": "Bearer"},
 )
-EXPIRED: Final = Problem(401, "unauthorized", "auth.verify")
-FOREIGN: Final = Problem(403, "forbidden", "auth.verify")
-NO_PRODUCT: Final = Problem(404, "not-found", "inventory.check")
-NO_USER: Final = Problem(404, "not-found", "users.fetch")
-NO_STOCK: Final = Problem(409, "conflict", "inventory.check")
+EXPIRED_TOKEN: Final = Problem(401, "unauthorized", "auth.verify")
+WRONG_USER: Final = Problem(403, "forbidden", "auth.verify")
+UNKNOWN_PRODUCT: Final = Problem(404, "not-found", "inventory.check")
+UNKNOWN_USER: Final = Problem(404, "not-found", "users.fetch")
+OUT_OF_STOCK: Final = Problem(409, "conflict", "inventory.check")
 
-UNKNOWN_USER: Final = Fault("user", "/users", "status", status=404)
+LOSE_USER: Final = Fault("user", "/users", "status", status=404)
 SLOW_USER: Final = Fault("user", "/users", "latency", latency_ms=400)
-NOT_SAID: Final = Fault("notification", "/notifications", "garbage")
+NOTIFICATION_GARBAGE: Final = Fault("notification", "/notifications", "garbage")
 
 SCENARIOS: Final[Sequence[Scenario]] = (
-    purchases("success", purchase(), SUCCESS, PURCHASES.calls, left=ANNOUNCED),
+    purchases("success", purchase(), SUCCESS, PURCHASES.calls, changes=ANNOUNCED),
     purchases("no token", purchase(None), NO_TOKEN, ()),
     purchases(
         "token expired",
         purchase("token-expired"),
-        alone(EXPIRED),
+        failure(EXPIRED_TOKEN),
         IDENTITY,
         faults=(SLOW_USER,),
         cancelled=("users.fetch",),
     ),
     purchases(
-        "somebody else's token",
+        "token of another user",
         purchase("token-user-456"),
-        alone(FOREIGN),
+        failure(WRONG_USER),
         IDENTITY,
         cancellable=("users.fetch",),
     ),
     purchases(
-        "the same, unknown user",
+        "same, unknown user",
         purchase("token-user-456", user_id="nonexistent-user"),
-        alone(FOREIGN),
+        failure(WRONG_USER),
         IDENTITY,
         cancellable=("users.fetch",),
     ),
     purchases(
         "unknown user",
         purchase(),
-        alone(NO_USER),
+        failure(UNKNOWN_USER),
         IDENTITY,
-        faults=(UNKNOWN_USER,),
+        faults=(LOSE_USER,),
         cancellable=("auth.verify",),
     ),
     purchases(
-        "nobody is told",
+        "announcements fail",
         purchase(),
-        UNHEARD,
+        UNANNOUNCED,
         PURCHASES.calls,
-        faults=(NOT_SAID,),
-        dead=("analytics",),
-        left=ordered("created"),
+        faults=(NOTIFICATION_GARBAGE,),
+        down=("analytics",),
+        changes=order_in_state("created"),
     ),
     purchases(
         "unknown product",
         purchase(product_id="prod-x"),
-        undone(NO_PRODUCT),
+        failed_commit(UNKNOWN_PRODUCT),
         CANCELLED,
-        left=ordered("cancelled", product_id="prod-x"),
+        changes=order_in_state("cancelled", product_id="prod-x"),
     ),
     purchases(
         "out of stock",
         purchase(product_id="prod-out-of-stock"),
-        undone(NO_STOCK),
+        failed_commit(OUT_OF_STOCK),
         CANCELLED,
-        left=ordered("cancelled", product_id="prod-out-of-stock"),
+        changes=order_in_state("cancelled", product_id="prod-out-of-stock"),
     ),
 )
 """In the order in which they are played."""

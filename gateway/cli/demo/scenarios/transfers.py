@@ -1,12 +1,20 @@
-"""The ways in which a transfer ends that the contract names."""
+"""The documented outcomes of a transfer."""
 
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from gateway.cli.demo.expected import Problem, Violation, alone, executed, several, undone, whole
-from gateway.cli.demo.matchers import Due, Like
+from gateway.cli.demo.expected import (
+    Problem,
+    Violation,
+    aggregate,
+    failed_commit,
+    failure,
+    success,
+    with_location,
+)
+from gateway.cli.demo.matchers import ExpectedJson, Matching
 from gateway.cli.demo.scenario import Fault, Pipeline, Request, Scenario, post
 
 __all__ = ("SCENARIOS", "TRANSFERS")
@@ -27,45 +35,46 @@ EXAMPLE: Final[Mapping[str, str]] = {
     "currency": "USD",
     "reference": "rent",
 }
-KNOWN: Final[Mapping[str, Due]] = {**EXAMPLE, "key": Like(".+")}
+RECORD: Final[Mapping[str, ExpectedJson]] = {**EXAMPLE, "key": Matching(".+")}
 
 transfers: Final = partial(Scenario, TRANSFERS)
 
 
 def transfer(**changes: str) -> Request:
-    """Move 25 dollars from one account to another, with *changes*."""
+    """Build a transfer of 25 dollars between two accounts, with *changes*."""
     return post("/transfers", json.dumps({**EXAMPLE, **changes}))
 
 
-def executed_transfer(status: str, **changes: str) -> Mapping[str, Due]:
-    """Say what is known of the transfer when it has *status*."""
-    record = {**KNOWN, **changes, "transfer_id": Like("trf-[0-9a-f]+"), "status": status}
+def transfer_in_state(status: str, **changes: str) -> Mapping[str, ExpectedJson]:
+    """Build the state of the payment service with one transfer, which has *status*."""
+    record = {**RECORD, **changes, "transfer_id": Matching("trf-[0-9a-f]+"), "status": status}
     return {"payment.transfers": [record]}
 
 
-def posted(status: str) -> Sequence[Due]:
-    """Say what is known of the posting when it has *status*."""
-    return [{**KNOWN, "posting_id": Like("pst-[0-9a-f]+"), "status": status}]
+def posting_in_state(status: str) -> Mapping[str, ExpectedJson]:
+    """Build the state of the account service with one posting, which has *status*."""
+    record = {**RECORD, "posting_id": Matching("pst-[0-9a-f]+"), "status": status}
+    return {"account.postings": [record]}
 
 
-def not_posted(name: str, to_account: str, problem: Problem) -> Scenario:
-    """Have the transfer to *to_account* executed, and reversed when the posting is refused."""
-    left = executed_transfer("reversed", to_account=to_account)
-    return transfers(name, transfer(to_account=to_account), undone(problem), REVERSED, left=left)
+def refused_posting(name: str, to_account: str, problem: Problem) -> Scenario:
+    """Build a scenario whose transfer is executed, and reversed when the posting is refused."""
+    changes = transfer_in_state("reversed", to_account=to_account)
+    return transfers(name, transfer(to_account=to_account), failed_commit(problem), REVERSED, changes=changes)
 
 
-COMPLETED: Final = executed(
-    whole(
+COMPLETED: Final = with_location(
+    success(
         201,
-        transfer_id=Like("trf-[0-9a-f]+"),
+        transfer_id=Matching("trf-[0-9a-f]+"),
         status="completed",
         from_account={"account_id": "acc-001", "balance": "975.00"},
         to_account={"account_id": "acc-002", "balance": "275.00"},
         amount="25.00",
     )
 )
-MOVED: Final[Mapping[str, Due]] = {
-    **executed_transfer("executed"),
+MOVED: Final[Mapping[str, ExpectedJson]] = {
+    **transfer_in_state("executed"),
     "account.balances": {
         "acc-001": "975.00",
         "acc-002": "275.00",
@@ -74,66 +83,66 @@ MOVED: Final[Mapping[str, Due]] = {
         "acc-sanctioned": "0.00",
         "acc-frozen": "100.00",
     },
-    "account.postings": posted("posted"),
+    **posting_in_state("posted"),
 }
 
-UNABLE: Final = Problem(409, "conflict", "accounts.fetch")
-NO_ACCOUNT: Final = Problem(404, "not-found", "accounts.fetch")
-NO_DESTINATION: Final = Problem(404, "not-found", "accounts.post")
+UNUSABLE_ACCOUNT: Final = Problem(409, "conflict", "accounts.fetch")
+UNKNOWN_ACCOUNT: Final = Problem(404, "not-found", "accounts.fetch")
+UNKNOWN_DESTINATION: Final = Problem(404, "not-found", "accounts.post")
 FROZEN_DESTINATION: Final = Problem(409, "conflict", "accounts.post")
 SANCTIONED: Final = Problem(403, "forbidden", "fraud.check_compliance")
 HIGH_RISK: Final = Problem(403, "forbidden", "fraud.check_transfer")
-NOT_POSTED: Final = Problem(503, "unavailable", "accounts.post")
-NOT_SENT: Final = Problem(503, "unavailable", "payments.execute_transfer")
-SAME: Final = Problem(422, "invalid", violations=(Violation("to_account"),))
+ACCOUNTS_DOWN: Final = Problem(503, "unavailable", "accounts.post")
+PAYMENTS_DOWN: Final = Problem(503, "unavailable", "payments.execute_transfer")
+SAME_ACCOUNT: Final = Problem(422, "invalid", violations=(Violation("to_account"),))
 
-LOST: Final = Fault("account", "/postings", "drop_after_write", "POST", times=1)
-THEN_BROKEN: Final = Fault("account", "/postings", "status", "POST", status=500)
+LOSE_RESPONSE_ONCE: Final = Fault("account", "/postings", "drop_after_write", "POST", times=1)
+BREAK_POSTING: Final = Fault("account", "/postings", "status", "POST", status=500)
 
 SCENARIOS: Final[Sequence[Scenario]] = (
-    transfers("success", transfer(), COMPLETED, TRANSFERS.calls, left=MOVED),
-    transfers("no funds", transfer(from_account="acc-empty"), alone(UNABLE), ACCOUNT),
-    transfers("frozen", transfer(from_account="acc-frozen"), alone(UNABLE), ACCOUNT),
-    transfers("not in EUR", transfer(currency="EUR"), alone(UNABLE), ACCOUNT),
+    transfers("success", transfer(), COMPLETED, TRANSFERS.calls, changes=MOVED),
+    transfers("no funds", transfer(from_account="acc-empty"), failure(UNUSABLE_ACCOUNT), ACCOUNT),
+    transfers("account frozen", transfer(from_account="acc-frozen"), failure(UNUSABLE_ACCOUNT), ACCOUNT),
+    transfers("wrong currency", transfer(currency="EUR"), failure(UNUSABLE_ACCOUNT), ACCOUNT),
     transfers(
-        "unknown",
+        "unknown account",
         transfer(from_account="acc-x"),
-        alone(NO_ACCOUNT),
+        failure(UNKNOWN_ACCOUNT),
         ACCOUNT,
         cancellable=("accounts.history", "fraud.risk_profile"),
     ),
-    transfers("sanctioned", transfer(to_account="acc-sanctioned"), alone(SANCTIONED), CHECKED),
+    transfers("sanctioned", transfer(to_account="acc-sanctioned"), failure(SANCTIONED), CHECKED),
     transfers(
         "risk, sanctioned",
         transfer(from_account="acc-high-risk", to_account="acc-sanctioned"),
-        several(207, HIGH_RISK, SANCTIONED),
+        aggregate(207, HIGH_RISK, SANCTIONED),
         CHECKED,
     ),
-    not_posted("to unknown", "acc-x", NO_DESTINATION),
-    not_posted("to frozen", "acc-frozen", FROZEN_DESTINATION),
+    refused_posting("to unknown account", "acc-x", UNKNOWN_DESTINATION),
+    refused_posting("to frozen account", "acc-frozen", FROZEN_DESTINATION),
     transfers(
-        "answer lost",
+        "response lost once",
         transfer(),
         COMPLETED,
         (*TRANSFERS.calls, "accounts.post"),
-        faults=(LOST,),
-        left=MOVED,
+        faults=(LOSE_RESPONSE_ONCE,),
+        changes=MOVED,
     ),
     transfers(
-        "posted, unknown",
+        "posting unknown",
         transfer(),
-        undone(NOT_POSTED),
+        failed_commit(ACCOUNTS_DOWN),
         (*TRANSFERS.calls, "accounts.post", "accounts.reverse_posting", "payments.reverse_transfer"),
-        faults=(LOST, THEN_BROKEN),
-        left={**executed_transfer("reversed"), "account.postings": posted("reversed")},
+        faults=(LOSE_RESPONSE_ONCE, BREAK_POSTING),
+        changes={**transfer_in_state("reversed"), **posting_in_state("reversed")},
     ),
     transfers(
-        "never sent",
+        "payments down",
         transfer(),
-        undone(NOT_SENT),
+        failed_commit(PAYMENTS_DOWN),
         (*CHECKED, "payments.execute_transfer"),
-        dead=("payment",),
+        down=("payment",),
     ),
-    transfers("to itself", transfer(to_account="acc-001"), alone(SAME), ()),
+    transfers("same account twice", transfer(to_account="acc-001"), failure(SAME_ACCOUNT), ()),
 )
 """In the order in which they are played."""

@@ -1,0 +1,1 @@
+"""Load generator: requests, an HTTP client, outcomes and measurements of capacity."""

@@ -1,0 +1,1 @@
+"""The storms, one module per storm."""

@@ -1,0 +1,1 @@
+"""The two servers under test, as programs."""

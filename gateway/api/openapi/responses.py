@@ -1,0 +1,104 @@
+"""Responses of a route in OpenAPI: one Response Object for each status that the route can send."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any, Final
+
+from gateway.api.idempotency.accepted import Running
+from gateway.api.openapi.components import EXAMPLE_EXECUTION_ID, refer_to_header, refer_to_schema
+from gateway.api.openapi.objects import MediaType, Reference, Response, Responses
+from gateway.api.openapi.problem_examples import (
+    ProblemExample,
+    ProblemExamples,
+    exemplify_failure,
+    exemplify_problems,
+)
+from gateway.api.openapi.route_spec import RouteSpec
+from gateway.api.problems.catalogue import CATALOGUE
+from gateway.api.problems.problem import map_to_status
+from gateway.railway import Failure
+
+__all__ = ("build_failure_response", "build_responses", "declare_failures", "list_statuses")
+
+_PIPELINE_HEADERS: Final = ("Server-Timing", "Gateway-Completed", "RateLimit-Policy", "RateLimit")
+_STATUS_HEADERS: Final[dict[int, tuple[str, ...]]] = {
+    HTTPStatus.UNAUTHORIZED: ("WWW-Authenticate",),
+    HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After",),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",),
+}
+
+
+def build_responses(spec: RouteSpec) -> Responses:
+    """Return every response of the pipeline route, in ascending order of status.
+
+    FastAPI adds the schema of the success body, from the route's `response_model`.
+    """
+    responses = {int(spec.success_status): _build_success(spec)}
+    if spec.has_commit:
+        responses[int(HTTPStatus.ACCEPTED)] = _build_accepted(spec)
+    for status, examples in exemplify_problems(spec).items():
+        responses[status] = _build_problem(status, examples, _list_headers(spec))
+    return {str(status): responses[status] for status in sorted(responses)}
+
+
+def list_statuses(spec: RouteSpec) -> list[int]:
+    """Return every status that the pipeline route can send, in ascending order."""
+    return sorted({*spec.declared_statuses, *map(int, build_responses(spec))})
+
+
+def build_failure_response(failure: Failure, path: str) -> Response:
+    """Return the response for *failure* of a route at *path* that is not a pipeline's."""
+    example = exemplify_failure(failure, path)
+    return _build_problem(example["status"], {example["code"]: example})
+
+
+def declare_failures(path: str, *failures: Failure) -> dict[int | str, dict[str, Any]]:
+    """Return FastAPI's `responses` for the *failures* of a route at *path* that is not a pipeline's.
+
+    Each failure needs a different status.
+    """
+    return {int(map_to_status(failure)): {**build_failure_response(failure, path)} for failure in failures}
+
+
+def _list_headers(spec: RouteSpec) -> tuple[str, ...]:
+    return (*_PIPELINE_HEADERS, "Idempotent-Replayed") if spec.has_commit else _PIPELINE_HEADERS
+
+
+def _build_success(spec: RouteSpec) -> Response:
+    names = (*_list_headers(spec), "Location") if spec.has_commit else _list_headers(spec)
+    success: Response = {"description": "The result of the pipeline.", "headers": _refer_to_headers(names)}
+    if spec.success_example is not None:
+        success["content"] = {"application/json": {"example": spec.success_example}}
+    return success
+
+
+def _build_accepted(spec: RouteSpec) -> Response:
+    body: Running = {"execution_id": EXAMPLE_EXECUTION_ID, "pipeline": spec.pipeline, "state": "running"}
+    media: MediaType = {"schema": refer_to_schema(Running.__name__), "example": body}
+    return {
+        "description": "The writes are still in progress; Location shows their outcome.",
+        "headers": _refer_to_headers((*_PIPELINE_HEADERS, "Location", "Retry-After")),
+        "content": {"application/json": media},
+    }
+
+
+def _build_problem(status: int, examples: ProblemExamples, headers: tuple[str, ...] = ()) -> Response:
+    codes = dict.fromkeys(example["code"] for example in examples.values())
+    schemas = dict.fromkeys(map(_name_schema, examples.values()))
+    media: MediaType = {
+        "schema": {"anyOf": [refer_to_schema(name) for name in schemas]},
+        "examples": {name: {"value": example} for name, example in examples.items()},
+    }
+    return {
+        "description": "\n\n".join(f"`{code}`: {CATALOGUE[code].explanation}" for code in codes),
+        "headers": _refer_to_headers((*headers, *_STATUS_HEADERS.get(status, ()))),
+        "content": {"application/problem+json": media},
+    }
+
+
+def _name_schema(example: ProblemExample) -> str:
+    return "AggregateProblem" if "errors" in example else "Problem"
+
+
+def _refer_to_headers(names: Iterable[str]) -> dict[str, Reference]:
+    return {name: refer_to_header(name) for name in names}

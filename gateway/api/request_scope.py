@@ -1,0 +1,32 @@
+"""Request id and path of a request, from its ASGI scope."""
+
+import re
+import secrets
+from typing import Final, cast
+from urllib.parse import quote
+
+from starlette.types import Scope
+
+__all__ = ("assign_request_id", "encode_path", "get_request_id")
+
+_ID: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+_UNQUOTED: Final = "/!$&'()*+,;=:@"
+
+
+def assign_request_id(scope: Scope) -> str:
+    """Store the id from `X-Request-Id`, or a new one unless that is valid, in *scope*; return it."""
+    headers = cast("list[tuple[bytes, bytes]]", scope["headers"])
+    sent = b", ".join(value for name, value in headers if name == b"x-request-id")
+    assigned = sent.decode("ascii") if _ID.fullmatch(sent) else secrets.token_hex(16)
+    scope.setdefault("state", {})["request_id"] = assigned
+    return assigned
+
+
+def get_request_id(scope: Scope) -> str:
+    """Return the id that `assign_request_id` stored."""
+    return cast("str", scope["state"]["request_id"])
+
+
+def encode_path(scope: Scope) -> str:
+    """Return the requested path, percent-encoded (RFC 3986, 3.3), without the query."""
+    return quote(scope["path"], safe=_UNQUOTED)

@@ -1,0 +1,31 @@
+"""The state that the routes of one gateway share."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+from gateway.api.admission.admission import Admission
+from gateway.api.idempotency.stored_response import StoredResponse
+from gateway.executions.registry import ExecutionRegistry
+from gateway.observability.trace import Trace
+
+__all__ = ("GatewayState",)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GatewayState:
+    """Dependencies and limits that the routes of one gateway share.
+
+    *deadline* is the time of a whole request and *optional_budget* that of an optional call, in seconds.
+    *executions* makes the runs that write, *admission* limits the requests. *on_trace* receives the trace of
+    each request with a title such as `POST /checkout 200`; *clock* returns seconds for traces.
+    """
+
+    deadline: float
+    optional_budget: float | None
+    executions: ExecutionRegistry[StoredResponse]
+    admission: Admission
+    on_trace: Callable[[str, Trace], None] | None = None
+    clock: Callable[[], float] = time.perf_counter

@@ -1,0 +1,47 @@
+"""Messages that several commands print."""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from rich.console import Console
+
+from gateway.client.service import Service
+from gateway.settings import unknown_variables
+
+__all__ = (
+    "FAILURE",
+    "USAGE_ERROR",
+    "create_console",
+    "describe_unknown_settings",
+    "fail",
+    "print_to_stderr",
+)
+
+FAILURE: Final = 1
+"""Exit code of a command that failed."""
+USAGE_ERROR: Final = 2
+"""Exit code of a command with invalid arguments or settings; argparse exits with the same code."""
+
+
+def fail(code: int, *lines: str) -> int:
+    """Print *lines* to stderr and return the exit *code*."""
+    print_to_stderr(lines)
+    return code
+
+
+def print_to_stderr(lines: Iterable[str]) -> None:
+    """Print *lines* to stderr, each prefixed with the name of the program."""
+    for line in lines:
+        print(f"gateway: {line}", file=sys.stderr)
+
+
+def describe_unknown_settings(services: Iterable[Service[object]]) -> Sequence[str]:
+    """Return a line for each variable that looks like a setting, but is none of the gateway or *services*."""
+    return [*unknown_variables(os.environ, [service.name for service in services])]
+
+
+def create_console() -> Console:
+    """Create a console for stdout that prints text as it is, without markup."""
+    return Console(highlight=False, markup=False, emoji=False)

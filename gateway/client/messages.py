@@ -1,0 +1,30 @@
+"""Details of the failures that an upstream service causes, as callers of the gateway read them.
+
+*service* is the service's registered name, such as "user".
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from gateway.railway import BadAnswer, TimedOut, Unavailable, UpstreamFault
+
+__all__ = ("describe_concurrency_limit", "describe_fault")
+
+_DETAILS: Final[Mapping[type[UpstreamFault], str]] = MappingProxyType(
+    {
+        BadAnswer: "The {service} service sent an unusable answer",
+        Unavailable: "The {service} service is unavailable",
+        TimedOut: "The {service} service did not answer in time",
+    }
+)
+
+
+def describe_fault(kind: type[UpstreamFault], service: str) -> str:
+    """Return the detail of a fault of this *kind*."""
+    return _DETAILS[kind].format(service=service)
+
+
+def describe_concurrency_limit(service: str) -> str:
+    """Return the detail of an `Unavailable` that the concurrency limit causes, not the service."""
+    return f"The {service} service is at its concurrency limit"

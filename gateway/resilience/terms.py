@@ -1,0 +1,122 @@
+"""Terms of the outbound policies for one service: what can be set, with its defaults.
+
+All times are in seconds. A value of a wrong type or out of range is a `ValueError` that names the argument.
+"""
+
+from dataclasses import dataclass, field
+from itertools import accumulate, repeat
+from typing import final
+
+from gateway.resilience.validation import (
+    check_at_least,
+    check_at_most,
+    check_between,
+    check_fraction,
+    check_seconds,
+    check_whole,
+)
+
+__all__ = ("BreakerTerms", "ConcurrencyTerms", "PolicyTerms", "RetryTerms")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ConcurrencyTerms:
+    """Terms of the concurrency limit.
+
+    At most *max_concurrency* attempts run at once. Further attempts queue, first come, first served, each for
+    at most *queue_timeout* seconds; 0 means no queue.
+
+    Fixed: the queue holds as many attempts as the limit, and a call that is shed has `retry_after=1.0`.
+    """
+
+    max_concurrency: int
+    queue_timeout: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_whole("max_concurrency", self.max_concurrency, 1)
+        check_at_least("queue_timeout", self.queue_timeout, 0)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class BreakerTerms:
+    """Terms of a circuit breaker.
+
+    It opens when at least *failure_rate* (a fraction) of the recent attempts failed. Recent attempts are the
+    last *volume* ones that ended within the last *window* seconds; with fewer than *minimum* of them the
+    breaker stays closed. It stays open for *pause* seconds, then admits *probes* attempts. It closes when all
+    probes succeed, and opens again when one fails.
+
+    Fixed: each failed probe doubles the pause, up to *max_pause*. So an early recovery is noticed early, and
+    a service that stays down is probed rarely.
+    """
+
+    volume: int = 100
+    window: float = 10.0
+    minimum: int = 20
+    failure_rate: float = 0.5
+    pause: float = 0.1
+    max_pause: float = 1.0
+    probes: int = 3
+
+    def __post_init__(self) -> None:
+        check_whole("volume", self.volume, 1)
+        check_seconds("window", self.window)
+        check_whole("minimum", self.minimum, 1)
+        check_at_most("minimum", self.minimum, "volume", self.volume)
+        check_fraction("failure_rate", self.failure_rate)
+        check_seconds("pause", self.pause)
+        check_seconds("max_pause", self.max_pause)
+        check_at_most("pause", self.pause, "max_pause", self.max_pause)
+        check_whole("probes", self.probes, 1)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RetryTerms:
+    """Terms of the retries of a call, and of the budget that bounds the retries of all calls.
+
+    A call makes at most *attempts* attempts; 1 means no retries. The backoff before the first retry is at
+    most *backoff* seconds; that maximum doubles with each further retry, up to *max_pause*. The service's
+    `Retry-After` is added to it. A call whose pause would exceed *max_pause* seconds is not retried.
+
+    The budget allows retries of a share of the recent calls (*budget_share*, a fraction from 0 to 1), and
+    *budget_floor* retries beyond that, for services that are rarely called.
+
+    Fixed: the jitter is full (uniform from zero), and the budget looks back 10 seconds.
+    """
+
+    attempts: int = 3
+    backoff: float = 0.05
+    max_pause: float = 10.0
+    budget_share: float = 0.2
+    budget_floor: int = 10
+
+    def __post_init__(self) -> None:
+        check_whole("attempts", self.attempts, 1)
+        check_seconds("backoff", self.backoff)
+        check_seconds("max_pause", self.max_pause)
+        check_at_most("backoff", self.backoff, "max_pause", self.max_pause)
+        check_between("budget_share", self.budget_share, 0, 1)
+        check_whole("budget_floor", self.budget_floor, 0)
+
+    @property
+    def backoffs(self) -> tuple[float, ...]:
+        """Return the longest backoff before each retry, in seconds."""
+        retries = repeat(self.backoff, self.attempts - 1)
+        return tuple(accumulate(retries, lambda last, _: min(2 * last, self.max_pause)))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PolicyTerms:
+    """Terms of all policies for one service.
+
+    Required and optional calls share the concurrency limit. Each kind has its own circuit breaker and retry
+    budget, on the same terms.
+    """
+
+    concurrency: ConcurrencyTerms
+    breaker: BreakerTerms = field(default_factory=BreakerTerms)
+    retries: RetryTerms = field(default_factory=RetryTerms)

@@ -1,0 +1,1 @@
+"""HTTP for the mock services: server, connection, request, response, endpoints and idempotency keys."""

@@ -1,0 +1,1 @@
+"""The mock services, one module per service."""

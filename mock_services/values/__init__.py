@@ -1,0 +1,1 @@
+"""Field types of requests and responses: ids, counts and amounts of money."""

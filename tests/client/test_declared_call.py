@@ -1,0 +1,47 @@
+"""What is known of a client's calls before they are made."""
+
+from decimal import Decimal
+from typing import Final
+
+import pytest
+from pydantic import TypeAdapter
+
+from gateway.client.examples import NoExampleError
+from gateway.client.models import UpstreamResponse, example
+from gateway.railway import CallInfo, NotFound
+from tests.client.scripted_service import THING, Answering, Wish, client
+
+
+class Coin(UpstreamResponse):
+    model_config = example(worth="0.10")
+
+    worth: Decimal
+
+
+COIN: Final = TypeAdapter(Coin)
+DIME: Final = Coin(worth=Decimal("0.10"))
+
+
+def infos() -> list[CallInfo | None]:
+    """Return what is known of a get, a post and a write."""
+    things = client(Answering())
+    undo = things.undo("coins.melt", ("coins",))
+    return [
+        things.get("coins.fetch", (), answer=COIN, declared={404: NotFound}).info,
+        things.post("coins.count", (), Wish(text=""), answer=COIN, declared={404: NotFound}).info,
+        things.write("coins.mint", (), Wish(text=""), answer=COIN, undo=undo, declared={404: NotFound}).info,
+    ]
+
+
+@pytest.mark.parametrize("info", infos())
+def test_call_knows_its_service_example_and_refusals(info: CallInfo | None) -> None:
+    assert info is not None
+    assert (info.service, info.example, info.refusals) == ("things", DIME, (NotFound,))
+
+
+def test_answer_without_example_fails_only_when_it_is_needed() -> None:
+    info = client(Answering()).get("things.fetch", ("things",), answer=THING).info
+
+    assert info is not None
+    with pytest.raises(NoExampleError, match="Name has no example"):
+        _ = info.example

@@ -1,0 +1,134 @@
+"""Registration of a service."""
+
+import asyncio
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from gateway.client.service import Service
+from gateway.client.service_client import ServiceClient
+from gateway.railway import Call, Err, Unavailable, UpstreamFault
+from gateway.resilience.terms import BreakerTerms, RetryTerms
+from tests.client.scripted_service import THING, Answering, Hanging, Thing
+
+NO_RETRIES: Final = RetryTerms(attempts=1)
+
+
+class Loyalty:
+    def __init__(self, client: ServiceClient) -> None:
+        self.client = client
+
+
+def fetch(
+    service: Service[Loyalty], transport: httpx.AsyncBaseTransport, *, max_concurrency: int = 200
+) -> Call[Thing, UpstreamFault]:
+    """Connect *service* through *transport*, and return a call to it."""
+    connection = service.connect(transport, url=service.url, timeout=1.0, max_concurrency=max_concurrency)
+    return connection.client.get("loyalty.fetch", ("members", "1"), answer=THING)
+
+
+@pytest.mark.parametrize("name", ["loyalty", "loyalty2", "loyalty_points"])
+def test_service_has_a_name_in_snake_case(name: str) -> None:
+    assert Service(name, Loyalty, url="http://loyalty.test").name == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Loyalty", "loyalty-points", "2loyalty", "loyalty_", "_loyalty", "a__b"]
+)
+def test_any_other_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"invalid service name '{name}'"):
+        Service(name, Loyalty, url="http://loyalty.test")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "loyalty:8201",
+        "ftp://loyalty",
+        "http://",
+        "http://[::1",
+        "http://loyalty points",
+        "http://loyalty:99999",
+        "http://loyalty/?key=1",
+        "http://loyalty/#top",
+        "http://me@loyalty/",
+    ],
+)
+def test_url_that_is_not_plain_http_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^invalid URL of service 'loyalty': a service's URL must "):
+        Service("loyalty", Loyalty, url=url)
+
+
+def test_timeout_below_one_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match="timeout_ms of service 'loyalty' must be a whole number of at least 1, got 0"
+    ):
+        Service("loyalty", Loyalty, url="http://loyalty.test", timeout_ms=0)
+
+
+def test_concurrency_limit_below_one_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match="max_concurrency of service 'loyalty' must be a whole number of at least 1, got -1"
+    ):
+        Service("loyalty", Loyalty, url="http://loyalty.test", max_concurrency=-1)
+
+
+@pytest.mark.parametrize("argument", ["timeout_ms", "max_concurrency", "queue_ms"])
+@pytest.mark.parametrize("value", [1.5, "300", True])
+def test_limit_that_is_not_a_whole_number_is_refused(argument: str, value: object) -> None:
+    arguments: dict[str, Any] = {argument: value}
+
+    message = f"^{argument} of service 'loyalty' must be a whole number of at least [01], got {value!r}$"
+    with pytest.raises(ValueError, match=message):
+        Service("loyalty", Loyalty, url="http://loyalty.test", **arguments)
+
+
+@pytest.mark.parametrize(("argument", "terms"), [("breaker", "BreakerTerms"), ("retries", "RetryTerms")])
+@pytest.mark.parametrize("value", [3, None])
+def test_terms_of_a_wrong_type_are_refused(argument: str, terms: str, value: object) -> None:
+    arguments: dict[str, Any] = {argument: value}
+
+    with pytest.raises(TypeError, match=f"^{argument} of service 'loyalty' must be {terms}, got {value}$"):
+        Service("loyalty", Loyalty, url="http://loyalty.test", **arguments)
+
+
+async def test_breaker_terms_reach_the_client() -> None:
+    """The breaker opens after two failures, so that the third call is not sent."""
+    transport = Answering(httpx.Response(503))
+    terms = BreakerTerms(minimum=2)
+    call = fetch(
+        Service("loyalty", Loyalty, url="http://loyalty.test", breaker=terms, retries=NO_RETRIES), transport
+    )
+    results = [await call for _ in range(3)]
+
+    assert [type(result.error) for result in results if isinstance(result, Err)] == [Unavailable] * 3
+    assert len(transport.requests) == 2
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+async def test_retry_terms_reach_the_client(attempts: int) -> None:
+    transport = Answering(httpx.Response(503))
+    terms = RetryTerms(attempts=attempts)
+    await fetch(Service("loyalty", Loyalty, url="http://loyalty.test", retries=terms), transport)
+
+    assert len(transport.requests) == attempts
+
+
+@pytest.mark.parametrize("queue_ms", [0, 250])
+async def test_queue_term_reaches_the_client(queue_ms: int) -> None:
+    """At the concurrency limit, a call is unavailable after *queue_ms*: at once if that is 0."""
+    loop = asyncio.get_running_loop()
+    transport = Hanging()
+    service = Service("loyalty", Loyalty, url="http://loyalty.test", queue_ms=queue_ms, retries=NO_RETRIES)
+    call = fetch(service, transport, max_concurrency=1)
+    running = asyncio.create_task(call.make())
+    await transport.has_request.wait()
+    start = loop.time()
+    result = await call
+    running.cancel()
+
+    detail = "The loyalty service is at its concurrency limit"
+    assert result == Err(Unavailable(detail, source="loyalty.fetch", retry_after=1.0, was_sent=False))
+    assert loop.time() - start == queue_ms / 1000

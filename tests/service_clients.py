@@ -1,0 +1,25 @@
+"""Service clients on default terms, for tests whose subject is something else."""
+
+from typing import Final
+
+import httpx
+
+from gateway.client.service_client import ServiceClient
+from gateway.resilience.policies import Policies
+from gateway.resilience.terms import ConcurrencyTerms, PolicyTerms
+
+__all__ = ("DEFAULT_TERMS", "service_client")
+
+DEFAULT_TERMS: Final = PolicyTerms(ConcurrencyTerms(200))
+
+
+def service_client(
+    name: str,
+    base_url: str,
+    transport: httpx.AsyncBaseTransport,
+    *,
+    timeout: float = 1.0,
+    terms: PolicyTerms = DEFAULT_TERMS,
+) -> ServiceClient:
+    """Build the client of the service *name*."""
+    return ServiceClient(name, base_url, transport, Policies(name, terms), timeout=timeout)
