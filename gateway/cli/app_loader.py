@@ -12,7 +12,7 @@ __all__ = ("AppLoadError", "load_app")
 
 
 class AppLoadError(Exception):
-    """There is no such app, or `create_app` did not create it; the message names the app and the reason."""
+    """The app does not exist or was not created by `create_app`; the message names the app and the reason."""
 
 
 def load_app(name: str) -> Gateway:

@@ -54,7 +54,7 @@ from gateway.railway.errors import (
     Unexpected,
     UpstreamFault,
     Violations,
-    combined,
+    combine_failures,
 )
 from gateway.railway.journal import (
     NO_JOURNAL,
@@ -158,7 +158,7 @@ __all__ = (
     "call",
     "change_context",
     "combine",
-    "combined",
+    "combine_failures",
     "constant",
     "current_context",
     "parallel",

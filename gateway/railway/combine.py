@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar, overload
 
-from gateway.railway.errors import Aggregate, Failure, combined
+from gateway.railway.errors import Aggregate, Failure, combine_failures
 from gateway.railway.result import Err, Ok, Result
 
 __all__ = ("combine", "traverse", "traverse_all")
@@ -88,4 +88,4 @@ def _gather(results: Sequence[Result[T, E]]) -> Result[tuple[T, ...], E | Aggreg
         else:
             values.append(result.value)
             lacks += result.lacks
-    return Err(combined(errors)) if errors else Ok(tuple(values), lacks=lacks)
+    return Err(combine_failures(errors)) if errors else Ok(tuple(values), lacks=lacks)

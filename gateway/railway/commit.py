@@ -17,7 +17,7 @@ from gateway.railway.errors import (
     TimedOut,
     Unavailable,
     Unexpected,
-    combined,
+    combine_failures,
 )
 from gateway.railway.journal import CommitStart, CommitState, Intent, Key, WriteOutcome, derive_key
 from gateway.railway.observer import SEQUENTIAL, CommitPolicy, StageSpan
@@ -268,7 +268,9 @@ class _Commit(Generic[T, E]):
             return self._stuck([step.intent for step in reversed(stuck)], bugs)
         if bugs:
             raise merge_bugs(bugs)
-        return Err(combined([step.result.error for step in self._steps if isinstance(step.result, Err)]))
+        return Err(
+            combine_failures([step.result.error for step in self._steps if isinstance(step.result, Err)])
+        )
 
     def _stuck(self, intents: Sequence[Intent], bugs: Sequence[BaseException]) -> Err[Stuck]:
         """Log the writes that still stand, for an operator, and return the failure for the caller."""

@@ -46,7 +46,7 @@ __all__ = (
     "Unexpected",
     "UpstreamFault",
     "Violations",
-    "combined",
+    "combine_failures",
 )
 
 Violations: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
@@ -204,7 +204,7 @@ class Aggregate:
 
     def __post_init__(self) -> None:
         if len(self.errors) < _SEVERAL:
-            msg = "an aggregate has two or more faults; `combined` returns a single one as it is"
+            msg = "an aggregate has two or more faults; `combine_failures` returns a single one as it is"
             raise ValueError(msg)
 
     @property
@@ -222,21 +222,21 @@ Failure: TypeAlias = Fault | Aggregate
 E = TypeVar("E", bound=Failure)
 
 
-def combined(errors: Iterable[E]) -> E | Aggregate:
+def combine_failures(errors: Iterable[E]) -> E | Aggregate:
     """Combine one or more failures into one, in the given order.
 
     Aggregates are flattened. All `Invalid` merge into the place of the first one: its source, fields in
     first-seen order, messages without repetition, details joined by `; `. A single fault left stays itself,
     anything else is an `Aggregate`; nothing else is de-duplicated. Combining is associative.
     """
-    faults = _with_invalids_merged([*_flat(errors)])
+    faults = _merge_invalids([*_flatten(errors)])
     if len(faults) > 1:
         return Aggregate(tuple(faults))
     # Sound: what is left is one of *errors*, or an `Invalid` made of several of them.
     return cast("E", faults[0])
 
 
-def _flat(errors: Iterable[Failure]) -> Iterator[Fault]:
+def _flatten(errors: Iterable[Failure]) -> Iterator[Fault]:
     for error in errors:
         if isinstance(error, Aggregate):
             yield from error.errors
@@ -244,16 +244,16 @@ def _flat(errors: Iterable[Failure]) -> Iterator[Fault]:
             yield error
 
 
-def _with_invalids_merged(faults: list[Fault]) -> list[Fault]:
+def _merge_invalids(faults: list[Fault]) -> list[Fault]:
     invalids = [fault for fault in faults if isinstance(fault, Invalid)]
     if len(invalids) < _SEVERAL:
         return faults
     place = faults.index(invalids[0])
     others: list[Fault] = [fault for fault in faults if not isinstance(fault, Invalid)]
-    return [*others[:place], _merged(invalids), *others[place:]]
+    return [*others[:place], _merge(invalids), *others[place:]]
 
 
-def _merged(invalids: list[Invalid]) -> Invalid:
+def _merge(invalids: list[Invalid]) -> Invalid:
     fields: dict[str, dict[str, None]] = {}
     for invalid in invalids:
         for name, messages in invalid.violations:

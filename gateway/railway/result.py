@@ -200,7 +200,7 @@ def attempt(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> R
     try:
         return Ok(function(*args, **kwargs))
     except Exception as error:  # noqa: BLE001 - this turns exceptions into values
-        return Err(_unexpected(error))
+        return Err(_report_bug(error))
 
 
 async def attempt_async(
@@ -210,10 +210,10 @@ async def attempt_async(
     try:
         return Ok(await function(*args, **kwargs))
     except Exception as error:  # noqa: BLE001 - this turns exceptions into values
-        return Err(_unexpected(error))
+        return Err(_report_bug(error))
 
 
-def _unexpected(error: Exception) -> Unexpected:
+def _report_bug(error: Exception) -> Unexpected:
     fault = uuid.uuid4().hex
     _log.error("fault %s", fault, exc_info=error)
     return Unexpected(f"{type(error).__name__}: {error}", fault=fault)

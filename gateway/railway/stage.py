@@ -7,7 +7,7 @@ from typing import Generic, TypeVar, final
 
 from gateway.railway.call import Call
 from gateway.railway.context import change_context, current_context
-from gateway.railway.errors import Aggregate, Failure, combined
+from gateway.railway.errors import Aggregate, Failure, combine_failures
 from gateway.railway.observer import FAIL_FAST, Policy, StageSpan
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.run_state import RunExit
@@ -114,7 +114,7 @@ class _Fanout(Generic[T, E]):
                 return result
             else:
                 errors.append(result.error)
-        return Err(combined(errors)) if errors else Ok(tuple(values), lacks=lacks)
+        return Err(combine_failures(errors)) if errors else Ok(tuple(values), lacks=lacks)
 
     def _bug(self) -> BaseException:
         """Return the exception of the earliest argument."""

@@ -18,7 +18,7 @@ from gateway.railway import (
     Policy,
     Result,
     Run,
-    combined,
+    combine_failures,
     railway,
 )
 
@@ -67,7 +67,7 @@ class Act:
         errors = [one.error for one in answers if isinstance(one, Err)]
         if not errors:
             return Ok(tuple(range(len(answers))))
-        return Err(errors[0] if self.policy is FAIL_FAST else combined(errors))
+        return Err(errors[0] if self.policy is FAIL_FAST else combine_failures(errors))
 
 
 @dataclass(frozen=True)

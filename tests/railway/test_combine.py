@@ -15,7 +15,7 @@ from gateway.railway import (
     Ok,
     Result,
     combine,
-    combined,
+    combine_failures,
     traverse,
     traverse_all,
 )
@@ -65,7 +65,7 @@ def test_what_the_results_lack_is_lacking_in_argument_order() -> None:
 def test_combining_results_is_combining_their_failures(results: list[Result[int, Failure]]) -> None:
     errors = [result.error for result in results if isinstance(result, Err)]
     values = [result.value for result in results if isinstance(result, Ok)]
-    expected = Err(combined(errors)) if errors else Ok(tuple(values))
+    expected = Err(combine_failures(errors)) if errors else Ok(tuple(values))
 
     assert traverse_all(results, lambda result: result) == expected
 

@@ -19,7 +19,7 @@ from gateway.railway import (
     Unavailable,
     Unexpected,
     UpstreamFault,
-    combined,
+    combine_failures,
     errors,
 )
 
@@ -83,47 +83,47 @@ def test_fewer_than_two_faults_are_no_aggregate(faults: tuple[Fault, ...]) -> No
 def test_one_failure_combined_stays_itself() -> None:
     lonely = NotFound("a", source="x.y")
 
-    assert combined([lonely]) is lonely
+    assert combine_failures([lonely]) is lonely
 
 
 def test_faults_of_one_kind_are_neither_merged_nor_de_duplicated() -> None:
-    assert combined([Gone("a"), Gone("a")]) == Aggregate((Gone("a"), Gone("a")))
+    assert combine_failures([Gone("a"), Gone("a")]) == Aggregate((Gone("a"), Gone("a")))
 
 
 def test_aggregates_are_flattened_in_place() -> None:
     failures: list[Failure] = [NotFound("a"), Aggregate((Gone("b"), Conflict("c"))), NotFound("d")]
 
-    assert combined(failures) == Aggregate((NotFound("a"), Gone("b"), Conflict("c"), NotFound("d")))
+    assert combine_failures(failures) == Aggregate((NotFound("a"), Gone("b"), Conflict("c"), NotFound("d")))
 
 
 def test_all_invalid_merge_into_the_place_of_the_first_one() -> None:
     faults: list[Failure] = [Gone("a"), Invalid("b", source="b.x"), Conflict("c"), Invalid("d", source="d.x")]
 
-    assert combined(faults) == Aggregate((Gone("a"), Invalid("b; d", source="b.x"), Conflict("c")))
+    assert combine_failures(faults) == Aggregate((Gone("a"), Invalid("b; d", source="b.x"), Conflict("c")))
 
 
 def test_invalid_inside_aggregates_merge_too() -> None:
     left, right = Aggregate((Gone(), Invalid("a"))), Aggregate((Invalid("b"), Conflict()))
 
-    assert combined([left, right]) == Aggregate((Gone(), Invalid("a; b"), Conflict()))
+    assert combine_failures([left, right]) == Aggregate((Gone(), Invalid("a; b"), Conflict()))
 
 
 def test_merged_violations_are_in_first_seen_order_without_repetition() -> None:
     first = Invalid(violations=(("x", ("short", "odd")), ("", ("late",))))
     second = Invalid(violations=(("y", ("odd",)), ("x", ("odd", "long", "short"))))
 
-    assert combined([first, second]) == Invalid(
+    assert combine_failures([first, second]) == Invalid(
         violations=(("x", ("short", "odd", "long")), ("", ("late",)), ("y", ("odd",)))
     )
 
 
 def test_merged_details_leave_out_what_says_nothing() -> None:
-    assert combined([Invalid(), Invalid("b"), Invalid("")]) == Invalid("b")
+    assert combine_failures([Invalid(), Invalid("b"), Invalid("")]) == Invalid("b")
 
 
 def test_the_source_of_the_first_invalid_stands_even_if_it_is_none() -> None:
-    assert combined([Invalid("a"), Invalid("b", source="b.x")]) == Invalid("a; b")
+    assert combine_failures([Invalid("a"), Invalid("b", source="b.x")]) == Invalid("a; b")
 
 
 def test_merged_invalid_and_nothing_else_is_no_aggregate() -> None:
-    assert combined([Invalid("a"), Invalid("b"), Invalid("c")]) == Invalid("a; b; c")
+    assert combine_failures([Invalid("a"), Invalid("b"), Invalid("c")]) == Invalid("a; b; c")

@@ -6,7 +6,7 @@ from typing import TypeVar, cast, get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.railway import Aggregate, Failure, Fault, Invalid, combined
+from gateway.railway import Aggregate, Failure, Fault, Invalid, combine_failures
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ KINDS: list[type[Fault]] = [*get_args(Fault)]
 FAULTS: st.SearchStrategy[Failure] = INVALIDS | st.sampled_from(KINDS).flatmap(
     lambda kind: st.builds(kind, DETAILS, source=SOURCES)
 )
-AGGREGATES = st.lists(FAULTS, min_size=2, max_size=4).map(combined)
+AGGREGATES = st.lists(FAULTS, min_size=2, max_size=4).map(combine_failures)
 SEVERAL = st.lists(FAULTS | AGGREGATES, min_size=1, max_size=6)
 
 
@@ -42,19 +42,19 @@ def groupings(draw: st.DrawFn, several: st.SearchStrategy[list[T]]) -> tuple[lis
 def test_combining_is_associative(grouped: tuple[list[Failure], list[list[Failure]]]) -> None:
     failures, groups = grouped
 
-    assert combined(combined(group) for group in groups) == combined(failures)
+    assert combine_failures(combine_failures(group) for group in groups) == combine_failures(failures)
 
 
 @given(SEVERAL)
 def test_combining_is_idempotent_on_one(failures: list[Failure]) -> None:
-    once = combined(failures)
+    once = combine_failures(failures)
 
-    assert combined([once]) == once
+    assert combine_failures([once]) == once
 
 
 @given(SEVERAL)
 def test_combining_keeps_the_order_and_loses_nothing_but_invalid(failures: list[Failure]) -> None:
-    rest = [fault for fault in flat([combined(failures)]) if not isinstance(fault, Invalid)]
+    rest = [fault for fault in flat([combine_failures(failures)]) if not isinstance(fault, Invalid)]
 
     assert rest == [fault for fault in flat(failures) if not isinstance(fault, Invalid)]
 
@@ -63,7 +63,7 @@ def test_combining_keeps_the_order_and_loses_nothing_but_invalid(failures: list[
 def test_an_aggregate_is_never_nested_has_two_or_more_and_one_invalid_at_most(
     failures: list[Failure],
 ) -> None:
-    result = combined(failures)
+    result = combine_failures(failures)
 
     if isinstance(result, Aggregate):
         assert len(result.errors) >= 2
@@ -74,7 +74,7 @@ def test_an_aggregate_is_never_nested_has_two_or_more_and_one_invalid_at_most(
 @given(SEVERAL)
 def test_the_merged_invalid_stands_where_the_first_one_stood(failures: list[Failure]) -> None:
     before, after = (
-        [isinstance(f, Invalid) for f in flat(some)] for some in (failures, [combined(failures)])
+        [isinstance(f, Invalid) for f in flat(some)] for some in (failures, [combine_failures(failures)])
     )
 
     assert (True in before) == (True in after)
@@ -84,7 +84,7 @@ def test_the_merged_invalid_stands_where_the_first_one_stood(failures: list[Fail
 
 @given(st.lists(INVALIDS, min_size=2, max_size=5))
 def test_merging_loses_no_violation_and_repeats_none(invalids: list[Invalid]) -> None:
-    merged = combined(invalids)
+    merged = combine_failures(invalids)
 
     assert isinstance(merged, Invalid)
     told = [(field, message) for field, messages in merged.violations for message in messages]

@@ -36,7 +36,7 @@ from gateway.railway import (
     attempt,
     attempt_async,
     combine,
-    combined,
+    combine_failures,
     constant,
     parallel,
     railway,
@@ -321,7 +321,7 @@ def many(texts: list[str], parse: Callable[[str], Result[int, Invalid]]) -> None
 
 
 def several(errors: list[NotFound | Gone]) -> None:
-    assert_type(combined(errors), NotFound | Gone | Aggregate)
+    assert_type(combine_failures(errors), NotFound | Gone | Aggregate)
 
 
 def status(error: Failure) -> int:  # noqa: C901, PLR0911, PLR0912 - one arm for each failure

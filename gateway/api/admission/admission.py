@@ -24,7 +24,7 @@ _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 @final
 class Admission:
-    """Limits of *max_in_flight* concurrent requests and *per_minute* requests per caller; None is no limit.
+    """Limits of *max_in_flight* concurrent requests and *per_minute* requests per caller (None: unlimited).
 
     A request over the rate limit takes no slot. A request that is shed for lack of a slot still counts
     against its caller's rate limit; otherwise a caller could overload the gateway at no cost.

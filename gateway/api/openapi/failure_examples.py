@@ -19,7 +19,7 @@ from gateway.railway import (
     TimedOut,
     Unavailable,
     Unexpected,
-    combined,
+    combine_failures,
 )
 
 __all__ = ("NamedFailure", "Promise", "exemplify_plan", "exemplify_promise")
@@ -97,7 +97,7 @@ class _PlannedFailures:
     def _refuse_all(self, stage: PlannedStage) -> Failure | None:
         """Return *stage*'s failure if all calls that can be refused are, with as many codes as possible."""
         refusals = [found for call in stage.calls if (found := self._list_refusals(call))]
-        return combined(max(product(*refusals), key=_count_codes)) if refusals else None
+        return combine_failures(max(product(*refusals), key=_count_codes)) if refusals else None
 
     def _fail_one(self, stage: PlannedStage, kind: type[Failure]) -> Iterator[Aggregate]:
         """Yield *stage*'s failure if a call ends in this *kind* of fault and the call before it fails too."""

@@ -119,7 +119,7 @@ def bind(route: Route, services: Mapping[str, object]) -> BoundPipeline:
 def build_endpoint(route: Route, bound: BoundPipeline, request: type[object], verb: str) -> Endpoint:
     """Return an endpoint that passes path parameters and the body to *verb* of its *request*, a class.
 
-    Raise `RegistrationError` if more than one parameter is left for the body, or one where there is no body.
+    Raise `RegistrationError` if more than one parameter is left for the body, or any for GET and DELETE.
     """
     in_path = list_path_parameters(route)
     others = [name for name in bound.parameters if name not in in_path]

@@ -99,7 +99,7 @@ class PipelineRoute(APIRoute):
     def find_body(self, arguments: Mapping[str, object]) -> object:
         """Return as JSON the body that is one of the pipeline's *arguments*, or an example of its type.
 
-        None if there is no body, or no example.
+        Return None if the endpoint takes no body, or its type has no example.
         """
         body_type = self._arguments.body_type
         if body_type is None:

@@ -1,4 +1,4 @@
-"""Answers of the gateway: those that the contract requires, and those parsed from responses."""
+"""Answers that the contract requires of the gateway, and answers parsed from its responses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

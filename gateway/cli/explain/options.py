@@ -20,7 +20,7 @@ _SIMILARITY: Final = 0.75
 
 
 class UnknownNameError(Exception):
-    """There is no pipeline or call of that name; the message suggests similar names."""
+    """No pipeline or call has this name; the message suggests similar names."""
 
 
 @final
