@@ -112,6 +112,7 @@ class Gateway(FastAPI):
             openapi_tags=_TAGS,
             docs_url=None,
             redoc_url=None,
+            # Behind a proxy that terminates TLS, the redirect would lead to http (fastapi/fastapi#4990).
             redirect_slashes=False,
             # The gateway has its own traces; FastAPI would look for an OpenTelemetry SDK at each request.
             telemetry={"tracing": False, "metrics": False, "logs": False},

@@ -251,12 +251,16 @@ async def _send_once(
     try:
         return await send(request)
     except aiohttp.ClientConnectionError as error:
-        # aiohttp resends after its own exceptions only; `map_aiohttp_exception` maps the cause of this one.
+        # aiohttp resends a GET, PUT or DELETE whose connection is lost, and has no option against that
+        # (aio-libs/aiohttp#10790). It does so after its own exceptions only, so httpx's is raised here;
+        # `map_aiohttp_exception` maps the cause.
         raise httpx.NetworkError(str(error)) from error
 
 
 def map_aiohttp_exception(error: Exception) -> Exception:
     """Return the httpx exception for *error*; map the cause of one that httpx-aiohttp has mapped already."""
+    # httpx-aiohttp maps refused and lost connections alike to ConnectTimeout (openai/openai-python#3594): a
+    # write whose response is lost would count as never sent, and not be undone. Only the cause tells.
     ancestors = type(error.__cause__ or error).__mro__
     kind = next((_MEANING[ancestor] for ancestor in ancestors if ancestor in _MEANING), type(error))
     return kind(str(error))

@@ -14,6 +14,8 @@ Query: TypeAlias = Sequence[tuple[str, str | int]]
 """Names and values in the order in which they are sent; a name may be repeated."""
 
 _HTTP_URL: Final = TypeAdapter(AnyHttpUrl)
+# Percent-encoding does not protect dots: `%2E%2E` means the same as `..`, and yarl resolves both.
+# https://www.rfc-editor.org/rfc/rfc3986#section-2.3
 _UNSAFE_SEGMENTS: Final = frozenset({"", ".", ".."})
 _CACHE_SIZE: Final = 256
 _MAX_CACHED_LENGTH: Final = 256

@@ -94,6 +94,8 @@ async def try_undo(undo: Undo, key: Key) -> bool:
 
 async def _shield(work: Coroutine[Any, Any, T]) -> T:
     """Finish *work* even if the caller is cancelled, and only then raise the cancellation."""
+    # Not `asyncio.shield`, which does not make the caller wait: its request would end while writes are still
+    # being sent (https://docs.python.org/3/library/asyncio-task.html#asyncio.shield).
     task = asyncio.ensure_future(work)
     cancellation: asyncio.CancelledError | None = None
     while not task.done():
@@ -342,6 +344,9 @@ async def _attempt_in_time(name: str, attempt: Attempt[T, E]) -> Result[T, E]:
         async with asyncio.timeout(time_left() + _GRACE):
             return await attempt()
     except asyncio.CancelledError as stray:
+        # If nothing has cancelled this task, the attempt has awaited something cancelled, which is a bug.
+        # Raised again as it is, it would end the commit without undoing the writes.
+        # https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.cancelling
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise

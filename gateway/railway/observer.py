@@ -87,8 +87,8 @@ class CallInfo(Protocol):
         ...
 
 
-# The spans are not frozen: a frozen dataclass takes about ten times as long to create, and these are created
-# for every call.
+# The spans are not frozen: a frozen dataclass takes three to four times as long to create, and these are
+# created for every call (https://docs.python.org/3/library/dataclasses.html#frozen-instances).
 
 
 @final

@@ -25,6 +25,8 @@ H = TypeVar("H")
 J = TypeVar("J")
 K = TypeVar("K")
 M = TypeVar("M")
+# One variable per call: if they shared one, mypy would infer a common base class, where pyright infers a union
+# (python/mypy#12056). A TypeVarTuple has no `Call[T]` for each of its types yet (python/typing#1216).
 E1 = TypeVar("E1", bound=Failure)
 E2 = TypeVar("E2", bound=Failure)
 E3 = TypeVar("E3", bound=Failure)

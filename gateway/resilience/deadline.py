@@ -6,6 +6,7 @@ from gateway.railway import time_left
 
 __all__ = ("clip_to_deadline", "has_deadline_passed")
 
+# The clock and the timers of uvloop count whole milliseconds (MagicStack/uvloop#359).
 _RESOLUTION: Final = 0.001
 """Services are told their budget in milliseconds, and a timer may fire slightly early."""
 

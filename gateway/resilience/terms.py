@@ -31,6 +31,8 @@ class ConcurrencyTerms:
     """
 
     max_concurrency: int
+    # Attempts that have queued for long are mostly made in vain: their callers have given up. A short timeout
+    # keeps a full queue from staying full (controlled delay, https://queue.acm.org/detail.cfm?id=2839461).
     queue_timeout: float = 0.1
 
     def __post_init__(self) -> None:
@@ -90,6 +92,8 @@ class RetryTerms:
     attempts: int = 3
     backoff: float = 0.05
     max_pause: float = 10.0
+    # The share and the 10 s are Finagle's defaults, but it allows 10 retries per second beyond the share:
+    # https://finagle.github.io/blog/2016/02/08/retry-budgets
     budget_share: float = 0.2
     budget_floor: int = 10
 

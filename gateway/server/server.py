@@ -20,6 +20,8 @@ from gateway.server.protocol import HeadTimeoutProtocol
 __all__ = ("Server",)
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+# An AWS load balancer keeps idle connections for 60 s, and responds with 502 if the server closes one first:
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html
 _KEEP_ALIVE: Final = 75
 """Seconds before an idle connection is closed: longer than the load balancer in front keeps it open.
 

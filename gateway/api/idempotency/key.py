@@ -13,6 +13,9 @@ from gateway.api.problems.refusal import Refusal
 
 __all__ = ("compute_fingerprint", "derive_execution_id", "parse_key")
 
+# The draft requires a quoted string, but clients of APIs such as Stripe's send a bare one; both are one key.
+# https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+# https://docs.stripe.com/api/idempotent_requests
 _KEY: Final = re.compile(rb"[!-~]{1,255}")
 _QUOTED: Final = re.compile(rb'"([!-~]{1,255})"')
 _HEADER: Final = b"idempotency-key"

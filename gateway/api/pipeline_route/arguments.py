@@ -97,6 +97,8 @@ class Arguments:
                 values[name] = kind.validate_json(body)
             except ValidationError as error:
                 errors += _locate_errors(error)
+            # pydantic's parser accepts NaN and Infinity (pydantic/jiter#34), which are not JSON:
+            # https://www.rfc-editor.org/rfc/rfc8259#section-6
             if any(word in body for word in _NOT_NUMBERS):
                 json.loads(body, parse_constant=_refuse_constant)
         return Err(build_invalid(errors)) if errors else Ok(values)

@@ -68,4 +68,6 @@ class _DisconnectWatch:
     def uncancel(self) -> None:
         """Undo the task's cancellation, which has been handled, as `asyncio.timeout` does."""
         if self._is_disconnected:
+            # Otherwise the task still counts as cancelled, and with the first releases of Python 3.11 a later
+            # `asyncio.timeout` in it raises CancelledError instead of TimeoutError (python/cpython#102780).
             self._request.uncancel()

@@ -18,6 +18,7 @@ class ProblemType:
     explanation: str
 
 
+# The names of 413 and 422 are not those of RFC 9110: Python has them only since 3.13 (python/cpython#102247).
 CATALOGUE: Final[Mapping[str, ProblemType]] = MappingProxyType(
     {
         "malformed": ProblemType(

@@ -41,6 +41,8 @@ def build_exception_response(
             refusal = Refusal(code="route-not-found", detail="No endpoint has this address")
             return build_exception_response(refusal, scope)
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
+            # Starlette's `Allow` has the methods of the first route with this path; it must have them all:
+            # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6
             detail = "This address does not support the method"
             allow = {"Allow": ", ".join(list_allowed_methods(scope))}
             return build_exception_response(

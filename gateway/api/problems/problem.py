@@ -108,6 +108,8 @@ class ProblemResponse(Response):
         super().__init__(
             json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"),
             status_code=body["status"],
+            # Without it, a cache may store a 404, 405 or 410 for as long as it likes:
+            # https://www.rfc-editor.org/rfc/rfc9110#section-15.1
             headers={"Cache-Control": "no-store", **headers},
         )
 
