@@ -1,9 +1,9 @@
-# The image of the gateway and the mock services; docker-compose.yml says which of them a container runs.
-# "docker build --target load" makes the image of locust instead.
+# Image of the gateway and the mock services; docker-compose.yml chooses the program of each container.
+# "docker build --target load" builds the image of locust instead.
 FROM python:3.13-slim AS build
 WORKDIR /build
 RUN python3 -m venv /opt/gateway
-# The packages first: they change less often than the code.
+# Install the packages first, because they change less often than the code.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN mkdir gateway mock_services \
     && touch gateway/__init__.py mock_services/__init__.py \
@@ -20,7 +20,7 @@ COPY pyproject.toml constraints.txt ./
 RUN /opt/locust/bin/pip install --no-cache-dir --constraint constraints.txt locust \
     && /opt/locust/bin/pip uninstall --yes --quiet pip
 
-# The base without its pip, nor the one that ensurepip would install: nothing is installed where something runs.
+# Remove pip and ensurepip: nothing is installed at run time.
 FROM python:3.13-slim AS runtime
 RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3.13/site-packages/pip* /usr/local/lib/python3.13/ensurepip
 
@@ -41,7 +41,7 @@ ENV PATH=/opt/gateway/bin:$PATH \
     GATEWAY_HOST=0.0.0.0
 USER 65532:65532
 EXPOSE 8000
-# For the gateway; a mock service has its own in docker-compose.yml.
+# Health check of the gateway; docker-compose.yml replaces it for the mock services.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s \
     CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health/live', timeout=2)"]
 CMD ["gateway", "serve"]

@@ -3,18 +3,18 @@
     scripts/load --headless --users 50 --spawn-rate 25 --run-time 30s
     scripts/load LuckyShopper UnluckyShopper    (checkouts only)
 
-An expected 4xx is a success; another status, or a body that differs in any field, is a failure. `load/`
+An expected 4xx is a success. Another status, or a body that differs in any field, is a failure. `load/`
 contains the requests and the expected responses.
 
-Reads change nothing, transfers go back and forth, and purchases reserve no stock. Orders do: of the initial
-100 items of prod-456, 60 are left for the other requests. After the 40th order, in this run or in earlier
-ones, placed orders are repeated; a run that starts in this state can place none and logs a warning.
-`curl -X DELETE http://127.0.0.1:8102/_mock` resets the inventory. The stock is counted within one process,
-so `--processes` requires a list of users without Orderer.
+Reads change nothing, transfers go back and forth, and purchases reserve no stock. Orders do reserve stock: of
+the initial 100 items of prod-456, 60 are left for the other requests. After 40 orders, Orderer only repeats
+orders that it has placed. The stock stays reserved after a run, so a run that starts with 60 items cannot
+place any order, and logs a warning. `curl -X DELETE http://127.0.0.1:8102/_mock` resets the inventory. Each
+process would count the stock by itself, so `--processes` requires a list of users without Orderer.
 
-Memory limits the duration. The gateway stores the response to each key for a day, in 2 to 4 kB: 50 users
-create about 70 000 an hour, which is about 200 MB. The mock services keep all writes and the latest calls
-until `DELETE /_mock` or their end.
+Memory limits the duration of a run. The gateway stores the response to each key for a day, in 2 to 4 kB: 50
+users send about 70 000 keys an hour, which is about 200 MB. The mock services keep all writes and the latest
+calls until they are reset with `DELETE /_mock` or stopped.
 """
 
 import logging
@@ -38,7 +38,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class GatewayUser(FastHttpUser):
-    """Sends *cases* and compares each response with the expected one."""
+    """A user that sends *cases* and compares each response with the expected response."""
 
     abstract = True
     host = "http://127.0.0.1:8000"
@@ -63,14 +63,18 @@ class GatewayUser(FastHttpUser):
             self.send(case)
 
     def write(self, case: Case, key: str) -> Response | None:
-        """Send *case* with *key*, and sometimes repeat it; return the first response if it is as expected."""
+        """Send *case* with *key*, sometimes twice; return the first response (None if it was unexpected)."""
         first = self.send(case, key)
         if first is not None and next(self._is_repeated[case.name]):
             self.send(repeat_of(case), key, first)
         return first
 
     def send(self, case: Case, key: str | None = None, first: Response | None = None) -> Response | None:
-        """Send *case* with *key*; return the response if it is as expected."""
+        """Send *case* with *key*, and report its success or failure to locust.
+
+        For a repeat, *first* is the response to the first request. Return the response, or None if it was
+        unexpected.
+        """
         headers = {**case.headers} if key is None else {**case.headers, "Idempotency-Key": key}
         with self.client.request(
             case.method,
@@ -92,42 +96,42 @@ class GatewayUser(FastHttpUser):
 
 
 class LuckyShopper(GatewayUser):
-    """Checkouts that succeed: nine in ten."""
+    """A shopper whose checkouts succeed: 90 % of the shoppers."""
 
     weight = 9
     cases = checkout.SUCCESSES
 
 
 class UnluckyShopper(GatewayUser):
-    """Checkouts that fail: one in ten."""
+    """A shopper whose checkouts fail: 10 % of the shoppers."""
 
     weight = 1
     cases = checkout.FAILURES
 
 
 class Reader(GatewayUser):
-    """Reads feeds."""
+    """A reader of feeds."""
 
     weight = 3
     cases = feed.CASES
 
 
 class Payer(GatewayUser):
-    """Transfers the same amount of money back and forth."""
+    """A user that transfers the same amount of money back and forth."""
 
     weight = 2
     cases = transfers.CASES
 
 
 class Buyer(GatewayUser):
-    """Makes purchases, which reserve no stock."""
+    """A user that makes purchases, which reserve no stock."""
 
     weight = 2
     cases = purchases.CASES
 
 
 class Orderer(GatewayUser):
-    """Places orders while the order budget lasts, then repeats placed orders."""
+    """A user that places orders while the order budget lasts, then repeats placed orders."""
 
     weight = 2
     cases = orders.CASES
@@ -138,7 +142,7 @@ class Orderer(GatewayUser):
         self._placed = deque[tuple[str, Response]](maxlen=20)
 
     def run_case(self, case: Case) -> None:
-        """Send *case* as the order budget allows."""
+        """Send *case*, but place an order only if the order budget allows it."""
         if not self.budget.is_known:
             self.update_budget()
         match case:
@@ -152,7 +156,7 @@ class Orderer(GatewayUser):
                 self.send(case)
 
     def place_order(self) -> None:
-        """Place an order if the budget allows, else repeat a placed one."""
+        """Place an order if the budget allows it, else repeat a placed order if there is one."""
         if self.budget.take():
             key = uuid.uuid4().hex
             response = self.write(orders.ONE_PIECE, key)
@@ -164,7 +168,7 @@ class Orderer(GatewayUser):
             self.send(repeat_of(orders.ONE_PIECE), *self._placed[0])
 
     def update_budget(self) -> None:
-        """Order more than the stock; the response contains the stock level."""
+        """Order more than is in stock, and update the budget with the stock level in the response."""
         completed = self.budget.completed
         response = self.send(orders.TOO_MANY)
         warning = response and self.budget.update(orders.parse_stock_level(response.text), completed)
@@ -172,7 +176,7 @@ class Orderer(GatewayUser):
             _log.warning(warning)
 
     def reuse_key(self) -> None:
-        """Send another order with the key of a placed one."""
+        """Send a different order with the key of a placed order; send nothing if no order was placed."""
         if self._placed:
             key, _ = self._placed[0]
             self.send(orders.OTHER_BODY, key)
@@ -188,7 +192,7 @@ def refuse_several_processes(parser: LocustArgumentParser, **_: object) -> None:
     users = {user.__name__ for user in GatewayUser.__subclasses__()}
     if (options.processes or options.master) and Orderer.__name__ in (options.user_classes or users):
         sys.exit(
-            "Orderer cannot run in several processes: omit --processes and --master, or Orderer: "
+            "Orderer cannot run in several processes; omit --processes and --master, or select users: "
             f"scripts/load --processes N {' '.join(sorted(users - {Orderer.__name__}))}"
         )
 

@@ -1,1 +1,1 @@
-"""Benchmarks: figures that are compared within one run."""
+"""Benchmarks: figures that are compared within the same run."""

@@ -1,10 +1,10 @@
-"""Cost of a three-call stage without I/O, compared with plain asyncio in one run.
+"""Cost of a three-call stage without I/O, compared with plain asyncio in the same run.
 
     .venv/bin/python benchmarks/engine.py
 
 Measured with calls that return at once, and with calls that suspend once, as calls with I/O do. Figures
 are microseconds per stage: the median over the rounds, their spread from the 10th to the 90th percentile, and
-the ratio to `asyncio.TaskGroup`, taken round by round.
+the ratio to `asyncio.TaskGroup`, calculated per round.
 """
 
 import asyncio
@@ -84,7 +84,7 @@ def report(loop: str, figures: Mapping[str, list[float]]) -> None:
     print(loop)
     for name, each in figures.items():
         low, *_, high = statistics.quantiles(each, n=10)
-        ratio = statistics.median(one / base for one, base in zip(each, figures[BASELINE], strict=True))
+        ratio = statistics.median(figure / base for figure, base in zip(each, figures[BASELINE], strict=True))
         middle = statistics.median(each)
         print(f"  {name:24} {middle:6.1f} us  ({low:.1f} to {high:.1f})  {ratio:.2f} x {BASELINE}")
 

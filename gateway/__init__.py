@@ -8,9 +8,9 @@ The map, in the order in which a request travels:
 - `railway`        results, errors, calls, writes, stages and commits; the standard library only
 - `services`       the shipped services, one module each
 - `client`         HTTP to one service
-- `resilience`     its policies: deadline, retries, circuit breaker, concurrency limit
+- `resilience`     policies for the calls to a service: deadline, retries, circuit breaker, concurrency limit
 
-Beside them: `executions` (runs that outlive their request), `plan` (what a pipeline does, from a dry run),
+Beside them: `executions` (runs that outlive their request), `plan` (the calls of a pipeline, from a dry run),
 `observability` (traces), `settings`, `cli` (the `gateway` command) and `app`, which puts everything together.
 
 The names below are the public API for a gateway with services and pipelines of its own; the vocabulary of

@@ -1,4 +1,4 @@
-"""The composition root: the one place where a gateway is put together."""
+"""Composition root: connects services, pipelines and settings to a gateway."""
 
 import re
 import socket
@@ -41,7 +41,7 @@ __all__ = ("connect", "create_app", "create_server")
 
 _NAME: Final = "fanout-gateway"
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""A token of HTTP (RFC 9110, 5.6.2), which a product in `User-Agent` has to be."""
+"""An HTTP token (RFC 9110, section 5.6.2): the form of a product name in `User-Agent`."""
 
 
 def connect(
@@ -50,9 +50,9 @@ def connect(
     transport: httpx.AsyncBaseTransport,
     user_agent: str = USER_AGENT,
 ) -> tuple[ServiceConnection, ...]:
-    """Connect *services*, each with one client, so that all its callers share its limit and circuit breaker.
+    """Connect each of *services* with a client of its own, through the *transport* that all of them share.
 
-    Raise `ValueError` for two services of one name, and if *settings* have none for one of the services.
+    Raise `ValueError` if two services have the same name, or if *settings* lack a service.
     """
     names = Counter(service.name for service in services)
     if repeated := [name for name, count in names.items() if count > 1]:
@@ -74,7 +74,7 @@ def connect(
     )
 
 
-def create_app(  # noqa: PLR0913 - all that a gateway can be made of, by keyword
+def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
     settings: Settings | None = None,
     *,
     services: Sequence[Service[object]] = SERVICES,
@@ -85,24 +85,28 @@ def create_app(  # noqa: PLR0913 - all that a gateway can be made of, by keyword
     transport: httpx.AsyncBaseTransport | None = None,
     on_trace: Callable[[str, Trace], None] | None = None,
 ) -> Gateway:
-    """Make a gateway that serves *pipelines*, which call *services*; both default to the shipped ones.
+    """Create a gateway that serves *pipelines*, which call *services*; the defaults are the shipped sample.
 
-    *settings* are by default those of the environment. *name* and *version* identify the gateway to services
-    (`User-Agent`); the version, by default that of this package, and *title*, by default the name, are shown
-    in `/docs`. Requests to services go through *transport*, by default to the network; it is closed with the
-    app. *on_trace* receives the trace of each request with a title such as `POST /checkout 200`, in place of
-    the waterfall.
+    - *settings*: by default read from the environment.
+    - *name* and *version*: identify the gateway to services, in `User-Agent`. The default version is the
+      version of this package.
+    - *title*: shown in `/docs` with the version; the default is the name.
+    - *transport*: sends the requests to services; the default sends them over the network. The transport is
+      closed when the app shuts down.
+    - *on_trace*: called with a title such as `POST /checkout 200` and the trace of each request. It replaces
+      the waterfall.
 
-    Raise `RegistrationError` for a route that cannot be served as it is registered, `DryRunError` for a
-    pipeline that fails on its example, `InvalidSettingsError` for the environment, and `ValueError` for an
-    invalid *name*, two services with one name or with undos of one name, or *settings* that lack a service.
+    Raise `RegistrationError` for a route that cannot be registered, `DryRunError` for a pipeline that fails
+    on its example data, and `InvalidSettingsError` for invalid variables in the environment. Raise
+    `ValueError` for an invalid *name*, for two services or undos with the same name, and for *settings* that
+    lack a service.
     """
     settings = settings or load_settings(services)
     transport = transport or create_transport()
     version = version or installed_version("fanout-gateway")
-    connections = connect(services, settings, transport, _user_agent(name, version))
+    connections = connect(services, settings, transport, _build_user_agent(name, version))
     executions = ExecutionRegistry[StoredResponse](
-        MemoryJournal(), _collect_undos(connections), _commit_terms(settings)
+        MemoryJournal(), _collect_undos(connections), _build_commit_terms(settings)
     )
     state = GatewayState(
         deadline=settings.deadline_ms / 1000,
@@ -111,10 +115,10 @@ def create_app(  # noqa: PLR0913 - all that a gateway can be made of, by keyword
         admission=Admission(settings.max_in_flight, settings.rate_limit_per_minute),
         on_trace=on_trace or (Waterfall(sys.stderr) if settings.waterfall else None),
     )
-    instances = {one.name: one.instance for one in connections}
+    instances = {connection.name: connection.instance for connection in connections}
     routes = [PipelineRoute(route, instances, state) for route in pipelines]
     described = [describe(route) for route in routes]
-    readiness = Readiness({one.name: one.client for one in connections})
+    readiness = Readiness({connection.name: connection.client for connection in connections})
     token = settings.operator_token
 
     @asynccontextmanager
@@ -146,11 +150,15 @@ def create_app(  # noqa: PLR0913 - all that a gateway can be made of, by keyword
     )
 
 
-def create_server(settings: Settings, bound: socket.socket, app: Gateway) -> Server:
-    """Make the server of *app* on the listening socket *bound*, with the app's limits."""
+def create_server(settings: Settings, listener: socket.socket, app: Gateway) -> Server:
+    """Create a server that serves *app* on *listener*.
+
+    The duration of the drain comes from *settings*. After the drain, requests have the deadline of *app* and
+    one more second to finish.
+    """
     return Server(
         app,
-        bound,
+        listener,
         on_stop=app.readiness.stop,
         drain=settings.drain_ms / 1000,
         grace=app.shared.deadline + 1,
@@ -158,25 +166,25 @@ def create_server(settings: Settings, bound: socket.socket, app: Gateway) -> Ser
 
 
 def _collect_undos(connections: Sequence[ServiceConnection]) -> Mapping[str, Undo]:
-    """Return the undos of all services by name; raise `ValueError` for a name that two services have."""
+    """Return the undos of all services by name; raise `ValueError` if two services share a name."""
     owners: dict[str, str] = {}
-    for one in connections:
-        for name in one.client.undos:
-            if (owner := owners.setdefault(name, one.name)) != one.name:
-                msg = f"services {owner!r} and {one.name!r} have undos of one name, {name!r}"
+    for connection in connections:
+        for name in connection.client.undos:
+            if (owner := owners.setdefault(name, connection.name)) != connection.name:
+                msg = f"services {owner!r} and {connection.name!r} both have an undo named {name!r}"
                 raise ValueError(msg)
-    return {undo.name: undo for one in connections for undo in one.client.undos.values()}
+    return {undo.name: undo for connection in connections for undo in connection.client.undos.values()}
 
 
-def _user_agent(name: str, version: str) -> str:
-    """Return the product and version for `User-Agent`; raise `ValueError` for a name that is not a token."""
+def _build_user_agent(name: str, version: str) -> str:
+    """Return the value of `User-Agent`; raise `ValueError` if *name* is not an HTTP token."""
     if _TOKEN.fullmatch(name) is None:
         msg = f"invalid name {name!r}: expected letters, digits and hyphens, such as 'loyalty-gateway'"
         raise ValueError(msg)
     return f"{name}/{version}"
 
 
-def _commit_terms(settings: Settings) -> CommitTerms:
+def _build_commit_terms(settings: Settings) -> CommitTerms:
     return CommitTerms(
         reserve=settings.commit_reserve_ms / 1000,
         budget=settings.commit_budget_ms / 1000,

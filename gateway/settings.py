@@ -6,7 +6,16 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Final, TypeAlias, final
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -34,22 +43,22 @@ __all__ = (
 PREFIX: Final = "GATEWAY_"
 _COMMIT: Final = CommitTerms()
 _CLOSE_MATCH: Final = 0.75
-"""Similarity from which on a variable is taken for a misspelled one: `PROT` has this much of `PORT`."""
+"""Least similarity of a variable that is taken for a misspelled setting; `PROT` and `PORT` have 0.75."""
 _CLOSE_FIELD: Final = 0.6
-"""The same for the setting of a known service, of which there are few: `URI` has 0.67 of `URL`."""
+"""The least similarity if the variable begins with the name of a service: `URI` and `URL` have 0.67."""
 
 
 class InvalidSettingsError(ValueError):
-    """Settings are invalid; *messages* name each variable and say what is wrong with it."""
+    """Settings are invalid; each of the *messages* names a variable (or a field, in code) and the reason."""
 
     def __init__(self, messages: Iterable[str]) -> None:
         self.messages: Final = tuple(messages)
         super().__init__("; ".join(self.messages))
 
 
-def _bearer_token(value: SecretStr) -> SecretStr:
+def _check_bearer_token(value: SecretStr) -> SecretStr:
     if re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", value.get_secret_value()) is None:
-        msg = "a bearer token has letters, digits and -._~+/ only, and may end in = (RFC 6750)"
+        msg = "expected letters, digits and -._~+/, with = only at the end (RFC 6750)"
         raise ValueError(msg)
     return value
 
@@ -58,12 +67,32 @@ def _split(value: object) -> object:
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
-def _milliseconds(seconds: float) -> int:
+def _to_milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-Token: TypeAlias = Annotated[SecretStr, AfterValidator(_bearer_token)]
-Origins: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+def _expects(description: str) -> WrapValidator:
+    """Build a validator that replaces the messages of pydantic by `expected` with *description*."""
+
+    def validate(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return handler(value)
+        except ValidationError:
+            msg = f"expected {description}"
+            raise ValueError(msg) from None
+
+    return WrapValidator(validate)
+
+
+Positive: TypeAlias = Annotated[PositiveInt, _expects("a positive integer")]
+Port: TypeAlias = Annotated[int, Field(ge=0, le=65535), _expects("an integer from 0 to 65535")]
+NonNegative: TypeAlias = Annotated[int, Field(ge=0), _expects("0 or a positive integer")]
+Flag: TypeAlias = Annotated[bool, _expects("true or false")]
+Host: TypeAlias = Annotated[str, _expects("an address, such as '127.0.0.1'")]
+Token: TypeAlias = Annotated[SecretStr, _expects("a string"), AfterValidator(_check_bearer_token)]
+Origins: TypeAlias = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_split), _expects("origins, such as 'https://shop.example'")
+]
 
 
 @final
@@ -73,10 +102,10 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="forbid")
 
     url: Annotated[str, AfterValidator(normalize_base_url)] = Field(description="base URL of the service")
-    timeout_ms: PositiveInt | None = Field(
+    timeout_ms: Positive | None = Field(
         default=None, description="milliseconds for one attempt of a call to the service"
     )
-    max_concurrency: PositiveInt | None = Field(default=None, description="concurrent calls to the service")
+    max_concurrency: Positive | None = Field(default=None, description="concurrent calls to the service")
 
     @override
     @classmethod
@@ -93,7 +122,7 @@ class ServiceSettings(BaseSettings):
 
 @final
 class _GatewayVariables(EnvSettingsSource):
-    """The environment without the nested settings: each service has variables of its own."""
+    """Environment source that ignores `GATEWAY_SERVICES`: each service has variables of its own."""
 
     @override
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
@@ -113,47 +142,49 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,  # the operator token is a secret
     )
 
-    host: str = Field(default="127.0.0.1", description="address to listen on")
-    port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 for a free one")
-    deadline_ms: PositiveInt = Field(default=5000, description="milliseconds for a whole request")
-    call_timeout_ms: PositiveInt = Field(
+    host: Host = Field(default="127.0.0.1", description="address to listen on")
+    port: Port = Field(default=8000, description="port to listen on; 0 for a free port")
+    deadline_ms: Positive = Field(default=5000, description="milliseconds for a whole request")
+    call_timeout_ms: Positive = Field(
         default=1000, description="milliseconds for one attempt of a call, unless its service has its own"
     )
-    max_concurrency: PositiveInt = Field(
+    max_concurrency: Positive = Field(
         default=200, description="concurrent calls to one service, unless it has its own limit"
     )
-    optional_timeout_ms: PositiveInt = Field(
+    optional_timeout_ms: Positive = Field(
         default=500, description="milliseconds for an optional call, retries included"
     )
-    commit_reserve_ms: PositiveInt = Field(
-        default=_milliseconds(_COMMIT.reserve),
+    commit_reserve_ms: Positive = Field(
+        default=_to_milliseconds(_COMMIT.reserve),
         description="milliseconds of the deadline that must be left for a commit to begin",
     )
-    commit_budget_ms: PositiveInt = Field(
-        default=_milliseconds(_COMMIT.budget),
+    commit_budget_ms: Positive = Field(
+        default=_to_milliseconds(_COMMIT.budget),
         description="milliseconds for the writes of a commit, repeats included",
     )
-    undo_budget_ms: PositiveInt = Field(
-        default=_milliseconds(_COMMIT.undo_budget),
+    undo_budget_ms: Positive = Field(
+        default=_to_milliseconds(_COMMIT.undo_budget),
         description="milliseconds for undoing a commit before it is reported as stuck",
     )
     operator_token: Token | None = Field(
         default=None,
-        description="bearer token for the operator endpoints; without it, they answer localhost only",
+        description="bearer token for the operator endpoints; if unset, they accept localhost only",
     )
-    max_in_flight: PositiveInt = Field(
+    max_in_flight: Positive = Field(
         default=256, description="concurrent requests for pipelines; more are refused with 503"
     )
-    rate_limit_per_minute: PositiveInt | None = Field(
+    rate_limit_per_minute: Positive | None = Field(
         default=None, description="requests for pipelines per minute and client address; unset for no limit"
     )
-    drain_ms: int = Field(
-        default=2000, ge=0, description="milliseconds between failing readiness and closing the listener"
+    drain_ms: NonNegative = Field(
+        default=2000, description="milliseconds between failing readiness and closing the listener"
     )
     cors_origins: Origins = Field(
         default=(), description="origins that browsers may call from, separated by commas"
     )
-    waterfall: bool = Field(default=False, description="draw requests on stderr, at most one per second")
+    waterfall: Flag = Field(
+        default=False, description="draw a waterfall of requests on stderr, at most one per second"
+    )
 
     services: Mapping[str, ServiceSettings] = Field(default_factory=dict[str, ServiceSettings])
 
@@ -175,7 +206,7 @@ class Settings(BaseSettings):
         return {name: service.url for name, service in self.services.items()}
 
     def with_urls(self, urls: Mapping[str, str]) -> "Settings":
-        """Return these settings with other base *urls* for the services that they name."""
+        """Return a copy of these settings with other base *urls* for the services that *urls* names."""
         moved = {name: self.services[name].model_copy(update={"url": url}) for name, url in urls.items()}
         return self.model_copy(update={"services": {**self.services, **moved}})
 
@@ -184,11 +215,11 @@ class Settings(BaseSettings):
         return (self.services[service].timeout_ms or self.call_timeout_ms) / 1000
 
     def max_concurrency_of(self, service: str) -> int:
-        """Return how many calls to *service* may be under way at the same time."""
+        """Return the limit of concurrent calls to *service*."""
         return self.services[service].max_concurrency or self.max_concurrency
 
     def describe_ineffective(self) -> Iterator[str]:
-        """Yield a line for each group of settings that have no effect beside the others."""
+        """Yield a warning for each group of settings that the values of other settings make ineffective."""
         slow = [name for name in self.services if self.timeout_of(name) * 1000 >= self.deadline_ms]
         if slow:
             yield (
@@ -202,60 +233,63 @@ class Settings(BaseSettings):
 OWN_FIELDS: Final[Mapping[str, FieldInfo]] = MappingProxyType(
     {name: field for name, field in Settings.model_fields.items() if name != "services"}
 )
-"""The gateway's own settings, by name."""
+"""The settings of the gateway itself, by name."""
 
 
 def load_settings(services: Iterable[Service[object]] = (), **values: object) -> Settings:
     """Read the settings of the gateway and of *services* from the environment.
 
-    *values* take precedence over the gateway's own variables. Raise `InvalidSettingsError` with every invalid
-    variable and value, and `ValueError` for a service whose variables would be confused with the gateway's
-    own.
+    *values* take precedence over the gateway's own variables. Raise `InvalidSettingsError` with a message for
+    every invalid variable and value. Raise `ValueError` if two services have the same name, or if the
+    variables of a service could be confused with the gateway's own.
     """
     messages: list[str] = []
     nested: dict[str, ServiceSettings] = {}
-    for service in _checked(services):
+    for service in _check_services(services):
         prefix = f"{PREFIX}{service.name.upper()}_"
         defaults = {name: getattr(service, name) for name in ServiceSettings.model_fields}
         try:
             read = ServiceSettings(_env_prefix=prefix, **defaults)  # pyright: ignore[reportCallIssue]
             nested[service.name] = read
         except ValidationError as error:
-            messages += _messages(error, prefix)
+            messages += _describe_errors(error, prefix)
     try:
         settings = Settings.model_validate({"services": nested, **values})
     except ValidationError as error:
-        raise InvalidSettingsError([*_messages(error, PREFIX, values), *messages]) from None
+        raise InvalidSettingsError([*_describe_errors(error, PREFIX, values), *messages]) from None
     if messages:
         raise InvalidSettingsError(messages)
     return settings
 
 
 def default_settings(services: Iterable[Service[object]] = (), **values: object) -> Settings:
-    """Return the defaults with *values* in their place. Nothing is read from the environment or validated."""
+    """Return the default settings, overridden by *values*; neither read the environment nor validate.
+
+    Raise `ValueError` for *services* that `load_settings` refuses.
+    """
     nested = {
         service.name: ServiceSettings.model_construct(
             url=service.url, timeout_ms=service.timeout_ms, max_concurrency=service.max_concurrency
         )
-        for service in _checked(services)
+        for service in _check_services(services)
     }
     return Settings.model_construct(services=nested).model_copy(update=values)
 
 
 def unknown_variables(environment: Mapping[str, str], services: Iterable[str]) -> Iterator[str]:
-    """Yield a sentence for each `GATEWAY_*` variable in *environment* that no setting has.
+    """Yield a line for each `GATEWAY_*` variable in *environment* that is no setting.
 
-    *services* are the names of the registered services. A setting is suggested only if it is a likely one.
+    *services* are the names of the registered services. The line suggests a setting if a name is similar.
     """
     names = tuple(services)
     known = {*OWN_FIELDS, *(f"{name}_{field}" for name in names for field in ServiceSettings.model_fields)}
     for variable in environment:
         name = variable.removeprefix(PREFIX).lower()
         if variable.startswith(PREFIX) and name not in known:
-            yield f"unknown setting {variable}{_suggestion(name, names)}"
+            yield f"unknown setting {variable}{_suggest(name, names)}"
 
 
-def _suggestion(name: str, services: tuple[str, ...]) -> str:
+def _suggest(name: str, services: tuple[str, ...]) -> str:
     for field in ServiceSettings.model_fields:
         if name.endswith(f"_{field}"):
             service = name.removesuffix(f"_{field}")
@@ -272,8 +306,8 @@ def _suggestion(name: str, services: tuple[str, ...]) -> str:
     return f"; did you mean {PREFIX}{similar[0].upper()}?" if similar else ""
 
 
-def _checked(services: Iterable[Service[object]]) -> Iterator[Service[object]]:
-    """Yield *services*; raise `ValueError` for two of one name or a name that the gateway's settings have."""
+def _check_services(services: Iterable[Service[object]]) -> Iterator[Service[object]]:
+    """Yield *services*; raise `ValueError` for a repeated name, or a name that begins a gateway setting."""
     seen: set[str] = set()
     for service in services:
         if service.name in seen:
@@ -283,19 +317,22 @@ def _checked(services: Iterable[Service[object]]) -> Iterator[Service[object]]:
         taken = [name for name in OWN_FIELDS if name.startswith(f"{service.name}_")]
         if taken:
             msg = (
-                f"invalid service name {service.name!r}: its settings would be confused with"
-                f" {PREFIX}{taken[0].upper()}, which is the gateway's own"
+                f"invalid service name {service.name!r}: its settings would be confused with the gateway's"
+                f" {PREFIX}{taken[0].upper()}; choose another name"
             )
             raise ValueError(msg)
         yield service
 
 
-def _messages(error: ValidationError, prefix: str, values: Container[object] = ()) -> Iterator[str]:
-    """Yield what is wrong, by variable, or by field for those that *values* has."""
-    for one in error.errors():
-        field = ".".join(map(str, one["loc"]))
-        name = field if one["loc"][0] in values else f"{prefix}{field.upper()}"
-        is_secret = "token" in name.lower() or "@" in str(one["input"])  # a URL may contain a password
-        value = "" if is_secret else f" {one['input']!r}"
-        reason = one["msg"].removeprefix("Value error, ")
+def _describe_errors(error: ValidationError, prefix: str, values: Container[object] = ()) -> Iterator[str]:
+    """Yield a line for each part of *error*, which names a field of *values*, or else a variable."""
+    for part in error.errors():
+        field = ".".join(map(str, part["loc"]))
+        name = field if part["loc"][0] in values else f"{prefix}{field.upper()}"
+        if part["type"] == "extra_forbidden":
+            yield f"unknown setting {name}"
+            continue
+        is_secret = "token" in name.lower() or "@" in str(part["input"])  # a URL may contain a password
+        value = "" if is_secret else f" {part['input']!r}"
+        reason = part["msg"].removeprefix("Value error, ")
         yield f"invalid {name}{value}: {reason}"

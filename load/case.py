@@ -1,4 +1,4 @@
-"""One kind of request with its expected response."""
+"""Kinds of requests with their expected responses."""
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,15 +12,19 @@ Body: TypeAlias = Mapping[str, Json]
 Headers: TypeAlias = Mapping[str, str]
 
 ANY: Final = "(any)"
-"""Placeholder in expected bodies for a value that matches its pattern in `load.comparison.VARYING`."""
+"""Placeholder in expected bodies for a value that varies.
+
+The received value must match its pattern in `load.comparison.VARYING`, or be a stock level in the range that
+the order budget allows.
+"""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of request with its expected *status* and whole *response_body*.
+    """A kind of request with its expected *status* and whole *response_body*.
 
-    *weight* is its frequency relative to the other cases. A write has an Idempotency-Key; the first and then
-    one in four is repeated with the same key.
+    *weight* is its frequency relative to the other cases. If *is_write* is True, each request has a new
+    Idempotency-Key, and each user sends the first request and every fourth after it twice, with the same key.
     """
 
     name: str
@@ -40,17 +44,17 @@ class Case:
 
     @property
     def titles(self) -> Sequence[str]:
-        """The names in locust's statistics of the case and its repeats."""
+        """The names in locust's statistics: of the case, and of its repeats if it is a write."""
         return (self.title, repeat_of(self).title) if self.is_write else (self.title,)
 
 
 def repeat_of(case: Case) -> Case:
-    """Return the case of a request that is repeated with the same key."""
+    """Return *case* under another name, for a request that is repeated with the same key."""
     return replace(case, name=f"{case.name}, repeated")
 
 
 def draw(cases: Sequence[Case]) -> Iterator[Case]:
-    """Yield cases forever, in random order; each round contains every case as often as its weight."""
+    """Yield cases forever, in rounds: each round has every case as often as its weight, in random order."""
     deck = [case for case in cases for _ in range(case.weight)]
     while True:
         random.shuffle(deck)

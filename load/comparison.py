@@ -1,4 +1,4 @@
-"""Comparison of a response with the expected one."""
+"""Comparison of the received with the expected response."""
 
 import json
 import re
@@ -29,7 +29,7 @@ _LOCATION: Final = re.compile("/executions/exe-[0-9a-f]{32}")
 
 
 class Response(NamedTuple):
-    """A response: *status* (0 if there was none), body, and those of `HEADERS` that it has."""
+    """A received response, with its `HEADERS` only; *status* is 0 if there was no response."""
 
     status: int
     text: str
@@ -37,7 +37,11 @@ class Response(NamedTuple):
 
 
 def find_differences(response: Response, case: Case, first: Response | None = None) -> Iterator[str]:
-    """Yield the differences from the expected response, and from the *first* one if this is a repeat."""
+    """Yield the differences between *response* and the expected response of *case*.
+
+    For a repeated request, also yield the differences from the *first* response. If the status is wrong, that
+    is the only difference yielded.
+    """
     if response.status != case.status:
         yield f"status {response.status} instead of {case.status}"
         return
@@ -52,7 +56,7 @@ def find_differences(response: Response, case: Case, first: Response | None = No
         yield "the body is not a JSON object"
     yield from _compare_headers(response, case, first)
     if first is not None and response.text != first.text:
-        yield "the body differs from that of the first response"
+        yield "the body differs from the first response's"
 
 
 def _compare_fields(body: Body, expected: Body) -> Iterator[str]:
@@ -61,7 +65,7 @@ def _compare_fields(body: Body, expected: Body) -> Iterator[str]:
     for name in body.keys() - expected.keys():
         yield f"{name} is not expected"
     for name in body.keys() & expected.keys():
-        # Compared as JSON: in Python, 1 and true are equal.
+        # Compared as JSON: in Python, 1 and True are equal.
         found, wanted = (json.dumps(fields[name], sort_keys=True) for fields in (body, expected))
         if found != wanted:
             yield f"{name} is {found} instead of {wanted}"
@@ -77,13 +81,13 @@ def _compare_headers(response: Response, case: Case, first: Response | None) -> 
     if first is not None and location != first.headers.get("Location"):
         yield f"Location is {location} instead of {first.headers.get('Location')}"
     if (case.status == HTTPStatus.CREATED) != (_LOCATION.fullmatch(location or "") is not None):
-        yield f"Location is {location}"
+        yield f"unexpected Location: {location}"
 
 
 def _mask_varying(fields: dict[str, Json]) -> Body:
-    """Replace the varying values of one JSON object by a constant.
+    """Replace varying values in *fields* by `ANY`, and an old title of 422 by the new one; return *fields*.
 
-    The title of 422 is "Unprocessable Entity" before Python 3.13, and the gateway may run on another Python.
+    A gateway on a Python before 3.13 sends the old title, "Unprocessable Entity".
     The stock level depends on concurrent orders; the order budget keeps it above `LOW_STOCK`.
     """
     for name, pattern in VARYING.items():

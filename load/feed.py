@@ -1,4 +1,4 @@
-"""Feed cases: a full feed, an empty one and an unknown user."""
+"""Feed cases: a full feed, a feed without friends, and an unknown user."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -20,23 +20,23 @@ _POSTS: Final = {
 }
 
 
-def _posts(*ids: str) -> Sequence[Body]:
+def _list_posts(*ids: str) -> Sequence[Body]:
     fields = ("author_id", "language", "text")
     return [{"post_id": post_id, **dict(zip(fields, _POSTS[post_id], strict=True))} for post_id in ids]
 
 
-def _feed(name: str, user_id: str, **body: Json) -> Case:
+def _feed_case(name: str, user_id: str, **body: Json) -> Case:
     return Case(name, f"/feed/{user_id}", None, 200, {**body, "degraded": []}, method="GET")
 
 
 CASES: Final[Sequence[Case]] = (
-    _feed(
+    _feed_case(
         "everything",
         "user-123",
         profile=USER,
         friends=[{"user_id": "user-456"}, {"user_id": "user-789"}],
         settings={"languages": ["en", "de"], "show_recommendations": True},
-        posts=_posts("post-201", "post-202", "post-301", "post-302"),
+        posts=_list_posts("post-201", "post-202", "post-301", "post-302"),
         notifications=[
             {"notification_id": f"notification-{number}", "from_user_id": friend, "text": text}
             for number, friend, text in (
@@ -51,9 +51,9 @@ CASES: Final[Sequence[Case]] = (
             "post-301": {"likes": 9, "comments": 2},
             "post-302": {"likes": 16, "comments": 3},
         },
-        recommended=_posts("post-401", "post-402"),
+        recommended=_list_posts("post-401", "post-402"),
     ),
-    _feed(
+    _feed_case(
         "no friends",
         "user-789",
         profile={"user_id": "user-789", "email": "user789@example.com", "is_active": True},
@@ -62,7 +62,7 @@ CASES: Final[Sequence[Case]] = (
         posts=[],
         notifications=[],
         engagement={},
-        recommended=_posts("post-101", "post-201", "post-401"),
+        recommended=_list_posts("post-101", "post-201", "post-401"),
     ),
     failing_case("unknown user", "/feed/nonexistent-user", None, USER_NOT_FOUND, method="GET"),
 )

@@ -1,4 +1,4 @@
-"""Order budget: how many orders can be placed while enough stock is left for all other requests."""
+"""Order budget: number of orders that can be placed while enough stock is left for all other requests."""
 
 from typing import Final
 
@@ -9,16 +9,19 @@ INITIAL_STOCK: Final = 100
 """Stock level of the product in the seed data of the mock services."""
 
 LOW_STOCK: Final = 50
-"""Up to this stock level shipping costs less, which would change the expected responses."""
+"""At or below this stock level, shipping costs less, which would change the responses."""
 
 RESERVED_STOCK: Final = 60
-"""Items that are not ordered: more than `LOW_STOCK`, because other clients may order as well."""
+"""Items that the load test never orders: more than `LOW_STOCK`, because other clients may order as well."""
 
 REFILL_COMMAND: Final = "curl -X DELETE http://127.0.0.1:8102/_mock"
 
 
 class OrderBudget:
-    """A lower bound of the number of items that can still be ordered, from the orders of this process."""
+    """Number of items that this process can still order.
+
+    The number is calculated from reported stock levels and the orders of this process, and is never too high.
+    """
 
     def __init__(self) -> None:
         self._available: int | None = None
@@ -28,11 +31,11 @@ class OrderBudget:
 
     @property
     def is_known(self) -> bool:
-        """Whether the stock level has been reported yet."""
+        """True once `update` has recorded a stock level."""
         return self._available is not None
 
     def take(self) -> bool:
-        """Take one item for an order; return False if none is available."""
+        """Take an item for an order, and return True; return False if none is known to be available."""
         if not self._available or self._available < 0:
             return False
         self._available -= 1
@@ -40,15 +43,15 @@ class OrderBudget:
         return True
 
     def complete(self, *, is_placed: bool) -> None:
-        """Record that the order of an item that was taken has been answered."""
+        """Record the end of an order whose item was taken; *is_placed* is True if the order was placed."""
         self.completed += 1
         self.placed += is_placed
 
     def update(self, level: int, completed_before: int) -> str | None:
         """Record a stock level that was requested when *completed_before* orders had completed.
 
-        It is out of date by the orders that were in flight then or sent since, which are subtracted. Return a
-        warning if this is the first report and no order can be placed.
+        The level may not include orders that were in flight then or sent since, so these are subtracted.
+        Return a warning if this is the first level and it allows no order, else None.
         """
         is_first = not self.is_known
         self._available = level - RESERVED_STOCK - (self._taken - completed_before)

@@ -1,4 +1,4 @@
-"""Expected problems (RFC 9457), and the cases of requests that end in one."""
+"""Expected problems (RFC 9457), and functions that build the cases that end in a problem."""
 
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ __all__ = (
 
 @dataclass(frozen=True)
 class Problem:
-    """The members of a problem, or of an error in an aggregate; *more* are its additional members."""
+    """A problem, or an error in an aggregate; *more* contains members that not every problem has."""
 
     status: int
     title: str
@@ -41,27 +41,27 @@ class Problem:
 
 
 def not_found(detail: str, source: str) -> Problem:
-    """Return the 404 of a service."""
+    """Return the gateway's problem for a 404 that the call *source* got from its service."""
     return Problem(404, "Not Found", "not-found", detail, {"source": source})
 
 
 def conflict(detail: str, source: str) -> Problem:
-    """Return the 409 of a service."""
+    """Return the gateway's problem for a 409 that the call *source* got from its service."""
     return Problem(409, "Conflict", "conflict", detail, {"source": source})
 
 
 def forbidden(detail: str, source: str) -> Problem:
-    """Return the 403 of a service."""
+    """Return the gateway's problem for a 403 that the call *source* got from its service."""
     return Problem(403, "Forbidden", "forbidden", detail, {"source": source})
 
 
 def violation(detail: str, source: str) -> Problem:
-    """Return the 422 of a service."""
+    """Return the gateway's problem for a 422 that the call *source* got from its service."""
     return _validation_problem(detail, "", detail, {"source": source})
 
 
 def invalid_field(name: str, message: str) -> Problem:
-    """Return the 422 of the gateway for one invalid field of the request."""
+    """Return the gateway's 422 for a request whose field *name* is not valid."""
     return _validation_problem("The request is not valid", name, message, {})
 
 
@@ -71,7 +71,7 @@ def _validation_problem(detail: str, name: str, message: str, more: Body) -> Pro
 
 
 def aggregate(*problems: Problem) -> Problem:
-    """Return the 207 of several failed calls."""
+    """Return the problem with status 207 that combines the *problems* of several failed calls."""
     more: Body = {"completed": False, "errors": [problem.body for problem in problems]}
     return Problem(207, "Multi-Status", "aggregate", f"{len(problems)} calls failed", more)
 
@@ -94,6 +94,6 @@ def failing_case(  # noqa: PLR0913 - the fields of a case
 def undone_case(
     name: str, path: str, request_body: Body, problem: Problem, headers: Headers | None = None
 ) -> Case:
-    """Return the case of a request that fails with *problem* while it writes; its writes are undone."""
+    """Return the case of a request that fails with *problem* during its commit and is undone."""
     body = {**problem.body, "instance": path, "request_id": ANY, "execution_id": ANY}
     return Case(name, path, request_body, problem.status, body, headers=headers or {}, is_write=True)

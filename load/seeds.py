@@ -1,4 +1,4 @@
-"""Seed data of the mock services as the gateway returns it, and requests for it."""
+"""Seed data of the mock services as the gateway returns it, order bodies, and the expected problems."""
 
 from typing import Final
 
@@ -39,12 +39,12 @@ BLANK_ADDRESS: Final = invalid_field("address", "must not be blank")
 
 
 def high_risk_user(source: str) -> Problem:
-    """Return the 403 for a high-risk user."""
+    """Return the gateway's problem for a high-risk user that the fraud check *source* refuses."""
     return forbidden("Suspicious transaction detected: high-risk user", source)
 
 
 def order_body(**changes: Json) -> Body:
-    """Return the body of a valid order with *changes*."""
+    """Return the body of a valid checkout or order, with *changes* to its fields."""
     return {
         "user_id": "user-123",
         "product_id": PRODUCT,
@@ -55,7 +55,7 @@ def order_body(**changes: Json) -> Body:
 
 
 def priced_body(**amounts: Json) -> Body:
-    """Return the response to a valid order; *amounts* depend on the order."""
+    """Return the response body for a valid checkout or order; *amounts* depend on the request."""
     return {
         "user": USER,
         "inventory": STOCK,

@@ -1,4 +1,4 @@
-"""Transfer cases: transfers back and forth of the same amount, and transfers that fail."""
+"""Transfer cases: transfers of the same amount back and forth, and transfers that fail."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""The command: python -m mock_services NAME."""
+"""Command line interface: `python -m mock_services NAME`."""
 
 import argparse
 import asyncio
@@ -27,10 +27,10 @@ _LARGEST_PORT: Final = 65535
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with *arguments* (default: the command line) and return its exit code."""
-    options = _parser().parse_args(arguments, _Options())
+    options = _build_parser().parse_args(arguments, _Options())
     logging.basicConfig(level=logging.WARNING, format="mock_services: %(message)s")
     try:
-        listeners = _listen(options, _latency_scale(os.environ.get("MOCK_LATENCY_SCALE") or "1"))
+        listeners = _listen(options, _parse_latency_scale(os.environ.get("MOCK_LATENCY_SCALE") or "1"))
     except (ListenError, WriteLogError) as error:
         return _report(1, error)
     except ValueError as error:
@@ -50,54 +50,57 @@ class _Options(argparse.Namespace):
     state: Path | None
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     ports = "\n".join(f"  {port_of(name)}  {name}" for name in SERVICES)
     parser = argparse.ArgumentParser(
         prog="python -m mock_services",
-        description="Serve one of the services behind the gateway, or all of them in one process.",
+        description="Run a mock service for the gateway to call, or all of them in one process.",
         epilog=f"services and their ports:\n{ports}\n\n"
-        "environment:\n  MOCK_LATENCY_SCALE  multiplies every latency (default: 1; 0: none)",
+        "environment:\n  MOCK_LATENCY_SCALE  factor for the latency of endpoints (default: 1; 0: no latency)",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
     add("service", choices=(*SERVICES, _ALL), metavar="NAME", help='a service from the list below, or "all"')
-    add("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--port", type=_port, help="the port of the one service; 0 is any free port")
+    where.add_argument(
+        "--port", type=_parse_port, help="port of a single service (default: see below; 0: any free port)"
+    )
     where.add_argument(
         "--base-port",
-        type=_base_port,
+        type=_parse_base_port,
         default=BASE_PORT,
-        help="the port of the first service; the others follow (default: %(default)s; 0: any free ports)",
+        help="port of the first service; the others use the next ports "
+        "(default: %(default)s; 0: any free ports)",
     )
     add(
         "--exit-with-stdin",
         action="store_true",
-        help="stop when standard input is closed, which ties it to the parent process, and ignore Ctrl-C",
+        help="ignore Ctrl-C; stop when standard input is closed, which happens when the parent process ends",
     )
     add(
         "--state",
         type=Path,
         metavar="FILE",
-        help="persist the writes of the one service in this file; faults and the call log are not persisted",
+        help="file in which a single service persists its writes, but neither faults nor the call log",
     )
     return parser
 
 
-def _base_port(text: str) -> int:
-    return _port(text, largest=_LARGEST_PORT - len(SERVICES) + 1)
+def _parse_base_port(text: str) -> int:
+    return _parse_port(text, largest=_LARGEST_PORT - len(SERVICES) + 1)
 
 
-def _port(text: str, largest: int = _LARGEST_PORT) -> int:
+def _parse_port(text: str, largest: int = _LARGEST_PORT) -> int:
     if not text.isdecimal() or int(text) > largest:
-        message = f"not a port: {text!r}"
+        message = f"invalid port {text!r}: expected a number from 0 to {largest}"
         raise argparse.ArgumentTypeError(message)
     return int(text)
 
 
-def _latency_scale(text: str) -> float:
-    message = f"MOCK_LATENCY_SCALE must be a number from 0, not {text!r}"
+def _parse_latency_scale(text: str) -> float:
+    message = f"invalid MOCK_LATENCY_SCALE {text!r}: expected a finite number of at least 0"
     with suppress(ValueError):
         scale = float(text)
         if scale >= 0 and math.isfinite(scale):
@@ -106,13 +109,16 @@ def _latency_scale(text: str) -> float:
 
 
 def _listen(options: _Options, latency_scale: float) -> Sequence[Listener]:
-    """Bind every port before any request is served."""
+    """Open a listening socket for each service; none of the services handles requests yet.
+
+    Raises ValueError if the options cannot be combined, ListenError or WriteLogError.
+    """
     names = list(SERVICES) if options.service == _ALL else [options.service]
     if options.port is not None and options.service == _ALL:
-        message = '--port is for one service; "all" takes --base-port'
+        message = '--port cannot be combined with "all"; use --base-port'
         raise ValueError(message)
     if options.state is not None and options.service == _ALL:
-        message = "--state is for one service"
+        message = '--state cannot be combined with "all"; start the service by its name'
         raise ValueError(message)
     write_log = None if options.state is None else WriteLog(options.state)
     return [
@@ -142,7 +148,10 @@ def _announce(listeners: Sequence[Listener]) -> None:
 
 
 def _call_when_stdin_closes(callback: Callable[[], object]) -> None:
-    """Read standard input in a thread: event loops cannot wait for every kind of it."""
+    """Call *callback* when standard input is closed.
+
+    A thread waits for that, because an event loop cannot wait for standard input that is a regular file.
+    """
 
     def read() -> None:
         with suppress(OSError):  # standard input may be closed already
@@ -155,7 +164,7 @@ def _call_when_stdin_closes(callback: Callable[[], object]) -> None:
 
 
 def _report(code: int, error: Exception) -> int:
-    print(f"mock_services: {error}", file=sys.stderr)  # noqa: T201 (for the user of the command)
+    print(f"mock_services: {error}", file=sys.stderr)  # noqa: T201 (an error message)
     return code
 
 

@@ -26,7 +26,7 @@ _MILLISECOND: Final = 0.001
 
 
 class ServiceApp:
-    """One mock service as an ASGI application.
+    """A mock service as an ASGI application.
 
     *create* builds the service with its seed data, at the start and at each reset. *latency_scale* multiplies
     the latency of every endpoint. *write_log* persists the writes, which are replayed at the start.
@@ -43,7 +43,7 @@ class ServiceApp:
         self._control = Routes(Control(self._instances).endpoints())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
+        """Handle a request."""
         connection = Connection(scope, receive, send)
         instance, method, path = self._instances.current, scope["method"], scope["path"]
         is_control = Control.is_control_path(path)
@@ -62,7 +62,7 @@ class ServiceApp:
 
 @dataclass(frozen=True, slots=True)
 class _Exchange:
-    """One request and its response, with the fault that applies to it."""
+    """A request and its response, with the fault that applies to the request."""
 
     instance: Instance
     connection: Connection
@@ -71,12 +71,12 @@ class _Exchange:
     fault: Fault | None
 
     async def run(self, seconds: float) -> None:
-        """Wait for *seconds* or as long as the fault says, then respond."""
+        """Wait for *seconds*, or for the fault's latency instead, then respond if the client is connected."""
         if await self._wait(self.fault.delay(default=seconds) if self.fault else seconds):
             await self._send(self._handle())
 
     def log(self, outcome: Literal["answered", "disconnected"], status: int | None = None) -> None:
-        """Log the call, before the response is sent: a client that has the response finds the call logged."""
+        """Log the call, before its response is sent: a client that has the response finds the call logged."""
         self.instance.calls.add(
             Call(
                 operation=self.endpoint.operation,
@@ -89,7 +89,11 @@ class _Exchange:
         )
 
     async def _wait(self, seconds: float | None) -> bool:
-        """Wait (None: forever); return False as soon as the client disconnects."""
+        """Wait for *seconds* (None: forever), and return True.
+
+        If the client disconnects, log the call and return False at once; a write still takes effect after
+        *seconds*.
+        """
         deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
         try:
             is_connected = seconds == 0 or await self.connection.wait_until(deadline)

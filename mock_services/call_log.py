@@ -8,12 +8,12 @@ from typing import Final, Literal
 __all__ = ["MAX_CALLS", "Call", "CallLog"]
 
 MAX_CALLS: Final = 100_000
-"""The log drops the oldest calls, so that a service under load for hours does not grow."""
+"""A longer log drops its oldest calls, so that the memory of a service under load does not grow for hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call; `status` is None if the connection ended before a response began."""
+    """A call; *status* is None if the connection ended before a response began."""
 
     operation: str
     method: str

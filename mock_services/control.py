@@ -15,33 +15,33 @@ __all__ = ["Control"]
 
 
 class Control(MockService):
-    """Health check, call log, state, reset and faults of one service."""
+    """Health check, call log, state, reset and faults of a service."""
 
     def __init__(self, instances: InstanceHolder) -> None:
         self._instances = instances
 
     @staticmethod
     def is_control_path(path: str) -> bool:
-        """Return whether a path is one of the control endpoints'."""
+        """Return True if *path* is reserved for control endpoints, even if no endpoint has this path."""
         return path == "/health" or path.startswith("/_mock/") or path == "/_mock"
 
     @override
     def endpoints(self) -> Sequence[Endpoint]:
         return (
-            Endpoint("GET /health", 0, self._health),
-            Endpoint("GET /_mock/calls", 0, self._calls),
-            Endpoint("GET /_mock/state", 0, self._state),
+            Endpoint("GET /health", 0, self._report_health),
+            Endpoint("GET /_mock/calls", 0, self._list_calls),
+            Endpoint("GET /_mock/state", 0, self._report_state),
             Endpoint("DELETE /_mock", 0, self._reset, HTTPStatus.NO_CONTENT),
             Endpoint("PUT /_mock/faults", 0, self._replace_faults, HTTPStatus.NO_CONTENT),
         )
 
-    def _health(self, _: Request) -> Mapping[str, str]:
+    def _report_health(self, _: Request) -> Mapping[str, str]:
         return {"status": "pass"}
 
-    def _calls(self, _: Request) -> Sequence[Mapping[str, object]]:
+    def _list_calls(self, _: Request) -> Sequence[Mapping[str, object]]:
         return [asdict(call) for call in self._instances.current.calls]
 
-    def _state(self, _: Request) -> Mapping[str, object]:
+    def _report_state(self, _: Request) -> Mapping[str, object]:
         return self._instances.current.service.state()
 
     def _reset(self, _: Request) -> None:

@@ -12,10 +12,10 @@ __all__ = ["Fault", "FaultList", "Faults"]
 
 
 class Fault(RequestModel):
-    """One kind of fault, for the calls that it matches.
+    """A fault for the calls that match its path prefix and method.
 
-    *latency_ms* replaces the latency of the endpoint. It is not scaled, so that it has an effect even with a
-    latency scale of 0. *times* is the number of calls that it applies to; None means until it is cleared.
+    *latency_ms* replaces the latency of the endpoint, and is not multiplied by the latency scale, which may
+    be 0. *times* is the number of calls that get the fault; None means all calls until the fault is cleared.
     """
 
     path_prefix: Annotated[str, Field(pattern="^/")]
@@ -28,15 +28,15 @@ class Fault(RequestModel):
 
     @property
     def reaches_handler(self) -> bool:
-        """Whether the handler is called in spite of the fault."""
+        """True if the handler is called in spite of the fault."""
         return self.kind in {"latency", "truncate", "drop_after_write"}
 
     def matches(self, method: str, path: str) -> bool:
-        """Return whether the fault applies to a call."""
+        """Return True if the fault applies to a call."""
         return path.startswith(self.path_prefix) and self.method in {None, method}
 
     def delay(self, default: float) -> float | None:
-        """Return the seconds before the response; None means forever."""
+        """Return the seconds before the response (None: forever); *default* is the endpoint's latency."""
         if self.kind == "hang":
             return None
         if self.latency_ms is None:
@@ -44,7 +44,7 @@ class Fault(RequestModel):
         return self.latency_ms / 1000
 
     def to_response(self) -> Response:
-        """Return the response that replaces that of the handler."""
+        """Return the response that replaces the handler's response."""
         if self.kind == "garbage":
             return Response.garbage()
         retry_after = () if self.retry_after is None else ((b"retry-after", str(self.retry_after).encode()),)
@@ -52,17 +52,17 @@ class Fault(RequestModel):
 
 
 class FaultList(RootModel[list[Fault]]):
-    """Request body that replaces all faults."""
+    """Request body with the faults that replace all earlier ones."""
 
 
 class Faults:
-    """The active faults, each with the number of calls that it still applies to."""
+    """The active faults, each with the number of calls that still get it."""
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
         self._remaining = [(fault, fault.times) for fault in faults]
 
     def take(self, method: str, path: str) -> Fault | None:
-        """Return the first fault that matches a call, and count it down."""
+        """Return the first fault that matches a call, and count the call; return None if no fault matches."""
         for index, (fault, remaining) in enumerate(self._remaining):
             if fault.matches(method, path):
                 self._count_down(index, fault, remaining)

@@ -1,4 +1,4 @@
-"""State of a service from one reset to the next."""
+"""State of a service between two resets."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +14,7 @@ __all__ = ["Instance", "InstanceHolder"]
 
 
 class Instance:
-    """One instance of a service, with its faults and call log; it first replays the writes in *write_log*."""
+    """A service with its faults and call log; the writes in *write_log* are replayed first."""
 
     def __init__(self, service: MockService, write_log: WriteLog | None = None) -> None:
         self.service = service
@@ -27,16 +27,16 @@ class Instance:
             endpoint.handle(replace(write, params=params))
 
     def handle(self, endpoint: Endpoint, request: Request) -> Response:
-        """Handle a request; a write is logged first."""
+        """Handle a request; if it is a write, append it to the write log first."""
         if endpoint.is_write and self.write_log:
             self.write_log.append(request)
         return endpoint.handle(request)
 
 
 class InstanceHolder:
-    """The current instance.
+    """Holder of the current instance.
 
-    A call that began before a reset ends in the old instance, so that it cannot affect the new one.
+    A call that began before a reset ends in the old instance, so that the new instance is not affected.
     """
 
     def __init__(self, create: Callable[[], MockService], write_log: WriteLog | None = None) -> None:
@@ -45,7 +45,7 @@ class InstanceHolder:
         self.current = Instance(create(), write_log)
 
     def reset(self) -> None:
-        """Replace the current instance by a new one with the seed data."""
+        """Replace the current instance by a new instance with the seed data, and clear the write log."""
         self.current.write_log = None
         if self._write_log:
             self._write_log.clear()

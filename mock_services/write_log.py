@@ -15,7 +15,7 @@ _KEY: Final = b"idempotency-key"
 
 
 class WriteLogError(Exception):
-    """The file cannot be used; the message says why."""
+    """The file of a write log cannot be used; the message contains the path and the reason."""
 
 
 class _Line(RequestModel):
@@ -30,7 +30,8 @@ class WriteLog:
     """A file of JSON lines. Each write is appended before it is handled, so that a SIGKILL cannot lose it.
 
     Services are deterministic: replaying the writes restores the state, ids and responses included.
-    Raises WriteLogError if the file cannot be read or contains anything else.
+    The constructor creates a missing file, and removes an incomplete last line.
+    Raises WriteLogError if the file cannot be read or contains other data.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,15 +41,15 @@ class WriteLog:
                 file.seek(0)
                 lines, newline, _ = file.read().rpartition(b"\n")
                 self._lines = [_Line.model_validate_json(line) for line in lines.splitlines()]
-                # An incomplete last line is left by a SIGKILL; its write was not handled.
+                # A SIGKILL can leave an incomplete last line, whose write was not handled.
                 file.truncate(len(lines + newline))
         except (OSError, ValidationError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it contains something else"
-            message = f"cannot keep state in {path}: {reason}"
+            reason = error.strerror if isinstance(error, OSError) else "it is not a write log"
+            message = f"cannot use {path} as the --state file: {reason}"
             raise WriteLogError(message) from error
 
     def read(self) -> Iterator[Request]:
-        """Yield the writes that were in the file when it was opened."""
+        """Yield the writes that were in the file when it was opened; nothing after `clear`."""
         for line in self._lines:
             headers = [] if line.key is None else [(_KEY, line.key.encode("latin-1"))]
             yield Request(line.method, line.path, b"", headers, {}, line.body.encode("latin-1"))

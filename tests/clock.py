@@ -7,10 +7,11 @@ from typing_extensions import override
 
 
 class AutojumpLoop(asyncio.SelectorEventLoop):
-    """Time passes only when every task waits for it, and then all at once.
+    """Event loop whose clock stands still while any task can run, and jumps when all tasks wait.
 
-    Not for threads or real sockets: a timer would fire before what it guards is done. Nor for months: from
-    the 97th day on the loop's resolution is lost in the float of the time, and a timer never fires.
+    Tests with threads or real sockets cannot use it: a timeout would fire before their work is done. The
+    simulated time must stay below 97 days: a later time is too large for a float to hold with the resolution
+    of the loop, and timers would never fire.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Service clients on default terms, for tests whose subject is something else."""
+"""Service clients with default terms, for tests whose subject is not the client."""
 
 from typing import Final
 

@@ -40,7 +40,7 @@ URLS = {service.name: service.url for service in SERVICES}
 @final
 @dataclass(frozen=True, slots=True)
 class ShippedServices:
-    """Every shipped service, and their undos by name; each call has a second."""
+    """The shipped services with default settings, and their undos by name."""
 
     users: Users
     inventory: Inventory
@@ -60,13 +60,13 @@ class ShippedServices:
     def over(cls, transport: httpx.AsyncBaseTransport, urls: Mapping[str, str] = URLS) -> Self:
         """Connect the services through *transport*."""
         connected = connect(SERVICES, default_settings(SERVICES).with_urls(urls), transport)
-        undos = {name: undo for one in connected for name, undo in one.client.undos.items()}
+        undos = {name: undo for connection in connected for name, undo in connection.client.undos.items()}
         # The registrations are in the order of the fields.
-        fields = zip(cls.__slots__, [one.instance for one in connected], strict=False)
+        fields = zip(cls.__slots__, [connection.instance for connection in connected], strict=False)
         return cls(**cast("dict[str, Any]", dict(fields)), undos=undos)
 
     async def run(self, pipeline: Pipeline[..., T, E], *args: object) -> Result[T, E]:
-        """Run *pipeline* with these arguments and the services that it takes."""
+        """Run *pipeline* with *args* and the services that it takes."""
         services = {name: getattr(self, name) for name in self.__slots__ if name != "undos"}
         bound = bind(Route("POST", "/", pipeline), services)
         return await pipeline(*args, **bound.services)

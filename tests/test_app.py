@@ -1,4 +1,4 @@
-"""A gateway of one's own: other services, other pipelines, and nothing of the sample."""
+"""A custom gateway, whose services and pipelines are not those of the sample."""
 
 import re
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ from gateway.services import SERVICES
 SAMPLE: Final = re.compile(
     r"checkout|inventory|payment|fraud|shipping|pricing|transfer|purchase|\bfeed|analytics|prod-|user-1|acc-0"
 )
-"""Words that only the sample has."""
+"""Words that only the sample contains."""
 
 
 class Points(UpstreamResponse):
@@ -71,8 +71,8 @@ LOYALTY: Final = Service("loyalty", Loyalty, url="http://127.0.0.1:8201", timeou
 BALANCE: Final = Route("POST", "/balances", balance)
 
 
-class Network(httpx.AsyncBaseTransport):
-    """Responds as the loyalty service does; notes the requests."""
+class FakeNetwork(httpx.AsyncBaseTransport):
+    """Responds as the loyalty service, and records the requests."""
 
     def __init__(self) -> None:
         self.requests: list[httpx.Request] = []
@@ -84,12 +84,12 @@ class Network(httpx.AsyncBaseTransport):
 
 
 @pytest.fixture
-def network() -> Network:
-    return Network()
+def network() -> FakeNetwork:
+    return FakeNetwork()
 
 
 @pytest.fixture
-def app(network: Network) -> Gateway:
+def app(network: FakeNetwork) -> Gateway:
     return create_app(
         services=[LOYALTY],
         pipelines=[BALANCE],
@@ -106,7 +106,7 @@ async def client(app: Gateway) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_own_pipeline_calls_own_service(client: httpx.AsyncClient, network: Network) -> None:
+async def test_custom_pipeline_calls_custom_service(client: httpx.AsyncClient, network: FakeNetwork) -> None:
     response = await client.post("/balances", json={"member_id": "m-1"})
 
     assert (response.status_code, response.json()) == (200, {"balance": 12})
@@ -115,7 +115,7 @@ async def test_own_pipeline_calls_own_service(client: httpx.AsyncClient, network
     assert request.headers["user-agent"] == "loyalty-gateway/2.1"
 
 
-async def test_services_are_where_the_settings_say(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_service_url_comes_from_settings(network: FakeNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_LOYALTY_URL", "http://loyalty.test/v2")
     app = create_app(services=[LOYALTY], pipelines=[BALANCE], transport=network)
 
@@ -125,29 +125,29 @@ async def test_services_are_where_the_settings_say(network: Network, monkeypatch
     assert str(network.requests[0].url) == "http://loyalty.test/v2/points/m-1"
 
 
-async def test_readiness_has_own_services_only(client: httpx.AsyncClient) -> None:
+async def test_readiness_lists_custom_services_only(client: httpx.AsyncClient) -> None:
     assert [*(await client.get("/health/ready")).json()["checks"]] == ["loyalty"]
 
 
-async def test_pipelines_are_own_ones_only(client: httpx.AsyncClient) -> None:
+async def test_pipelines_endpoint_omits_sample(client: httpx.AsyncClient) -> None:
     (pipeline,) = (await client.get("/pipelines")).json()["pipelines"]
 
     assert (pipeline["name"], pipeline["method"], pipeline["path"]) == ("balance", "POST", "/balances")
 
 
 @pytest.mark.parametrize("route", PIPELINES, ids=str)
-async def test_routes_of_the_sample_do_not_exist(client: httpx.AsyncClient, route: Route) -> None:
+async def test_custom_gateway_lacks_sample_routes(client: httpx.AsyncClient, route: Route) -> None:
     response = await client.request(route.method, route.path.replace("{user_id}", "user-123"), json={})
 
     assert (response.status_code, response.json()["code"]) == (404, "route-not-found")
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/pipelines", "/health/ready"])
-async def test_nothing_mentions_the_sample(client: httpx.AsyncClient, path: str) -> None:
+async def test_custom_gateway_pages_omit_the_sample(client: httpx.AsyncClient, path: str) -> None:
     assert SAMPLE.findall((await client.get(path)).text) == []
 
 
-async def test_no_problem_type_mentions_the_sample(client: httpx.AsyncClient) -> None:
+async def test_problem_types_omit_the_sample(client: httpx.AsyncClient) -> None:
     code = (await client.get("/openapi.json")).json()["paths"]["/problems/{code}"]["get"]["responses"]["200"]
     assert code
     for response in [
@@ -156,28 +156,28 @@ async def test_no_problem_type_mentions_the_sample(client: httpx.AsyncClient) ->
         assert SAMPLE.findall(response.text) == []
 
 
-def test_title_and_version_are_own_ones(app: Gateway) -> None:
+def test_openapi_has_custom_title_and_version(app: Gateway) -> None:
     assert (app.openapi()["info"]["title"], app.openapi()["info"]["version"]) == ("Loyalty", "2.1")
 
 
-def test_title_is_the_name_by_default(network: Network) -> None:
+def test_title_defaults_to_gateway_name(network: FakeNetwork) -> None:
     app = create_app(services=[], pipelines=[], name="empty", transport=network)
 
     assert app.openapi()["info"]["title"] == "empty"
 
 
-def test_settings_without_a_registered_service_are_an_error(network: Network) -> None:
+def test_settings_must_have_every_service(network: FakeNetwork) -> None:
     with pytest.raises(ValueError, match="no settings for service 'loyalty'"):
         create_app(load_settings(SERVICES), services=[LOYALTY], pipelines=[BALANCE], transport=network)
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a/b"])
-def test_name_that_is_no_token_is_refused(network: Network, name: str) -> None:
+def test_gateway_name_must_be_an_http_token(network: FakeNetwork, name: str) -> None:
     with pytest.raises(ValueError, match=f"invalid name '{name}'"):
         create_app(name=name, transport=network)
 
 
-def test_two_services_of_one_name_are_an_error(network: Network) -> None:
+def test_create_app_refuses_duplicate_service_name(network: FakeNetwork) -> None:
     settings = load_settings([LOYALTY])
 
     with pytest.raises(ValueError, match="two services are named 'loyalty'"):
@@ -189,14 +189,14 @@ class Refunds:
         client.undo("refunds.cancel", ("refunds",))
 
 
-def test_undos_of_one_name_in_two_services_are_an_error(network: Network) -> None:
+def test_create_app_refuses_duplicate_undo_name(network: FakeNetwork) -> None:
     services = [Service(name, Refunds, url="http://127.0.0.1:8202") for name in ("east", "west")]
 
-    with pytest.raises(ValueError, match=r"'east' and 'west' have undos of one name, 'refunds\.cancel'"):
+    with pytest.raises(ValueError, match=r"'east' and 'west' both have an undo named 'refunds\.cancel'"):
         create_app(services=services, pipelines=[], transport=network)
 
 
-def test_settings_without_effect_are_known_to_the_app(network: Network) -> None:
+def test_app_warns_of_ineffective_settings(network: FakeNetwork) -> None:
     settings = load_settings([LOYALTY], deadline_ms=200)
     app = create_app(settings, services=[LOYALTY], pipelines=[BALANCE], transport=network)
 

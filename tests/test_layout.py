@@ -14,54 +14,55 @@ WITHOUT_COUNTERPART: Final[Mapping[str, str]] = {
     "system": "real processes",
     "typing": "checked by mypy and pyright, not run",
     "matrix": "every fault of every call, in process",
-    "ledger": "random games, in process",
+    "ledger": "random sequences of operations, in process",
     "storms": "the instruments of benchmarks/storms",
     "client/wire": "real sockets, on a real clock",
 }
-"""Folders of tests that mirror no folder of code, and what is tested there."""
+"""Folders of tests that mirror no folder of code, with the subject of their tests."""
 
 SHARED_NAMES: Final = {"__init__", "__main__", "conftest"}
-NAMES_THAT_SAY_NOTHING: Final = {"common", "helpers", "misc", "shared", "support", "util", "utils", "world"}
+MEANINGLESS_NAMES: Final = {"common", "helpers", "misc", "shared", "support", "util", "utils", "world"}
 
 MOST_MODULES: Final = 13
 MOST_MODULES_OF: Final[Mapping[str, int]] = {
-    "gateway/railway": 14,  # the vocabulary of a pipeline, a module a word
+    "gateway/railway": 14,  # one module per concept of a pipeline
     "gateway/services": 14,  # one module per service
 }
 
 
-def folders(package: Path) -> Iterator[Path]:
-    """Yield the folders that contain modules."""
+def list_folders(package: Path) -> Iterator[Path]:
+    """Yield the folders of *package* that contain modules."""
     yield from sorted({module.parent for module in package.rglob("*.py")})
 
 
-def modules(folder: Path) -> list[Path]:
+def list_modules(folder: Path) -> list[Path]:
     return [module for module in folder.glob("*.py") if module.stem != "__init__"]
 
 
-def test_folders_of_tests_mirror_folders_of_code() -> None:
-    tests = {path.relative_to(ROOT / "tests").as_posix() for path in folders(ROOT / "tests")} - {"."}
-    mirrored = {path.relative_to(ROOT / "gateway").as_posix() for path in folders(ROOT / "gateway")}
-    others = {path.relative_to(ROOT).as_posix() for name in PACKAGES for path in folders(ROOT / name)}
+def test_folders_of_tests_mirror_code() -> None:
+    tests = {path.relative_to(ROOT / "tests").as_posix() for path in list_folders(ROOT / "tests")} - {"."}
+    mirrored = {path.relative_to(ROOT / "gateway").as_posix() for path in list_folders(ROOT / "gateway")}
+    others = {path.relative_to(ROOT).as_posix() for name in PACKAGES for path in list_folders(ROOT / name)}
 
     assert tests - mirrored - others - WITHOUT_COUNTERPART.keys() == set()
     assert WITHOUT_COUNTERPART.keys() - tests == set()
 
 
-def test_no_two_modules_of_tests_share_a_name() -> None:
+def test_modules_of_tests_have_unique_names() -> None:
     names = Counter(module.stem for module in (ROOT / "tests").rglob("*.py"))
 
     assert [name for name, count in names.items() if count > 1 and name not in SHARED_NAMES] == []
 
 
-def test_modules_of_tests_say_what_they_are() -> None:
+def test_modules_of_tests_have_clear_names() -> None:
     names = {module.stem for module in (ROOT / "tests").rglob("*.py")}
 
-    assert names & NAMES_THAT_SAY_NOTHING == set()
+    assert names & MEANINGLESS_NAMES == set()
 
 
 @pytest.mark.parametrize(
-    "folder", [path.relative_to(ROOT).as_posix() for name in PACKAGES for path in folders(ROOT / name)]
+    "folder", [path.relative_to(ROOT).as_posix() for name in PACKAGES for path in list_folders(ROOT / name)]
 )
-def test_a_folder_has_about_a_dozen_modules_at_most(folder: str) -> None:
-    assert len(modules(ROOT / folder)) <= MOST_MODULES_OF.get(folder, MOST_MODULES)
+def test_folder_has_at_most_13_modules(folder: str) -> None:
+    """A folder has at most 13 modules, unless `MOST_MODULES_OF` allows it more."""
+    assert len(list_modules(ROOT / folder)) <= MOST_MODULES_OF.get(folder, MOST_MODULES)

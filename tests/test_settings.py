@@ -19,7 +19,7 @@ from gateway.settings import (
 from mock_services.catalogue import SERVICES as MOCKS
 from mock_services.catalogue import port_of
 
-README: Final = (Path(__file__).parents[1] / "README.md").read_text()
+OPERATIONS: Final = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()
 
 
 class Loyalty:
@@ -31,17 +31,18 @@ LOYALTY: Final = Service("loyalty", Loyalty, url="http://loyalty.test", timeout_
 
 
 def loyalty(name: str) -> Service[Loyalty]:
+    """Build a loyalty service named *name*, without limits of its own."""
     return Service(name, Loyalty, url="http://loyalty.test")
 
 
-def test_shipped_services_are_on_localhost() -> None:
+def test_services_default_to_localhost() -> None:
     settings = load_settings(SERVICES)
 
     assert settings.host == "127.0.0.1"
     assert [*settings.urls.items()] == [(name, f"http://127.0.0.1:{port_of(name)}") for name in MOCKS]
 
 
-def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_come_from_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_DEADLINE_MS", "1500")
     monkeypatch.setenv("GATEWAY_USER_URL", "https://users.example/v2/")
 
@@ -51,14 +52,14 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert settings.urls["user"] == "https://users.example/v2"
 
 
-def test_registration_has_the_defaults_of_a_service() -> None:
+def test_registration_sets_service_defaults() -> None:
     settings = load_settings([LOYALTY])
 
     assert settings.urls == {"loyalty": "http://loyalty.test"}
     assert (settings.timeout_of("loyalty"), settings.max_concurrency_of("loyalty")) == (0.3, 7)
 
 
-def test_environment_takes_precedence_over_registration(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_overrides_registration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_LOYALTY_URL", "http://elsewhere.test")
     monkeypatch.setenv("GATEWAY_LOYALTY_TIMEOUT_MS", "450")
     monkeypatch.setenv("GATEWAY_LOYALTY_MAX_CONCURRENCY", "9")
@@ -69,14 +70,14 @@ def test_environment_takes_precedence_over_registration(monkeypatch: pytest.Monk
     assert (settings.timeout_of("loyalty"), settings.max_concurrency_of("loyalty")) == (0.45, 9)
 
 
-def test_values_take_precedence_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_values_override_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_PORT", "8001")
 
     assert load_settings(port=8002).port == 8002
 
 
-def test_services_cannot_be_set_as_one_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GATEWAY_SERVICES", "not even JSON")
+def test_gateway_services_variable_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_SERVICES", "no JSON")
 
     assert [*load_settings([LOYALTY]).services] == ["loyalty"]
 
@@ -88,7 +89,7 @@ def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch, name: s
     assert load_settings() == default_settings()
 
 
-def test_defaults_ignore_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defaults_ignore_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_PORT", "8001")
     monkeypatch.setenv("GATEWAY_LOYALTY_URL", "http://elsewhere.test")
 
@@ -98,14 +99,14 @@ def test_defaults_ignore_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     assert settings.urls == {"loyalty": "http://loyalty.test"}
 
 
-def test_urls_can_be_replaced() -> None:
+def test_with_urls_replaces_service_urls() -> None:
     settings = default_settings(SERVICES).with_urls({"user": "http://users.test"})
 
     assert settings.urls["user"] == "http://users.test"
     assert settings.urls["fraud"] == default_settings(SERVICES).urls["fraud"]
 
 
-def test_token_is_read_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_operator_token_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_OPERATOR_TOKEN", "s3cret-._~+/==")
 
     settings = load_settings()
@@ -115,88 +116,110 @@ def test_token_is_read_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "s3cret" not in f"{settings!r} {settings} {settings.model_dump_json()}"
 
 
-def test_invalid_token_is_not_shown_either(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_operator_token_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_OPERATOR_TOKEN", "s3cret word")
 
-    with pytest.raises(InvalidSettingsError) as refused:
+    with pytest.raises(InvalidSettingsError) as error:
         load_settings()
 
-    assert "s3cret" not in str(refused.value)
-    assert refused.value.messages[0].startswith("invalid GATEWAY_OPERATOR_TOKEN: a bearer token has ")
+    assert "s3cret" not in str(error.value)
+    assert error.value.messages[0].startswith("invalid GATEWAY_OPERATOR_TOKEN: expected letters, ")
 
 
 @pytest.mark.parametrize("name", OWN_FIELDS)
-def test_readme_lists_every_setting(name: str) -> None:
-    assert f"`GATEWAY_{name.upper()}`" in README
+def test_operations_page_lists_setting(name: str) -> None:
+    assert f"`GATEWAY_{name.upper()}`" in OPERATIONS
 
 
 @pytest.mark.parametrize("name", ServiceSettings.model_fields)
-def test_readme_lists_every_setting_of_a_service(name: str) -> None:
-    assert f"`GATEWAY_USER_{name.upper()}`" in README
+def test_operations_page_lists_service_setting(name: str) -> None:
+    assert f"`GATEWAY_USER_{name.upper()}`" in OPERATIONS
+
+
+POSITIVE: Final = "expected a positive integer"
+PORT_RULE: Final = "expected an integer from 0 to 65535"
+URL_RULE: Final = (
+    "a service's URL must be http or https with a valid host and port, such as http://127.0.0.1:8101"
+)
+URL_PARTS_RULE: Final = "a service's URL must not have credentials, a query or a fragment"
+CHARACTERS_RULE: Final = "expected letters, digits and -._~+/, with = only at the end (RFC 6750)"
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "reason"),
     [
-        ("DEADLINE_MS", "0"),
-        ("DEADLINE_MS", "soon"),
-        ("PORT", "65536"),
-        ("DRAIN_MS", "-1"),
-        ("USER_URL", "users:8101"),
-        ("USER_URL", "ftp://users"),
-        ("USER_URL", "http://"),
-        ("USER_URL", "http://users:99999"),
-        ("USER_URL", "http://us ers"),
-        ("USER_URL", "http://users/?key=1"),
-        ("USER_URL", "http://users/#top"),
-        ("USER_URL", "http://me@users/"),
-        ("USER_URL", "http://:secret@users/"),
-        ("USER_TIMEOUT_MS", "0"),
-        ("MAX_CONCURRENCY", "0"),
-        ("USER_MAX_CONCURRENCY", "0"),
-        ("COMMIT_RESERVE_MS", "0"),
-        ("COMMIT_BUDGET_MS", "0"),
-        ("UNDO_BUDGET_MS", "-1"),
-        ("MAX_IN_FLIGHT", "0"),
-        ("RATE_LIMIT_PER_MINUTE", "0"),
-        ("OPERATOR_TOKEN", " "),
-        ("OPERATOR_TOKEN", "two words"),
-        ("OPERATOR_TOKEN", "p@ss"),
-        ("OPERATOR_TOKEN", "=a"),
-        ("OPERATOR_TOKEN", "Schlüssel"),
+        ("DEADLINE_MS", "0", POSITIVE),
+        ("DEADLINE_MS", "soon", POSITIVE),
+        ("PORT", "65536", PORT_RULE),
+        ("DRAIN_MS", "-1", "expected 0 or a positive integer"),
+        ("USER_URL", "users:8101", URL_RULE),
+        ("USER_URL", "ftp://users", URL_RULE),
+        ("USER_URL", "http://", URL_RULE),
+        ("USER_URL", "http://users:99999", URL_RULE),
+        ("USER_URL", "http://us ers", URL_RULE),
+        ("USER_URL", "http://users/?key=1", URL_PARTS_RULE),
+        ("USER_URL", "http://users/#top", URL_PARTS_RULE),
+        ("USER_URL", "http://me@users/", URL_PARTS_RULE),
+        ("USER_URL", "http://:secret@users/", URL_PARTS_RULE),
+        ("USER_TIMEOUT_MS", "0", POSITIVE),
+        ("MAX_CONCURRENCY", "0", POSITIVE),
+        ("USER_MAX_CONCURRENCY", "0", POSITIVE),
+        ("COMMIT_RESERVE_MS", "0", POSITIVE),
+        ("COMMIT_BUDGET_MS", "0", POSITIVE),
+        ("UNDO_BUDGET_MS", "-1", POSITIVE),
+        ("MAX_IN_FLIGHT", "0", POSITIVE),
+        ("RATE_LIMIT_PER_MINUTE", "0", POSITIVE),
+        ("OPERATOR_TOKEN", " ", CHARACTERS_RULE),
+        ("OPERATOR_TOKEN", "two words", CHARACTERS_RULE),
+        ("OPERATOR_TOKEN", "p@ss", CHARACTERS_RULE),
+        ("OPERATOR_TOKEN", "=a", CHARACTERS_RULE),
+        ("OPERATOR_TOKEN", "Schlüssel", CHARACTERS_RULE),
     ],
 )
-def test_invalid_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_error_names_invalid_setting(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, reason: str
+) -> None:
     monkeypatch.setenv(f"GATEWAY_{name}", value)
 
-    with pytest.raises(InvalidSettingsError) as refused:
+    with pytest.raises(InvalidSettingsError) as error:
         load_settings(SERVICES)
 
-    (message,) = refused.value.messages
+    (message,) = error.value.messages
     assert message.startswith(f"invalid GATEWAY_{name}")
+    assert message.endswith(f": {reason}")
 
 
-def test_every_invalid_value_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PORT", "USER_URL", "FRAUD_TIMEOUT_MS"):
+def test_every_invalid_setting_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PORT", "WATERFALL", "USER_URL", "FRAUD_TIMEOUT_MS"):
         monkeypatch.setenv(f"GATEWAY_{name}", "x")
 
-    with pytest.raises(InvalidSettingsError) as refused:
+    with pytest.raises(InvalidSettingsError) as error:
         load_settings(SERVICES)
 
-    names = [message.partition(":")[0] for message in refused.value.messages]
-    assert names == [
-        "invalid GATEWAY_PORT 'x'",
-        "invalid GATEWAY_USER_URL 'x'",
-        "invalid GATEWAY_FRAUD_TIMEOUT_MS 'x'",
-    ]
+    assert error.value.messages == (
+        f"invalid GATEWAY_PORT 'x': {PORT_RULE}",
+        "invalid GATEWAY_WATERFALL 'x': expected true or false",
+        f"invalid GATEWAY_USER_URL 'x': {URL_RULE}",
+        f"invalid GATEWAY_FRAUD_TIMEOUT_MS 'x': {POSITIVE}",
+    )
 
 
-def test_invalid_value_in_code_is_not_reported_as_a_variable() -> None:
-    with pytest.raises(InvalidSettingsError, match=r"^invalid port -1: "):
-        load_settings(SERVICES, port=-1)
+def test_invalid_value_in_code_is_named_by_field() -> None:
+    """A message about a value set in code names its field, not the variable of the setting."""
+    values = {"port": -1, "host": 1, "operator_token": 1, "cors_origins": 1, "prot": 1}
+    with pytest.raises(InvalidSettingsError) as error:
+        load_settings(SERVICES, **values)
+
+    assert error.value.messages == (
+        "invalid host 1: expected an address, such as '127.0.0.1'",
+        f"invalid port -1: {PORT_RULE}",
+        "invalid operator_token: expected a string",
+        "invalid cors_origins 1: expected origins, such as 'https://shop.example'",
+        "unknown setting prot",
+    )
 
 
-def test_service_without_its_own_limits_has_the_common_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_service_limits_default_to_common_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_CALL_TIMEOUT_MS", "800")
     monkeypatch.setenv("GATEWAY_MAX_CONCURRENCY", "50")
 
@@ -205,7 +228,7 @@ def test_service_without_its_own_limits_has_the_common_ones(monkeypatch: pytest.
     assert (settings.timeout_of("loyalty"), settings.max_concurrency_of("loyalty")) == (0.8, 50)
 
 
-def test_origins_are_separated_by_commas_or_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cors_origins_split_at_commas_and_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_CORS_ORIGINS", "https://a.example, https://b.example")
 
     assert load_settings().cors_origins == ("https://a.example", "https://b.example")
@@ -218,13 +241,13 @@ def test_service_named_like_a_setting_is_refused(name: str) -> None:
         load_settings([loyalty(name)])
 
 
-def test_two_services_of_one_name_are_refused() -> None:
+def test_load_settings_refuses_duplicate_service() -> None:
     with pytest.raises(ValueError, match="two services are named 'loyalty'"):
         load_settings([LOYALTY, LOYALTY])
 
 
 @pytest.mark.parametrize(
-    ("variable", "sentence"),
+    ("variable", "message"),
     [
         ("GATEWAY_PROT", "unknown setting GATEWAY_PROT; did you mean GATEWAY_PORT?"),
         ("GATEWAY_DEADLNE_MS", "unknown setting GATEWAY_DEADLNE_MS; did you mean GATEWAY_DEADLINE_MS?"),
@@ -247,7 +270,7 @@ def test_two_services_of_one_name_are_refused() -> None:
         ),
     ],
 )
-def test_unknown_variable_is_reported_with_a_likely_suggestion(variable: str, sentence: str) -> None:
+def test_unknown_variable_message_suggests_setting(variable: str, message: str) -> None:
     environment = {variable: "1", "GATEWAY_PORT": "1", "GATEWAY_LOYALTY_TIMEOUT_MS": "1", "PATH": "/bin"}
 
-    assert [*unknown_variables(environment, ["loyalty", "loyalty_points"])] == [sentence]
+    assert [*unknown_variables(environment, ["loyalty", "loyalty_points"])] == [message]

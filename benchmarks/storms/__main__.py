@@ -1,4 +1,4 @@
-"""The command: run each storm on the gateway, then on plain FastAPI."""
+"""Command line interface: run each storm on the gateway, then on plain FastAPI."""
 
 import argparse
 import sys
@@ -23,8 +23,8 @@ class _Options(argparse.Namespace):
 
 
 def main() -> int:
-    """Run the storms of the command line; return 1 if a check failed on the gateway."""
-    options = _parser().parse_args(namespace=_Options())
+    """Run the storms that the command line selects; return 1 if a check failed on the gateway, else 0."""
+    options = _build_parser().parse_args(namespace=_Options())
     results: list[StormResult] = []
     for storm in STORMS:
         if not options.only or storm.name in options.only:
@@ -51,11 +51,11 @@ def _run(storm: Storm, target: Target, scale: float) -> Report:
     return report
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.storms",
-        description="Load and faults on real processes, on the gateway and on plain FastAPI. At full size "
-        "it takes half an hour.",
+        description="Run the gateway and plain FastAPI on real processes, under load and faults. This takes "
+        "half an hour at full size.",
     )
     add = parser.add_argument
     add(
@@ -63,11 +63,16 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         choices=[storm.name for storm in STORMS],
-        help="run this storm; repeatable",
+        help="run only this storm; can be repeated",
     )
     add("--gateway-only", action="store_true", help="do not run plain FastAPI")
-    add("--scale", type=float, default=1.0, help="multiplies the size of the storms (default: %(default)s)")
-    add("--write", type=Path, metavar="FILE", help="write the page to this file, after each storm")
+    add("--scale", type=float, default=1.0, help="factor for the size of the storms (default: %(default)s)")
+    add(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="write the page with the results to this file, after each storm",
+    )
     return parser
 
 

@@ -17,9 +17,10 @@ _ACCEPTED: Final = 202
 
 
 async def find_discrepancies(deployment: Deployment, outcomes: Outcomes) -> Sequence[str]:
-    """Return the writes without a successful response, and the successful responses without a write.
+    """Return a sentence for each mismatch between the writes in the services and the responses of the target.
 
-    A request without a response may have been carried out or not, so both are accepted.
+    A write without a successful response is a mismatch, and so is a successful response without a write. A
+    request without any response may have written or not, so both are accepted.
     """
     account, payment = (
         await deployment.services.fetch_state("account"),
@@ -57,7 +58,7 @@ async def find_discrepancies(deployment: Deployment, outcomes: Outcomes) -> Sequ
 
 
 async def _is_committed(deployment: Deployment, outcome: Outcome) -> bool:
-    """Return whether the execution is committed, waiting for its end after a 202."""
+    """Return True if the request's execution is committed; if the response was a 202, wait for its end."""
     if outcome.status != _ACCEPTED:
         return outcome.status == _CREATED
 

@@ -25,7 +25,7 @@ _TRACEBACK: Final = "Traceback (most recent call last)"
 
 @dataclass(frozen=True)
 class Target:
-    """A program that serves the five routes, as a module."""
+    """A program that serves the five routes: *module* is run in a child process."""
 
     name: str
     module: str
@@ -50,7 +50,7 @@ class Deployment:
         return cast("dict[str, int]", await self.client.read(INSPECTION_PATH))["tasks"]
 
     async def find_open_breakers(self) -> list[str]:
-        """Return the services with a circuit breaker that is not closed; plain FastAPI has none."""
+        """Return the circuit breakers that are not closed, such as "user (breaker)"; [] for plain FastAPI."""
         if not self.target.is_gateway:
             return []
         health = cast("dict[str, dict[str, list[dict[str, str]]]]", await self.client.read("/health/ready"))
@@ -77,17 +77,17 @@ class Deployment:
         return self.process.resident_mib
 
     async def send_burst(self) -> Outcomes:
-        """Send a hundred checkouts at once, as many as httpx's default pool has connections."""
+        """Send 100 checkouts at once, as many as httpx's default pool has connections."""
         return await self.client.send_concurrently(repeat(CHECKOUT, _BURST))
 
     async def warm_up(self, *requests: Request) -> None:
-        """Send *requests* until connections are open and lazy initialization is done."""
+        """Send each of *requests* up to 40 times, to open connections and to finish lazy initialization."""
         for request in requests:
             await self.client.send_with_workers(repeat(request), workers=8, seconds=5, count=40)
 
 
 async def wait_until(condition: Callable[[], Awaitable[bool]], seconds: float) -> bool:
-    """Poll *condition* for at most so many *seconds*; return whether it became true."""
+    """Poll *condition* for at most *seconds*; return True if it became true."""
     clock = asyncio.get_running_loop().time
     end = clock() + seconds
     while not await condition():
@@ -101,7 +101,10 @@ async def wait_until(condition: Callable[[], Awaitable[bool]], seconds: float) -
 async def deploy(
     target: Target, *, separate_services: bool = False, **settings: str
 ) -> AsyncGenerator[Deployment]:
-    """Run *target* with *settings*, and the services in one process or in separate ones."""
+    """Run *target* with *settings* and the services behind it, and yield the deployment.
+
+    The services share a process unless *separate_services* is True.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with run_services(folder, separately=separate_services) as services:

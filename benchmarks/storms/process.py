@@ -19,8 +19,8 @@ _KIB_IN_MIB: Final = 1024
 class Process:
     """`python -m module arguments...`, from its start until it is killed.
 
-    It exits with this process as well, even on SIGKILL, because its standard input is closed then. Its
-    standard error is appended to *log*.
+    When the parent process ends, even by SIGKILL, the standard input of the child is closed. The modules that
+    are run here then exit. Standard error of the child is appended to *log*.
     """
 
     def __init__(self, module: str, *arguments: str, environment: Mapping[str, str], log: Path) -> None:
@@ -32,12 +32,12 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                # Everything is local, so no proxy must be used.
+                # All processes are on this machine, so proxies must not be used.
                 env={**os.environ, "NO_PROXY": "*", "no_proxy": "*", **environment},
             )
 
     async def first_line(self) -> str:
-        """Return the line that the program prints when it is ready; raise RuntimeError if it exits."""
+        """Return the line that the ready program prints; raise RuntimeError with its log if it has exited."""
         line = await asyncio.to_thread(cast("IO[str]", self._process.stdout).readline)
         if not line:
             raise RuntimeError(self.log.read_text())
@@ -64,7 +64,7 @@ class Process:
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
     def connections_to(self, ports: Collection[int]) -> int:
-        """Return the number of established connections to *ports*, idle ones included."""
+        """Return the number of established connections to *ports*, including idle connections."""
         open_files = {self._read_link(fd) for fd in Path(f"/proc/{self._process.pid}/fd").iterdir()}
         lines = [line.split() for line in self._read_proc("net/tcp").splitlines()[1:]]
         return sum(

@@ -1,4 +1,4 @@
-"""Result of one storm on one target."""
+"""Result of a storm on a target."""
 
 import math
 import statistics
@@ -20,7 +20,7 @@ class Figure(NamedTuple):
 
 @dataclass
 class Report:
-    """The figures of one storm on one target, and a sentence about each failed check.
+    """The figures of a storm on a target, and a sentence about each failed check.
 
     *failures* are wrong responses and leaks. *slow_results* are missed time limits, which a busy machine can
     cause as well.
@@ -46,7 +46,7 @@ class Report:
 
 
 def format_spread(values: Iterable[float], unit: str = "") -> str:
-    """Return the median of several rounds with minimum and maximum, such as "12 ms (11 to 14)"."""
+    """Return the median, minimum and maximum as "12 ms (11 to 14)", or "none" if all values are NaN."""
     numbers = [value for value in values if not math.isnan(value)]
     if not numbers:
         return "none"

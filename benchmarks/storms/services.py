@@ -26,7 +26,7 @@ NAMES: Final = tuple(service.name for service in SERVICES)
 
 @final
 class Services:
-    """All mock services: in one process, or each in its own, which then persists its writes in *folder*."""
+    """All mock services in a single process, or in separate processes that persist writes in *folder*."""
 
     def __init__(self, folder: Path, control: aiohttp.ClientSession) -> None:
         self._folder = folder
@@ -35,7 +35,7 @@ class Services:
         self.urls: dict[str, str] = {}
 
     async def start_in_one_process(self) -> None:
-        """Start all services in one process."""
+        """Start all services in a single process."""
         process = self._processes[_ALL] = self._start(_ALL, "--base-port", "0")
         _, *words, _ = (await process.first_line()).split()
         self.urls.update(zip(words[::2], words[1::2], strict=True))
@@ -46,14 +46,14 @@ class Services:
         await asyncio.gather(*(self.restart(name) for name in NAMES))
 
     async def restart(self, name: str) -> None:
-        """Start the process of one service, and wait until it is ready."""
+        """Start the process of a service, and wait until it is ready."""
         state = ("--state", f"{self._folder / name}.jsonl") if name in _STATEFUL else ()
         process = self._start(name, "--port", f"{URL(self.urls[name]).port}", *state)
         self._processes[name] = process
         await process.first_line()
 
     async def kill(self, name: str = _ALL) -> None:
-        """Send SIGKILL to the process of one service."""
+        """Send SIGKILL to the process of a service."""
         await self._processes.pop(name).kill()
 
     async def stop(self) -> None:
@@ -62,23 +62,23 @@ class Services:
             await self.kill(name)
 
     async def inject_fault(self, name: str, kind: str, path: str = "/", **options: Json) -> None:
-        """Replace the faults of one service by a fault for every path that starts with *path*.
+        """Replace the faults of a service by a fault for every path that starts with *path*.
 
-        *options* are further members of the fault; with *times* it ends after so many calls.
+        *options* are further members of the fault, such as *times*, the number of calls that get the fault.
         """
         await self._replace_faults(name, [{"path_prefix": path, "kind": kind, **options}])
 
     async def clear_faults(self, name: str) -> None:
-        """Remove all faults of one service."""
+        """Remove all faults of a service."""
         await self._replace_faults(name, [])
 
     async def count_calls(self, name: str) -> Counter[str]:
-        """Return the number of calls that one service received since its start, by operation."""
+        """Return the number of calls that a service received since its start, by operation."""
         async with self._control.get(f"{self.urls[name]}/_mock/calls") as response:
             return Counter(call["operation"] for call in await response.json())
 
     async def fetch_state(self, name: str) -> Mapping[str, Any]:
-        """Return everything that was written to one service."""
+        """Return the state of a service: the data that writes can change."""
         async with self._control.get(f"{self.urls[name]}/_mock/state") as response:
             state: Mapping[str, Any] = await response.json()
             return state
@@ -110,7 +110,7 @@ def _free_port() -> int:
 
 @asynccontextmanager
 async def run_services(folder: Path, *, separately: bool) -> AsyncGenerator[Services]:
-    """Run the services in one process or *separately*, one process each."""
+    """Run the services, each in its own process if *separately* is True, else all in one; yield them."""
     async with aiohttp.ClientSession() as control:
         running = Services(folder, control)
         try:

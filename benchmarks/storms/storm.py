@@ -1,4 +1,4 @@
-"""The list of all storms, in the order of the page."""
+"""All storms, in the order of the page."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ("STORMS", "Storm")
 
 @dataclass(frozen=True)
 class Storm:
-    """One storm with its full size, in the unit of its scenario, and a description."""
+    """A storm: its scenario, its full *size*, whose unit depends on the scenario, and its description."""
 
     run: Callable[[Target, float], Coroutine[Any, Any, Report]]
     size: float
@@ -48,13 +48,13 @@ STORMS: Final[Sequence[Storm]] = (
         60,
         "For a minute the checkouts arrive at twice the capacity. The gateway runs twice, with "
         "`GATEWAY_MAX_IN_FLIGHT=128`, which suits the machine, and with the default of 256; only the first "
-        "has time limits. Plain FastAPI has no such setting.",
+        "run has time limits. Plain FastAPI has no such setting.",
     ),
     Storm(
         hanging,
         30,
         "The shipping service hangs for half a minute, under 150 checkouts per second, which need it, and "
-        "40 feeds, which do not. Before and after that, 40 of each.",
+        "40 feeds per second, which do not. Before and after that, 40 of each per second.",
     ),
     Storm(
         killing,
@@ -65,8 +65,8 @@ STORMS: Final[Sequence[Storm]] = (
     Storm(
         memory,
         200_000,
-        "200 000 requests. Most are rejected by a service, some succeed, some clients disconnect, and one in "
-        "500 is a write: few, because the gateway stores their responses for a day by design. Twice a "
+        "200 000 requests. Most are rejected by a service, some succeed, some clients disconnect, and every "
+        "500th is a write: few, because the gateway stores their responses for a day by design. Twice a "
         "second a service drops or hangs one call. Plain FastAPI has three minutes.",
     ),
 )

@@ -15,9 +15,10 @@ _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def list_allowed_methods(scope: Scope) -> tuple[str, ...]:
-    """Return the methods that the path of *scope* supports, with HEAD and OPTIONS; empty for an unknown path.
+    """Return the methods that the path of *scope* supports; empty for an unknown path.
 
-    Static files support GET. The methods of any other mounted app are unknown here.
+    OPTIONS is always included, and HEAD if GET is. Static files support GET. Other mounted apps are ignored,
+    because their methods are unknown.
     """
     routes = cast("Sequence[BaseRoute]", scope["app"].routes)
     # A mount appends its own path to root_path and saves the original in app_root_path.

@@ -1,4 +1,4 @@
-"""The FastAPI application of a gateway: its routes, its middleware, and its OpenAPI document."""
+"""FastAPI application of a gateway: its routes, its middleware, and its OpenAPI document."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -68,14 +68,14 @@ _ALLOWED_HEADERS: Final = (
 
 @final
 class Gateway(FastAPI):
-    """The application: the routes of *pipelines* and *routers*, problems as error responses, and /docs.
+    """FastAPI application that serves the pipeline *routes* and the *routers*; its errors are problems.
 
     *cors_origins* are the allowed CORS origins; `*` allows all. More routers can be added with
-    `include_router`. *services*, *pipelines*, *readiness* and *state* are read by the server and the command
-    line, which also logs *warnings*, lines about the settings.
+    `include_router`. The server and the command line read the attributes `services`, `pipelines`,
+    `readiness`, `shared` (the *state*) and `warnings` (lines about the settings, to be logged).
 
-    Raise `RegistrationError` for two routes of one method and path, one operation id, or
-    different pipelines of one name, and for a route that hides one of the gateway's own.
+    Raise `RegistrationError` for two routes with the same method and path or the same operation id, for
+    different pipelines with the same name, and for a route that hides a path of the gateway itself.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a gateway
@@ -114,7 +114,7 @@ class Gateway(FastAPI):
             redoc_url=None,
             # Behind a proxy that terminates TLS, the redirect would lead to http (fastapi/fastapi#4990).
             redirect_slashes=False,
-            # The gateway has its own traces; FastAPI would look for an OpenTelemetry SDK at each request.
+            # The gateway has its own traces. FastAPI would look for an OpenTelemetry SDK at each request.
             telemetry={"tracing": False, "metrics": False, "logs": False},
             lifespan=lifespan,
         )
@@ -148,20 +148,24 @@ def _refuse_conflicts(routes: Sequence[PipelineRoute], own_paths: Sequence[str])
     pipelines: dict[str, Route] = {}
     for route in routes:
         registration = route.registration
-        for key, what in (
+        for key, conflict in (
             ((registration.method, route.path_format), "the same method and path"),
-            (route.operation_id, f"the same operation id, {route.operation_id}: name an endpoint otherwise"),
+            (
+                route.operation_id,
+                f"the same operation id, {route.operation_id}; use an endpoint function with another name",
+            ),
         ):
             if (other := operations.setdefault(key, registration)) is not registration:
-                msg = f"{other} and {registration} have {what}"
+                msg = f"{other} and {registration} have {conflict}"
                 raise RegistrationError(msg)
         other = pipelines.setdefault(registration.pipeline.name, registration)
         if other.pipeline.function is not registration.pipeline.function:
-            msg = f"{other} and {registration} have different pipelines named {registration.pipeline.name}"
+            name = registration.pipeline.name
+            msg = f"{other} and {registration} have different pipelines named {name}; rename one of them"
             raise RegistrationError(msg)
         for path in (*_DOCUMENTATION, *own_paths):
             if route.path_regex.match(path):
-                msg = f"{registration} hides {path}, which the gateway serves itself"
+                msg = f"{registration} hides {path}, which the gateway serves itself; use another path"
                 raise RegistrationError(msg)
 
 
@@ -170,7 +174,11 @@ async def _handle_exception(request: Request, error: Exception) -> Response:
 
 
 def _name_operation(route: BaseRoute) -> BaseRoute:
-    """Return *route* with its function's name as the operation id, for generated clients."""
+    """Set the operation id of *route*, unless it has one, and return the same *route*.
+
+    The operation id is the route's `name=`, by default the name of the endpoint function. Generated clients
+    name their methods after it.
+    """
     if isinstance(route, APIRoute):
         route.operation_id = route.operation_id or route.name
     return route

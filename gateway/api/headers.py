@@ -17,10 +17,10 @@ __all__ = (
     "read_fields",
 )
 
-INVALID_TIMEOUT: Final = "X-Request-Timeout-Ms must be a whole number of milliseconds, from 1"
+INVALID_TIMEOUT: Final = "X-Request-Timeout-Ms must be a whole number of milliseconds, at least 1"
 
 HeaderFields: TypeAlias = Mapping[bytes, bytes]
-"""A request's headers by lower-case name; the values of a repeated one are joined by `, `."""
+"""A request's headers by lower-case name; the values of a repeated header are joined by `, `."""
 
 _POSITIVE_INTEGER: Final = re.compile(rb"[1-9][0-9]*")
 # Later versions may have more fields, and ff is invalid: https://www.w3.org/TR/trace-context/#versioning-of-traceparent
@@ -54,7 +54,7 @@ def parse_timeout(fields: HeaderFields) -> float:
 
 
 def parse_bearer_token(fields: HeaderFields) -> str | None:
-    """Return the token of `Authorization: Bearer`, or None without a well-formed one."""
+    """Return the token of `Authorization: Bearer`, or None if the header is absent or malformed."""
     found = _BEARER.fullmatch(fields.get(b"authorization", _EMPTY))
     return found and found[1].decode("ascii")
 

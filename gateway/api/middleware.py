@@ -1,4 +1,4 @@
-"""ASGI middleware for every request; each class has one job."""
+"""ASGI middleware for every request."""
 
 from collections.abc import Callable
 from typing import Final, final
@@ -59,13 +59,13 @@ class ServerErrors:
 # FastAPI responds with 405 to HEAD where only GET is declared (fastapi/fastapi#1773), and to OPTIONS.
 @final
 class HeadAndOptions:
-    """Middleware that handles HEAD as GET without a body, and OPTIONS from the routes (RFC 9110, 9.3)."""
+    """Middleware that handles HEAD as GET without a response body, and answers OPTIONS (RFC 9110, 9.3)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle the request; OPTIONS goes to the routes if they support no method of the path."""
+        """Handle the request; OPTIONS for an unknown path is passed on, and becomes a 404."""
         match scope.get("method"):
             case "HEAD":
                 await self._app({**scope, "method": "GET"}, receive, _drop_body(send))
@@ -100,7 +100,7 @@ class ConnectionClose:
 
 
 def _add_request_id(send: Send, request_id: str) -> Send:
-    """Return *send* with the header `X-Request-Id` added to the response."""
+    """Wrap *send* so that it adds the header `X-Request-Id` to the response."""
     header = (b"x-request-id", request_id.encode("ascii"))
 
     async def send_with_id(message: Message) -> None:
@@ -112,7 +112,7 @@ def _add_request_id(send: Send, request_id: str) -> Send:
 
 
 def _drop_body(send: Send) -> Send:
-    """Return *send* for a response to HEAD: headers and an empty body, whichever way the body is sent."""
+    """Wrap *send* so that it sends the headers with an empty body, even if the body is streamed."""
 
     async def send_head(message: Message) -> None:
         if message["type"] == "http.response.start":

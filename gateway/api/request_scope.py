@@ -14,7 +14,7 @@ _UNQUOTED: Final = "/!$&'()*+,;=:@"
 
 
 def assign_request_id(scope: Scope) -> str:
-    """Store the id from `X-Request-Id`, or a new one unless that is valid, in *scope*; return it."""
+    """Store the request's id in *scope* and return it: `X-Request-Id` if valid, else a new random id."""
     headers = cast("list[tuple[bytes, bytes]]", scope["headers"])
     sent = b", ".join(value for name, value in headers if name == b"x-request-id")
     assigned = sent.decode("ascii") if _ID.fullmatch(sent) else secrets.token_hex(16)

@@ -1,4 +1,4 @@
-"""The state that the routes of one gateway share."""
+"""State that the routes of a gateway share."""
 
 import time
 from collections.abc import Callable
@@ -16,11 +16,12 @@ __all__ = ("GatewayState",)
 @final
 @dataclass(frozen=True, slots=True)
 class GatewayState:
-    """Dependencies and limits that the routes of one gateway share.
+    """Dependencies and limits that the routes of a gateway share.
 
-    *deadline* is the time of a whole request and *optional_budget* that of an optional call, in seconds.
-    *executions* makes the runs that write, *admission* limits the requests. *on_trace* receives the trace of
-    each request with a title such as `POST /checkout 200`; *clock* returns seconds for traces.
+    *deadline* is the time limit of a whole request, *optional_budget* the time limit of an optional call
+    (None: no limit of its own), both in seconds. *executions* runs the pipelines that write, *admission*
+    limits the requests. *on_trace* receives the trace of each request with a title such as
+    `POST /checkout 200`; *clock* returns seconds for traces.
     """
 
     deadline: float

@@ -1,1 +1,1 @@
-"""The command line: one module or folder per command, and what several commands share."""
+"""Command line: a module or folder for each command, and shared modules."""

@@ -1,4 +1,4 @@
-"""Loader of the app that `--app MODULE:NAME` names."""
+"""Loader of the app for `--app MODULE:NAME`."""
 
 import sys
 from importlib import import_module
@@ -12,13 +12,14 @@ __all__ = ("AppLoadError", "load_app")
 
 
 class AppLoadError(Exception):
-    """The app does not exist or was not created by `create_app`; the message names the app and the reason."""
+    """The app cannot be loaded; the message has the name as it was given, and the reason."""
 
 
 def load_app(name: str) -> Gateway:
-    """Import the app *name* (`module:attribute`); the module may be in the current directory.
+    """Import the app *name* (`module:attribute`), and put the current directory first on `sys.path`.
 
-    Raises `AppLoadError`, and every exception that the module raises while it is imported.
+    Raises `AppLoadError` if *name* has another form, or does not name an app created by `create_app`. An
+    exception that the module itself raises during the import is passed on.
     """
     sys.path.insert(0, str(Path.cwd()))
     module, _, attribute = name.partition(":")
@@ -38,7 +39,7 @@ def _import_module(name: str, module: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError as missing:
-        # If another module is missing, then this one exists, and the traceback shows where it imports that.
+        # If the app's code imports another missing module, the traceback shows that import.
         if not f"{module}.".startswith(f"{missing.name}."):
             raise
         raise _load_error(name, str(missing)) from missing

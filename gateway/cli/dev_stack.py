@@ -1,4 +1,4 @@
-"""The mock services beside the gateway, and one sample checkout."""
+"""The mock services beside the gateway, and the sample checkout."""
 
 import asyncio
 import json
@@ -42,11 +42,11 @@ class MocksFailedError(Exception):
 
 @asynccontextmanager
 async def run_mock_services(port: int, latency_scale: float | None = None) -> AsyncGenerator[str]:
-    """Run all mock services in a child process, on *port* and the ports that follow, or on free ports if 0.
+    """Run all mock services in a child process, on *port* and the ports that follow.
 
-    Yields the line that announces their URLs (see `parse_urls`) once they accept requests; raises
-    `MocksFailedError` if they exit instead. *latency_scale* multiplies the latencies of the contract, and
-    defaults to MOCK_LATENCY_SCALE in the environment.
+    If *port* is 0, they run on free ports. Yields the line that announces their URLs (see `parse_urls`) once
+    they accept requests; raises `MocksFailedError` if they exit instead. *latency_scale* multiplies the
+    default latencies, and defaults to MOCK_LATENCY_SCALE in the environment.
 
     The services exit when their standard input closes, so they end with this process, even if it is killed.
     """
@@ -59,7 +59,7 @@ async def run_mock_services(port: int, latency_scale: float | None = None) -> As
 
 
 def parse_urls(announcement: str) -> Mapping[str, str]:
-    """Parse the line in which the mock services announce their URLs; return them by service name."""
+    """Parse the line in which the mock services announce their URLs; return the URLs by service name."""
     _, *words, _ = announcement.split()
     return dict(zip(words[::2], words[1::2], strict=True))
 
@@ -79,11 +79,14 @@ async def _probe_mock_service(client: httpx.AsyncClient, url: str) -> bool:
 
 
 async def send_sample_checkout(url: str) -> str:
-    """Send `SAMPLE_ORDER` to the gateway at *url*; return the equivalent curl command and the response."""
+    """Send `SAMPLE_ORDER` to the gateway at *url*; return the equivalent curl command and the response.
+
+    If the gateway stops before it answers, return a message instead.
+    """
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         try:
             response = await client.post("/checkout", json=SAMPLE_ORDER)
-        except httpx.TransportError:  # a signal arrived meanwhile
+        except httpx.TransportError:  # a signal has stopped the gateway
             return "the gateway stopped before it answered the sample checkout"
     body = json.dumps(response.json(), indent=2)
     return f"{_format_curl(url)}\n{response.status_code} {response.reason_phrase}\n{body}"

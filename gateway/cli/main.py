@@ -13,13 +13,17 @@ __all__ = ("main",)
 
 _COMMANDS: Final[Sequence[tuple[str, str, Callable[[argparse.ArgumentParser], None]]]] = (
     ("serve", "serve the gateway", serve.configure),
-    ("demo", "play every documented outcome against mock services and check it", demo.configure),
+    ("demo", "run every documented outcome against mock services and check it", demo.configure),
     ("explain", "show the stages of a pipeline, its writes and its critical path", explain.configure),
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command, and return its exit code: 0, 1 for a failure, 2 for invalid arguments or settings."""
+    """Run the command that *arguments* name, by default those of the process, and return the exit code.
+
+    The code is 0 for success, 1 for a failure, and 2 for invalid settings or names. For arguments that
+    argparse refuses, argparse itself exits, also with 2.
+    """
     options = _build_parser().parse_args(arguments)
     code: int = options.run(options)
     return code

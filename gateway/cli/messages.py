@@ -38,7 +38,7 @@ def print_to_stderr(lines: Iterable[str]) -> None:
 
 
 def describe_unknown_settings(services: Iterable[Service[object]]) -> Sequence[str]:
-    """Return a line for each variable that looks like a setting, but is none of the gateway or *services*."""
+    """Return a line for each `GATEWAY_*` variable that is no setting of the gateway or of *services*."""
     return [*unknown_variables(os.environ, [service.name for service in services])]
 
 

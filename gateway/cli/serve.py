@@ -1,4 +1,4 @@
-"""`gateway serve`: serves the gateway, or an app of the user's own, until a signal stops it."""
+"""`gateway serve`: serves the gateway, or a custom app, until a signal stops it."""
 
 import argparse
 import logging
@@ -41,8 +41,9 @@ _LARGEST_MOCKS_PORT: Final = 65536 - len(SERVICES)
 _DESCRIPTION: Final = """\
 Serve the gateway, or an app of your own, until SIGINT (Ctrl-C) or SIGTERM.
 
-SIGTERM starts with a drain: readiness fails, and requests are still served for GATEWAY_DRAIN_MS. Requests in
-progress and commits are finished before the process exits with code 0.
+After SIGTERM, the gateway first drains: readiness fails, and new requests are still served for
+GATEWAY_DRAIN_MS. After either signal, it finishes the requests and commits in progress, and exits with code
+0.
 """
 
 
@@ -53,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-h",
         "--help",
         action="store_true",
-        help="show this help and the settings, with --app those of the app",
+        help="show this help and the settings (with --app, the settings of the app)",
     )
     parser.add_argument("--host", help=f"address to listen on ({PREFIX}HOST)")
     parser.add_argument("--port", help=f"port to listen on, 0 for a free port ({PREFIX}PORT)")
@@ -132,7 +133,7 @@ def _run(parser: argparse.ArgumentParser, with_mocks: argparse.Action, options: 
 
 
 def _print_help(parser: argparse.ArgumentParser, name: str | None) -> int:
-    """Print the help with the settings of the app *name*, by default of the gateway as it is shipped."""
+    """Print the help with the settings of the app *name*, or of the shipped gateway if *name* is None."""
     try:
         services = SERVICES if name is None else load_app(name).services
     except InvalidSettingsError as error:
@@ -152,9 +153,9 @@ def _configure_logging(level: str) -> None:
 
 
 def _find_conflicts(options: argparse.Namespace) -> Sequence[str]:
-    """Return a line for each option that would have no effect on an app with settings of its own."""
+    """Return a line for each option that has no effect on a custom app, because it has its own settings."""
     alternatives = {
-        "--with-mocks": options.with_mocks and "start them with python -m mock_services all",
+        "--with-mocks": options.with_mocks and "start the mock services with python -m mock_services all",
         "--waterfall": options.waterfall and f"set {PREFIX}WATERFALL=true",
     }
     return [
@@ -170,13 +171,13 @@ def _load_settings(options: argparse.Namespace) -> Settings:
         "port": options.port,
         "waterfall": options.waterfall,
     }
-    services = SERVICES if options.app is None else ()  # an app of the user's own has its own
+    services = SERVICES if options.app is None else ()  # a custom app loads the settings of its services
     return load_settings(services, **{name: value for name, value in overrides.items() if value})
 
 
 def _serve(settings: Settings, app: Gateway | None, mocks_port: int | None) -> int:
     _log_warnings(describe_unknown_settings(SERVICES if app is None else app.services))
-    # An app of the user's own was created with other settings than these.
+    # A custom app was created with its own settings, which may differ from *settings*.
     _log_warnings(settings.describe_ineffective() if app is None else app.warnings)
     try:
         listener = open_listener(settings.host, settings.port)

@@ -18,9 +18,11 @@ E = TypeVar("E", bound=Fault)
 @final
 @dataclass(frozen=True, slots=True)
 class DeclaredCall(Generic[T, E]):
-    """The `CallInfo` of a call to *service*: the type of its *answer*, and the statuses it *declared*.
+    """`CallInfo` of a call to a service.
 
-    *service* is the registered name, as messages have it: "user".
+    - *service*: the registered name, such as "user".
+    - *answer*: type of a successful response.
+    - *declared*: failures of the call by status.
     """
 
     service: str
@@ -34,6 +36,6 @@ class DeclaredCall(Generic[T, E]):
 
     @property
     def refusals(self) -> tuple[type[Fault], ...]:
-        """Return the failures that the declared statuses stand for."""
+        """Return the classes of the declared failures."""
         # Sound: every E is a `Fault`, which mypy does not infer for the classes.
         return cast("tuple[type[Fault], ...]", tuple(self.declared.values()))

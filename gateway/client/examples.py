@@ -14,14 +14,15 @@ _DEFINITIONS: Final = "#/$defs/"
 
 
 class NoExampleError(LookupError):
-    """A type has no example; the message names the type."""
+    """Error for a type without an example; the message names the type."""
 
 
 def build_example(adapter: TypeAdapter[T]) -> T:
-    """Build a value from the first of the `examples` in the schema of *adapter*.
+    """Build a value from the first of the `examples` in the JSON schema of *adapter*.
 
-    The schema may have examples for the whole value, for its fields or for its items; a list gets one item.
-    Raise `NoExampleError` if a part has none, and pydantic's `ValidationError` if an example is invalid.
+    The schema may have examples for the whole value, for its fields or for its items. A constant or a default
+    serves as an example too, and a list gets a single item. Raise `NoExampleError` if a part has no example,
+    and pydantic's `ValidationError` if an example is invalid.
     """
     schema = adapter.json_schema()
     return adapter.validate_json(to_json(_find_example(schema, schema.get("$defs", {}))))

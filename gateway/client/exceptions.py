@@ -21,7 +21,7 @@ TRANSPORT_EXCEPTIONS: Final = (
     httpx.StreamError,
     OSError,
 )
-"""The base classes of every exception that a transport raises instead of answering; any other is a bug."""
+"""Base classes of the exceptions with which a transport may fail; any other exception is a bug."""
 
 _FAULTS: Final[Mapping[type[BaseException], type[UpstreamFault]]] = MappingProxyType(
     {
@@ -36,20 +36,20 @@ _FAULTS: Final[Mapping[type[BaseException], type[UpstreamFault]]] = MappingProxy
         httpx.StreamError: BadAnswer,
     }
 )
-"""The fault of each exception class; a class that is not listed has the fault of its nearest listed base.
+"""Faults by exception class; a class that is not listed has the fault of its nearest listed base class.
 
-`httpx.RemoteProtocolError` inherits Unavailable: httpcore raises it when a server closes the connection.
-`gateway.client.transport` raises `httpx.DecodingError`, so BadAnswer, for malformed HTTP.
+`httpx.RemoteProtocolError` is `Unavailable`, like its base: httpcore raises it when a server closes the
+connection. For malformed HTTP, `gateway.client.transport` raises `httpx.DecodingError`, a `BadAnswer`.
 """
 
 _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL)
 
 
 def map_exception(error: TransportException) -> type[UpstreamFault]:
-    """Return the class of fault for *error*."""
+    """Return the class of the fault that *error* becomes."""
     return next(_FAULTS[base] for base in type(error).__mro__ if base in _FAULTS)
 
 
 def may_have_been_sent(error: TransportException) -> bool:
-    """Return whether the service may have received the request that ended in *error* before an answer."""
+    """Return whether the service may have received the request that failed with *error* before a response."""
     return not isinstance(error, _NEVER_SENT)

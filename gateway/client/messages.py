@@ -1,6 +1,6 @@
-"""Details of the failures that an upstream service causes, as callers of the gateway read them.
+"""Details of upstream faults, as clients of the gateway read them.
 
-*service* is the service's registered name, such as "user".
+*service* is the registered name of a service, such as "user".
 """
 
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ _DETAILS: Final[Mapping[type[UpstreamFault], str]] = MappingProxyType(
 
 
 def describe_fault(kind: type[UpstreamFault], service: str) -> str:
-    """Return the detail of a fault of this *kind*."""
+    """Return the detail that clients read if a call to *service* fails with a fault of class *kind*."""
     return _DETAILS[kind].format(service=service)
 
 
 def describe_concurrency_limit(service: str) -> str:
-    """Return the detail of an `Unavailable` that the concurrency limit causes, not the service."""
+    """Return the detail that clients read if the concurrency limit of *service* rejects a call."""
     return f"The {service} service is at its concurrency limit"

@@ -6,17 +6,28 @@ __all__ = ("UpstreamRequest", "UpstreamResponse", "example")
 
 
 class UpstreamResponse(BaseModel):
-    """Base model for the body of a response: frozen and strictly typed; unknown fields are ignored."""
+    """Base model for the body of a service's response.
+
+    Frozen and strictly typed: `"3"` is not an `int`. Unknown fields are ignored. A response that does not
+    validate becomes a `BadAnswer`.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
 
 class UpstreamRequest(BaseModel):
-    """Base model for the body of a request: frozen and strictly typed."""
+    """Base model for the body of a request to a service.
+
+    Frozen and strictly typed. Raise pydantic's `ValidationError` for an invalid or unknown field.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 def example(**fields: JsonValue) -> ConfigDict:
-    """Return a `model_config` with *fields* as the example in the JSON schema, which dry runs use too."""
+    """Return a `model_config` whose JSON schema has *fields* as its example.
+
+    *fields* are JSON: amounts of money are strings. Dry runs and the documentation use the example; it is
+    validated by `build_example`, not here.
+    """
     return ConfigDict(json_schema_extra={"examples": [fields]})

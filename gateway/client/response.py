@@ -1,4 +1,4 @@
-"""Reading of a service's response: its body, and the refusal that a declared status stands for."""
+"""Readers of a service's response: its value, its detail, and the failure that a call declares for it."""
 
 import re
 from dataclasses import replace
@@ -45,27 +45,28 @@ _ANY_JSON: Final = TypeAdapter[object](object)
 
 
 async def read_value(answer: TypeAdapter[T], response: httpx.Response) -> Result[T, str]:
-    """Return the value of the body, or the reason why it is unusable.
+    """Return the value of the body, or the reason why the body is unusable.
 
-    The `Content-Type` need not be JSON's: parsing decides. A body with a `Content-Encoding`, in another
-    charset than UTF-8 (JSON's, RFC 8259, 8.1) or of more than 1 MiB is unusable.
+    A body is unusable if it has a `Content-Encoding`, a charset other than UTF-8 (RFC 8259, 8.1) or more than
+    1 MiB. Its media type is ignored, since parsing shows whether it is JSON.
     """
     return (await _read_body(response)).bind(partial(_parse, answer))
 
 
 async def read_empty(response: httpx.Response) -> Result[None, str]:
-    """Return None if the body is empty or any JSON, else the reason why it is unusable.
+    """Return None if the body is empty or any JSON, else the reason why the body is unusable.
 
-    Any other body, such as the HTML page of a proxy, does not come from the service, so the request may not
-    have reached it.
+    A body that is not JSON, such as the HTML page of a proxy, may not come from the service. Then the service
+    may not have received the request.
     """
     return (await _read_body(response)).bind(_parse_empty)
 
 
 async def read_detail(response: httpx.Response) -> str:
-    """Return the detail of a 4xx response as one line of at most 200 characters, or "".
+    """Return the detail of a 4xx problem as a line of at most 200 characters.
 
-    Only `application/problem+json` (RFC 9457) is meant for callers.
+    Return "" if there is no usable detail, for any other status, and for a body that is not
+    `application/problem+json` (RFC 9457), which is not meant for callers.
     """
     media_type = response.headers.get("content-type", "").partition(";")[0]
     if not response.is_client_error or media_type.strip().lower() != "application/problem+json":
@@ -75,10 +76,11 @@ async def read_detail(response: httpx.Response) -> str:
 
 
 def build_refusal(kind: type[E], detail: str, response: httpx.Response, name: str) -> E:
-    """Build the error *kind* that the call *name* declares for the status of *response*.
+    """Build the failure of class *kind* that the call *name* declares for the status of *response*.
 
-    *detail* comes from the service; a sentence of the gateway's replaces an empty one, and any detail of a
-    server-side error.
+    *detail* comes from the service. It is replaced by a generic detail if it is empty, or if *kind* is a 5xx
+    failure. An `Invalid` gets the detail as its violation; a `RateLimited` or `Unavailable` gets the
+    `Retry-After` of *response*.
     """
     if not detail or issubclass(kind, (BadAnswer, TimedOut, Unavailable, Unexpected)):
         detail = f"{name} was refused: {kind.code.replace('-', ' ')}"
@@ -127,7 +129,7 @@ async def _read_stream(response: httpx.Response) -> Result[bytes, str]:
 
 
 def _describe_errors(error: ValidationError) -> str:
-    """Return what is invalid in an answer, without its values: they may be personal data."""
+    """Return the location and message of the first errors, without values, which may be personal data."""
     errors = error.errors(include_url=False, include_context=False, include_input=False)
     return "; ".join(
         ": ".join(filter(None, (_join_location(each["loc"]), each["msg"])))

@@ -11,10 +11,10 @@ _DELAY_SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """Return the seconds from *now* that a `Retry-After` header asks for, never negative; None if invalid.
+    """Return the delay of a `Retry-After` header, in seconds from *now* and at least 0; None if invalid.
 
-    The value is a number of seconds, or a date in any of HTTP's three formats, all in UTC (RFC 9110, 10.2.3
-    and 5.6.7). A number of more than nine digits (32 years) counts as invalid.
+    *value* is a number of seconds, or a date in any of HTTP's three formats, all in UTC (RFC 9110, 10.2.3
+    and 5.6.7). None (a missing header) and a number of more than nine digits (32 years) count as invalid.
     """
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""Sending of one HTTP request to a service, and interpretation of its outcome as a `Result`."""
+"""Sender of HTTP requests to a service, which turns responses and transport exceptions into results."""
 
 import asyncio
 import logging
@@ -44,7 +44,7 @@ __all__ = ("USER_AGENT", "RequestSender", "RequestSpec")
 _log: Final = logging.getLogger("gateway.client")
 
 USER_AGENT: Final = f"fanout-gateway/{version('fanout-gateway')}"
-"""Default value of the `User-Agent` header."""
+"""Default value of the `User-Agent` header in requests to services."""
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Fault)
@@ -60,10 +60,12 @@ _MAX_REASON_LENGTH: Final = 500
 @final
 @dataclass(frozen=True, slots=True)
 class RequestSpec(Generic[T, E]):
-    """The request of the call *name*, and how to interpret its response.
+    """Request of the call *name*, with the rules by which its response is interpreted.
 
-    *read* returns the value of a successful response, or the reason why it is unusable. *declared* maps
-    statuses to the errors that they stand for.
+    - *path*, *query*: as in `ServiceClient.get`.
+    - *body*: model that is sent as JSON; None for no body.
+    - *read*: returns the value of a 2xx response, or the reason why it is unusable.
+    - *declared*: classes of the declared failures by status.
     """
 
     name: str
@@ -74,16 +76,16 @@ class RequestSpec(Generic[T, E]):
     read: Callable[[httpx.Response], Awaitable[Result[T, str]]]
     declared: Mapping[int, type[E]]
     headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False)
-    """Possibly secret, so not in the `repr`."""
+    """Encoded headers; they may be secret, so they are not in the `repr`."""
 
 
 @final
 class RequestSender:
     """Sends requests to *service* at *base_url*.
 
-    Each has *timeout* seconds, or less if the deadline is nearer. The sender calls the transport directly: an
-    `httpx.AsyncClient` in between would cost several times the CPU, keep cookies, honour the environment's
-    proxy settings and log every request.
+    Each request has *timeout* seconds, or less if the run's deadline is nearer. The sender calls the
+    transport directly. An `httpx.AsyncClient` in between would cost several times the CPU, keep cookies, use
+    the environment's proxies and log every request.
     """
 
     def __init__(
@@ -109,7 +111,10 @@ class RequestSender:
         self._at_limit = describe_concurrency_limit(service)
 
     async def send(self, spec: RequestSpec[T, E]) -> SendOutcome[T, E]:
-        """Send the request once, unless the deadline has passed."""
+        """Send the request once, and return the outcome.
+
+        If the deadline has passed, send nothing and return a `TimedOut`.
+        """
         if has_deadline_passed():
             return AttemptOutcome(self._build_expired(spec.name), HealthSignal.NONE)
         budget = clip_to_deadline(self._timeout)
@@ -121,14 +126,18 @@ class RequestSender:
             return _log_failure(late, f"no answer within {budget:.3f} s", self._judge_silence(budget))
 
     def build_error(self, name: str, rejection: Rejection) -> Err[TimedOut | Unavailable]:
-        """Return the error of the call *name*, which the policies rejected."""
+        """Build the error of the call *name*, which the policies have rejected.
+
+        It is a `TimedOut` if the deadline has passed, else an `Unavailable` with the rejection's
+        `retry_after`.
+        """
         if rejection.retry_after is None:
             return self._build_expired(name)
         detail = self._at_limit if rejection.is_at_limit else self._unavailable
         return Err(Unavailable(detail, source=name, retry_after=rejection.retry_after, was_sent=False))
 
     async def ping(self) -> bool:
-        """Return whether the service's `/health` answers with a status below 500 within half a second."""
+        """Return whether the service answers `GET /health` with a status below 500 within half a second."""
         try:
             async with asyncio.timeout(_PING_TIMEOUT):
                 request = httpx.Request("GET", self._base_url.join(("health",)), headers=self._headers)
@@ -172,7 +181,7 @@ class RequestSender:
             self._base_url.join(spec.path, spec.query),
             headers=headers,
             stream=httpx.ByteStream(body),
-            # Half of the budget, so that an unreachable host is Unavailable and only a hanging one TimedOut.
+            # Half of the budget: an unreachable host becomes Unavailable, only a hanging service TimedOut.
             extensions={"timeout": {"connect": budget / 2, "pool": budget / 2}},
         )
         request.read()
@@ -221,7 +230,7 @@ class RequestSender:
         kind = map_exception(error)
         is_timeout = isinstance(error, httpx.TimeoutException)
         signal = self._judge_silence(budget) if is_timeout else HealthSignal.UNHEALTHY
-        # A connect timeout within a short budget is late, not unavailable: a healthy service may need longer.
+        # A connect timeout within a short budget becomes TimedOut: a healthy service may need longer.
         if kind is TimedOut or signal is HealthSignal.NONE:
             late = TimedOut(self._timed_out, source=name, budget=budget, was_sent=was_sent)
             return _log_failure(late, reason, signal)
@@ -231,10 +240,10 @@ class RequestSender:
         return _log_failure(BadAnswer(self._bad_answer, source=name), reason, signal)
 
     def _judge_silence(self, budget: float) -> HealthSignal:
-        """Return what silence for *budget* seconds shows about the service.
+        """Return `UNHEALTHY` if a service that is silent for *budget* seconds counts as failing, else `NONE`.
 
-        Nothing, if the caller's deadline left less than the timeout. For an optional call, nine tenths of its
-        total budget are enough: a part of it may have passed before the request was sent.
+        It does not count if the caller's deadline left less than the timeout. For an optional call, nine
+        tenths of its total budget are enough: a part of it may have passed before the request was sent.
         """
         context, enough = current_context(), self._timeout
         if context.is_optional and context.optional_budget is not None:
@@ -246,7 +255,7 @@ class RequestSender:
 
 
 def _log_failure(fault: F, reason: str, signal: HealthSignal) -> AttemptOutcome[Never, F]:
-    """Return the outcome of a failed attempt; log its *reason*, which the caller must not see."""
+    """Log the *reason* of a failed attempt, which the caller must not see, and return the outcome."""
     request_id = current_context().baggage.get("X-Request-Id")
     suffix = f" (request {request_id})" if request_id else ""
     line = sanitize_text(reason, _MAX_REASON_LENGTH)

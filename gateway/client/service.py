@@ -34,19 +34,24 @@ class ServiceConnection:
 @final
 @dataclass(frozen=True, slots=True)
 class Service(Generic[T_co]):
-    """Registration of one upstream service.
+    """Registration of an upstream service.
 
-    *name* is singular and in snake case: settings (`GATEWAY_LOYALTY_URL`, `GATEWAY_LOYALTY_TIMEOUT_MS`,
-    `GATEWAY_LOYALTY_MAX_CONCURRENCY`), readiness checks and messages use it. *kind* is the class of the
-    service; it is constructed with a `ServiceClient`, and pipelines take parameters annotated with it.
+    - *name*: singular and in snake case, such as `loyalty`. Settings (`GATEWAY_LOYALTY_URL`,
+      `GATEWAY_LOYALTY_TIMEOUT_MS`, `GATEWAY_LOYALTY_MAX_CONCURRENCY`), readiness checks and messages use it.
+    - *kind*: class of the service, constructed with a `ServiceClient`. Pipelines receive the instance as the
+      parameter that is annotated with the class.
+    - *url*: base URL, http or https; it may have a path, but no credentials, query or fragment.
+    - *timeout_ms*: milliseconds for one attempt of a call; by default `GATEWAY_CALL_TIMEOUT_MS`.
+    - *max_concurrency*: concurrent attempts; by default `GATEWAY_MAX_CONCURRENCY`.
+    - *queue_ms*: milliseconds for which an attempt may wait at the concurrency limit; 0 means no waiting, and
+      None means the default of `ConcurrencyTerms`.
+    - *breaker*, *retries*: terms of the circuit breakers and of the retries.
 
-    A setting in the environment takes precedence over *url*, *timeout_ms* (of one attempt) and
-    *max_concurrency*. Without a default here, the two limits are those of all services,
-    `GATEWAY_CALL_TIMEOUT_MS` and `GATEWAY_MAX_CONCURRENCY`. The terms of the circuit *breaker* and of
-    *retries*, and *queue_ms*, how long a call may queue at the concurrency limit, are set here alone.
+    The environment takes precedence over *url*, *timeout_ms* and *max_concurrency*. The other terms have no
+    setting.
 
-    Raise `ValueError` for a name that is not in snake case, a URL that is not plain http or https, and a
-    number that is not whole or out of range, and `TypeError` for terms that are not terms.
+    Raise `ValueError` for an invalid name or URL and for a number that is not whole or out of range, and
+    `TypeError` for a *breaker* or *retries* of another type.
     """
 
     name: str
@@ -87,8 +92,12 @@ class Service(Generic[T_co]):
         max_concurrency: int,
         user_agent: str = USER_AGENT,
     ) -> ServiceConnection:
-        """Connect to the service at *url*, with *timeout* in seconds for one attempt of a call."""
-        terms = PolicyTerms(self._limit_concurrency(max_concurrency), self.breaker, self.retries)
+        """Build a client that calls the service at *url*, and the instance of the service's class.
+
+        One attempt of a call has *timeout* seconds, and at most *max_concurrency* attempts run at once.
+        Nothing is sent yet. Raise `ValueError` if an argument is invalid.
+        """
+        terms = PolicyTerms(self._build_concurrency_terms(max_concurrency), self.breaker, self.retries)
         policies = Policies(self.name, terms)
         client = ServiceClient(self.name, url, transport, policies, timeout=timeout, user_agent=user_agent)
         return ServiceConnection(self.name, client, self.kind(client))
@@ -98,7 +107,7 @@ class Service(Generic[T_co]):
             msg = f"{name} of service {self.name!r} must be {expected.__name__}, got {value!r}"
             raise TypeError(msg)
 
-    def _limit_concurrency(self, max_concurrency: int) -> ConcurrencyTerms:
+    def _build_concurrency_terms(self, max_concurrency: int) -> ConcurrencyTerms:
         if self.queue_ms is None:
             return ConcurrencyTerms(max_concurrency)
         return ConcurrencyTerms(max_concurrency, self.queue_ms / 1000)

@@ -1,4 +1,4 @@
-"""Client of one upstream service, which describes the calls to it."""
+"""Client of an upstream service: describes the calls to the service, and makes them."""
 
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -47,13 +47,18 @@ def _accept_any(_: object) -> bool:
 
 @final
 class ServiceClient:
-    """Describes the calls to one service, and turns every outcome of a call into a `Result`.
+    """Client of an upstream service: describes calls, each of which returns its outcome as a `Result`.
 
-    *name* is the service's registered name, as messages have it ("user"); *base_url* may have a path. One
-    attempt has *timeout* seconds in all, connecting and reading included, or less if the run's deadline is
-    nearer. Connecting has half of that: an unreachable host is `Unavailable`, a hanging one is `TimedOut`.
-    *policies* decide whether and how often an attempt is made. Requests carry the *user_agent*. An invalid
-    *base_url* or *timeout* is a `ValueError`.
+    - *name*: the service's registered name, such as "user", for messages.
+    - *base_url*: http or https; it may have a path, but no credentials, query or fragment.
+    - *transport*: sends the requests; the clients of all services may share it.
+    - *policies*: the concurrency limit, circuit breakers and retries of the service.
+    - *timeout*: seconds for one attempt, from connecting to the end of the body; less if the run's deadline
+      is nearer. Connecting may take half of that: an unreachable host is `Unavailable`, a service that hangs
+      is `TimedOut`.
+    - *user_agent*: value of the `User-Agent` header.
+
+    Raise `ValueError` if *base_url* or *timeout* is invalid.
     """
 
     def __init__(  # noqa: PLR0913 - the dependencies of a client
@@ -72,7 +77,7 @@ class ServiceClient:
         self._sender = RequestSender(name, base_url, transport, timeout, user_agent)
         self._undos: dict[str, Undo] = {}
         self.undos: Final[Mapping[str, Undo]] = MappingProxyType(self._undos)
-        """The undos made by `undo`, by name; read-only."""
+        """Undos that `undo` has described, by name; read-only."""
 
     @property
     def breaker(self) -> BreakerState:
@@ -86,7 +91,7 @@ class ServiceClient:
 
     @property
     def has_failed_recently(self) -> bool:
-        """Return whether either circuit breaker is open, or was a short while ago."""
+        """Return whether a circuit breaker of the service is open, or was open until recently."""
         return self.policies.has_failed_recently
 
     @overload
@@ -120,10 +125,17 @@ class ServiceClient:
         answer: TypeAdapter[T],
         declared: Mapping[int, type[E]] = _NOTHING_DECLARED,
     ) -> Call[T, E | UpstreamFault]:
-        """Describe a GET of the path segments *path*; *declared* maps statuses to the errors they stand for.
+        """Describe a GET request as the call *name* (`service.operation`).
 
-        An empty segment, `.` or `..` is a `ValueError` when the call is made. *headers* are sent in addition
-        to those of every call, and are never shown; an invalid value is a `ValueError` at once.
+        - *path*: segments, which are percent-encoded. When the call is made, it raises `ValueError` for an
+          empty segment, `.` or `..`.
+        - *query*: names and values, in order; a name may be repeated.
+        - *headers*: additional headers; they may be secret, and appear in no `repr` or log.
+        - *answer*: type of the body of a 2xx response.
+        - *declared*: failures by status. Any other status outside 2xx is an `UpstreamFault`.
+
+        Raise `ValueError` if the value of a header is empty, has characters other than visible ASCII and
+        spaces, or begins or ends with a space.
         """
         spec = RequestSpec(
             name, "GET", path, query, None, partial(read_value, answer), declared, _encode_headers(headers)
@@ -154,7 +166,10 @@ class ServiceClient:
         answer: TypeAdapter[T],
         declared: Mapping[int, type[E]] = _NOTHING_DECLARED,
     ) -> Call[T, E | UpstreamFault]:
-        """Describe a POST of *body* that changes nothing, so it is retried like a GET; otherwise as `get`."""
+        """Describe a POST of *body* that changes nothing in the service, and is therefore retried like a GET.
+
+        The other arguments are as in `get`.
+        """
         spec = RequestSpec(name, "POST", path, (), body, partial(read_value, answer), declared)
         info = DeclaredCall(self.name, answer, declared)
         return Call(name, partial(self._call, spec), info=info)
@@ -193,21 +208,25 @@ class ServiceClient:
         fits: Callable[[T], bool] = _accept_any,
         declared: Mapping[int, type[E]] = _NOTHING_DECLARED,
     ) -> Write[T, E | UpstreamFault]:
-        """Describe a POST of *body* that changes something, once per `Idempotency-Key`.
+        """Describe a POST of *body* that changes the state of the service once for each `Idempotency-Key`.
 
-        A declared status means that nothing was changed. An answer for which *fits* returns False is a
-        `BadAnswer`, which leaves open what was changed. Without an *undo* the write can only be made best
-        effort.
+        - *undo*: compensation of the write, as returned by `undo`. If it is None, the write can be made only
+          by `Write.best_effort`, not by a commit.
+        - *fits*: returns False for an answer that does not belong to the request. Such an answer becomes
+          a `BadAnswer`, which leaves open whether anything has changed.
+        - *declared*: failures by status. Each of these statuses means that nothing has changed.
+
+        The other arguments are as in `get`.
         """
         spec = RequestSpec(name, "POST", path, (), body, partial(_read_fitting, answer, fits), declared)
         info = DeclaredCall(self.name, answer, declared)
         return Write(name, partial(self._call_with_key, spec), body.model_dump(mode="json"), undo, info)
 
     def undo(self, name: str, path: Sequence[str]) -> Undo:
-        """Describe a DELETE of *path* and the write's key, and add it to `undos`.
+        """Describe an undo, and add it to `undos` under *name*.
 
-        Any 2xx means that the write is undone; its body must be empty or JSON. A second undo of the same name
-        is a `ValueError`.
+        The undo is a DELETE of *path*, followed by the key of the write. Any 2xx with an empty or JSON body
+        means that the write is undone. Raise `ValueError` if the service already has an undo of this name.
         """
         if name in self._undos:
             msg = f"the {self.name} service already has an undo named {name!r}"
@@ -223,11 +242,11 @@ class ServiceClient:
         return undo
 
     def build_bad_answer(self, source: str) -> BadAnswer:
-        """Build the error of the call *source* for an answer of this service that makes no sense."""
+        """Build the error of the call *source*, for an answer that the module of the service rejects."""
         return BadAnswer(describe_fault(BadAnswer, self.name), source=source)
 
     async def ping(self) -> bool:
-        """Return whether the service's `/health` answers with a status below 500 within half a second."""
+        """Return whether the service answers `GET /health` with a status below 500 within half a second."""
         return await self._sender.ping()
 
     def _call_with_key(
@@ -252,9 +271,13 @@ async def _read_fitting(
 
 
 def _encode_headers(headers: Mapping[str, str]) -> Sequence[tuple[bytes, bytes]]:
-    """Return *headers* as bytes; values must be visible ASCII, with spaces inside only (RFC 9110, 5.5)."""
+    """Return *headers* as bytes; raise `ValueError` for an invalid value (RFC 9110, 5.5)."""
     for name, value in headers.items():
         if _HEADER_VALUE.fullmatch(value) is None:
-            msg = f"the value of the header {name} cannot be sent"  # the value may be secret
+            # The message omits the value, which may be secret.
+            msg = (
+                f"invalid value of header {name}: expected visible ASCII characters, "
+                "without leading or trailing spaces"
+            )
             raise ValueError(msg)
     return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]

@@ -21,11 +21,11 @@ from typing_extensions import override
 
 __all__ = ("create_transport", "map_aiohttp_exception")
 
-_KEEP_ALIVE: Final = 4.0
-_DNS_TTL: Final = 10
+_KEEP_ALIVE_SECONDS: Final = 4.0
+_DNS_TTL_SECONDS: Final = 10
 _PORTS: Final[Mapping[str, int]] = MappingProxyType({"http": 80, "https": 443})
 
-_MEANING: Final[Mapping[type[BaseException], type[httpx.RequestError]]] = MappingProxyType(
+_HTTPX_EXCEPTIONS: Final[Mapping[type[BaseException], type[httpx.RequestError]]] = MappingProxyType(
     {
         aiohttp.ClientError: httpx.NetworkError,
         HttpProcessingError: httpx.DecodingError,
@@ -46,56 +46,60 @@ _MEANING: Final[Mapping[type[BaseException], type[httpx.RequestError]]] = Mappin
         aiohttp.NonHttpUrlClientError: httpx.UnsupportedProtocol,
     }
 )
-"""The httpx exception for each aiohttp exception; a class not listed has that of its nearest listed base.
+"""httpx exceptions by aiohttp exception; a class that is not listed maps like its nearest listed base class.
 
 Malformed HTTP becomes `httpx.DecodingError`, so that it is not mistaken for a closed connection.
 """
 
 
-_RAISED: Final = (aiohttp.ClientError, HttpProcessingError, httpx.TransportError)
+_MAPPED: Final = (aiohttp.ClientError, HttpProcessingError, httpx.TransportError)
 
 
 def create_transport(resolver: AbstractResolver | None = None) -> httpx.AsyncBaseTransport:
-    """Create the transport that all upstream services share; it connects with the first request.
+    """Create the transport that all services share; it needs no event loop until its first request.
+
+    *resolver* resolves host names; the default is aiohttp's.
 
     - The number of connections is not limited. The concurrency limit of each service bounds its requests; a
-      limit for all services together would let one hanging service use up the connections of the others.
+      common limit would let a hanging service use up the connections of the other services.
     - Idle connections are closed after 4 s. uvicorn closes them after 5 s, so a request is rarely sent on a
       connection that the service is closing.
     - DNS results are cached for 10 s, and dropped as soon as connecting fails: a restarted service may have
-      another address. *resolver* resolves host names, by default aiohttp's resolver.
-    - An idle connection is closed when data arrives: a surplus response never reaches the next caller.
+      another address.
+    - An idle connection is closed when data arrives, so that no surplus response is returned for the next
+      request on the connection.
     """
     return _Transport(resolver)
 
 
 @final
 class _Transport(httpx.AsyncBaseTransport):
-    """`httpx_aiohttp.AiohttpTransport` with its own session, which raises httpx's exceptions only.
+    """Transport that sends through `httpx_aiohttp.AiohttpTransport` and raises httpx's exceptions only.
 
     `AiohttpTransport` alone raises aiohttp's exceptions for malformed HTTP, and a connect timeout for a lost
-    connection. Its default session stores cookies and keeps at most 100 connections in all, each for 15 s.
-    That session also resends a GET or DELETE whose pooled connection is lost. Here only the retry policy
-    resends requests: otherwise a service that drops connections would get twice the requests, outside the
-    retry budget.
+    connection. Its default session stores cookies and keeps at most 100 connections in all, each for 15 s, so
+    this transport has a session of its own. Every aiohttp session resends an idempotent request (GET, PUT,
+    DELETE) whose pooled connection is lost. `_send_once` prevents that, and only the retry policy resends
+    requests: otherwise a service that drops connections would get twice the requests, outside the retry
+    budget.
     """
 
     def __init__(self, resolver: AbstractResolver | None) -> None:
         self._tls = ssl.create_default_context()
         self._resolver = resolver
         self._connectors: list[aiohttp.TCPConnector] = []
-        self._inner = AiohttpTransport(verify=self._tls, trust_env=False, client=self._session)
+        self._inner = AiohttpTransport(verify=self._tls, trust_env=False, client=self._create_session)
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         try:
             response = await self._inner.handle_async_request(request)
-        except _RAISED as error:
+        except _MAPPED as error:
             failure = map_aiohttp_exception(error)
             if isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout):
                 self._drop_dns_cache(request.url)
             raise failure from error
-        # Sound: an async transport answers with an async stream.
+        # Sound: an async transport returns an async stream.
         response.stream = _Stream(cast("httpx.AsyncByteStream", response.stream))
         return response
 
@@ -103,13 +107,13 @@ class _Transport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         await self._inner.aclose()
 
-    def _session(self) -> aiohttp.ClientSession:
+    def _create_session(self) -> aiohttp.ClientSession:
         connector = _Connector(
             resolver=self._resolver,
             ssl=self._tls,
             limit=0,
-            keepalive_timeout=_KEEP_ALIVE,
-            ttl_dns_cache=_DNS_TTL,
+            keepalive_timeout=_KEEP_ALIVE_SECONDS,
+            ttl_dns_cache=_DNS_TTL_SECONDS,
         )
         self._connectors.append(connector)
         return aiohttp.ClientSession(
@@ -126,13 +130,14 @@ class _Transport(httpx.AsyncBaseTransport):
 
 @final
 class _Connector(aiohttp.TCPConnector):
-    """Connector that never sends a request on a connection on which data has arrived before it.
+    """Connector that sends no request on a connection on which data has arrived before the request.
 
-    Only their order on a connection links HTTP/1.1 responses to requests. aiohttp keeps what arrives on a
-    pooled connection and returns it as the response to the next request: after one surplus response, every
-    caller gets the response of the caller before (aio-libs/aiohttp#13656; 3.14.5 still does it). A surplus
-    response that arrives after the next request was sent cannot be recognised, but goes no further: the
-    connection is closed when the real response arrives. Remove this class and `_Guard` together with aiohttp.
+    HTTP/1.1 links a response to its request only by the order on the connection. aiohttp keeps data that
+    arrives on a pooled connection and returns it as the response to the next request: after one surplus
+    response, every caller gets the response of the previous caller (aio-libs/aiohttp#13656, also in 3.14.5).
+    A surplus response that arrives after the next request was sent cannot be recognised. It reaches that
+    caller only: the connection is closed when the real response arrives. Remove this class and `_Guard` when
+    aiohttp is replaced.
     """
 
     @override
@@ -154,7 +159,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 def _find_guard(connection: Connection) -> "_Guard | None":
-    """Return the guard of a pooled connection; a new one has none."""
+    """Return the guard of a pooled connection; None for a new connection, which has no guard yet."""
     protocol = connection.transport and connection.transport.get_protocol()
     return protocol if isinstance(protocol, _Guard) else None
 
@@ -177,7 +182,7 @@ def _guard_new(connection: Connection, request: aiohttp.ClientRequest) -> "_Guar
 
 @final
 class _Guard(asyncio.Protocol):
-    """Protocol in front of aiohttp's own that closes an idle connection when data arrives."""
+    """Protocol that passes data to aiohttp's protocol, but closes an idle connection when data arrives."""
 
     def __init__(self, transport: asyncio.Transport, protocol: ResponseHandler) -> None:
         self.is_idle = False
@@ -190,7 +195,7 @@ class _Guard(asyncio.Protocol):
         self.is_idle = True
 
     def has_data(self) -> bool:
-        """Return whether aiohttp has kept data after the last response, or the kernel has some."""
+        """Return whether data, or a close, has arrived since the last response: in aiohttp or the kernel."""
         return self._protocol.should_close or _is_readable(self._transport)
 
     @override
@@ -229,6 +234,8 @@ def _is_readable(transport: asyncio.Transport) -> bool:
 
 @final
 class _Stream(httpx.AsyncByteStream):
+    """Response stream that raises httpx's exceptions only."""
+
     def __init__(self, stream: httpx.AsyncByteStream) -> None:
         self._stream = stream
 
@@ -237,7 +244,7 @@ class _Stream(httpx.AsyncByteStream):
         try:
             async for chunk in self._stream:
                 yield chunk
-        except _RAISED as error:
+        except _MAPPED as error:
             raise map_aiohttp_exception(error) from error
 
     @override
@@ -252,15 +259,17 @@ async def _send_once(
         return await send(request)
     except aiohttp.ClientConnectionError as error:
         # aiohttp resends a GET, PUT or DELETE whose connection is lost, and has no option against that
-        # (aio-libs/aiohttp#10790). It does so after its own exceptions only, so httpx's is raised here;
-        # `map_aiohttp_exception` maps the cause.
+        # (aio-libs/aiohttp#10790). It resends only after an exception of its own, so this raises an exception
+        # of httpx; `map_aiohttp_exception` maps the cause.
         raise httpx.NetworkError(str(error)) from error
 
 
 def map_aiohttp_exception(error: Exception) -> Exception:
-    """Return the httpx exception for *error*; map the cause of one that httpx-aiohttp has mapped already."""
+    """Return the httpx exception for *error*, or for its cause if httpx-aiohttp has mapped it already."""
     # httpx-aiohttp maps refused and lost connections alike to ConnectTimeout (openai/openai-python#3594): a
-    # write whose response is lost would count as never sent, and not be undone. Only the cause tells.
+    # write whose response is lost would count as never sent, and not be undone. Only the cause differs.
     ancestors = type(error.__cause__ or error).__mro__
-    kind = next((_MEANING[ancestor] for ancestor in ancestors if ancestor in _MEANING), type(error))
+    kind = next(
+        (_HTTPX_EXCEPTIONS[ancestor] for ancestor in ancestors if ancestor in _HTTPX_EXCEPTIONS), type(error)
+    )
     return kind(str(error))

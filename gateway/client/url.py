@@ -22,14 +22,16 @@ _MAX_CACHED_LENGTH: Final = 256
 
 
 def normalize_base_url(base_url: str) -> str:
-    """Return the base URL of a service in normal form, without a slash at its end.
+    """Return the base URL of a service in normal form, without a trailing slash.
 
-    Raise `ValueError` unless it is a valid http or https URL without credentials, query and fragment.
+    Raise `ValueError` unless it is a valid http or https URL without credentials, query or fragment.
     """
     try:
         url = _HTTP_URL.validate_python(base_url)
-    except ValidationError as error:
-        msg = f"a service's URL must be http or https with a host: {error.errors()[0]['msg']}"
+    except ValidationError:
+        msg = (
+            "a service's URL must be http or https with a valid host and port, such as http://127.0.0.1:8101"
+        )
         raise ValueError(msg) from None
     if any(part is not None for part in (url.username, url.password, url.query, url.fragment)):
         msg = "a service's URL must not have credentials, a query or a fragment"
@@ -39,7 +41,7 @@ def normalize_base_url(base_url: str) -> str:
 
 @final
 class BaseUrl:
-    """The base URL of a service, to which paths are joined.
+    """Base URL of a service, to which paths are joined; *host* is the value of the `Host` header.
 
     Raise `ValueError` for a URL that `normalize_base_url` refuses.
     """
@@ -54,13 +56,14 @@ class BaseUrl:
         self.host: bytes = url.netloc
 
     def join(self, segments: Sequence[str], query: Query = ()) -> httpx.URL:
-        """Return the URL of the path *segments*, each percent-encoded, so that none can change the path.
+        """Return the URL of the path *segments*, each percent-encoded, with *query*.
 
-        Raise `ValueError` for a segment that would (empty, `.` or `..`), and if *segments* is a string.
+        Raise `ValueError` for a segment that would change the path (empty, `.` or `..`), and if *segments* is
+        a string.
         """
-        if isinstance(segments, str):  # which is a sequence of strings too
+        if isinstance(segments, str):  # a string is a sequence of strings too
             msg = f"path segments must be a sequence of strings, got {segments!r}"
-            raise ValueError(msg)  # noqa: TRY004 - as for every other invalid segment
+            raise ValueError(msg)  # noqa: TRY004 - like every other invalid segment
         path = "/".join([self._base, *map(_encode_segment, segments)])
         text = f"{path}?{urlencode(query, quote_via=quote, safe='')}" if query else path
         return self._parse(text) if len(text) < _MAX_CACHED_LENGTH else httpx.URL(text)

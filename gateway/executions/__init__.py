@@ -1,1 +1,1 @@
-"""Executions: runs that write and can outlive their request, with their journal, stored answers and retry."""
+"""Executions: runs that write and can outlive their request, their journal, and their stored answers."""

@@ -1,4 +1,4 @@
-"""Execution: the public record of one run that writes, and the journal that can be queried for it."""
+"""Execution: public record of a run that writes, and the interface of a journal that can be queried."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +9,13 @@ from gateway.railway import CommitState, Intent, Journal, WriteOutcome
 __all__ = ("RETENTION_SECONDS", "ExecutedWrite", "Execution", "ExecutionJournal", "Page")
 
 RETENTION_SECONDS: Final = 24 * 60 * 60.0
-"""Longest time for which an ended execution and its answer under an idempotency key are kept."""
+"""Seconds for which an ended execution and its stored answer are kept at most, unless it is stuck."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class ExecutedWrite:
-    """One write of a commit and its outcome so far."""
+    """Write of a commit, with its outcome so far."""
 
     intent: Intent
     outcome: WriteOutcome
@@ -24,7 +24,7 @@ class ExecutedWrite:
 @final
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One run of a *pipeline* that writes; *ended_at* is None until its commit has ended."""
+    """Run of a *pipeline* that writes; *ended_at* is None until the commit has ended."""
 
     execution_id: str
     pipeline: str
@@ -37,18 +37,21 @@ class Execution:
 @final
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of executions, the latest first; *cursor* is the start of the next page, None on the last."""
+    """Page of executions, latest first; *cursor* is where the next page starts, or None on the last page."""
 
     executions: tuple[Execution, ...]
     cursor: int | None
 
 
 class ExecutionJournal(Journal, Protocol):
-    """A journal that can be queried."""
+    """Journal that can be queried."""
 
     async def find(self, execution_id: str, /) -> Execution | None:
-        """Return the execution; None if its commit has not begun, or is no longer kept."""
+        """Return the execution; None if its commit has not begun, or if it is no longer kept."""
 
     async def page(self, state: CommitState | None, limit: int, cursor: int | None, /) -> Page:
-        """Return at most *limit* executions in *state*, the latest first, beginning at *cursor*."""
+        """Return at most *limit* executions, latest first, from *cursor* on.
+
+        *state* None selects all states; *cursor* None starts at the latest execution.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Journal in memory: it ends with its process."""
+"""Journal of commits in memory; its records are lost when the process ends."""
 
 import asyncio
 import itertools
@@ -13,7 +13,7 @@ from gateway.railway import CommitStart, CommitState, Key, WriteOutcome
 __all__ = ("MAX_ENDED", "MemoryJournal")
 
 MAX_ENDED: Final = 10_000
-"""Maximum number of ended executions that are kept; stuck ones do not count."""
+"""Maximum number of ended executions that are kept; stuck executions do not count."""
 
 
 @final
@@ -25,10 +25,10 @@ class _Record:
 
 @final
 class MemoryJournal:
-    """Journal of the commits of this process.
+    """Journal of the commits of a single process (see `gateway.executions.worker_lock`).
 
-    It serves a single process: see `gateway.executions.worker_lock`. The values of earlier stages are not
-    kept, since no run is repeated after its process has ended. *now* returns the time for the records.
+    *now* returns the time for the records. The values of calls are not kept: no other process could resume
+    the run.
     """
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -38,7 +38,10 @@ class MemoryJournal:
         self._ended: dict[str, float] = {}
 
     async def begin(self, commit: CommitStart, /) -> None:
-        """Record *commit*; `ValueError` if its execution has a commit already."""
+        """Record *commit* and those of its writes that have an undo.
+
+        Raise `ValueError` if the execution has a commit already.
+        """
         self._evict()
         if commit.execution_id in self._records:
             msg = f"{commit.execution_id} has a commit already"
@@ -50,7 +53,7 @@ class MemoryJournal:
         self._records[commit.execution_id] = _Record(next(self._numbers), execution)
 
     async def note(self, execution_id: str, key: Key, outcome: WriteOutcome, _value: object, /) -> None:
-        """Record the outcome of the write under *key*."""
+        """Record the outcome of the write under *key*; ignore the key of a read."""
         record = self._records[execution_id]
         writes = tuple(
             replace(write, outcome=outcome) if write.intent.key == key else write
@@ -59,20 +62,20 @@ class MemoryJournal:
         record.execution = replace(record.execution, writes=writes)
 
     async def end(self, execution_id: str, state: CommitState, /) -> None:
-        """Record how the commit ended; unless it is stuck, the record is kept for a day."""
+        """Record the final *state* of the commit; unless it is stuck, keep the record for a day at most."""
         record = self._records[execution_id]
         record.execution = replace(record.execution, state=state, ended_at=self._now())
         if state is not CommitState.STUCK:
             self._ended[execution_id] = asyncio.get_running_loop().time()
 
     async def find(self, execution_id: str, /) -> Execution | None:
-        """Return the execution; None if its commit has not begun, or is no longer kept."""
+        """Return the execution; None if its commit has not begun, or if it is no longer kept."""
         self._evict()
         record = self._records.get(execution_id)
         return record and record.execution
 
     async def page(self, state: CommitState | None, limit: int, cursor: int | None, /) -> Page:
-        """Return at most *limit* executions in *state*, the latest first, beginning at *cursor*."""
+        """Return at most *limit* executions in *state*, latest first, from *cursor* on."""
         self._evict()
         found = [*itertools.islice(self._iterate(state, cursor), limit + 1)]
         return Page(

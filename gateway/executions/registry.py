@@ -1,4 +1,4 @@
-"""Registry of the runs that write: one run for each execution id, which goes on without its request."""
+"""Registry of the runs that write. An execution id has at most one run, which can outlive its request."""
 
 import asyncio
 import logging
@@ -44,7 +44,7 @@ __all__ = (
 A = TypeVar("A")
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, A]]
-"""A function that makes a run and returns its answer; it must not raise."""
+"""Async function that makes a run and returns its answer; it must not raise."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -58,11 +58,14 @@ _UNDO_SECONDS: Final = 30.0
 @final
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """A request for a run that writes.
+    """Request for a run that writes.
 
-    Requests with the same *execution_id* are for the same run. They must have the same *fingerprint*, which
-    is None if the request cannot be repeated. *deadline* is the time on the loop's clock at which the request
-    stops waiting, None for never.
+    - *execution_id*: id of the run; requests with the same id are for the same run.
+    - *pipeline*: name of the pipeline.
+    - *fingerprint*: equal for equal requests; None if the request cannot be repeated. Requests with the same
+      id but different fingerprints are a mismatch.
+    - *deadline*: time on the event loop's clock at which the request stops waiting for a commit; None for
+      never.
     """
 
     execution_id: str
@@ -74,17 +77,17 @@ class RunRequest:
 @final
 @dataclass(frozen=True, slots=True)
 class RunAnswer(Generic[A]):
-    """Answer of a run; *is_replayed* is true if the run was made for another request."""
+    """Answer of a run; *is_replayed* is True if another request made the run, and its commit has begun."""
 
     answer: A
     is_replayed: bool
 
 
 class NoAnswerReason(Enum):
-    """Why a request gets no answer of a run."""
+    """Reason why a request gets no answer."""
 
     RUNNING = "running"
-    """The run has not ended by the deadline of the request, and goes on."""
+    """The deadline of the request has passed; the run continues."""
 
     MISMATCH = "mismatch"
     """The run was made for a request with another fingerprint."""
@@ -99,9 +102,9 @@ class _Run(Generic[A]):
     commits: int = 0
     """Commits that have passed the gate; a second one is refused by the journal, and revoked."""
     is_abandoned: bool = False
-    """Its request is gone, so that its commit may no longer begin."""
+    """True if the request was cancelled before the commit began: the commit may no longer begin."""
     execution: Execution | None = None
-    """Its execution, after its commit has ended."""
+    """Execution of the run; None until its commit has ended."""
 
     @property
     def has_begun_commit(self) -> bool:
@@ -111,9 +114,9 @@ class _Run(Generic[A]):
 @final
 @dataclass(frozen=True, slots=True)
 class _EndedRun(Generic[A]):
-    """A run whose answer is kept, *since* a time on the loop's clock.
+    """An ended run whose *answer* is kept; *since* is the time on the loop's clock at which retention began.
 
-    Its *execution* is kept too, as the journal may drop it earlier; None if the journal did not have it.
+    The *execution* is kept too, as the journal may drop it earlier; None if the journal did not have it.
     """
 
     fingerprint: bytes
@@ -126,10 +129,14 @@ class _EndedRun(Generic[A]):
 class ExecutionRegistry(Generic[A]):
     """Runs the pipelines that write, each in a task of its own.
 
-    Until its commit begins, a run belongs to its request, and is cancelled with it. Then it belongs to the
-    registry: it runs to its end, and its answer, an `A`, is replayed to requests with the same id for a day
-    (if writes are stuck, for a day after they are undone). *undos* are the undos of writes by name, which
-    `retry` makes.
+    Until its commit begins, a run belongs to its request, and is cancelled with the request. Then it belongs
+    to the registry: it runs to its end, and its answer, an `A`, is replayed to repeated requests for a day.
+    If writes are stuck, the answer is kept until they are undone, and for a day after.
+
+    - *journal*: records the commits, and is queried for them.
+    - *undos*: the undos of all writes by name, for `retry`.
+    - *terms*: time limits of the commits.
+    - *now*: returns the time for executions and keys.
     """
 
     def __init__(
@@ -150,9 +157,10 @@ class ExecutionRegistry(Generic[A]):
         self._gate = _RequestGate(self._runs)
 
     def prepare_context(self, context: RunContext) -> RunContext:
-        """Return *context* with all that a run in the registry needs for its commit.
+        """Return *context* with the terms, journal, gate and undos that a run needs for its commit.
 
-        The gate decides whether the commit may begin before a disconnect of the client cancels the run.
+        The gate refuses a commit whose request was cancelled first, for instance because its client has
+        disconnected.
         """
         return replace(
             context,
@@ -163,12 +171,14 @@ class ExecutionRegistry(Generic[A]):
         )
 
     async def run(self, request: RunRequest, work: Work[A]) -> RunAnswer[A] | NoAnswerReason:
-        """Return the answer of the run for *request*; *work* makes it, unless the run exists.
+        """Return the answer of the run for *request*; make the run with *work* unless there is one already.
 
-        *work* runs the pipeline with a context of `prepare_context`.
-        A run that fails before its commit answers all requests that wait for it, but its answer is not kept:
-        the next request makes a new run. If the request is cancelled before the commit has begun, the run is
-        cancelled and awaited.
+        Return a reason instead if the run was made for another fingerprint, or does not end by the deadline.
+        The request that makes the run waits even longer if the run has not begun its commit by the deadline.
+
+        *work* runs the pipeline with a context of `prepare_context`. If the request is cancelled before the
+        commit has begun, the run is cancelled and awaited. A run that ends without a commit answers all
+        requests that wait for it, but its answer is not kept: the next request makes a new run.
         """
         self._evict()
         while (run := self._runs.get(request.execution_id)) is not None:
@@ -185,19 +195,23 @@ class ExecutionRegistry(Generic[A]):
         return await self._start(request, work)
 
     def key_prefix(self, execution_id: str) -> str:
-        """Return the beginning of the keys of an execution's writes: the same for a day, like its answer.
+        """Return the prefix that the keys of an execution's writes share; it contains the date.
 
-        Services may keep keys for longer. Without the date, a run that is repeated after its answer was
-        dropped would send the keys of the earlier run, and could undo its writes.
+        Services may keep keys for longer than the registry keeps answers. Without the date, a run that is
+        repeated after its answer was dropped would send the keys of the earlier run, and could undo those
+        writes.
         """
         return f"{execution_id}.{self._now().date().isoformat()}"
 
     def has_begun(self, execution_id: str) -> bool:
-        """Return whether the commit of a run that has not ended has begun."""
+        """Return whether the run has begun its commit; raise `KeyError` if the run has ended."""
         return self._runs[execution_id].has_begun_commit
 
     async def find(self, execution_id: str) -> Result[Execution, NotFound]:
-        """Return the execution; before its commit begins, it is running and has no writes."""
+        """Return the execution; before its commit begins, it is running and has no writes.
+
+        `NotFound` if the id is unknown, or the execution is no longer kept.
+        """
         found = await self._journal.find(execution_id)
         if found is None and (ended := self._ended.get(execution_id)) is not None:
             found = ended.execution
@@ -206,13 +220,14 @@ class ExecutionRegistry(Generic[A]):
         return Err(EXECUTION_NOT_FOUND) if found is None else Ok(found)
 
     async def page(self, state: CommitState | None, limit: int, cursor: int | None) -> Page:
-        """Return executions whose commit has begun, the latest first."""
+        """Return at most *limit* executions from the journal (see `ExecutionJournal.page`)."""
         return await self._journal.page(state, limit, cursor)
 
     async def retry(self, execution_id: str) -> Result[Execution, NotFound | Conflict]:
-        """Try every stuck undo once more, that of the last write first; return the execution after it.
+        """Make every stuck undo once more, in reverse order of the writes; return the execution afterwards.
 
-        `Conflict` if the execution is not stuck, or if another retry of it is in progress.
+        Each undo has 30 seconds. `NotFound` if the journal has no such execution; `Conflict` if the execution
+        is not stuck, or if another retry of it is in progress.
         """
         found = await self._journal.find(execution_id)
         if found is None:
@@ -228,7 +243,7 @@ class ExecutionRegistry(Generic[A]):
             self._retrying.remove(execution_id)
 
     async def drain(self) -> None:
-        """Wait until every run has ended; log the ids of the runs, since it may take long.
+        """Wait until every run has ended; log the ids of the runs, since the wait may be long.
 
         A commit ends within its budgets, but the stages after it have no deadline.
         """
@@ -245,7 +260,7 @@ class ExecutionRegistry(Generic[A]):
             if not await _wait_until_done(run.task, request.deadline):
                 if run.has_begun_commit:
                     return NoAnswerReason.RUNNING
-                await asyncio.wait((run.task,))  # its calls have no time left either
+                await asyncio.wait((run.task,))  # its calls have the same deadline, so it ends soon
         except asyncio.CancelledError:
             if not run.has_begun_commit:
                 run.is_abandoned = True
@@ -255,7 +270,7 @@ class ExecutionRegistry(Generic[A]):
         return RunAnswer(run.task.result(), is_replayed=False)
 
     def _settle(self, run: _Run[A]) -> None:
-        """Remove a run that has ended, and keep its answer if the request can be repeated."""
+        """Remove a run that has ended; keep the answer if a commit began and the request can be repeated."""
         execution_id, fingerprint = run.request.execution_id, run.request.fingerprint
         del self._runs[execution_id]
         if run.has_begun_commit and fingerprint is not None and not run.task.cancelled():
@@ -276,7 +291,7 @@ class ExecutionRegistry(Generic[A]):
             return replace(stuck, writes=(*reversed(writes),))
         await self._run_journal.end(stuck.execution_id, CommitState.UNDONE)
         undone = await self._journal.find(stuck.execution_id) or stuck
-        # The journal keeps it for another day; until then its id must not be free.
+        # The journal keeps the execution for another day; its id must not be free before.
         if (ended := self._ended.pop(stuck.execution_id, None)) is not None:
             now = asyncio.get_running_loop().time()
             self._ended[stuck.execution_id] = replace(ended, execution=undone, since=now)
@@ -296,17 +311,20 @@ class ExecutionRegistry(Generic[A]):
 
 @final
 class _RequestGate(Generic[A]):
-    """Gate of the runs: a commit may begin unless the request of its run is gone.
+    """Gate of the runs: a commit may begin unless the request of its run was cancelled first.
 
-    The one place where a commit and a disconnect meet. Nothing here waits, and once `try_begin` has returned
-    True, a cancelled request no longer cancels its run.
+    The order between a commit and a disconnect is decided here only. The methods do not wait, so that each
+    decision is atomic.
     """
 
     def __init__(self, runs: Mapping[str, _Run[A]]) -> None:
         self._runs = runs
 
     def try_begin(self, execution_id: str, /) -> bool:
-        """Return whether the commit may begin; from then on its run does not end with its request."""
+        """Begin a commit and return True; return False if the request was cancelled before.
+
+        After True, the run is no longer cancelled with its request.
+        """
         run = self._runs[execution_id]
         if run.is_abandoned:
             return False
@@ -314,13 +332,13 @@ class _RequestGate(Generic[A]):
         return True
 
     def revoke(self, execution_id: str, /) -> None:
-        """Return the run to its request: nothing of the commit has been recorded or sent."""
+        """Take back a `try_begin`: the commit has not been recorded, and nothing has been sent."""
         self._runs[execution_id].commits -= 1
 
 
 @final
 class _RunJournal(Generic[A]):
-    """Journal of the runs: it also keeps the ended execution with its run."""
+    """Journal of the runs: it also stores the execution of each ended commit in its run."""
 
     def __init__(self, journal: ExecutionJournal, runs: Mapping[str, _Run[A]]) -> None:
         self._journal = journal
@@ -329,7 +347,7 @@ class _RunJournal(Generic[A]):
         self.note: Final = journal.note
 
     async def end(self, execution_id: str, state: CommitState, /) -> None:
-        """Record how the commit ended."""
+        """Record the final *state* of the commit, and store the execution in its run unless the run ended."""
         await self._journal.end(execution_id, state)
         if (run := self._runs.get(execution_id)) is not None:
             run.execution = await self._journal.find(execution_id)

@@ -1,4 +1,4 @@
-"""Lock that keeps a server to one worker process, since the journal is in memory."""
+"""Lock that allows a server a single worker process, since the journal of commits is in memory."""
 
 import fcntl
 import multiprocessing
@@ -12,17 +12,17 @@ from typing import Final
 __all__ = ("SecondWorkerError", "find_supervisor", "hold_worker_lock")
 
 _MESSAGE: Final = (
-    "the journal of commits is in memory, and another worker process would not know of them: "
+    "another worker process is running, and workers cannot share the journal of commits, which is in memory: "
     "run one worker for each gateway (uvicorn --workers 1)"
 )
 
 
 class SecondWorkerError(RuntimeError):
-    """Another worker of the same server is running."""
+    """Error of a worker process whose server has another worker already."""
 
 
 def find_supervisor() -> int | None:
-    """Return the id of the process that started this one as a worker; None if this is no worker."""
+    """Return the process id of the supervisor if this process is a uvicorn or gunicorn worker, else None."""
     if (parent := multiprocessing.parent_process()) is not None:  # uvicorn
         return parent.pid
     if os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn"):
@@ -32,15 +32,16 @@ def find_supervisor() -> int | None:
 
 @contextmanager
 def hold_worker_lock(supervisor: int | None, folder: Path | None = None) -> Generator[None]:
-    """Hold the lock of the workers of *supervisor*; raise `SecondWorkerError` if another worker holds it.
+    """Hold the lock that the workers of *supervisor* (a process id) share; hold no lock if it is None.
 
-    The lock is a file in *folder*, by default that of temporary files. Without a *supervisor* there is none.
+    Raise `SecondWorkerError` if another worker holds the lock. The lock is a file in *folder*, by default the
+    system's folder for temporary files.
     """
     if supervisor is None:
         yield
         return
     name = f"fanout-gateway-{os.getuid()}-{supervisor}.lock"
-    # Opened for appending: a file that someone else may have put there is not truncated.
+    # Opened for appending, so that a file or link of another user is not truncated.
     with ((folder or Path(tempfile.gettempdir())) / name).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel releases it when the process dies

@@ -17,7 +17,11 @@ _NOT_IN_TOKEN: Final = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")  # RFC 9110, s
 @final
 @dataclass(slots=True)
 class TracedCall:
-    """One call; *start* and *end* are seconds on the trace's clock, and *end* is None while it runs."""
+    """Call in a trace.
+
+    *start* and *end* are in seconds on the clock of the trace. *end* and *outcome* are None while the call
+    runs.
+    """
 
     name: str
     stage: str | None
@@ -55,10 +59,10 @@ class Trace:
         self.start = self.clock()
 
     def stage_started(self, stage: StageSpan, /) -> None:
-        """Ignore *stage*: each of its calls names it."""
+        """Ignore *stage*: each of its calls is recorded with the name of the stage."""
 
     def stage_ended(self, stage: StageSpan, /) -> None:
-        """Ignore *stage*: each of its calls has ended."""
+        """Ignore *stage*: the end of each of its calls is recorded."""
 
     def call_started(self, call: CallSpan, /) -> None:
         """Record that *call* starts now."""
@@ -67,29 +71,29 @@ class Trace:
         self.calls.append(traced)
 
     def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
-        """Record that *call* ends now."""
+        """Record that *call* ends now, with *outcome*."""
         traced = self._running.pop(call)
         traced.end = self.clock()
         traced.outcome = outcome
 
     @property
     def elapsed(self) -> float:
-        """Return the seconds since the request arrived."""
+        """Return the seconds since the trace was created."""
         return self.clock() - self.start
 
     @property
     def busy(self) -> float:
-        """Return the seconds in which at least one call was running."""
+        """Return the seconds during which at least one call was running."""
         return sum(end - start for start, end in self._busy_intervals())
 
     @property
     def sequential(self) -> float:
-        """Return the seconds that the same calls would have taken one after the other."""
+        """Return the sum of the durations of all calls so far, in seconds."""
         now = self.clock()
         return sum((call.end or now) - call.start for call in self.calls)
 
     def server_timing(self) -> str:
-        """Format the `Server-Timing` header: each call and the gateway's own time, in milliseconds.
+        """Build the `Server-Timing` header: the times of all calls and the gateway's own time, in ms.
 
         https://www.w3.org/TR/server-timing/
         """
@@ -102,7 +106,7 @@ class Trace:
         return ", ".join((*entries, f"gateway;dur={own * 1000:.1f}"))
 
     def _busy_intervals(self) -> Iterator[tuple[float, float]]:
-        """Yield the intervals in which calls were running; they do not overlap."""
+        """Yield the intervals in which calls were running, without overlaps."""
         now = self.clock()
         last_end = 0.0
         # The calls are in the order in which they started.

@@ -20,12 +20,12 @@ def draw_waterfall(title: str, trace: Trace) -> str:
 
 def _format_summary(title: str, trace: Trace, elapsed: float) -> str:
     own = elapsed - trace.busy
-    text = f"{title} in {elapsed * 1000:.1f} ms, {own * 1000:.1f} ms of it in the gateway"
+    text = f"{title} in {elapsed * 1000:.1f} ms, {own * 1000:.1f} ms of that in the gateway"
     if len(trace.calls) < 2:  # noqa: PLR2004 - a single call has no parallel calls to compare with
         return text
     sequential = trace.sequential
     factor = sequential / elapsed
-    return f"{text}; one after the other {sequential * 1000:.1f} ms, {factor:.1f} times as long"
+    return f"{text}; the calls in sequence: {sequential * 1000:.1f} ms, {factor:.1f} times as long"
 
 
 def _draw_stages(trace: Trace, elapsed: float) -> Iterator[str]:
@@ -47,7 +47,7 @@ def _draw_call(call: TracedCall, trace: Trace, elapsed: float, width: int) -> st
 
 @final
 class Waterfall:
-    """Draws requests on *out*, at most one per second, so that a load test does not flood the terminal."""
+    """Printer of waterfalls to *out*, at most one per second: a load test must not flood the terminal."""
 
     def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = out
@@ -55,7 +55,7 @@ class Waterfall:
         self._next_draw = float("-inf")
 
     def __call__(self, title: str, trace: Trace) -> None:
-        """Draw *trace*, unless another one was drawn within the last second."""
+        """Print the waterfall of *trace*, unless another was printed within the last second."""
         now = self._clock()
         if now < self._next_draw:
             return

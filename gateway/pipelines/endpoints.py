@@ -13,9 +13,10 @@ async def post_purchase(purchase: PurchaseRequest, request: CommitRequest) -> Re
 
     Three stages:
 
-    - *identity* verifies the token and fetches the user. The token of another user is 403, whether or not
-      that user exists.
-    - *order* commits: it creates the order while the stock is checked, and cancels it if there is too little.
+    - *identity* verifies the token and fetches the user. A token of another user is refused with 403, even if
+      the user in the request does not exist.
+    - *order* commits: it creates the order while the stock is checked, and cancels the order if the check
+      fails.
     - *announce* notifies the user and records the purchase. It is best effort: a part that fails is null and
       listed in `degraded`.
     """

@@ -20,7 +20,7 @@ UserId: TypeAlias = Annotated[
 
 
 class FeedResult(ResponseBody):
-    """The feed of a user. *engagement* is by post id."""
+    """The feed of a user. *engagement* maps post ids to likes and comments."""
 
     profile: User
     friends: tuple[Friend, ...]
@@ -39,7 +39,7 @@ async def feed(run: Run[FeedError], user_id: UserId, users: Users, social: Socia
     """Return the feed of a user: friends' posts, their engagement, and recommendations.
 
     Posts are in the languages of the user's settings. `notifications`, `engagement` and `recommended` are
-    optional: if one fails or is late, it is null and listed in `degraded`, and `Gateway-Completed` is false.
+    optional: a part that fails or is late is null and listed in `degraded`, and `Gateway-Completed` is false.
     Without friends, posts and notifications are empty.
     """
     user, friends, settings = await run.stage(

@@ -1,4 +1,4 @@
-"""Field types of the shipped pipelines' requests, with the limits of their HTTP contract."""
+"""Field types of the shipped pipelines' requests, with their limits."""
 
 from decimal import Decimal
 from typing import Annotated, Final, TypeAlias

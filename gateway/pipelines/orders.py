@@ -74,7 +74,8 @@ async def orders(
 ) -> OrderResult:
     """Create an order: check the buyer and the payment method, then reserve the goods.
 
-    The last stage commits: it reserves the goods while shipping is quoted, and releases them without a quote.
+    The last stage commits: it reserves the goods while shipping is quoted, and releases them if the quote
+    fails.
     """
     user, stock = await run.stage(
         "core data",

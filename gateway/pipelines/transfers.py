@@ -33,7 +33,7 @@ TransferError: TypeAlias = NotFound | Forbidden | Conflict | UpstreamFault | Stu
 
 
 class TransferRequest(RequestBody):
-    """The transfer to make: *amount* in *currency* (ISO 4217), which must be the first account's."""
+    """The transfer to make. *currency* (ISO 4217) must be the currency of *from_account*."""
 
     model_config = example(
         from_account="acc-001",
@@ -59,7 +59,7 @@ class TransferRequest(RequestBody):
 
 
 class TransferResult(ResponseBody):
-    """The completed transfer, with both balances after it."""
+    """The completed transfer, with the balances of both accounts after it."""
 
     transfer_id: str
     status: Literal["completed"]
@@ -77,8 +77,8 @@ async def transfers(
 ) -> TransferResult:
     """Transfer money between two accounts, after fraud and compliance checks.
 
-    The last stage commits: the transfer is executed, then posted to both accounts, and reversed if it cannot
-    be posted.
+    The last stage commits: the transfer is executed and then posted to both accounts. If it cannot be posted,
+    it is reversed.
     """
     account, history, profile = await run.stage(
         "account data",
@@ -118,7 +118,7 @@ async def transfers(
 
 
 def _check_source_account(account: Account, transfer: TransferRequest) -> Result[Account, Conflict]:
-    """Return `Conflict` if the source account cannot pay; saves the calls of the later stages."""
+    """Return *account*, the source account, or a `Conflict` if it cannot pay for *transfer*."""
     if account.status == "frozen":
         reason = "Account is frozen"
     elif account.currency != transfer.currency:

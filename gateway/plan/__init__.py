@@ -2,5 +2,5 @@
 
 - `plan`: stages and their calls
 - `dry_run`: derives the plan by running the pipeline on example data, without calling a service
-- `critical_path`: which calls decide how long the pipeline takes, given the latency of each
+- `critical_path`: the calls that determine the duration of the pipeline, given the latency of each call
 """

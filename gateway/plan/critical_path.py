@@ -1,4 +1,4 @@
-"""Critical path of a plan, and the slack of each call: how much later it could end without a delay."""
+"""Critical path of a plan, and the slack of each call: the extra time that does not delay the plan."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,12 @@ UNBOUNDED: Final = float("inf")
 @final
 @dataclass(frozen=True, slots=True)
 class ScheduledCall:
-    """A call with its duration and its *slack*, in seconds: how much longer it could take without a delay.
+    """A call with its duration and its slack, in seconds.
 
-    *seconds* is None if unknown. *slack* is None if the duration of any call in its stage is unknown.
+    - *seconds*: duration of the call without the steps in *then*, None if unknown
+    - *slack*: how much longer the call could take without delaying the plan; None if the stage of the call,
+      or a stage around that stage, has a call of unknown duration
+    - *then*: steps that are bound to the call
     """
 
     call: PlannedCall
@@ -31,7 +34,7 @@ class ScheduledCall:
 @final
 @dataclass(frozen=True, slots=True)
 class ScheduledStage:
-    """A stage with its duration in *seconds*, a lower bound if that of any call is unknown."""
+    """A stage with its duration in *seconds*: a lower bound if the duration of a call is unknown."""
 
     stage: PlannedStage
     seconds: float
@@ -44,12 +47,14 @@ ScheduledStep: TypeAlias = ScheduledCall | ScheduledStage
 @final
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A plan with times, in seconds; lower bounds if there are *unknown* calls.
+    """A plan with times, in seconds. The times are lower bounds if a call has an unknown duration.
 
-    - *seconds* is the duration of the plan, and *sequential* that of its calls one after the other
-    - *path* is the critical path, with the seconds of its calls: the longest call of each stage (the first of
-      several), and every call of a sequential commit
-    - *unknown* names the calls whose duration is unknown; *has_times* is true if any is known
+    - *seconds*: duration of the plan
+    - *sequential*: sum of the durations of all calls
+    - *path*: calls on the critical path, each with its seconds, None if unknown: the longest call of each
+      stage (in a tie, the first), and every call of a sequential commit
+    - *unknown*: names of the calls with an unknown duration
+    - *has_times*: True if the duration of at least one call is known
     """
 
     stages: tuple[ScheduledStage, ...]
@@ -61,9 +66,10 @@ class Schedule:
 
 
 def schedule(plan: Plan, seconds: Mapping[str, float], optional_budget: float | None = None) -> Schedule:
-    """Schedule *plan* with the *seconds* of its calls by name.
+    """Return the schedule of *plan*; *seconds* maps the names of calls to their durations.
 
-    A call that is not required takes at most *optional_budget* seconds.
+    A call that is missing from *seconds* has an unknown duration. An optional or best-effort call takes at
+    most *optional_budget* seconds, if that is set.
     """
     return _Scheduler(seconds, optional_budget).schedule(plan)
 
@@ -86,7 +92,7 @@ class _Scheduler:
         )
 
     def _seconds_of(self, call: PlannedCall) -> float | None:
-        """Return the seconds of *call* without the steps that follow it, None if unknown."""
+        """Return the seconds of *call* without the steps that are bound to it, None if unknown."""
         if call.kind is Kind.NOTHING:
             return 0.0
         known = self._seconds.get(call.name)
@@ -103,7 +109,7 @@ class _Scheduler:
         return sum(durations) if step.policy is SEQUENTIAL else max(durations, default=0.0)
 
     def _schedule_stage(self, stage: PlannedStage, slack: float | None) -> ScheduledStage:
-        """Schedule *stage*, which could end *slack* seconds later without a delay."""
+        """Schedule *stage*, which could end *slack* seconds later without delaying the plan."""
         duration = self._duration_of(stage)
         if not all(self._is_known(call) for call in stage.calls):
             slack = None

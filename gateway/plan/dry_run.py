@@ -35,26 +35,26 @@ _Track: TypeAlias = list[_Span]
 
 
 class DryRunError(Exception):
-    """A pipeline could not be run on example data; the message has the reason."""
+    """The dry run of a pipeline failed; the message has the reason."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a dry run found: the *plan* of the pipeline, and the *value* that it returned."""
+    """Result of a dry run: the *plan* of the pipeline, and the *value* that it returned."""
 
     plan: Plan
     value: object
 
 
 def dry_run(pipeline: Pipeline[P, object, Failure], *args: P.args, **kwargs: P.kwargs) -> DryRun:
-    """Run *pipeline* with the example answers of its calls, and return its plan and its value.
+    """Run *pipeline*, answering each call with its example; return the plan and the value of the pipeline.
 
-    Writes succeed with their example too, so the plan has every stage that the pipeline reaches with these
-    arguments and examples. A `stub` in the pipeline's context takes precedence over the examples. Raises
-    `DryRunError` if a call has no example, or if the pipeline fails.
+    Writes are answered with their examples too. So the plan has every stage that the pipeline reaches with
+    these arguments and examples. A `stub` in the pipeline's context takes precedence over the examples.
+    Raises `DryRunError` if a call has no example or the pipeline fails.
 
-    The run has its own event loop in its own thread, so that it can be started within a running loop.
+    The run has its own event loop in its own thread, so that a coroutine can call this function too.
     """
     recorder = _Recorder()
     context = pipeline.context or RunContext()
@@ -62,7 +62,7 @@ def dry_run(pipeline: Pipeline[P, object, Failure], *args: P.args, **kwargs: P.k
         context,
         deadline=None,
         observer=recorder,
-        stub=_with_examples(context.stub),
+        stub=_add_examples(context.stub),
         execution_id="exe-example",
     )
     with ThreadPoolExecutor(max_workers=1) as thread:
@@ -72,12 +72,15 @@ def dry_run(pipeline: Pipeline[P, object, Failure], *args: P.args, **kwargs: P.k
             summary = (pipeline.function.__doc__ or "").strip().partition("\n")[0]
             return DryRun(Plan(pipeline.name, summary, recorder.stages), value)
         case Err(error):
-            msg = f"the dry run of {pipeline.name} failed: {error.code}, {error.detail}"
+            msg = f"the dry run of {pipeline.name} failed with {error.code}: {error.detail}"
             raise DryRunError(msg)
 
 
 def examples(call: CallSpan) -> Result[object, Failure]:
-    """Return the example answer of *call*: a stub for every service."""
+    """Return the example answer of *call*; raise `DryRunError` if there is none.
+
+    This function is the `Stub` of a dry run.
+    """
     if call.kind is CallKind.UNDO:
         return Ok(None)
     if call.info is None:
@@ -90,7 +93,7 @@ def examples(call: CallSpan) -> Result[object, Failure]:
         raise DryRunError(msg) from missing
 
 
-def _with_examples(stub: Stub | None) -> Stub:
+def _add_examples(stub: Stub | None) -> Stub:
     if stub is None:
         return examples
     return lambda call: stub(call) or examples(call)
@@ -100,8 +103,8 @@ def _with_examples(stub: Stub | None) -> Stub:
 class _Recorder:
     """Observer that records the stages and calls of a run as planned stages.
 
-    Each argument of a stage is run by one task, which makes its calls one after the other. With immediate
-    answers the tasks start in argument order.
+    Each argument of a stage has its own task, which makes its calls in sequence. With immediate answers the
+    tasks start in argument order.
     """
 
     def __init__(self) -> None:
@@ -111,13 +114,13 @@ class _Recorder:
         self._record(current_context().stage, stage)
 
     def stage_ended(self, stage: StageSpan, /) -> None:
-        """Ignore the end: the start is all that a plan needs."""
+        """Ignore the end: a plan needs only the start."""
 
     def call_started(self, call: CallSpan, /) -> None:
         self._record(call.stage, call)
 
     def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
-        """Ignore the end: the start is all that a plan needs."""
+        """Ignore the end: a plan needs only the start."""
 
     @property
     def stages(self) -> tuple[PlannedStage, ...]:
@@ -132,7 +135,7 @@ class _Recorder:
         )
 
     def _record(self, within: StageSpan | None, span: _Span) -> None:
-        # Outside stages everything is sequential, even though a commit runs in a task of its own.
+        # Spans outside any stage are sequential, even though a commit runs in a task of its own.
         task = within and asyncio.current_task()
         self._tracks.setdefault(within, {}).setdefault(task, []).append(span)
 
@@ -141,7 +144,7 @@ class _Recorder:
 
     def _plan_stage(self, span: StageSpan) -> PlannedStage:
         tracks = self._tracks_of(span)
-        if span.policy is SEQUENTIAL:  # one task makes every call
+        if span.policy is SEQUENTIAL:  # a single task makes every call
             tracks = _split_track(tracks[0], [call.name for call in span.calls])
         calls: list[PlannedCall] = []
         for call in span.calls:
@@ -150,7 +153,7 @@ class _Recorder:
             calls.append(
                 replace(self._plan_argument(call.name, own, _need_of(call)), is_shaped=_is_shaped(call))
             )
-        # A known value can be bound to a call of another name.
+        # Each remaining track begins with a call that is bound to a constant of another name.
         calls += [self._plan_argument(track[0].name, track, Need.REQUIRED) for track in tracks]
         return PlannedStage(span.name, span.policy, tuple(calls))
 
@@ -167,7 +170,7 @@ class _Recorder:
 
 
 def _split_track(track: _Track, names: Sequence[str]) -> list[_Track]:
-    """Split the track of a sequential commit, which one task runs, into a track for each call in *names*."""
+    """Split the track of a sequential commit, which has a single task, into a track for each of *names*."""
     parts: list[_Track] = []
     remaining = [*names]
     for span in track:

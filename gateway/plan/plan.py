@@ -10,12 +10,12 @@ __all__ = ("Kind", "Need", "Plan", "PlannedCall", "PlannedStage", "Step")
 
 
 class Kind(Enum):
-    """Kind of a call: whether it changes the state of its service."""
+    """Kind of a call: its effect on the state of its service."""
 
     READ = "read"
     WRITE = "write"
     NOTHING = "nothing"
-    """It is not sent: its value is known, or it consists of the calls that follow in `then`."""
+    """Not sent: the value is known, or the call consists of the calls in `then`."""
 
 
 class Need(Enum):
@@ -34,12 +34,14 @@ class Need(Enum):
 @final
 @dataclass(frozen=True, slots=True)
 class PlannedCall:
-    """One argument of a stage: the call *name* (`service.operation`), and the steps *then* bound to it.
+    """Argument of a stage: the call *name* (`service.operation`).
 
-    - *service* is the registered name of the call's service, None if unknown
-    - *undo* is the name of a write's undo
-    - *refusals* are the errors that the service declares, besides `UpstreamFault`, which every call can have
-    - *is_shaped* means that the pipeline transforms or checks the value, and so can fail the call itself
+    - *undo*: name of the undo of a write, None if there is no undo
+    - *refusals*: classes of the failures that the call declares, besides `UpstreamFault`
+    - *then*: steps that are bound to the call, and start when it has ended
+    - *is_shaped*: True if the pipeline transforms or checks the value of a required read, and so can make the
+      call fail
+    - *service*: registered name of the call's service, None if unknown
     """
 
     name: str
@@ -55,9 +57,9 @@ class PlannedCall:
 @final
 @dataclass(frozen=True, slots=True)
 class PlannedStage:
-    """A stage, or a commit, whose *policy* is a `CommitPolicy`.
+    """A stage or a commit; the *policy* of a commit is a `CommitPolicy`.
 
-    A call outside any stage is a stage of its own, whose *name* and *policy* are None.
+    A call outside any stage is planned as a stage of its own, whose *name* and *policy* are None.
     """
 
     name: str | None
@@ -67,7 +69,7 @@ class PlannedStage:
 
 
 Step: TypeAlias = PlannedCall | PlannedStage
-"""An element of a sequence: it starts when the step before it has ended."""
+"""Call or stage in a sequence: each step starts when the step before it has ended."""
 
 
 @final
@@ -81,12 +83,12 @@ class Plan:
 
     @property
     def has_commit(self) -> bool:
-        """Return whether the pipeline commits."""
+        """True if the pipeline commits."""
         return any(isinstance(stage.policy, CommitPolicy) for stage in self.stages)
 
     @property
     def calls(self) -> tuple[PlannedCall, ...]:
-        """Return every call that is sent, in the order in which the pipeline names them."""
+        """Return every call that sends a request, in argument order; bound calls follow their call."""
         return tuple(
             call for step in self.stages for call in _calls_of(step) if call.kind is not Kind.NOTHING
         )

@@ -1,6 +1,9 @@
-"""Railway: calls of services as values, run concurrently in stages; failures are results, not exceptions.
+"""Railway: makes service calls concurrently, in stages, and returns failures as results, not as exceptions.
 
-It imports the standard library only. A pipeline is an async function of a `Run`, which makes stages of calls:
+Structured concurrency: no call outlives its stage. A commit is a saga: its writes are undone if a step fails.
+The railway imports the standard library only.
+
+A pipeline is an async function of a `Run`, which makes stages of calls:
 
     @railway
     async def checkout(run: Run[CheckoutError], order: Order, up: Services) -> Summary:

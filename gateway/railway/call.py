@@ -1,4 +1,4 @@
-"""Call of a service: a description of a read that has not been made yet."""
+"""Calls: reads that are made when they are awaited."""
 
 import asyncio
 import functools
@@ -23,17 +23,18 @@ F = TypeVar("F", bound=Failure)
 T_co = TypeVar("T_co", covariant=True)
 E_co = TypeVar("E_co", bound=Failure, covariant=True)
 
-# For calls that time out at this very deadline: their own error knows more (the service, whether the request
-# was sent). Without the grace, this one would win every time. 10 ms are ten ticks of uvloop's clock.
+# A call that keeps to the deadline times out at the same instant as `within`, with a more precise error: it
+# names the service and has `was_sent`. Without this grace, the error of `within` would always come first.
+# 10 ms are ten ticks of uvloop's clock.
 _GRACE: Final = 0.01
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Value of the optional call *source* if it failed with *error*."""
+    """Value of an optional call that failed: the name of the call (*source*), and its *error*."""
 
-    # Not `name`: values have one, and the type checkers would let a `Missing` pass for them.
+    # Not `name`: type checkers would then accept `value.name` of a value that can be `Missing`.
     source: str
     error: Failure
 
@@ -41,13 +42,19 @@ class Missing:
 @final
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T_co, E_co]):
-    """A read that has not been made yet: its name (`service.operation`) and the attempt that makes it.
+    """A read that has not been made yet: its *name* (`service.operation`) and the *attempt* that makes it.
 
-    Inert and reusable: each await makes it once and returns a `Result`; a call that is never awaited is never
-    made. `map` to `recover` are the methods of its result, for later; their functions may be sync or async,
-    except *otherwise* and *when*. *is_shaped* is true of a call made of another one and of a `constant`,
-    *is_optional* of a call that cannot fail. *with_key* is the same call under a key, for a best-effort write
-    (`Write.best_effort`). *info* are the facts about a call of a service.
+    Inert and reusable: each await makes the call once and returns a `Result`; a call that is never awaited is
+    never made. The methods from `map` to `recover` return a call that makes this call and then applies the
+    method of `Result` with the same name. The functions passed to them may be sync or async, except
+    *otherwise* and *when*.
+
+    - *is_shaped*: True if the call is derived from another call, or is a `constant`
+    - *is_optional*: True for an `optional` call and for a `constant`, which cannot fail
+    - *with_key*: function that returns the call with an idempotency key; None unless the call is a
+      best-effort write (`Write.best_effort`)
+    - *info*: facts about the call that are known without making it, such as its service; None for calls that
+      a `ServiceClient` did not create
     """
 
     name: str
@@ -58,11 +65,11 @@ class Call(Generic[T_co, E_co]):
     info: CallInfo | None = field(default=None, compare=False, repr=False)
 
     def __await__(self) -> Generator[Any, Any, Result[T_co, E_co]]:
-        """Make the call, outside any stage."""
+        """Make the call and return its `Result`."""
         return self.make().__await__()
 
     async def make(self) -> Result[T_co, E_co]:
-        """Make the call once, observed if the run has an observer."""
+        """Make the call once, or let the stub of the run answer; notify the observer of the run, if any."""
         context = current_context()
         if self.is_shaped or (context.observer is None and context.stub is None):
             return await self.attempt()
@@ -71,7 +78,7 @@ class Call(Generic[T_co, E_co]):
 
     @property
     def in_stage(self) -> StageCall:
-        """Return the description of the call as an argument of a stage."""
+        """Return the call as an observer sees it among the arguments of a stage."""
         return StageCall(self.name, self.is_optional, self.is_shaped)
 
     @overload
@@ -79,7 +86,7 @@ class Call(Generic[T_co, E_co]):
     @overload
     def map(self, change: Callable[[T_co], U]) -> "Call[U, E_co]": ...
     def map(self, change: Callable[[T_co], U | Awaitable[U]]) -> "Call[U, E_co]":
-        """Change the value."""
+        """Apply *change* to the value; raises `TypeError` if *change* returns a call or a result."""
 
         async def attempt() -> Result[U, E_co]:
             return await map_result(await self.make(), change)
@@ -87,7 +94,7 @@ class Call(Generic[T_co, E_co]):
         return self._shape(attempt, is_optional=self.is_optional)
 
     def bind(self, then: Callable[[T_co], Result[U, F] | Awaitable[Result[U, F]]]) -> "Call[U, E_co | F]":
-        """Continue with the result or call that *then* makes of the value."""
+        """Continue with the result or call that *then* returns for the value."""
 
         async def attempt() -> Result[U, E_co | F]:
             result = await self.make()
@@ -109,7 +116,7 @@ class Call(Generic[T_co, E_co]):
     def ensure(
         self, holds: Callable[[T_co], bool | Awaitable[bool]], otherwise: Callable[[T_co], F]
     ) -> "Call[T_co, E_co | F]":
-        """Fail with the error that *otherwise* makes of the value, unless *holds* is true of it."""
+        """Fail with the error that *otherwise* returns, unless *holds* is true of the value."""
 
         async def attempt() -> Result[T_co, E_co | F]:
             result = await self.make()
@@ -129,7 +136,7 @@ class Call(Generic[T_co, E_co]):
         return self._shape(attempt)
 
     def map_error(self, change: Callable[[E_co], F | Awaitable[F]]) -> "Call[T_co, F]":
-        """Change the failure."""
+        """Apply *change* to the failure."""
 
         async def attempt() -> Result[T_co, F]:
             result = await self.make()
@@ -157,7 +164,10 @@ class Call(Generic[T_co, E_co]):
         *,
         when: Callable[[E_co], bool] | None = None,
     ) -> "Call[T_co | U, E_co | F]":
-        """Continue with the result or call that *rescue* makes of the failure, if *when* is true of it."""
+        """Continue with the result or call that *rescue* returns for the failure.
+
+        If *when* is given and false of the failure, the call fails as before.
+        """
 
         async def attempt() -> Result[T_co | U, E_co | F]:
             result = await self.make()
@@ -169,27 +179,27 @@ class Call(Generic[T_co, E_co]):
     def within(self, seconds: float) -> "Call[T_co, E_co | TimedOut]":
         """Fail with `TimedOut` after *seconds*.
 
-        They are the deadline of the call. If it does not keep to it, it is cancelled a hundredth of a second
-        later; a value that arrives until then is accepted. Raise `ValueError` unless *seconds* is positive
-        and finite.
+        The call has a deadline *seconds* after its start. If it overruns the deadline, it is cancelled 10 ms
+        later; a value that arrives within these 10 ms is accepted. Raises `ValueError` unless *seconds* is
+        positive and finite.
         """
         check_seconds("seconds", seconds)
-        return self._shape(lambda: _limit(self, seconds))
+        return self._shape(lambda: _make_within(self, seconds))
 
     @overload
     def optional(self) -> "Call[T_co | Missing, Never]": ...
     @overload
     def optional(self, default: D, /) -> "Call[T_co | D, Never]": ...
     def optional(self, *default: D) -> "Call[T_co | D | Missing, Never]":
-        """Never fail: a failure becomes *default*, by default `Missing`, and the answer is degraded.
+        """Never fail: replace a failure by *default*, or by `Missing`, and add the call's name to `Ok.lacks`.
 
-        The call has `RunContext.optional_budget` seconds, if that is set.
+        The time limit of the call is `RunContext.optional_budget`, if that is set.
         """
 
         async def attempt() -> Ok[T_co | D | Missing]:
             budget = current_context().optional_budget
             with change_context(is_optional=True):
-                result = await (self.make() if budget is None else _limit(self, budget))
+                result = await (self.make() if budget is None else _make_within(self, budget))
             match result:
                 case Ok() as ok:
                     return ok
@@ -214,7 +224,7 @@ def call(
     Callable[P, Call[T, E]]
     | Callable[[Callable[P, Coroutine[Any, Any, Result[T, E]]]], Callable[P, Call[T, E]]]
 ):
-    """Turn an async function into one that describes a call instead of starting it.
+    """Turn an async function that returns a `Result` into a function that returns a `Call`.
 
     The call is named *name*, by default after the function: `users.fetch` for the method `Users.fetch`,
     `checkout.cap` for the function `cap` of a module `checkout`.
@@ -239,9 +249,10 @@ def _describe(
 
 
 def constant(name: str, value: T) -> Call[T, Never]:
-    """Return a call *name* that returns *value* without a request: the posts of an empty list of authors.
+    """Return a call *name* that sends no request and succeeds with *value*.
 
-    Its stage looks the same, but no observer is notified of it.
+    For example, the posts of a user without friends are an empty list. A stage treats a constant like any
+    call, but does not notify the observer of it.
     """
 
     async def attempt() -> Ok[T]:
@@ -251,26 +262,27 @@ def constant(name: str, value: T) -> Call[T, Never]:
 
 
 async def map_result(result: Result[T, E], change: Callable[[T], U | Awaitable[U]]) -> Result[U, E]:
-    """Return *result* with its value changed; `TypeError` if *change* returns a result."""
+    """Apply *change* to the value of *result*; raise `TypeError` if *change* returns a call or a result."""
     answer = await on_value(result, change)
     mapped = result.map(answer)
     if isinstance(mapped, Ok) and isinstance(mapped.value, Ok | Err):
-        msg = "map was given a function that makes a call or a result: that is what bind is for"
+        msg = "map was given a function that returns a call or a result: use bind instead"
         raise TypeError(msg)
     return mapped
 
 
-async def _limit(call: Call[T, E], seconds: float) -> Result[T, E | TimedOut]:
-    """Make *call* with a deadline in *seconds*, and cancel it a hundredth of a second later.
+async def _make_within(call: Call[T, E], seconds: float) -> Result[T, E | TimedOut]:
+    """Make *call* with a deadline *seconds* from now, and cancel it 10 ms after the deadline.
 
-    The grace is for calls that keep to the deadline: their own error is the more precise one.
+    The grace lets a call that keeps to the deadline fail with its own, more precise error.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     before = current_context().deadline
     limit = asyncio.timeout(None)
-    # Starts when the end is noticed: on a busy loop, deadline and limit could fall into the same iteration.
-    late = loop.call_at(end, lambda: limit.reschedule(loop.time() + _GRACE))
+    # The grace starts only when the loop runs this timer. On a busy loop, the deadline and the limit could
+    # otherwise expire in the same iteration.
+    timer = loop.call_at(end, lambda: limit.reschedule(loop.time() + _GRACE))
     bug: BaseException | None = None
     try:
         with change_context(deadline=end if before is None else min(end, before)):
@@ -278,7 +290,7 @@ async def _limit(call: Call[T, E], seconds: float) -> Result[T, E | TimedOut]:
                 try:
                     return await call.make()
                 except asyncio.CancelledError as cancellation:
-                    bug = cancellation.__cause__  # of a stage that was cancelled; see `run_stage`
+                    bug = cancellation.__cause__  # in a stage that was cancelled; see `run_stage`
                     raise
     except TimeoutError:
         if not limit.expired():  # raised by the call itself: a bug
@@ -288,4 +300,4 @@ async def _limit(call: Call[T, E], seconds: float) -> Result[T, E | TimedOut]:
         detail = f"{call.name} took longer than {seconds:g} s"
         return Err(TimedOut(detail, source=call.name, budget=seconds))
     finally:
-        late.cancel()
+        timer.cancel()

@@ -1,4 +1,4 @@
-"""Functions that combine several results into one."""
+"""Functions that combine several results into a single result."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar, overload
@@ -53,12 +53,12 @@ def combine(a: Result[A, E1], b: Result[B, E2], c: Result[C, E3], d: Result[D, E
 def combine(a: Result[A, E1], b: Result[B, E2], c: Result[C, E3], d: Result[D, E4], g: Result[G, E5], h: Result[H, E6], j: Result[J, E7], k: Result[K, E8], m: Result[M, E9], /) -> Result[tuple[A, B, C, D, G, H, J, K, M], E1 | E2 | E3 | E4 | E5 | E6 | E7 | E8 | E9 | Aggregate]: ...
 # fmt: on
 def combine(*results: Result[Any, Any]) -> Result[tuple[Any, ...], Any]:
-    """Return the values of all *results*, or all their failures, combined in argument order."""
+    """Return the values of all *results*, or all their failures combined, in argument order."""
     return _gather(results)
 
 
 def traverse(items: Iterable[T], function: Callable[[T], Result[U, E]]) -> Result[tuple[U, ...], E]:
-    """Apply *function* to one item after the other; stop at the first failure."""
+    """Apply *function* to the *items* in turn, up to the first failure; return all values, or that failure."""
     values: list[U] = []
     lacks: tuple[str, ...] = ()
     for item in items:
@@ -74,7 +74,7 @@ def traverse(items: Iterable[T], function: Callable[[T], Result[U, E]]) -> Resul
 def traverse_all(
     items: Iterable[T], function: Callable[[T], Result[U, E]]
 ) -> Result[tuple[U, ...], E | Aggregate]:
-    """Apply *function* to every item; return all values, or all failures, combined."""
+    """Apply *function* to all *items*; return all values, or all failures combined."""
     return _gather([function(item) for item in items])
 
 

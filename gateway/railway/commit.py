@@ -1,4 +1,4 @@
-"""Commit: a saga, whose writes are either all executed or all undone."""
+"""Commit: a saga, whose writes are all executed, or all undone (compensated), or reported as stuck."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ _TO_UNDO: Final = frozenset({WriteOutcome.DONE, WriteOutcome.UNKNOWN})
 def build_intents(
     key_prefix: str, commit: str, steps: Sequence[CommitStep[object, Failure]]
 ) -> tuple[Intent, ...]:
-    """Return the intents of *steps* of *commit*, in their order."""
+    """Return an intent for each of *steps*, in this order; *commit* is the name of the commit."""
     return tuple(
         _build_intent(derive_key(key_prefix, commit, position, step.name), step)
         for position, step in enumerate(steps)
@@ -58,36 +58,41 @@ def _build_intent(key: Key, step: CommitStep[object, Failure]) -> Intent:
 async def commit(
     start: CommitStart, steps: Sequence[CommitStep[T, E]], policy: CommitPolicy
 ) -> Result[tuple[T, ...], E | Aggregate | Stuck]:
-    """Make *steps*, with the intents of *start*; undo every write that may have been made if one fails.
+    """Make *steps* with the intents of *start*; if a step fails, undo every write that may have taken effect.
 
-    First the gate decides whether the commit may begin. If it may not, since the request is gone, nothing
-    is sent, and `asyncio.CancelledError` is raised. Then the journal records all intents, before anything
-    is sent. An undo that could not be retried later is a `LookupError`.
+    First, `LookupError` is raised if an operator could not retry every undo (`RunContext.retryable_undos`).
+    Then the gate decides whether the commit may begin: if the request is gone, nothing is sent, and
+    `asyncio.CancelledError` is raised. Then the journal records all intents, before anything is sent.
 
-    A write without an answer is retried under the same key, within the budget. If it is refused then, the
-    refusal is the failure, but the write is undone all the same, since the first request may still arrive.
-    After every step has ended, a failure undoes the writes in reverse order, in rounds, until all are undone
-    or the undo budget is spent. Then the failures are returned, combined in argument order, or `Stuck` if a
-    write could not be undone. An exception is a bug: it counts as a failure and is raised at the end, that of
-    the earliest argument with the others in its notes. A step that other code cancels or that overruns its
-    deadline by more than a second is a bug too.
+    If a write times out or its service is unavailable, the request may still have arrived. The write is then
+    retried under the same key, within the budget, until an answer shows its outcome. If the service refuses
+    the retry, the commit fails with that refusal, and still undoes the write, since the first request may
+    arrive later. If no answer comes, the commit fails with the failure of the first attempt.
+
+    If a step has failed, the writes are undone once every step has ended: in reverse order, and in rounds,
+    until all are undone or the undo budget is spent. The failures are returned, combined in argument order,
+    or `Stuck` if a write could not be undone.
+
+    An exception in a step or in the journal counts as a failure. At the end, unless a write is stuck, the
+    exceptions are merged (`merge_bugs`) and raised. A step that other code cancels, or that overruns its
+    deadline by more than a second, raises an exception too.
 
     The first request of a write has the mode `SEND_ONCE`; its retries and undos have `BYPASS_POLICIES`. The
-    budgets (`CommitTerms`) replace the run's deadline. A cancellation is raised once the commit has ended,
-    with the bug, if any, as its cause.
+    budgets (`CommitTerms`) replace the run's deadline. A commit that is cancelled runs to its end, and then
+    raises the cancellation, whose cause is the exception that it would have raised, if any.
     """
     return await _shield(_observe(start, steps, policy))
 
 
 async def try_undo(undo: Undo, key: Key) -> bool:
-    """Make *undo* of the write under *key* once, before the deadline; return whether the write is undone.
+    """Make *undo* once for the write under *key*; return True if the write is undone, False if not.
 
-    An exception is logged.
+    An exception in *undo* is logged, not raised.
     """
     try:
         result = await _attempt_in_time(undo.name, partial(undo.make, key))
-    except (Exception, RunExit):  # noqa: BLE001 - logged: it must keep no other write from being undone
-        _log.exception("%s raised, under key %s", undo.name, key)
+    except (Exception, RunExit):  # noqa: BLE001 - logged: the other writes must be undone too
+        _log.exception("%s raised an exception; the write under key %s is not undone", undo.name, key)
         return False
     return isinstance(result, Ok)
 
@@ -129,7 +134,7 @@ async def _observe(
 @final
 @dataclass(slots=True, eq=False)
 class _Progress(Generic[T, E]):
-    """Progress of one step; *result* is None until it has one, and stays None if it has a bug."""
+    """Progress of a step. *result* is None until the step returns; *bug* is its exception, None if none."""
 
     step: CommitStep[T, E]
     intent: Intent
@@ -152,7 +157,7 @@ class _Progress(Generic[T, E]):
 
 @final
 class _Commit(Generic[T, E]):
-    """One commit that is being made."""
+    """Commit in progress."""
 
     def __init__(self, start: CommitStart, steps: Sequence[CommitStep[T, E]]) -> None:
         self._start = start
@@ -168,14 +173,14 @@ class _Commit(Generic[T, E]):
         if not self._has_failed:
             await self._end(CommitState.COMMITTED)
         if not self._has_failed:
-            return self._values()
+            return self._collect_values()
         with _set_budget(terms.undo_budget):
             stuck = await self._undo()
         await self._end(CommitState.STUCK if stuck else CommitState.UNDONE)
-        return self._failure(stuck)
+        return self._build_failure(stuck)
 
     async def _begin(self) -> None:
-        """Pass the gate and record the intents."""
+        """Check the undos, pass the gate and record the intents; raise if the commit may not begin."""
         execution_id, gate = self._start.execution_id, self._context.gate
         _check_undos(self._start.intents, self._context.retryable_undos)
         if not gate.try_begin(execution_id):
@@ -226,8 +231,8 @@ class _Commit(Generic[T, E]):
                 await self._note(progress, WriteOutcome.DONE)
 
     async def _undo(self) -> Sequence[_Progress[T, E]]:
-        """Undo the writes that may have been made, the last one first, in rounds; return the stuck ones."""
-        pauses = _pauses()
+        """Undo the writes that may have been executed, last first, in rounds; return the stuck steps."""
+        pauses = _generate_pauses()
         left = await self._undo_once([step for step in reversed(self._steps) if step.is_undo_due])
         while left and await _sleep_before_deadline(next(pauses)):
             left = await self._undo_once(left)
@@ -260,44 +265,46 @@ class _Commit(Generic[T, E]):
         except Exception as bug:  # noqa: BLE001 - raised again, after the writes are undone
             self._journal_bug = self._journal_bug or bug
 
-    def _values(self) -> Ok[tuple[T, ...]]:
+    def _collect_values(self) -> Ok[tuple[T, ...]]:
         done = [step.result for step in self._steps if isinstance(step.result, Ok)]
         return Ok(tuple(ok.value for ok in done), lacks=tuple(name for ok in done for name in ok.lacks))
 
-    def _failure(self, stuck: Sequence[_Progress[T, E]]) -> Err[E | Aggregate | Stuck]:
+    def _build_failure(self, stuck: Sequence[_Progress[T, E]]) -> Err[E | Aggregate | Stuck]:
         bugs = [bug for bug in (*(step.bug for step in self._steps), self._journal_bug) if bug is not None]
         if stuck:
-            return self._stuck([step.intent for step in reversed(stuck)], bugs)
+            return self._report_stuck([step.intent for step in reversed(stuck)], bugs)
         if bugs:
             raise merge_bugs(bugs)
         return Err(
             combine_failures([step.result.error for step in self._steps if isinstance(step.result, Err)])
         )
 
-    def _stuck(self, intents: Sequence[Intent], bugs: Sequence[BaseException]) -> Err[Stuck]:
-        """Log the writes that still stand, for an operator, and return the failure for the caller."""
+    def _report_stuck(self, intents: Sequence[Intent], bugs: Sequence[BaseException]) -> Err[Stuck]:
+        """Log the writes that could not be undone, for an operator; return the failure for the caller."""
         _log.error(
-            "execution %s of %s is stuck: %s",
+            "execution %s of %s is stuck: could not undo %s",
             self._start.execution_id,
             self._start.pipeline,
             ", ".join(f"{intent.name} under key {intent.key}" for intent in intents),
             exc_info=merge_bugs(bugs) if bugs else None,
         )
         names = ", ".join(intent.name for intent in intents)
-        return Err(Stuck(f"What was done could not be undone: {names}"))
+        return Err(Stuck(f"Some writes could not be undone: {names}"))
 
 
 def _check_undos(intents: Sequence[Intent], retryable: Collection[str] | None) -> None:
-    """Raise `LookupError` if a write has an undo that could not be retried by its name."""
+    """Raise `LookupError` if the undo of a write is not *retryable*; None allows every undo."""
     names = {intent.undo for intent in intents if intent.undo}
     if retryable is not None and (unknown := names.difference(retryable)):
-        msg = f"unknown undo {', '.join(sorted(unknown))}: register it, so that a stuck write can be retried"
+        msg = (
+            f"unregistered undo {', '.join(sorted(unknown))}: an operator could not retry it if it got stuck"
+        )
         raise LookupError(msg)
 
 
 async def _retry(name: str, attempt: Attempt[T, E], first: Result[T, E]) -> Result[T, E]:
-    """Repeat *attempt* until an answer shows its outcome; return *first* if none ever does."""
-    pauses = _pauses()
+    """Retry a write until an answer shows its outcome and return that answer; return *first* if none does."""
+    pauses = _generate_pauses()
     last = first
     while await _wait_to_retry(last, next(pauses)):
         last = await _attempt_in_time(name, attempt)
@@ -307,7 +314,10 @@ async def _retry(name: str, attempt: Attempt[T, E], first: Result[T, E]) -> Resu
 
 
 async def _wait_to_retry(result: Result[object, Failure], pause: float) -> bool:
-    """Wait before the next attempt; return False at once if it is pointless or there is no time for it."""
+    """Wait before the next attempt and return True.
+
+    Return False at once if the service has answered, or if the deadline would pass during the wait.
+    """
     match result:
         case Err(Unavailable(retry_after=seconds)):
             return await _sleep_before_deadline(max(pause, seconds or 0))
@@ -318,7 +328,7 @@ async def _wait_to_retry(result: Result[object, Failure], pause: float) -> bool:
 
 
 async def _sleep_before_deadline(seconds: float) -> bool:
-    """Sleep and return True, or return False at once if the deadline comes first."""
+    """Sleep and return True; return False at once if the deadline would pass during the sleep."""
     if time_left() <= seconds:
         return False
     await asyncio.sleep(seconds)
@@ -326,7 +336,7 @@ async def _sleep_before_deadline(seconds: float) -> bool:
 
 
 def _interpret(result: Result[object, Failure]) -> WriteOutcome:
-    """Return the outcome of the first attempt: only a deliberate answer of the service is a refusal."""
+    """Return the outcome of a write's first attempt: `REFUSED` only if certainly nothing has changed."""
     match result:
         case Ok():
             return WriteOutcome.DONE
@@ -339,13 +349,16 @@ def _interpret(result: Result[object, Failure]) -> WriteOutcome:
 
 
 async def _attempt_in_time(name: str, attempt: Attempt[T, E]) -> Result[T, E]:
-    """Make *attempt*; raise `TimeoutError` if it overruns its deadline by more than a second."""
+    """Make *attempt*; raise `TimeoutError` if it overruns the deadline by more than a second.
+
+    Raise `RuntimeError` if other code cancels it.
+    """
     try:
         async with asyncio.timeout(time_left() + _GRACE):
             return await attempt()
     except asyncio.CancelledError as stray:
-        # If nothing has cancelled this task, the attempt has awaited something cancelled, which is a bug.
-        # Raised again as it is, it would end the commit without undoing the writes.
+        # If nothing has cancelled this task, the attempt has awaited another task that was cancelled: a bug.
+        # If this `CancelledError` propagated, the commit would end without undoing the writes.
         # https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.cancelling
         task = asyncio.current_task()
         if task is None or task.cancelling():
@@ -355,13 +368,13 @@ async def _attempt_in_time(name: str, attempt: Attempt[T, E]) -> Result[T, E]:
 
 
 def _set_budget(seconds: float) -> ContextChange:
-    """Replace the deadline by the end of these *seconds*."""
+    """Set the deadline to *seconds* from now."""
     return change_context(deadline=asyncio.get_running_loop().time() + seconds)
 
 
-def _pauses() -> Iterator[float]:
-    """Yield the seconds to wait between attempts: exponential backoff with jitter."""
+def _generate_pauses() -> Iterator[float]:
+    """Yield the seconds to wait between attempts: exponential backoff with equal jitter."""
     pause = _FIRST_PAUSE
     while True:
-        yield pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter: clients must not retry in step
+        yield pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter: clients must not retry in lockstep
         pause = min(pause * 2, _LONGEST_PAUSE)

@@ -1,4 +1,4 @@
-"""Context of the current run: everything that the railway reads from outside a pipeline's arguments."""
+"""Context of the current run: everything that the railway needs besides the pipeline's arguments."""
 
 import asyncio
 import math
@@ -45,13 +45,13 @@ class CallMode(Enum):
     """Policies that apply to a call."""
 
     NORMAL = "normal"
-    """It may be retried, and it may be refused without being sent."""
+    """All policies apply: the call may be retried, or rejected unsent."""
 
     SEND_ONCE = "send once"
-    """The same, but a request that may have been sent is not retried: the caller decides about that."""
+    """Like `NORMAL`, but a request that may have been sent is not retried: the commit itself retries it."""
 
     BYPASS_POLICIES = "bypass policies"
-    """It is sent exactly once, whatever breaker, retry budget and limits say."""
+    """Attempted exactly once, regardless of circuit breaker, retry budget and concurrency limit."""
 
 
 @final
@@ -59,9 +59,9 @@ class CallMode(Enum):
 class CommitTerms:
     """Time limits of a commit, in seconds.
 
-    A commit begins only if *reserve* is left of the run's deadline. Its writes, retries of unanswered ones
-    included, share *budget*; undoing them shares *undo_budget*. A *reserve* below 0, and a budget that is not
-    positive and finite, is a `ValueError`.
+    A commit begins only if at least *reserve* is left until the run's deadline. All its steps, including
+    retries of writes, share *budget*; all its undos share *undo_budget*. Raises `ValueError` unless all are
+    finite, *reserve* is at least 0, and the budgets are above 0.
     """
 
     reserve: float = 0.5
@@ -78,17 +78,21 @@ _TERMS: Final = CommitTerms()
 
 
 class CommitGate(Protocol):
-    """Decides whether a commit may begin: one place for the race of commit against disconnect."""
+    """Gate before a commit: decides whether the commit or the disconnect of the client came first."""
 
     def try_begin(self, execution_id: str, /) -> bool:
-        """Return whether the commit may begin; if so, its run no longer ends with its request.
+        """Let the commit begin and return True, or return False if the request is gone.
 
-        False if the request is gone. The method does not wait, so that the two are decided atomically.
+        After True is returned, the end of the request no longer ends the run. The method must not wait, so
+        that the decision is atomic.
         """
         ...
 
     def revoke(self, execution_id: str, /) -> None:
-        """Return the run to its request: the commit could not be recorded, and nothing has been sent."""
+        """Reverse a `try_begin` that returned True: the journal could not record the commit.
+
+        Nothing has been sent, so from now on the end of the request may end the run again.
+        """
 
 
 @final
@@ -101,23 +105,29 @@ class _OpenGate:
 
 
 OPEN_GATE: Final[CommitGate] = _OpenGate()
-"""Lets every commit begin: for tests and scripts, whose runs belong to no request."""
+"""Gate that lets every commit begin: for tests and scripts, whose runs belong to no request."""
 
 
 @final
 @dataclass(frozen=True)
 class RunContext:
-    """Context of a run; by default empty, as in a test or script.
+    """Context of a run; empty by default, as in a test or script.
 
-    The caller of the pipeline provides the first group of fields.
-    *deadline* is an instant on the running loop's clock (`loop.time()`, in seconds), to which clients clip
-    their timeouts. *optional_budget* is the time of an optional call in seconds. *baggage* are headers that
-    every call passes on. *execution_id* identifies the run's commit, by default with a generated id;
-    *key_prefix* begins the keys of its writes, by default with that id. *commit_terms*, *journal* and *gate*
-    are used by the commit; *retryable_undos* are the names of the undos that an operator can retry, and a
-    write with any other is refused (None: not checked). *stub* answers in place of services.
+    The caller of the pipeline provides the first group of fields:
 
-    The railway sets the second group as it enters a scope: a run, a stage, a commit or an optional call.
+    - *deadline*: instant on the running loop's clock (`loop.time()`, in seconds); clients clip their timeouts
+      to the time left
+    - *optional_budget*: time limit of an optional call, in seconds
+    - *observer*: observer of the stages and calls
+    - *baggage*: headers that every call passes on
+    - *execution_id*: id of the run's commit in the journal; by default generated
+    - *key_prefix*: prefix of the idempotency keys of writes; by default the execution id
+    - *commit_terms*, *journal*, *gate*: time limits, journal and gate of the commit
+    - *retryable_undos*: names of the undos that an operator can retry; a commit with any other undo raises
+      `LookupError` (None: not checked)
+    - *stub*: function that answers calls in place of the services
+
+    The railway sets the second group when it enters a scope: a run, a stage, a commit or an optional call.
     """
 
     deadline: float | None = None
@@ -156,7 +166,7 @@ current_context: Final[Callable[[], RunContext]] = _CONTEXT.get
 
 @final
 class ContextChange:
-    """A change of the context, taken back by the end of a `with` block, like a `Token` of Python 3.14."""
+    """Change of the context, reverted at the end of a `with` block, like a `Token` of Python 3.14."""
 
     __slots__ = ("_token",)
 
@@ -171,16 +181,17 @@ class ContextChange:
 
 
 def change_context(base: RunContext | None = None, /, **changes: Unpack[ScopeChanges]) -> ContextChange:
-    """Replace the current context by *base*, by default the current one, with *changes*.
+    """Apply *changes* to *base*, by default the current context, and make the result the current context.
 
-    The change lasts for the `with` block, or, without one, until an enclosing block or the task ends.
+    In a `with` statement, the change lasts for the block. Otherwise it lasts until the task ends, or an
+    enclosing block of `change_context`.
     """
     context = _CONTEXT.get() if base is None else base
     return ContextChange(_CONTEXT.set(_copy(context, changes) if changes else context))
 
 
 def _copy(context: RunContext, changes: ScopeChanges) -> RunContext:
-    """Return *context* with *changes*, as `dataclasses.replace` does in five times the time."""
+    """Return *context* with *changes*; about five times as fast as `dataclasses.replace`."""
     copy = object.__new__(RunContext)
     vars(copy).update(vars(context))
     vars(copy).update(changes)
@@ -188,6 +199,6 @@ def _copy(context: RunContext, changes: ScopeChanges) -> RunContext:
 
 
 def time_left() -> float:
-    """Return the seconds until the deadline of the current run: infinity if it has none."""
+    """Return the seconds until the deadline of the current run: infinity if there is no deadline."""
     deadline = _CONTEXT.get().deadline
     return float("inf") if deadline is None else deadline - asyncio.get_running_loop().time()

@@ -1,26 +1,26 @@
-"""Failures of calls: one closed family of frozen values.
+"""Failures of calls: a closed family of frozen values.
 
 Failure
 ├── Fault                      a single failure
 │   ├── Invalid                the request breaks a rule
 │   ├── Unauthorized           the caller is not authenticated
 │   ├── Forbidden              the caller is not allowed to do this
-│   ├── NotFound               the thing does not exist
-│   ├── Conflict               the state of the thing does not allow it
-│   ├── Gone                   the thing no longer exists
-│   ├── PreconditionFailed     the thing has changed since the caller read it
+│   ├── NotFound               the resource does not exist
+│   ├── Conflict               the state of the resource does not allow the request
+│   ├── Gone                   the resource no longer exists
+│   ├── PreconditionFailed     the resource has changed since the caller read it
 │   ├── RateLimited            the caller has sent too many requests
 │   ├── Unexpected             a bug
-│   ├── Stuck                  a commit failed, and a write of it could not be undone
+│   ├── Stuck                  a commit failed, and a write could not be undone
 │   └── UpstreamFault          every call to a service can fail in these ways
 │       ├── BadAnswer          the service gave an unusable answer
-│       ├── Unavailable        the service could not be reached, or is overloaded
-│       └── TimedOut           the service did not answer within its budget
+│       ├── Unavailable        the service is unreachable or overloaded, or was not called
+│       └── TimedOut           the call did not end in time
 └── Aggregate                  two or more faults
 
 `Failure`, `Fault` and `UpstreamFault` are unions, so that a `match` over them can be exhaustive.
-Every failure has a `code`, a `detail` (a sentence for the caller) and a `source` (`service.operation`,
-or None).
+Every failure has a `code`, a `detail` and a `source`. The detail is a sentence for the caller, except in
+`Unexpected`. The source is the name of the failed call (`service.operation`), or None.
 """
 
 from collections.abc import Iterable, Iterator
@@ -52,11 +52,11 @@ __all__ = (
 Violations: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """`(field, messages)` in first-seen order; the field is `""` if the violation concerns no single field."""
 
-_SEVERAL: Final = 2
+_MIN_FAULTS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class _Fact:
+class _BaseFault:
     code: ClassVar[str]
     detail: str = ""
     source: str | None = field(default=None, kw_only=True)
@@ -64,8 +64,8 @@ class _Fact:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Invalid(_Fact):
-    """The request breaks a rule."""
+class Invalid(_BaseFault):
+    """The request breaks a rule; *violations* has the messages of each field."""
 
     code = "invalid"
     violations: Violations = field(default=(), kw_only=True)
@@ -73,8 +73,8 @@ class Invalid(_Fact):
 
 @final
 @dataclass(frozen=True, slots=True)
-class Unauthorized(_Fact):
-    """The caller is not authenticated; *scheme* is how to authenticate (RFC 9110, 11.6.1)."""
+class Unauthorized(_BaseFault):
+    """The caller is not authenticated; *scheme* is the authentication scheme (RFC 9110, 11.6.1)."""
 
     code = "unauthorized"
     scheme: str = field(default="Bearer", kw_only=True)
@@ -82,7 +82,7 @@ class Unauthorized(_Fact):
 
 @final
 @dataclass(frozen=True, slots=True)
-class Forbidden(_Fact):
+class Forbidden(_BaseFault):
     """The caller is not allowed to do this."""
 
     code = "forbidden"
@@ -90,39 +90,39 @@ class Forbidden(_Fact):
 
 @final
 @dataclass(frozen=True, slots=True)
-class NotFound(_Fact):
-    """The thing does not exist."""
+class NotFound(_BaseFault):
+    """The resource does not exist."""
 
     code = "not-found"
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Conflict(_Fact):
-    """The state of the thing does not allow it."""
+class Conflict(_BaseFault):
+    """The state of the resource does not allow the request."""
 
     code = "conflict"
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Gone(_Fact):
-    """The thing no longer exists."""
+class Gone(_BaseFault):
+    """The resource no longer exists."""
 
     code = "gone"
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class PreconditionFailed(_Fact):
-    """The thing has changed since the caller read it."""
+class PreconditionFailed(_BaseFault):
+    """The resource has changed since the caller read it."""
 
     code = "precondition-failed"
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class RateLimited(_Fact):
+class RateLimited(_BaseFault):
     """The caller has sent too many requests; *retry_after* is in seconds, None if unknown."""
 
     code = "rate-limited"
@@ -131,8 +131,8 @@ class RateLimited(_Fact):
 
 @final
 @dataclass(frozen=True, slots=True)
-class Unexpected(_Fact):
-    """A bug; *fault* is its id in the log, and the detail never leaves the process."""
+class Unexpected(_BaseFault):
+    """A bug; *fault* is the id in the log record. The detail names the exception: callers never see it."""
 
     code = "unexpected"
     fault: str = field(default="", kw_only=True)
@@ -140,15 +140,15 @@ class Unexpected(_Fact):
 
 @final
 @dataclass(frozen=True, slots=True)
-class Stuck(_Fact):
-    """A commit failed, and a write of it could not be undone: an operator has to look at it."""
+class Stuck(_BaseFault):
+    """A commit failed, and a write could not be undone (compensated): an operator has to act."""
 
     code = "stuck"
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class BadAnswer(_Fact):
+class BadAnswer(_BaseFault):
     """The service gave an unusable answer."""
 
     code = "bad-answer"
@@ -156,8 +156,8 @@ class BadAnswer(_Fact):
 
 @final
 @dataclass(frozen=True, slots=True)
-class Unavailable(_Fact):
-    """The service could not be reached, or is overloaded.
+class Unavailable(_BaseFault):
+    """The service is unreachable or overloaded, or was not called (for example, the breaker was open).
 
     *retry_after* is in seconds, None if unknown. *was_sent* is False if the request was certainly not sent,
     so that the service cannot have acted on it.
@@ -170,8 +170,11 @@ class Unavailable(_Fact):
 
 @final
 @dataclass(frozen=True, slots=True)
-class TimedOut(_Fact):
-    """The call did not end within *budget* seconds; *was_sent* is as in `Unavailable`."""
+class TimedOut(_BaseFault):
+    """The call did not end in time.
+
+    *budget* is the time limit in seconds, None if unknown. *was_sent* is as in `Unavailable`.
+    """
 
     code = "timed-out"
     budget: float | None = field(default=None, kw_only=True)
@@ -197,24 +200,24 @@ Fault: TypeAlias = (
 @final
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """Two or more faults in argument order, never nested."""
+    """Two or more faults, in argument order. Raises `ValueError` for fewer."""
 
     code: ClassVar[str] = "aggregate"
     errors: tuple[Fault, ...]
 
     def __post_init__(self) -> None:
-        if len(self.errors) < _SEVERAL:
-            msg = "an aggregate has two or more faults; `combine_failures` returns a single one as it is"
+        if len(self.errors) < _MIN_FAULTS:
+            msg = "an aggregate has two or more faults; `combine_failures` returns a single fault as it is"
             raise ValueError(msg)
 
     @property
     def detail(self) -> str:
-        """Return how many calls failed, as a sentence."""
+        """Return a sentence with the number of faults."""
         return f"{len(self.errors)} calls failed"
 
     @property
     def source(self) -> None:
-        """Return None: each part has a source of its own."""
+        """Return None: each fault has its own source."""
 
 
 Failure: TypeAlias = Fault | Aggregate
@@ -223,16 +226,18 @@ E = TypeVar("E", bound=Failure)
 
 
 def combine_failures(errors: Iterable[E]) -> E | Aggregate:
-    """Combine one or more failures into one, in the given order.
+    """Combine *errors*, which must not be empty, into a single failure.
 
-    Aggregates are flattened. All `Invalid` merge into the place of the first one: its source, fields in
-    first-seen order, messages without repetition, details joined by `; `. A single fault left stays itself,
-    anything else is an `Aggregate`; nothing else is de-duplicated. Combining is associative.
+    Each `Aggregate` is replaced by its faults. All `Invalid` faults are merged into one fault, which has the
+    place and the source of the first. The merged fault has all fields in first-seen order, the messages of
+    each field without repetition, and all details joined with `; `. Other faults are not merged. If a single
+    fault remains, it is returned as it is; several are returned as an `Aggregate`, in order. Combining is
+    associative.
     """
     faults = _merge_invalids([*_flatten(errors)])
     if len(faults) > 1:
         return Aggregate(tuple(faults))
-    # Sound: what is left is one of *errors*, or an `Invalid` made of several of them.
+    # Sound: the remaining fault is among *errors*, or is an `Invalid` merged from them.
     return cast("E", faults[0])
 
 
@@ -246,7 +251,7 @@ def _flatten(errors: Iterable[Failure]) -> Iterator[Fault]:
 
 def _merge_invalids(faults: list[Fault]) -> list[Fault]:
     invalids = [fault for fault in faults if isinstance(fault, Invalid)]
-    if len(invalids) < _SEVERAL:
+    if len(invalids) < _MIN_FAULTS:
         return faults
     place = faults.index(invalids[0])
     others: list[Fault] = [fault for fault in faults if not isinstance(fault, Invalid)]

@@ -1,4 +1,4 @@
-"""Journal of commits: a port for the records from which an interrupted commit can be undone."""
+"""Journal: port for commit records, from which an interrupted commit can be undone."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _NOT_IN_A_KEY: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 def derive_key(prefix: str, stage: str, position: int, name: str) -> Key:
     """Return the key of the write *name* at *position* of *stage*: the same key for every attempt.
 
-    It has only characters that need no escaping in a header or a path segment.
+    The key has only characters that need no escaping in a header or a path segment.
     """
     return Key(_NOT_IN_A_KEY.sub("-", f"{prefix}.{stage}.{position}.{name}"))
 
@@ -39,22 +39,22 @@ class WriteOutcome(Enum):
     """Progress of a write."""
 
     PENDING = "pending"
-    """It may be sent at any moment, or has been sent."""
+    """About to be sent, or sent without an outcome so far."""
 
     DONE = "done"
-    """The service has executed it."""
+    """Executed by the service."""
 
     REFUSED = "refused"
-    """The service has refused it, or it was never sent: there is nothing to undo."""
+    """Refused by the service, or never sent: there is nothing to undo."""
 
     UNKNOWN = "unknown"
-    """It was sent, but no answer shows whether it was executed."""
+    """Sent, but no answer shows whether the service executed it."""
 
     UNDONE = "undone"
-    """It has been undone."""
+    """Undone: the compensation succeeded."""
 
     STUCK = "stuck"
-    """It could not be undone."""
+    """Not undone within the undo budget."""
 
 
 class CommitState(Enum):
@@ -69,9 +69,9 @@ class CommitState(Enum):
 @final
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A step that a commit is going to make: the operation *name* with *arguments*, and its *undo*.
+    """Intended step of a commit: the operation *name* with *arguments*.
 
-    An undo needs nothing but the *key*. It is None for a read that rides along.
+    *undo* is the name of the compensation, which needs only the *key*; None for a read.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Intent:
 @final
 @dataclass(frozen=True, slots=True)
 class StageRecord:
-    """Values of the *calls* of a stage before the commit, so that a repeated run need not make them."""
+    """A stage before the commit: its *calls* by name, and their *values*, in argument order."""
 
     stage: str
     calls: tuple[str, ...]
@@ -93,7 +93,7 @@ class StageRecord:
 @final
 @dataclass(frozen=True, slots=True)
 class CommitStart:
-    """A commit that is about to begin: nothing of it has been sent."""
+    """A commit that is about to begin, of which nothing has been sent; *past* has the stages before it."""
 
     execution_id: str
     pipeline: str
@@ -103,19 +103,20 @@ class CommitStart:
 
 
 class Journal(Protocol):
-    """Records commits by the id of their execution, which has at most one commit.
+    """Store of commit records, by execution id; an execution has at most one commit.
 
-    A method returns once its record is safe. If one raises, the commit fails and is undone.
+    A method returns once its record is safe. If `begin` raises, nothing is sent. If another method raises,
+    the commit fails and its writes are undone.
     """
 
     async def begin(self, commit: CommitStart, /) -> None:
-        """Record the intents of *commit*, before any of it is sent."""
+        """Record the intents of *commit*, before anything is sent."""
 
     async def note(self, execution_id: str, key: Key, outcome: WriteOutcome, value: object, /) -> None:
-        """Record the outcome of one intent; *value* is the value of a step that is done, else None."""
+        """Record the *outcome* of the step with *key*; *value* is its value if it is done, else None."""
 
     async def end(self, execution_id: str, state: CommitState, /) -> None:
-        """Record how the commit ended."""
+        """Record that the commit ended in *state*."""
 
 
 @final
@@ -131,4 +132,4 @@ class _NoJournal:
 
 
 NO_JOURNAL: Final[Journal] = _NoJournal()
-"""Records nothing: for tests and scripts, whose commits end with their process."""
+"""Journal that records nothing: for tests and scripts, whose commits end with their process."""

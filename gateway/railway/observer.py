@@ -1,4 +1,4 @@
-"""Observer of a run, the spans that it is notified of, and the stub that answers in place of services."""
+"""Observer of a run, the spans it receives, and the stub that answers in place of services."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Policy(Enum):
     """Every call runs to its end; the stage fails with all failures, combined."""
 
     FAIL_FAST = "fail fast"
-    """A failed call cancels those named after it; the stage fails with the first failure, by argument."""
+    """A failed call cancels the calls after it in argument order; the first failure in this order counts."""
 
 
 SETTLE: Final = Policy.SETTLE
@@ -48,13 +48,13 @@ FAIL_FAST: Final = Policy.FAIL_FAST
 
 
 class CommitPolicy(Enum):
-    """Order in which a commit makes its writes."""
+    """Order in which a commit makes its steps."""
 
     SEQUENTIAL = "in order"
-    """Each is made after the one before it is done; after a failure, the later ones are not sent."""
+    """Each step starts when the step before it has succeeded; after a failure, no later step is sent."""
 
     CONCURRENT = "parallel"
-    """All are made at once, and every one is awaited."""
+    """All steps start at once, and all are awaited."""
 
 
 SEQUENTIAL: Final = CommitPolicy.SEQUENTIAL
@@ -74,7 +74,7 @@ class CallInfo(Protocol):
 
     @property
     def service(self) -> str:
-        """Return the registered name of the service, as messages to callers use it."""
+        """Return the registered name of the service, as in messages to callers."""
         ...
 
     @property
@@ -83,7 +83,7 @@ class CallInfo(Protocol):
 
     @property
     def refusals(self) -> tuple[type[Failure], ...]:
-        """Return the failures that the service declares, besides those that every call can have."""
+        """Return the classes of the failures that the call declares, besides `UpstreamFault`."""
         ...
 
 
@@ -94,10 +94,11 @@ class CallInfo(Protocol):
 @final
 @dataclass(slots=True)
 class StageCall:
-    """One argument of a stage or a commit.
+    """Argument of a stage or a commit.
 
-    *is_shaped* is true if it is made of another call or write, or is a constant; *is_optional* if it cannot
-    fail its stage; *is_write* if it is a write of a commit.
+    - *is_optional*: True if the argument cannot fail its stage
+    - *is_shaped*: True if the argument is derived from another call or write, or is a constant
+    - *is_write*: True if the argument is a write of a commit
     """
 
     name: str
@@ -109,7 +110,7 @@ class StageCall:
 @final
 @dataclass(slots=True, eq=False)
 class StageSpan:
-    """One stage or commit that is run: its name, its calls in argument order, and its policy."""
+    """Stage or commit of a run: its name, its calls in argument order, and its policy."""
 
     name: str
     calls: tuple[StageCall, ...]
@@ -119,7 +120,7 @@ class StageSpan:
 @final
 @dataclass(slots=True, eq=False)
 class CallSpan:
-    """One request to a service: a read, a write or an undo.
+    """Call of a service: a read, a write or an undo.
 
     *stage* is None for a call that is awaited outside any stage; *undo* is the name of a write's undo.
     """
@@ -132,21 +133,21 @@ class CallSpan:
 
 
 CallOutcome: TypeAlias = Result[object, Failure] | BaseException
-"""How a call ended: a result, `asyncio.CancelledError` if it was cancelled, any other exception for a bug."""
+"""End of a call: a result, `asyncio.CancelledError` if cancelled, or any other exception, which is a bug."""
 
 Stub: TypeAlias = Callable[[CallSpan], Result[object, Failure] | None]
-"""Answers in place of the services, call by call; the service is called where the stub returns None.
+"""Function that answers a call in place of its service, or returns None to let the service answer.
 
-A stub must return results of the type of the call: they are not checked.
+Results must have the type of the call: they are not checked.
 """
 
 
 class Observer(Protocol):
-    """Is notified of the stages and calls of a run, synchronously, in the thread of the run.
+    """Observer of the stages and calls of a run, notified synchronously in the thread of the run.
 
-    A span's start and end are notified with the same object, so that two calls of one name can be told apart.
-    Only calls to services are notified, once each, and not the calls that are made of them. An observer that
-    raises breaks the run.
+    The start and the end of a span are notified with the same object, so that two calls of the same name can
+    be distinguished. Each call of a service is observed once; calls that are derived from it are not. The
+    methods must not raise: an exception would break the run.
     """
 
     def stage_started(self, stage: StageSpan, /) -> None:
@@ -159,22 +160,22 @@ class Observer(Protocol):
         """Note that *call* is about to be made."""
 
     def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
-        """Note how *call* ended."""
+        """Note that *call* ended with *outcome*."""
 
 
 @final
 class _Silent:
     def stage_started(self, stage: StageSpan, /) -> None:
-        """Ignore it."""
+        """Do nothing."""
 
     def stage_ended(self, stage: StageSpan, /) -> None:
-        """Ignore it."""
+        """Do nothing."""
 
     def call_started(self, call: CallSpan, /) -> None:
-        """Ignore it."""
+        """Do nothing."""
 
     def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
-        """Ignore it."""
+        """Do nothing."""
 
 
 _SILENT: Final[Observer] = _Silent()
@@ -188,7 +189,7 @@ async def observe(
     observer.call_started(span)
     try:
         stubbed = None if stub is None else stub(span)
-        # As sound as the stub, which must know the type of the call.
+        # Only as sound as the stub, whose results are not checked.
         result = await attempt() if stubbed is None else cast("Result[T, E]", stubbed)
     except BaseException as error:
         observer.call_ended(span, error)

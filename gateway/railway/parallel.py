@@ -41,16 +41,16 @@ E9 = TypeVar("E9", bound=Failure)
 @final
 @dataclass(frozen=True, slots=True)
 class Parallel(Generic[E_co, *Ts]):
-    """Calls that are made concurrently; *call* is the same as one call of a tuple.
+    """Calls that are made concurrently; *call* makes them all, as a single call whose value is a tuple.
 
-    Its methods are those of `Call`, whose functions get one argument from each call. Nest them to use earlier
-    values: `parallel(a, b).bind(lambda x, y: parallel(c(x), d(y)).map(...))`.
+    The methods are those of `Call`, but the functions passed to them take the values as separate arguments.
+    Calls that use earlier values are nested: `parallel(a, b).bind(lambda x, y: parallel(c(x), d(y)).map(...))`.
     """
 
     call: Call[tuple[*Ts], E_co]
 
     def __await__(self) -> Generator[Any, Any, Result[tuple[*Ts], E_co]]:
-        """Make the calls."""
+        """Make the calls and return their `Result`."""
         return self.call.__await__()
 
     @overload
@@ -58,7 +58,7 @@ class Parallel(Generic[E_co, *Ts]):
     @overload
     def map(self, change: Callable[[*Ts], U]) -> Call[U, E_co]: ...
     def map(self, change: Callable[[*Ts], U | Awaitable[U]]) -> Call[U, E_co]:
-        """Make one value of the values."""
+        """Apply *change* to the values."""
 
         async def change_all(values: tuple[*Ts]) -> U:
             return await resolve(change(*values))
@@ -66,7 +66,7 @@ class Parallel(Generic[E_co, *Ts]):
         return self.call.map(change_all)
 
     def bind(self, then: Callable[[*Ts], Result[U, F] | Awaitable[Result[U, F]]]) -> Call[U, E_co | F]:
-        """Continue with the result or the call that *then* makes of the values."""
+        """Continue with the result or call that *then* returns for the values."""
         return self.call.bind(lambda values: then(*values))
 
     def tap(self, look: Callable[[*Ts], object]) -> "Parallel[E_co, *Ts]":
@@ -76,7 +76,7 @@ class Parallel(Generic[E_co, *Ts]):
     def ensure(
         self, holds: Callable[[*Ts], bool | Awaitable[bool]], otherwise: Callable[[*Ts], F]
     ) -> "Parallel[E_co | F, *Ts]":
-        """Fail with the error that *otherwise* makes of the values, unless *holds* is true of them."""
+        """Fail with the error that *otherwise* returns, unless *holds* is true of the values."""
         return Parallel(self.call.ensure(lambda values: holds(*values), lambda values: otherwise(*values)))
 
     def tap_error(self, look: Callable[[E_co], object]) -> "Parallel[E_co, *Ts]":
@@ -84,11 +84,11 @@ class Parallel(Generic[E_co, *Ts]):
         return Parallel(self.call.tap_error(look))
 
     def map_error(self, change: Callable[[E_co], F | Awaitable[F]]) -> "Parallel[F, *Ts]":
-        """Change the failure."""
+        """Apply *change* to the failure."""
         return Parallel(self.call.map_error(change))
 
     def within(self, seconds: float) -> "Parallel[E_co | TimedOut, *Ts]":
-        """Fail with `TimedOut` after *seconds*."""
+        """Fail with `TimedOut` after *seconds*, as `Call.within` does."""
         return Parallel(self.call.within(seconds))
 
 
@@ -116,9 +116,9 @@ def parallel(a: Call[A, E1], b: Call[B, E2], c: Call[C, E3], d: Call[D, E4], g: 
 def parallel(
     *calls: Call[Any, Any], name: str | None = None, policy: Policy = SETTLE
 ) -> Parallel[Any, *tuple[Any, ...]]:
-    """Describe a stage of *calls* that is run when it is awaited.
+    """Return a stage of *calls*, which starts when it is awaited.
 
-    An observer sees it as a stage called *name*, by default the names of the calls joined by ` & `.
+    The observer sees the stage as *name*, by default the names of the calls joined by ` & `.
     """
     stage = name or " & ".join(call.name for call in calls)
     return Parallel(Call(stage, lambda: run_stage(stage, calls, policy), is_shaped=True))

@@ -37,23 +37,26 @@ E_co = TypeVar("E_co", bound=Failure, covariant=True)
 @final
 @dataclass(frozen=True, slots=True)
 class Pipeline(Generic[P, T_co, E_co]):
-    """A pipeline as its callers see it: call it and await its `Result`."""
+    """A pipeline that callers can call: `await pipeline(...)` runs *function* and returns a `Result`.
+
+    *context* is the context of the run; if None, the run has the context of its caller.
+    """
 
     function: Callable[Concatenate[Run[E_co], P], Awaitable[T_co]]
     context: RunContext | None = None
 
     @property
     def name(self) -> str:
-        """Return the name of the pipeline: that of its function."""
+        """Return the name of the pipeline's function."""
         return cast("str", getattr(self.function, "__name__"))  # noqa: B009 - no attribute of a `Callable`
 
     @property
     def promised(self) -> tuple[type[Failure], ...]:
-        """Return the classes of failures in the annotation of the run, in its order.
+        """Return the failure classes that the function declares with `Run[...]`, in the order of declaration.
 
         Raises `TypeError` if the first argument is not annotated with `Run[...]`.
         """
-        # Only this annotation: the others may name types that are imported under `TYPE_CHECKING`.
+        # Evaluate only this annotation: others may name types that are imported under `TYPE_CHECKING`.
         name = next(iter(signature(self.function).parameters), "")
         alone = SimpleNamespace(__annotations__={name: get_annotations(self.function).get(name)})
         hint = get_type_hints(alone, vars(sys.modules[self.function.__module__]))[name]
@@ -67,11 +70,11 @@ class Pipeline(Generic[P, T_co, E_co]):
         return cast("tuple[type[Failure], ...]", get_args(errors) if is_union else (errors,))
 
     def on(self, context: RunContext) -> "Pipeline[P, T_co, E_co]":
-        """Return the pipeline with *context*; by default it has that of the run it is part of, or none."""
+        """Return a copy of the pipeline that runs in *context* instead of the context of its caller."""
         return Pipeline(self.function, context)
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result[T_co, E_co]:
-        """Run the pipeline once."""
+        """Run the pipeline once and return its `Result`."""
         context = self.context or current_context()
         state = RunState(self.name, is_nested=context.is_in_run)
         with change_context(context, is_in_run=True):
@@ -83,12 +86,12 @@ class Pipeline(Generic[P, T_co, E_co]):
         except RunExit as run_exit:
             if run_exit.state is not state:
                 raise
-            # Sound: only the methods of this `Run[E_co]` exit its state.
+            # Sound: only the methods of this `Run[E_co]` raise a `RunExit` with this state.
             return Err(cast("E_co", run_exit.error))
         except BaseExceptionGroup as group:
             if group.subgroup(RunExit) is None:
                 raise
-            msg = "a run was left inside a task group"
+            msg = "the run failed inside a task group: call `stage`, `unwrap` and `fail` outside of it"
             raise RunMisused(msg) from group
         finally:
             state.is_over = True

@@ -1,4 +1,4 @@
-"""Result of a call: a value or an expected failure, and the combinators of results."""
+"""Result of a call: `Ok` with a value, or `Err` with an error."""
 
 import inspect
 import logging
@@ -24,24 +24,25 @@ E = TypeVar("E")
 F = TypeVar("F")
 G = TypeVar("G")
 
-# A method that ignores its function takes `Callable[[Never], object]`: every function of one argument fits,
-# and a lambda given to the union `Result` is inferred from the class whose method calls it.
+# A method that never calls its argument declares it as `Callable[[Never], object]`. Every function of a
+# single argument fits this type. When a lambda is passed to a method of the union `Result`, the type of the
+# lambda is then inferred from the class that does call it.
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Ok(Generic[T_co]):
-    """A success with *value*; *lacks* names the optional calls that are missing from it."""
+    """A success with *value*; *lacks* names the optional calls whose values are missing."""
 
     value: T_co
     lacks: tuple[str, ...] = field(default=(), kw_only=True)
 
     def map(self, change: Callable[[T_co], U]) -> "Ok[U]":
-        """Return the value changed by *change*."""
+        """Apply *change* to the value."""
         return Ok(change(self.value), lacks=self.lacks)
 
     def bind(self, then: Callable[[T_co], "Result[U, F]"]) -> "Result[U, F]":
-        """Return the result that *then* makes of the value."""
+        """Return the result of *then* for the value, with the *lacks* of this success prepended."""
         return then(self.value).lacking(self.lacks)
 
     def tap(self, look: Callable[[T_co], object]) -> "Ok[T_co]":
@@ -50,11 +51,14 @@ class Ok(Generic[T_co]):
         return self
 
     def ensure(self, holds: Callable[[T_co], bool], otherwise: Callable[[T_co], F]) -> "Ok[T_co] | Err[F]":
-        """Fail with the error that *otherwise* makes of the value, unless *holds* is true of it."""
+        """Fail with the error that *otherwise* returns, unless *holds* is true of the value."""
         return self if holds(self.value) else Err(otherwise(self.value))
 
     def check(self, inspect: Callable[[T_co], "Result[object, F]"]) -> "Ok[T_co] | Err[F]":
-        """Return the failure of *inspect* if it fails, else this value."""
+        """Return the failure that *inspect* returns for the value, if any, or else this success.
+
+        The *lacks* of a success that *inspect* returns are appended to the *lacks* of this success.
+        """
         match inspect(self.value):
             case Ok(lacks=lacks):
                 return self if not lacks else replace(self, lacks=self.lacks + lacks)
@@ -79,7 +83,7 @@ class Ok(Generic[T_co]):
         return self
 
     def match(self, ok: Callable[[T_co], U], err: Callable[[Never], object]) -> U:  # noqa: ARG002 - see above
-        """Return *ok* of the value."""
+        """Return the answer of *ok* for the value."""
         return ok(self.value)
 
     def value_or(self, default: object) -> T_co:  # noqa: ARG002 - see above
@@ -87,7 +91,7 @@ class Ok(Generic[T_co]):
         return self.value
 
     def lacking(self, names: tuple[str, ...]) -> "Ok[T_co]":
-        """Put *names* before the names of the calls that are missing."""
+        """Return this success with *names* prepended to *lacks*."""
         return replace(self, lacks=names + self.lacks) if names else self
 
 
@@ -128,7 +132,7 @@ class Err(Generic[E_co]):
         return self
 
     def map_error(self, change: Callable[[E_co], F]) -> "Err[F]":
-        """Return the error changed by *change*."""
+        """Apply *change* to the error."""
         return Err(change(self.error))
 
     @overload
@@ -140,11 +144,14 @@ class Err(Generic[E_co]):
     def recover(
         self, rescue: Callable[[E_co], "Result[U, F]"], *, when: Callable[[E_co], bool] | None = None
     ) -> "Result[U, E_co | F]":
-        """Return the result that *rescue* makes of the error, if *when* is true of it or missing."""
+        """Return the result of *rescue* for the error.
+
+        If *when* is given and false of the error, return this failure instead.
+        """
         return rescue(self.error) if when is None or when(self.error) else self
 
     def match(self, ok: Callable[[Never], object], err: Callable[[E_co], U]) -> U:  # noqa: ARG002 - see above
-        """Return *err* of the error."""
+        """Return the answer of *err* for the error."""
         return err(self.error)
 
     def value_or(self, default: U) -> U:
@@ -159,13 +166,14 @@ class Err(Generic[E_co]):
 Result: TypeAlias = Ok[T] | Err[E]
 
 Attempt: TypeAlias = Callable[[], Coroutine[Any, Any, Result[T, E]]]
-"""Makes a call once: an async function without arguments."""
+"""Async function without arguments that makes a call once."""
 
 
 async def on_value(result: Result[T, E], function: Callable[[T], G | Awaitable[G]]) -> Callable[[T], G]:
-    """Return a sync function for a method of *result*, which returns the answer of *function*, sync or async.
+    """Return a sync function that a method of *result* can call in place of *function*, which may be async.
 
-    *function* is called here, in advance, if *result* has a value.
+    If *result* has a value, *function* is called with it here, in advance, and the returned function only
+    returns the answer.
     """
     if isinstance(result, Err):
         return cast("Callable[[T], G]", function)  # sound: `Err` does not call it
@@ -176,9 +184,10 @@ async def on_value(result: Result[T, E], function: Callable[[T], G | Awaitable[G
 async def on_error(
     result: Result[T, E], function: Callable[[E], G | Awaitable[G]], when: Callable[[E], bool] | None = None
 ) -> Callable[[E], G]:
-    """Return a sync function for a method of *result*, which returns the answer of *function*, sync or async.
+    """Return a sync function that a method of *result* can call in place of *function*, which may be async.
 
-    *function* is called here, in advance, if *result* has an error of which *when* is true.
+    If *result* has an error, and *when* is None or true of the error, *function* is called with the error
+    here, in advance, and the returned function only returns the answer.
     """
     if isinstance(result, Ok) or (when is not None and not when(result.error)):
         return cast("Callable[[E], G]", function)  # sound: neither `Ok` nor such an `Err` calls it
@@ -193,9 +202,10 @@ async def resolve(value: T | Awaitable[T]) -> T:
 
 
 def attempt(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Result[T, Unexpected]:
-    """Call *function*; an exception is logged and becomes `Unexpected`.
+    """Call *function* and return its value as `Ok`; if it raises, log the exception and return `Unexpected`.
 
-    Cancellation, `RunExit` and exits of the process propagate, as they are no `Exception`.
+    Only an `Exception` is caught: `asyncio.CancelledError`, the exit of a run, `SystemExit` and
+    `KeyboardInterrupt` propagate.
     """
     try:
         return Ok(function(*args, **kwargs))
@@ -206,7 +216,7 @@ def attempt(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> R
 async def attempt_async(
     function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
 ) -> Result[T, Unexpected]:
-    """Call and await *function*; an exception is logged and becomes `Unexpected`, as with `attempt`."""
+    """Call and await *function*; return its value as `Ok`, or `Unexpected`, as `attempt` does."""
     try:
         return Ok(await function(*args, **kwargs))
     except Exception as error:  # noqa: BLE001 - this turns exceptions into values
@@ -215,5 +225,5 @@ async def attempt_async(
 
 def _report_bug(error: Exception) -> Unexpected:
     fault = uuid.uuid4().hex
-    _log.error("fault %s", fault, exc_info=error)
+    _log.error("unexpected exception, fault id %s", fault, exc_info=error)
     return Unexpected(f"{type(error).__name__}: {error}", fault=fault)

@@ -31,16 +31,17 @@ M = TypeVar("M")
 
 @final
 class Run(Generic[E_contra]):
-    """One run of a pipeline: it makes stages and at most one commit, and a failure exits it.
+    """Run of a pipeline: it makes stages and at most one commit, and a failure exits the run.
 
     `E` is the union of all failures that the pipeline promises its callers; both type checkers refuse a call
     that can fail in any other way. A run with stages promises `Aggregate`, since several calls can fail at once.
 
-    The exit is a `BaseException`, which the `Pipeline` of the run turns into its result. A pipeline that catches
-    it, uses the run after its end or begins a stage inside another raises `RunMisused`.
+    The run exits by raising a `BaseException`, which the `Pipeline` turns into a failed result. A pipeline
+    raises `RunMisused` if it catches this exception, uses the run after its end, or begins a stage while
+    another stage is open.
 
-    All writes are in the commit, after which the run can no longer fail. So a run that is nested in another one
-    has no commit.
+    After the commit the run can no longer fail. So a run inside another run must not commit: the outer run
+    could still fail.
     """
 
     __slots__ = ("_state",)
@@ -50,21 +51,23 @@ class Run(Generic[E_contra]):
 
     @property
     def execution_id(self) -> str:
-        """Return the id of the execution, by which the journal knows its commit."""
+        """Return the id of the execution, under which the journal records the commit."""
         return self._state.execution_id
 
     def fail(self, error: E_contra) -> NoReturn:
-        """Exit the run with *error*."""
-        self._state.check_before_commit("the run fails")
+        """Exit the run with *error*; raises `RunMisused` after a commit."""
+        self._state.check_before_commit("`fail` after the commit began: from then on a run must not fail")
         self._state.exit_with(error)
 
     def unwrap(self, result: Result[T, E_contra]) -> T:
-        """Return the value of *result*, or exit the run with its error."""
+        """Return the value of *result*, or exit the run with the error; raises `RunMisused` after a commit."""
         if isinstance(result, Err):
-            self._state.check_before_commit("the run fails")
+            self._state.check_before_commit(
+                "`unwrap` of an error after the commit began: from then on a run must not fail"
+            )
         return self._state.unwrap(result)
 
-    # Self-types that differ make mypy drop overloads, so a single call needs `Aggregate` promised as well.
+    # mypy drops overloads whose self-types differ, so a stage of a single call needs `Aggregate` too.
     # One overload per line: the table is read downwards.
     # fmt: off
     @overload
@@ -89,8 +92,8 @@ class Run(Generic[E_contra]):
     async def stage(self, name: str, /, *calls: Call[Any, Any], policy: Policy = SETTLE) -> tuple[Any, ...]:
         """Make all *calls* at once; return their values in argument order, or exit the run.
 
-        See `Policy` for the effect of a failed call, and `run_stage` for exceptions and cancellation. After a
-        commit the calls must be optional, and may be best-effort writes.
+        No call outlives the stage. See `Policy` for the effect of a failed call, and `run_stage` for
+        exceptions and cancellation. After a commit the calls must be optional, and may be best-effort writes.
         """
         state = self._state
         state.open_stage(name)
@@ -126,20 +129,20 @@ class Run(Generic[E_contra]):
     async def commit(
         self, name: str, /, *steps: CommitStep[Any, Any], policy: CommitPolicy = SEQUENTIAL
     ) -> tuple[Any, ...]:
-        """Make writes, and reads that ride along; return all values, or undo the writes and exit the run.
+        """Make *steps*, which are writes and reads; return all values, or undo the writes and exit the run.
 
-        The run exits with `Unavailable`, and nothing is sent, if less than the reserve is left of its deadline.
-        `RunContext.gate` may deny the commit because the request of the run is gone: then nothing is sent
-        either, and the run ends as cancelled, with `asyncio.CancelledError`. Once the commit has begun, neither
-        the deadline nor a cancellation cuts it short, and what follows it has no deadline. See
-        `gateway.railway.commit` for the rest.
+        Nothing is sent if less than `CommitTerms.reserve` seconds are left until the deadline: the run exits
+        with `Unavailable`. Nothing is sent either if `RunContext.gate` denies the commit, because the request
+        is gone: `asyncio.CancelledError` is raised. Once the commit has begun, neither the deadline nor a
+        cancellation cuts it short, and the stages after the commit have no deadline. The run exits with
+        `Stuck` if a write could not be undone. See `gateway.railway.commit` for the rest.
         """
         state = self._state
         state.open_stage(name)
         try:
-            state.check_before_commit(f"another commit, {name!r},")
+            state.check_before_commit(f"commit {name!r} follows another commit: a run has at most one commit")
             if state.is_nested:
-                msg = f"commit {name!r} is inside another run, which may fail after it"
+                msg = f"commit {name!r} is in a nested run, and the outer run could still fail: commit there"
                 raise RunMisused(msg)
             _check_steps(name, steps)
             if time_left() < current_context().commit_terms.reserve:
@@ -158,14 +161,19 @@ class Run(Generic[E_contra]):
 def _prepare_calls(
     state: RunState, stage: str, calls: Sequence[CommitStep[Any, Any]]
 ) -> Sequence[Call[Any, Any]]:
-    """Return *calls* as *stage* makes them; raise `RunMisused` if it may not make all of them."""
+    """Return the calls that *stage* makes: *calls*, with idempotency keys for the best-effort writes.
+
+    Raise `RunMisused` if the stage may not make all of them.
+    """
     prepared: list[Call[Any, Any]] = []
     for call in calls:
         if isinstance(call, Write):
-            msg = f"{call.name} in stage {stage!r}: a write is made by a commit"
+            msg = f"{call.name} in stage {stage!r} is a write: make it in a commit"
             raise RunMisused(msg)
         if call.with_key is not None and not state.has_committed:
-            msg = f"{call.name} in stage {stage!r}: a best-effort write is made after a commit"
+            msg = (
+                f"{call.name} in stage {stage!r} is a best-effort write: make it in a stage after the commit"
+            )
             raise RunMisused(msg)
         prepared.append(call)
     return [*_prepare_after_commit(state, stage, prepared)] if state.has_committed else prepared
@@ -178,7 +186,9 @@ def _prepare_after_commit(
     numbered = f"{len(state.past)}-{stage}"
     for position, call in enumerate(calls):
         if not call.is_optional:
-            state.check_before_commit(f"{call.name}, which can fail, in stage {stage!r}")
+            state.check_before_commit(
+                f"{call.name} in stage {stage!r}, after the commit, can fail: make the call optional"
+            )
         key = derive_key(state.key_prefix, numbered, position, call.name)
         yield call.with_key(key) if call.with_key else call
 
@@ -186,9 +196,13 @@ def _prepare_after_commit(
 def _check_steps(commit: str, steps: Sequence[CommitStep[Any, Any]]) -> None:
     """Raise `RunMisused` unless there is a write, and every write can be undone."""
     if not any(isinstance(step, Write) for step in steps):
-        msg = f"commit {commit!r} has no write: it is a stage"
+        msg = f"commit {commit!r} has no write: make its calls in a stage"
         raise RunMisused(msg)
     for step in steps:
-        if step.undo is None if isinstance(step, Write) else step.with_key is not None:
-            msg = f"{step.name} cannot be undone: no part of commit {commit!r}, but best effort after it"
+        if isinstance(step, Write):
+            if step.undo is None:
+                msg = f"{step.name} in commit {commit!r} has no undo: add one, or make it `best_effort` in a later stage"
+                raise RunMisused(msg)
+        elif step.with_key is not None:
+            msg = f"{step.name} in commit {commit!r} is a best-effort write: make it in a stage after the commit"
             raise RunMisused(msg)

@@ -1,4 +1,4 @@
-"""State of one run of a pipeline, the exit from it, and the misuse of it."""
+"""State of a run, the exception that exits it, and the error for its misuse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,19 +16,20 @@ T = TypeVar("T")
 
 
 class RunMisused(RuntimeError):  # noqa: N818 - named for the bug, not for an error of the caller
-    """A bug in a pipeline: it breaks a rule of `Run`.
+    """A bug in a pipeline, which breaks a rule of `Run`.
 
-    The run was used after its end, twice at once, or its exit was caught; or it was given a call that it
-    cannot make there: a write in a stage, or a call that can fail after a commit.
+    For example, the pipeline has used the run after its end, has made two stages at once, or has caught the
+    exit of the run. Or it has passed a call that is not allowed at that point: a write in a stage, or a call
+    that can fail after a commit.
     """
 
 
 @final
 class RunExit(BaseException):
-    """Carries *error* out of the run of *state*.
+    """Exit from the run of *state* with *error*.
 
-    It is no `Exception`, so that no handler of a pipeline catches it by accident. It is no bug either: where
-    both are raised, the bug wins.
+    It is not an `Exception`, so that a pipeline's handlers do not catch it by accident. It is not a bug
+    either: if one call of a stage exits the run and another raises a bug, the stage raises the bug.
     """
 
     def __init__(self, state: "RunState", error: Failure) -> None:
@@ -49,7 +50,7 @@ _Past: TypeAlias = tuple[str, Sequence[_Named], tuple[object, ...]]
 @final
 @dataclass(eq=False, slots=True)
 class RunState:
-    """Progress of one run of *pipeline*: it may be used only in the order that its checks allow."""
+    """Progress of a run of *pipeline*; the methods check that the run is used correctly."""
 
     pipeline: str
     is_nested: bool = False
@@ -76,41 +77,42 @@ class RunState:
         raise RunExit(self, error)
 
     def open_stage(self, stage: str) -> None:
-        """Note that *stage* begins; raise `RunMisused` while another stage is open."""
+        """Record that *stage* begins; raise `RunMisused` if another stage is open."""
         self.check_usable()
         if self.stage is not None:
-            msg = f"stage {stage!r} begins while stage {self.stage!r} of the same run is open"
+            msg = (
+                f"stage {stage!r} begins while stage {self.stage!r} of the same run is open: await that first"
+            )
             raise RunMisused(msg)
         self.stage = stage
 
     def check_usable(self) -> None:
         """Raise `RunMisused` if the run is over, or if its exit was caught."""
         if self.is_over:
-            msg = "this run is over"
+            msg = "this run is over: use it only inside its pipeline"
             raise RunMisused(msg)
-        # Two calls of one stage may both exit the run; neither exit has been caught yet.
+        # While a stage is open, two of its calls may both exit the run: neither exit has been caught.
         if self.is_exiting and self.stage is None:
-            msg = "a failure was caught on its way out of this run"
+            msg = "a failure was caught on its way out of this run: do not catch BaseException in a pipeline"
             raise RunMisused(msg)
 
-    def check_before_commit(self, action: str) -> None:
-        """Raise `RunMisused` if the run has committed: *action* could make it fail."""
+    def check_before_commit(self, message: str) -> None:
+        """Raise `RunMisused` with *message* if the run has begun its commit."""
         if self.has_committed:
-            msg = f"{action} after a commit, which is the point of no return"
-            raise RunMisused(msg)
+            raise RunMisused(message)
 
     def check_finished(self) -> None:
-        """Raise `RunMisused` if the pipeline has returned although its exit was caught or a stage is open."""
+        """Raise `RunMisused` if the pipeline has caught the exit, or has returned while a stage is open."""
         if self.is_exiting:
-            msg = "a failure was caught on its way out of this run"
+            msg = "a failure was caught on its way out of this run: do not catch BaseException in a pipeline"
             raise RunMisused(msg)
         if self.stage is not None:
-            msg = f"the run ended while its stage {self.stage!r} was open"
+            msg = f"the run ended while its stage {self.stage!r} was open: await every stage"
             raise RunMisused(msg)
 
     @property
     def execution_id(self) -> str:
-        """Return the id of the run's execution: that of its context, else a generated one."""
+        """Return the execution id from the context, or else an id that is generated once per run."""
         if (given := current_context().execution_id) is not None:
             return given
         self.generated_id = self.generated_id or f"exe-{token_hex(16)}"
@@ -118,12 +120,12 @@ class RunState:
 
     @property
     def key_prefix(self) -> str:
-        """Return the beginning of the keys of the run's writes."""
+        """Return the prefix of the idempotency keys of the run's writes."""
         return current_context().key_prefix or self.execution_id
 
     @property
     def records(self) -> tuple[StageRecord, ...]:
-        """Return the values of the stages so far, for the journal."""
+        """Return a record of each stage so far, for the journal."""
         return tuple(
             StageRecord(stage, tuple(call.name for call in calls), values)
             for stage, calls, values in self.past

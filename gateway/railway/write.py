@@ -1,4 +1,4 @@
-"""Write of a service: a description of a request that changes state and has not been made yet."""
+"""Writes: requests that change the state of a service. A `Write` is inert until a commit makes it."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -23,23 +23,23 @@ T_co = TypeVar("T_co", covariant=True)
 E_co = TypeVar("E_co", bound=Failure, covariant=True)
 
 WriteAttempt: TypeAlias = Callable[[Key], Coroutine[Any, Any, Result[T, E]]]
-"""Makes a write once: an async function of its idempotency key."""
+"""Async function that takes an idempotency key and makes a write once, under that key."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Compensation of a write: its name (`service.operation`) and the attempt that makes it.
+    """Compensation of a write: its *name* (`service.operation`) and the *attempt* that makes it.
 
-    It needs nothing but the key of the write, so that it can be made whatever else has been lost. It must be
-    safe to make it for a write that never arrived, and to make it again.
+    The attempt needs only the key of the write, so an undo is possible even if everything else about the
+    write has been lost. The attempt must be idempotent, and must succeed if the write has never arrived.
     """
 
     name: str
     attempt: WriteAttempt[object, Failure]
 
     async def make(self, key: Key) -> Result[object, Failure]:
-        """Undo the write under *key*, bypassing the policies; observed if the run has an observer."""
+        """Undo the write under *key*, bypassing the policies; notify the observer of the run, if any."""
         context = current_context()
         span = CallSpan(self.name, context.stage, CallKind.UNDO)
         with change_context(mode=CallMode.BYPASS_POLICIES):
@@ -49,13 +49,18 @@ class Undo:
 @final
 @dataclass(frozen=True, slots=True)
 class Write(Generic[T_co, E_co]):
-    """A request that changes state and has not been made yet; only a commit makes it.
+    """A request that changes state and has not been made yet: a step of a commit.
 
-    Inert and reusable, like a `Call`. *arguments* are its arguments in JSON, *undo* is its compensation and
-    *info* the facts about it; *is_shaped* is true of a write that is made of another one.
+    Inert and reusable, like a `Call`.
 
-    Its result shows whether it was executed. `Ok` means that it was. A failure that the service declares, or
-    a fault with `was_sent=False`, means that nothing has changed. Any other failure leaves that unknown.
+    - *arguments*: arguments of the operation, as JSON, for the journal
+    - *undo*: compensation of the write, None if it cannot be undone
+    - *info*: facts about the write that are known without making it; None if there are none
+    - *is_shaped*: True if the write is derived from another write
+
+    The result shows whether the service executed the write. `Ok` means yes. A failure that the service
+    declares, or a fault with `was_sent=False`, means that nothing has changed. Any other failure leaves the
+    outcome unknown.
     """
 
     name: str
@@ -66,7 +71,7 @@ class Write(Generic[T_co, E_co]):
     is_shaped: bool = False
 
     async def make(self, key: Key) -> Result[T_co, E_co]:
-        """Make the write under *key* once, observed if the run has an observer."""
+        """Make the write under *key* once; notify the observer of the run, if any."""
         if self.is_shaped:
             return await self.attempt(key)
         context = current_context()
@@ -76,7 +81,7 @@ class Write(Generic[T_co, E_co]):
 
     @property
     def in_stage(self) -> StageCall:
-        """Return the description of the write as a step of a commit."""
+        """Return the write as an observer sees it among the steps of a commit."""
         return StageCall(self.name, is_shaped=self.is_shaped, is_write=True)
 
     @overload
@@ -84,7 +89,7 @@ class Write(Generic[T_co, E_co]):
     @overload
     def map(self, change: Callable[[T_co], U]) -> "Write[U, E_co]": ...
     def map(self, change: Callable[[T_co], U | Awaitable[U]]) -> "Write[U, E_co]":
-        """Change the value. Calls that *change* makes have the usual policies, not those of the write."""
+        """Apply *change* to the value; calls that *change* makes have the mode `CallMode.NORMAL`."""
 
         async def attempt(key: Key) -> Result[U, E_co]:
             result = await self.make(key)
@@ -98,25 +103,29 @@ class Write(Generic[T_co, E_co]):
     @overload
     def best_effort(self, default: D, /) -> Call[T_co | D, Never]: ...
     def best_effort(self, *default: D) -> Call[T_co | D | Missing, Never]:
-        """Return an optional call of the write, for a stage after a commit: neither journalled nor undone.
+        """Return an optional call that makes the write after a commit; the write is not journalled or undone.
 
-        The stage provides its key. Made anywhere else it raises `RunMisused`. So does a call that is shaped
-        from it, which has no key either: shape the write instead.
+        The call must be an argument of a stage after the commit, which provides the idempotency key;
+        elsewhere it raises `RunMisused`. A call that is derived from this call always raises `RunMisused`: to
+        change the value, call `map` on the write, before `best_effort`.
         """
 
         def with_key(key: Key) -> Call[T_co | D | Missing, Never]:
-            # Sound: `default` is what the overload says.
+            # Sound: the overloads bind `D` to the type of `default`.
             return cast(
                 "Call[T_co | D | Missing, Never]",
                 Call(self.name, lambda: self.make(key), is_shaped=True).optional(*default),
             )
 
         async def without_key() -> Ok[T_co | D | Missing]:
-            msg = f"{self.name} is made only by a stage after a commit, and as `best_effort` returned it"
+            msg = (
+                f"{self.name} has no idempotency key: make it in a stage after the commit,"
+                " and call map before best_effort, not after it"
+            )
             raise RunMisused(msg)
 
         return Call(self.name, without_key, is_shaped=True, is_optional=True, with_key=with_key)
 
 
 CommitStep: TypeAlias = Call[T, E] | Write[T, E]
-"""A step of a commit: a write, or a read that rides along."""
+"""A step of a commit: a write, or a read that is made with the writes."""

@@ -1,4 +1,4 @@
-"""Outcome of one attempt of a call: its result, and what it shows about the service's health."""
+"""Outcome of an attempt: its result, and a signal about the health of the service."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -13,16 +13,16 @@ E_co = TypeVar("E_co", bound=Failure, covariant=True)
 
 
 class HealthSignal(Enum):
-    """What one attempt shows about the health of its service."""
+    """Evidence that an attempt provides about the health of a service."""
 
     HEALTHY = "healthy"
-    """The service processed the request, even if it refused it. A retry is pointless."""
+    """The service processed the request, even if by refusing it. A retry is pointless."""
 
     UNHEALTHY = "unhealthy"
-    """The service was unreachable or silent for its timeout, or its answer was a server error or unusable."""
+    """The service was unreachable, did not answer in time, or sent a server error or an unusable answer."""
 
     NONE = "none"
-    """Nothing: the caller cut the attempt short, or the service limits its callers (429)."""
+    """No evidence: the caller cut the attempt short, or the service limits its callers (429)."""
 
 
 @final

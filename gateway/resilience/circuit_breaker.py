@@ -2,6 +2,8 @@
 
 A closed breaker admits every attempt. It opens when too many recent attempts failed, and then admits none for
 a pause. After the pause it is half open: it admits a few probes, and closes if all of them succeed.
+
+https://martinfowler.com/bliki/CircuitBreaker.html
 """
 
 import asyncio
@@ -17,13 +19,13 @@ __all__ = ("BreakerState", "CircuitBreaker")
 
 
 class BreakerState(Enum):
-    """Which attempts a circuit breaker admits."""
+    """State of a circuit breaker: the attempts that it admits."""
 
     CLOSED = "closed"
     """Every attempt."""
 
     OPEN = "open"
-    """None."""
+    """No attempt."""
 
     HALF_OPEN = "half-open"
     """A few probes."""
@@ -31,15 +33,16 @@ class BreakerState(Enum):
 
 @final
 class CircuitBreaker:
-    """Decides from the outcomes of recent attempts whether the next one is made.
+    """Circuit breaker that rejects attempts after too many recent failures.
 
-    Two faults of other circuit breakers are avoided. Attempts that show nothing about the service, such as
-    cancelled ones, do not count as failures; and a half-open breaker admits a bounded number of probes, not
-    every waiting caller. A probe that shows nothing makes room for another.
+    It avoids two faults of other circuit breakers. Attempts without evidence about the service, such as
+    cancelled attempts, do not count as failures. And a half-open breaker admits a bounded number of probes,
+    not every waiting caller. When a probe ends without evidence, another probe is admitted in its place.
 
-    Each state has a generation. An outcome of an attempt from an earlier generation is ignored.
+    Each change of state starts a new generation. The outcome of an attempt from an earlier generation is
+    ignored.
 
-    *on_change* is called with every new state. Time is the running event loop's.
+    *on_change* is called with every new state. Times are in seconds, on the running event loop's clock.
     """
 
     def __init__(self, terms: BreakerTerms, on_change: Callable[[BreakerState], None]) -> None:
@@ -56,15 +59,15 @@ class CircuitBreaker:
 
     @property
     def state(self) -> BreakerState:
-        """Return the state; an open breaker whose pause is over is half open, even if no attempt is made."""
+        """Return the state; after its pause an open breaker is half open, even if no attempt is made."""
         is_pause_over = self._state is BreakerState.OPEN and self._pause_left <= 0
         return BreakerState.HALF_OPEN if is_pause_over else self._state
 
     @property
     def has_failed_recently(self) -> bool:
-        """Return whether the breaker is not closed, and its last pause ended within the window or not yet.
+        """True if the breaker is open, or has been half open for less than `BreakerTerms.window`.
 
-        A breaker that has been half open for longer may only mean that nothing called the service.
+        A breaker that stays half open for longer may only mean that nothing called the service.
         """
         return self._state is not BreakerState.CLOSED and self._pause_left > -self._terms.window
 
@@ -72,7 +75,7 @@ class CircuitBreaker:
     def retry_after(self) -> float:
         """Return the seconds until an attempt may be made; 0 if it may be made now.
 
-        While all probes are in flight this is a pause: the end of the probes is unknown.
+        While all probes are in flight, return the length of the last pause: it is unknown when they will end.
         """
         state = self.state
         if state is BreakerState.OPEN:
@@ -96,7 +99,10 @@ class CircuitBreaker:
         return self._generation
 
     def record(self, generation: int, signal: HealthSignal) -> None:
-        """Record the outcome of an attempt that was admitted in *generation*."""
+        """Record the *signal* of an attempt that was admitted in *generation*.
+
+        If that generation is over, ignore the signal.
+        """
         if generation != self._generation:
             return
         if self._state is BreakerState.HALF_OPEN:

@@ -11,10 +11,10 @@ __all__ = ("ConcurrencyLimit",)
 
 @final
 class ConcurrencyLimit:
-    """Bounds the attempts that run at once; further attempts queue, first come, first served.
+    """Limit on the attempts that run at once; further attempts queue, first come, first served.
 
-    The queue absorbs bursts. It is short because a service that is full now will hardly have room within a
-    second, and a caller that is refused at once can do something else.
+    The queue absorbs bursts. It is short, and attempts beyond it are shed: a saturated service will hardly
+    recover within a second, and a caller that is rejected at once can fall back.
     """
 
     def __init__(self, terms: ConcurrencyTerms) -> None:
@@ -25,9 +25,9 @@ class ConcurrencyLimit:
         self.waiting = 0
 
     async def acquire(self) -> bool:
-        """Wait for a slot and take it; return False if the queue is full or the wait takes too long.
+        """Wait for a slot, take it and return True; the caller must then `release` it.
 
-        After True, the caller must `release` the slot.
+        Return False if the queue is full, or if the wait reaches the queue timeout or the deadline.
         """
         if not self._slots.locked():
             await self._slots.acquire()

@@ -8,7 +8,7 @@ __all__ = ("clip_to_deadline", "has_deadline_passed")
 
 # The clock and the timers of uvloop count whole milliseconds (MagicStack/uvloop#359).
 _RESOLUTION: Final = 0.001
-"""Services are told their budget in milliseconds, and a timer may fire slightly early."""
+"""Seconds. Budgets are sent to services in milliseconds, and a timer may fire slightly early."""
 
 
 def clip_to_deadline(seconds: float) -> float:
@@ -17,5 +17,8 @@ def clip_to_deadline(seconds: float) -> float:
 
 
 def has_deadline_passed(after: float = 0.0) -> bool:
-    """Return whether less than a millisecond will be left until the deadline in *after* seconds."""
+    """Return True if the deadline will have passed *after* seconds from now.
+
+    Its last millisecond counts as passed.
+    """
     return time_left() - after < _RESOLUTION

@@ -23,10 +23,10 @@ E = TypeVar("E", bound=Failure)
 _log: Final = logging.getLogger("gateway.client")
 
 _SHED_RETRY_AFTER: Final = 1.0
-"""When a slot will be free is unknown, and the header counts whole seconds."""
+"""Seconds. The time until a slot is free is unknown, and `Retry-After` counts whole seconds."""
 
 MakeAttempt: TypeAlias = Callable[[], Awaitable[AttemptOutcome[T, E]]]
-"""Makes one attempt of a call."""
+"""Async function that makes a single attempt of a call."""
 
 
 @final
@@ -34,8 +34,9 @@ MakeAttempt: TypeAlias = Callable[[], Awaitable[AttemptOutcome[T, E]]]
 class Rejection:
     """An attempt that the policies did not make.
 
-    It may be made in *retry_after* seconds; None means that the deadline passed first. *is_at_limit* is True
-    if the concurrency limit rejected it, False if an open circuit breaker did.
+    The circuit breaker or the concurrency limit rejected the attempt, which may be made in *retry_after*
+    seconds. Or the deadline passed first: then *retry_after* is None. *is_at_limit* is True if the
+    concurrency limit rejected the attempt.
     """
 
     retry_after: float | None
@@ -51,13 +52,13 @@ class PolicyCounts:
     """Counters of one service's policies since the process started."""
 
     calls: int = 0
-    """Calls by pipelines; each repeat and each undo of a commit is a call too."""
+    """Calls by pipelines. Each retry and each undo that a commit makes counts as a call."""
 
     attempts: int = 0
     """Attempts made, first attempts and retries."""
 
     retries: int = 0
-    """Attempts made that were not the first of their call."""
+    """Attempts made after the first attempt of their call."""
 
     retries_denied: int = 0
     """Retries not made because the retry budget was empty."""
@@ -69,16 +70,16 @@ class PolicyCounts:
     """Attempts rejected by the concurrency limit."""
 
     breaker_opened: int = 0
-    """How often the circuit breaker of required calls opened."""
+    """Number of times that the circuit breaker of required calls opened."""
 
     optional_breaker_opened: int = 0
-    """How often the circuit breaker of optional calls opened."""
+    """Number of times that the circuit breaker of optional calls opened."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class _CallClass:
-    """The policies that required calls, or optional calls, have to themselves."""
+class _Guards:
+    """Circuit breaker and retry budget of either the required or the optional calls."""
 
     breaker: CircuitBreaker
     budget: RetryBudget
@@ -86,12 +87,13 @@ class _CallClass:
 
 @final
 class Policies:
-    """Applies the policies of one *service* to its calls, on the given *terms*.
+    """Policies of a *service*, which make the attempts of its calls on the given *terms*.
 
-    A failed attempt is retried after a backoff with full jitter
+    After a transient failure, a call is retried after a pause: a backoff with full jitter
     (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), plus the `Retry-After` of the
-    service, if the deadline and the retry budget allow it. When the circuit breaker or the concurrency limit
-    rejects a retry, the outcome of the attempt before it stands.
+    service. It is not retried if the pause would exceed `RetryTerms.max_pause` or reach the deadline, if the
+    circuit breaker will still be open after the pause, or if the retry budget is empty. If the circuit
+    breaker or the concurrency limit rejects the retry itself, the call has the outcome of the attempt before.
 
     Required and optional calls have separate circuit breakers and retry budgets, so that failures of optional
     operations never block the required operations of the same service.
@@ -102,10 +104,10 @@ class Policies:
         self._backoffs = terms.retries.backoffs
         self._max_pause = terms.retries.max_pause
         self._limit = ConcurrencyLimit(terms.concurrency)
-        self._required = _CallClass(
+        self._required = _Guards(
             CircuitBreaker(terms.breaker, self._on_breaker_change), RetryBudget(terms.retries)
         )
-        self._optional = _CallClass(
+        self._optional = _Guards(
             CircuitBreaker(terms.breaker, self._on_optional_breaker_change), RetryBudget(terms.retries)
         )
         self.counts: Final = PolicyCounts()
@@ -122,23 +124,23 @@ class Policies:
 
     @property
     def has_failed_recently(self) -> bool:
-        """Return whether either circuit breaker is open, or was a short while ago."""
+        """True if the circuit breaker of required or of optional calls is open or was open recently."""
         return self._required.breaker.has_failed_recently or self._optional.breaker.has_failed_recently
 
     @property
     def in_flight(self) -> int:
-        """Return how many attempts hold a slot of the concurrency limit."""
+        """Return the number of attempts that hold a slot of the concurrency limit."""
         return self._limit.in_flight
 
     @property
     def waiting(self) -> int:
-        """Return how many attempts wait for a slot."""
+        """Return the number of attempts that wait for a slot."""
         return self._limit.waiting
 
     async def call(
         self, make_attempt: MakeAttempt[T, E], mode: CallMode, *, is_optional: bool = False
     ) -> AttemptOutcome[T, E] | Rejection:
-        """Make the attempts of one call, and return the outcome of the last one that was made.
+        """Make the attempts of a call, and return the outcome of the last attempt made.
 
         Return a `Rejection` if even the first attempt was not made.
         """
@@ -146,26 +148,26 @@ class Policies:
         if mode is CallMode.BYPASS_POLICIES:
             self.counts.attempts += 1
             return await make_attempt()
-        call_class = self._optional if is_optional else self._required
-        outcome = await self._attempt(make_attempt, call_class)
-        for backoff in self._backoffs:
+        guards = self._optional if is_optional else self._required
+        outcome = await self._attempt(make_attempt, guards)
+        for backoff in self._backoffs:  # one backoff per retry
             pause = self._choose_pause(outcome, backoff, mode)
-            if pause is None or not self._allows_retry(pause, call_class):
+            if pause is None or not self._allows_retry(pause, guards):
                 break
             await asyncio.sleep(pause)
-            if not self._query_budget(call_class.budget.take_retry):
+            if not self._query_budget(guards.budget.take_retry):
                 break
-            retried = await self._attempt(make_attempt, call_class, is_retry=True)
+            retried = await self._attempt(make_attempt, guards, is_retry=True)
             if isinstance(retried, Rejection):
                 break
             outcome = retried
         return outcome
 
     async def _attempt(
-        self, make_attempt: MakeAttempt[T, E], call_class: _CallClass, *, is_retry: bool = False
+        self, make_attempt: MakeAttempt[T, E], guards: _Guards, *, is_retry: bool = False
     ) -> AttemptOutcome[T, E] | Rejection:
         # Before the queue too: an attempt that the breaker will reject need not wait for a slot.
-        if (retry_after := call_class.breaker.retry_after) > 0:
+        if (retry_after := guards.breaker.retry_after) > 0:
             self.counts.short_circuited += 1
             return Rejection(retry_after)
         if not await self._limit.acquire():
@@ -173,30 +175,30 @@ class Policies:
             self.counts.shed += not is_late
             return _DEADLINE_PASSED if is_late else Rejection(_SHED_RETRY_AFTER, is_at_limit=True)
         try:
-            return await self._attempt_in_slot(make_attempt, call_class, is_retry=is_retry)
+            return await self._attempt_in_slot(make_attempt, guards, is_retry=is_retry)
         finally:
             self._limit.release()
 
     async def _attempt_in_slot(
-        self, make_attempt: MakeAttempt[T, E], call_class: _CallClass, *, is_retry: bool
+        self, make_attempt: MakeAttempt[T, E], guards: _Guards, *, is_retry: bool
     ) -> AttemptOutcome[T, E] | Rejection:
         if has_deadline_passed():
             return _DEADLINE_PASSED
-        generation = call_class.breaker.admit()
+        generation = guards.breaker.admit()
         if generation is None:  # the breaker opened while this attempt was in the queue
             self.counts.short_circuited += 1
-            return Rejection(call_class.breaker.retry_after)
+            return Rejection(guards.breaker.retry_after)
         self.counts.attempts += 1
         self.counts.retries += is_retry
         if not is_retry:  # only now: a rejected call must not raise the budget
-            call_class.budget.record_call(asyncio.get_running_loop().time())
+            guards.budget.record_call(asyncio.get_running_loop().time())
         signal = HealthSignal.NONE
         try:
             outcome = await make_attempt()
             signal = outcome.signal
             return outcome
         finally:
-            call_class.breaker.record(generation, signal)
+            guards.breaker.record(generation, signal)
 
     def _choose_pause(
         self, outcome: AttemptOutcome[T, E] | Rejection, backoff: float, mode: CallMode
@@ -216,21 +218,24 @@ class Policies:
             case _:
                 return None
 
-    def _allows_retry(self, pause: float, call_class: _CallClass) -> bool:
-        """Return whether a retry after *pause* fits the deadline, the breaker and the budget."""
-        if has_deadline_passed(after=pause) or call_class.breaker.retry_after > pause:
+    def _allows_retry(self, pause: float, guards: _Guards) -> bool:
+        """Return True if the deadline, the breaker and the budget allow a retry after *pause* seconds.
+
+        Count a retry that the budget denies.
+        """
+        if has_deadline_passed(after=pause) or guards.breaker.retry_after > pause:
             return False
-        return self._query_budget(call_class.budget.has_retry_left)
+        return self._query_budget(guards.budget.has_retry_left)
 
     def _query_budget(self, query: Callable[[float], bool]) -> bool:
-        """Return the budget's answer to *query*; count a denied retry."""
+        """Return the answer of *query*, a method of a retry budget; count a retry that it denies."""
         is_allowed = query(asyncio.get_running_loop().time())
         self.counts.retries_denied += not is_allowed
         return is_allowed
 
     def _on_breaker_change(self, state: BreakerState) -> None:
         self.counts.breaker_opened += state is BreakerState.OPEN
-        _log.warning("circuit breaker of %s is %s", self._service, state.value)
+        _log.warning("circuit breaker of required calls to %s is %s", self._service, state.value)
 
     def _on_optional_breaker_change(self, state: BreakerState) -> None:
         self.counts.optional_breaker_opened += state is BreakerState.OPEN

@@ -12,11 +12,10 @@ _WINDOW: Final = 10.0
 
 @final
 class RetryBudget:
-    """Allows retries of a share of the calls of the last 10 s, and a fixed number beyond that.
+    """Budget for retries: a share of the calls of the last 10 s, plus a fixed number.
 
-    When every call fails, the load on the service grows by that share instead of tripling
-    (https://sre.google/sre-book/handling-overload/). Every *now* is in seconds, on a clock that never goes
-    back.
+    So when every call fails, retries add that share to the load on the service, and do not triple the load
+    (https://sre.google/sre-book/handling-overload/). Every *now* is in seconds on a monotonic clock.
     """
 
     def __init__(self, terms: RetryTerms) -> None:
@@ -30,11 +29,11 @@ class RetryBudget:
         self._calls.add(now)
 
     def has_retry_left(self, now: float) -> bool:
-        """Return whether the budget allows one more retry."""
+        """Return True if the budget allows another retry."""
         return self._retries.total(now) + 1 <= self._floor + self._share * self._calls.total(now)
 
     def take_retry(self, now: float) -> bool:
-        """Take one retry from the budget; return False if none is left."""
+        """Take a retry from the budget; return False if none is left."""
         is_left = self.has_retry_left(now)
         if is_left:
             self._retries.add(now)

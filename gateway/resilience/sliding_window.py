@@ -1,4 +1,4 @@
-"""Counter of the events within a sliding time window."""
+"""Counter of events within a sliding time window."""
 
 from typing import Final, final
 
@@ -9,9 +9,9 @@ _SLOTS: Final = 10
 
 @final
 class SlidingWindowCounter:
-    """Counts the events of the last *seconds*, with a resolution of a tenth of them.
+    """Counter of the events of the last *seconds*, with a resolution of a tenth of that time.
 
-    Every *now* is in seconds, on a clock that never goes back.
+    Every *now* is in seconds on a monotonic clock.
     """
 
     __slots__ = ("_counts", "_latest_slot", "_slot_seconds", "_total")
@@ -23,18 +23,18 @@ class SlidingWindowCounter:
         self._total = 0
 
     def add(self, now: float) -> None:
-        """Count an event that happens *now*."""
+        """Count an event at the time *now*."""
         self._expire(now)
         self._counts[self._latest_slot % _SLOTS] += 1
         self._total += 1
 
     def total(self, now: float) -> int:
-        """Return the number of events in the window that ends *now*."""
+        """Return the number of events in the window that ends at the time *now*."""
         self._expire(now)
         return self._total
 
     def _expire(self, now: float) -> None:
-        """Clear the slots between the latest one and that of *now*."""
+        """Make the slot of *now* the latest slot; clear the slots after the previous latest slot."""
         slot = int(now / self._slot_seconds)
         for past in range(self._latest_slot + 1, min(slot, self._latest_slot + _SLOTS) + 1):
             self._total -= self._counts[past % _SLOTS]

@@ -1,6 +1,7 @@
-"""Terms of the outbound policies for one service: what can be set, with its defaults.
+"""Terms of the outbound policies for a service: the settings and their defaults.
 
-All times are in seconds. A value of a wrong type or out of range is a `ValueError` that names the argument.
+All times are in seconds. A value of a wrong type or out of range raises a `ValueError` that names the
+argument.
 """
 
 from dataclasses import dataclass, field
@@ -24,14 +25,15 @@ __all__ = ("BreakerTerms", "ConcurrencyTerms", "PolicyTerms", "RetryTerms")
 class ConcurrencyTerms:
     """Terms of the concurrency limit.
 
-    At most *max_concurrency* attempts run at once. Further attempts queue, first come, first served, each for
-    at most *queue_timeout* seconds; 0 means no queue.
+    At most *max_concurrency* attempts (at least 1) run at once. Further attempts queue, first come, first
+    served, each for at most *queue_timeout* seconds; 0 means no queue.
 
-    Fixed: the queue holds as many attempts as the limit, and a call that is shed has `retry_after=1.0`.
+    Fixed: the queue holds as many attempts as the limit. A call that is shed fails with `Unavailable`, with a
+    `retry_after` of 1.0 seconds.
     """
 
     max_concurrency: int
-    # Attempts that have queued for long are mostly made in vain: their callers have given up. A short timeout
+    # Attempts that have queued for long are usually wasted: their callers have given up. A short timeout
     # keeps a full queue from staying full (controlled delay, https://queue.acm.org/detail.cfm?id=2839461).
     queue_timeout: float = 0.1
 
@@ -45,13 +47,16 @@ class ConcurrencyTerms:
 class BreakerTerms:
     """Terms of a circuit breaker.
 
-    It opens when at least *failure_rate* (a fraction) of the recent attempts failed. Recent attempts are the
-    last *volume* ones that ended within the last *window* seconds; with fewer than *minimum* of them the
-    breaker stays closed. It stays open for *pause* seconds, then admits *probes* attempts. It closes when all
-    probes succeed, and opens again when one fails.
+    The breaker opens when at least *failure_rate* of the recent attempts failed (a fraction above 0, at most
+    1). Recent attempts are the last *volume* attempts that ended within the last *window* seconds. With fewer
+    than *minimum* recent attempts the breaker stays closed. It stays open for *pause* seconds, then admits
+    *probes* attempts. It closes when all probes succeed, and opens again when a probe fails.
 
-    Fixed: each failed probe doubles the pause, up to *max_pause*. So an early recovery is noticed early, and
-    a service that stays down is probed rarely.
+    *volume*, *minimum* and *probes* are at least 1, *minimum* at most *volume*. Times are above 0, *pause* at
+    most *max_pause*.
+
+    Fixed: each failed probe doubles the pause, up to *max_pause* seconds. So an early recovery is noticed
+    early, and a service that stays down is probed rarely.
     """
 
     volume: int = 100
@@ -80,13 +85,14 @@ class RetryTerms:
     """Terms of the retries of a call, and of the budget that bounds the retries of all calls.
 
     A call makes at most *attempts* attempts; 1 means no retries. The backoff before the first retry is at
-    most *backoff* seconds; that maximum doubles with each further retry, up to *max_pause*. The service's
-    `Retry-After` is added to it. A call whose pause would exceed *max_pause* seconds is not retried.
+    most *backoff* seconds (above 0, at most *max_pause*). That maximum doubles with each further retry, up
+    to *max_pause* seconds. The service's `Retry-After` is added to the backoff. If the sum exceeds
+    *max_pause*, the call is not retried.
 
-    The budget allows retries of a share of the recent calls (*budget_share*, a fraction from 0 to 1), and
-    *budget_floor* retries beyond that, for services that are rarely called.
+    The retry budget allows retries of a share of the recent calls (*budget_share*, a fraction from 0 to 1),
+    and *budget_floor* further retries (at least 0), for services that are rarely called.
 
-    Fixed: the jitter is full (uniform from zero), and the budget looks back 10 seconds.
+    Fixed: the backoff has full jitter (uniform from zero), and the budget looks back 10 seconds.
     """
 
     attempts: int = 3
@@ -107,7 +113,7 @@ class RetryTerms:
 
     @property
     def backoffs(self) -> tuple[float, ...]:
-        """Return the longest backoff before each retry, in seconds."""
+        """Return the maximum backoff before each retry, in seconds."""
         retries = repeat(self.backoff, self.attempts - 1)
         return tuple(accumulate(retries, lambda last, _: min(2 * last, self.max_pause)))
 

@@ -1,4 +1,4 @@
-"""Validation of arguments: an invalid one raises a `ValueError` with its name and the allowed values.
+"""Validation of arguments: an invalid value raises a `ValueError` that names the argument and the range.
 
 Numbers are `int` and `float`, but not `bool`; a whole number is an `int`.
 """
@@ -22,7 +22,7 @@ def check_at_least(name: str, value: object, least: float) -> None:
 
 
 def check_at_most(name: str, value: float, other: str, most: float) -> None:
-    """Raise `ValueError` unless *value* is at most *most*, which is the argument *other*."""
+    """Raise `ValueError` unless *value* is at most *most*, the value of the argument *other*."""
     if value > most:
         raise _error(name, f"at most {other} ({most})", value)
 
@@ -52,7 +52,7 @@ def check_whole(name: str, value: object, least: int) -> None:
 
 
 def _to_number(value: object) -> float:
-    """Return *value* if it is a number, and otherwise NaN, which is in no range."""
+    """Return *value* if it is a number, otherwise NaN, which is in no range."""
     return value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
 
 

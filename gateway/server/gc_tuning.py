@@ -12,10 +12,10 @@ _YOUNG_THRESHOLD: Final = 10_000
 def tune_gc() -> None:
     """Exempt everything allocated so far from garbage collection, and collect young objects less often.
 
-    Call it once, after start-up: it affects the whole process, and the objects that exist by then live as
-    long as the process anyway. Under load the collector used a quarter of the CPU for nothing: a checkout
-    took 2.1 ms of CPU, and takes 1.3 ms with this. Almost no object made for a request is part of a
-    reference cycle, so reference counting alone frees it.
+    Call this once, after start-up: the effect is process-wide, and objects that exist by then live as long as
+    the process anyway. Almost no object that is created for a request is part of a reference cycle, so
+    reference counting frees it without the collector. Measured under load: a checkout takes 2.1 ms of CPU
+    without this function and 1.3 ms with it.
 
     See https://docs.python.org/3/library/gc.html#gc.freeze.
     """

@@ -32,19 +32,19 @@ _DROP_SYN: Final = b"".join(
 
 
 class ListenError(Exception):
-    """The server cannot listen on the requested address; the message names the address and the reason."""
+    """Failure to listen on an address; the message names the address and the reason."""
 
 
 def open_listener(host: str, port: int) -> socket.socket:
     """Open a socket that listens on *host* and *port*; port 0 selects a free port.
 
     From then on the kernel completes TCP handshakes, and the connections wait in the backlog until a `Server`
-    accepts them. Raises `ListenError`.
+    accepts them. Raise `ListenError` if the host cannot be resolved or the address cannot be listened on.
     """
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise _listen_error(host, port, error) from error
+        raise _build_listen_error(host, port, error) from error
     family, kind, protocol, _, address = addresses[0]
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -53,7 +53,7 @@ def open_listener(host: str, port: int) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise _listen_error(host, port, error) from error
+        raise _build_listen_error(host, port, error) from error
     return listener
 
 
@@ -68,12 +68,14 @@ def drop_new_connections(listener: socket.socket) -> None:
     """Ignore new TCP handshakes on *listener*; connections already established can still be accepted.
 
     Closing a listening socket makes the kernel reset the connections in its backlog, although their clients
-    have completed the handshake and may have sent a request. So no handshake may be in progress by then.
-    This drops the first packet (SYN) of new ones: clients send it again after a second (RFC 6298, section
-    2), and are refused if the socket is closed by then.
+    have completed the handshake and may have sent a request. So when the socket is closed, the backlog must
+    be empty and no handshake may be in progress.
 
-    Works on Linux only. Elsewhere this does nothing, and a client that connects in the moment of the
-    shutdown may be reset.
+    This function drops the first packet (SYN) of new handshakes. Clients send it again after a second (RFC
+    6298, section 2), and are refused if the socket is closed by then.
+
+    Only Linux supports this. Elsewhere nothing is dropped, and a client that connects during the shutdown
+    may be reset.
     """
     program = array.array("B", _DROP_SYN)
     address, length = program.buffer_info()
@@ -88,6 +90,6 @@ def _format_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _listen_error(host: str, port: int, error: OSError | UnicodeError) -> ListenError:
+def _build_listen_error(host: str, port: int, error: OSError | UnicodeError) -> ListenError:
     reason = getattr(error, "strerror", None) or error
     return ListenError(f"cannot listen on {_format_address(host, port)}: {reason}")

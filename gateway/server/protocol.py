@@ -1,4 +1,4 @@
-"""HTTP/1.1 protocol of one client connection: uvicorn's, with a timeout for request heads."""
+"""HTTP/1.1 protocol of a client connection: uvicorn's, with a timeout for request heads."""
 
 import asyncio
 from typing import ClassVar, Final, cast
@@ -14,7 +14,7 @@ IDLE_GRACE: Final = 0.5
 
 
 class HeadTimeoutProtocol(H11Protocol):
-    """Closes a connection whose client is too slow to send a request, and frees connections that are lost.
+    """HTTP/1.1 protocol that closes the connections of slow clients, and frees the memory of lost ones.
 
     uvicorn limits only the time between two requests (keep-alive), so a client that sends a byte now and
     then could hold its connection forever (https://en.wikipedia.org/wiki/Slowloris_(cyber_attack)). Here
@@ -22,12 +22,12 @@ class HeadTimeoutProtocol(H11Protocol):
 
     - the head of the first request, from the moment the client connects;
     - the head of each later request, from its first byte;
-    - the rest of a request body, once the response has been sent without waiting for it.
+    - the rest of a request body, if the response has been sent without waiting for the body.
 
-    A body that the application reads has the request's own deadline.
+    A body that the application reads is limited by the deadline of the request instead.
 
-    A client that closes its sending half after a request counts as disconnected: the server cannot tell this
-    from a client that has gone (RFC 9293, section 3.6), and must not work for a client that has gone.
+    A client that closes its sending half after a request counts as disconnected, because the server cannot
+    distinguish this from a client that has gone (RFC 9293, section 3.6).
     """
 
     head_timeout: ClassVar[float] = 10.0
@@ -56,7 +56,7 @@ class HeadTimeoutProtocol(H11Protocol):
             self._head_timer = None
         if self._is_request_incomplete:
             self._start_head_timer()
-        elif self._is_idle:  # the rest of a body has arrived after its response
+        elif self._is_idle:  # the rest of a body has arrived after the response
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
@@ -77,10 +77,10 @@ class HeadTimeoutProtocol(H11Protocol):
 
     @override
     def shutdown(self) -> None:
-        """Close after the current request, or after `IDLE_GRACE` if there is none.
+        """Close the connection after the current request, or after `IDLE_GRACE` if there is none.
 
         An idle client may have sent a request that has not arrived yet: closing at once would reset the
-        connection instead of answering it.
+        connection instead of answering the request.
         """
         if self._is_idle:
             self.loop.call_later(IDLE_GRACE, self._close_if_idle)
@@ -88,7 +88,7 @@ class HeadTimeoutProtocol(H11Protocol):
             super().shutdown()
 
     def abort(self) -> None:
-        """Close the connection at once; the request in progress sees a client that disconnects."""
+        """Close the connection at once; a request in progress ends as if its client had disconnected."""
         self.transport.abort()
 
     def _close_if_idle(self) -> None:
@@ -101,11 +101,11 @@ class HeadTimeoutProtocol(H11Protocol):
 
     @property
     def _is_idle(self) -> bool:
-        """Return True between requests, also while the head of the next one is incomplete."""
+        """Return True between requests, also while the head of the next request is incomplete."""
         return self.conn.our_state is h11.IDLE
 
     @property
     def _is_request_incomplete(self) -> bool:
-        """Return True if nothing can happen until the client sends more of a head or of an answered body."""
+        """Return True if the server waits for the rest of a head, or of a body after the response."""
         is_head_incomplete = self._is_idle and self.conn.trailing_data[0] != b""
         return is_head_incomplete or self.conn.our_state is h11.DONE

@@ -1,4 +1,4 @@
-"""The server process: uvicorn with a drain, graceful shutdown, and exit code 0 after a signal."""
+"""Server process: uvicorn with a drain, and a graceful shutdown that leaves the exit code to the caller."""
 
 import asyncio
 import contextlib
@@ -23,25 +23,26 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 # An AWS load balancer keeps idle connections for 60 s, and responds with 502 if the server closes one first:
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html
 _KEEP_ALIVE: Final = 75
-"""Seconds before an idle connection is closed: longer than the load balancer in front keeps it open.
+"""Seconds before an idle connection is closed: longer than a load balancer keeps the connection open.
 
 Otherwise the load balancer may send a request on a connection that the server is closing.
 """
 _ACCEPTS_PER_TURN: Final = 8
-"""Connections that are accepted in one turn of the event loop.
+"""Connections that are accepted in a turn of the event loop.
 
-uvloop accepts one (https://github.com/libuv/libuv/pull/3696). Under overload a turn is long, so connections
-would wait for seconds in the backlog before load shedding sees them. The loop polls a listening socket once
-for each duplicate that it watches, so eight duplicates accept eight connections.
+uvloop accepts one connection per turn and socket (https://github.com/libuv/libuv/pull/3696). Under overload a
+turn is long, so connections would wait for seconds in the backlog before load shedding sees them. The loop
+polls every duplicate of a listening socket, so eight duplicates accept eight connections per turn.
 
-All of them wake up for each connection. Measured: 3 us of CPU for each duplicate on a single connection, so 8
-add 24 us to its 180 us (32 would add 88 us); in a burst of 16 connections, 8 duplicates take 20 us less
-than one. At twice the capacity a turn takes 20 to 30 ms, so about 300 connections are accepted per second.
+The cost: all duplicates wake up for each connection. Measured: a single connection takes 180 us of CPU, to
+which 8 duplicates add 24 us (32 would add 88 us). In a burst of 16 connections, 8 duplicates take 20 us less
+than a single socket. At twice the capacity a turn takes 20 to 30 ms, so about 300 connections are accepted
+per second.
 """
 _HANDSHAKE: Final = 0.25
-"""Seconds for TCP handshakes in progress to complete during shutdown: a round trip and a turn of the loop.
+"""Seconds that TCP handshakes in progress have to complete during shutdown: a round trip and a loop turn.
 
-A client with a longer round trip, or a lost packet, may be reset.
+The connection of a client with a longer round trip, or with a lost packet, may be reset.
 """
 
 
@@ -51,14 +52,14 @@ class Server(uvicorn.Server):
 
     1. **Drain**, on SIGTERM only. *on_stop* is called, which makes readiness fail, and every response closes
        its connection. For *drain* seconds the server still accepts connections, so that load balancers see
-       readiness fail and route new requests elsewhere. SIGINT calls *on_stop* too but skips the drain: it
-       comes from a person at a terminal.
-    2. **Stop accepting.** New TCP connections are ignored; established ones are served.
+       readiness fail and route new requests elsewhere. SIGINT, from a person at a terminal, calls *on_stop*
+       too but skips the drain.
+    2. **Stop accepting.** New TCP connections are ignored; established connections are served.
     3. **Grace.** Requests in progress have *grace* seconds to finish. Then their connections are aborted,
        which cancels them as if their clients had disconnected.
     4. **Lifespan.** The application finishes its commits. No signal cuts this short.
 
-    A second signal ends the drain, and a SIGINT after that ends the grace period.
+    A second signal ends the drain. A SIGINT after the drain ends the grace period.
 
     uvicorn raises the signal again after a graceful shutdown (`capture_signals`), which would end the process
     with code 143; this class does not, and leaves the exit code to the caller.
@@ -100,7 +101,11 @@ class Server(uvicorn.Server):
 
     @contextlib.asynccontextmanager
     async def serve_until_stopped(self) -> AsyncGenerator[None]:
-        """Serve in the background: enter once the server accepts requests, leave once it has shut down."""
+        """Serve in the background of an `async with` block.
+
+        The block begins when the server accepts requests, or has failed to start. At the end of the block,
+        wait until a signal has shut the server down. An exception in the block shuts it down, too.
+        """
         duplicates = (self._listener.dup() for _ in range(_ACCEPTS_PER_TURN - 1))
         serving = asyncio.create_task(self.serve(sockets=[self._listener, *duplicates]))
         serving.add_done_callback(lambda _: self._started.set())

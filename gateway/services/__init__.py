@@ -32,4 +32,4 @@ SERVICES: Final[tuple[Service[object], ...]] = (
     Service("notification", Notifications, url="http://127.0.0.1:8111"),
     Service("analytics", Analytics, url="http://127.0.0.1:8112"),
 )
-"""Each registration is the one place for its service's name, class, address and limits."""
+"""Registrations of the shipped services: their names, classes, addresses and limits are set only here."""

@@ -30,7 +30,7 @@ class Account(UpstreamResponse):
 
 @final
 class Transaction(UpstreamResponse):
-    """One booking of an account: money paid in (`credit`) or paid out (`debit`)."""
+    """A transaction of an account: money paid in (`credit`) or paid out (`debit`)."""
 
     model_config = example(transfer_id="trf-8d2f1c7a", amount="25.00", direction="debit")
 
@@ -51,7 +51,7 @@ class AccountBalance(UpstreamResponse):
 
 @final
 class Posting(UpstreamResponse):
-    """A posting of money from one account to another, with both balances after it."""
+    """A posting of money between two accounts, with the balances of both accounts after it."""
 
     model_config = example(
         posting_id="pst-8d2f1c7a",
@@ -92,9 +92,9 @@ class Accounts:
         return self._client.get("accounts.history", ("accounts", account_id, "transactions"), answer=_HISTORY)
 
     def post(self, terms: TransferTerms) -> Write[Posting, NotFound | Conflict | UpstreamFault]:
-        """Debit one account and credit the other, atomically (`POST /postings`).
+        """Debit the source account and credit the destination account, atomically (`POST /postings`).
 
-        `NotFound` if either account does not exist; `Conflict` if either is frozen, or if the first has
+        `NotFound` if an account does not exist; `Conflict` if an account is frozen, or if the source has
         insufficient funds. The service decides whether an account may be overdrawn.
         """
         return self._client.write(
@@ -103,10 +103,10 @@ class Accounts:
             terms,
             answer=_POSTING,
             undo=self.reverse_posting,
-            fits=lambda posting: _accounts_of(posting) == (terms.from_account, terms.to_account),
+            fits=lambda posting: _list_account_ids(posting) == (terms.from_account, terms.to_account),
             declared={404: NotFound, 409: Conflict},
         )
 
 
-def _accounts_of(posting: Posting) -> tuple[str, str]:
+def _list_account_ids(posting: Posting) -> tuple[str, str]:
     return posting.from_account.account_id, posting.to_account.account_id

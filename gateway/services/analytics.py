@@ -1,4 +1,4 @@
-"""Analytics service: counts business events."""
+"""Analytics service: records business events."""
 
 from typing import Final, final
 
@@ -37,7 +37,7 @@ class Analytics:
         self._client = client
 
     def track(self, event: str, order_id: str) -> Write[Event, UpstreamFault]:
-        """Record *event*, such as `purchase`, for an order (`POST /events`); it has no undo."""
+        """Record *event*, such as `purchase`, for an order (`POST /events`); the write has no undo."""
         return self._client.write(
             "analytics.track",
             ("events",),

@@ -35,7 +35,7 @@ class Auth:
         """Fetch the session of a bearer token (`GET /sessions`), and check that it belongs to *user_id*.
 
         `Unauthorized` if the token is invalid or has expired; `Forbidden` if it belongs to another user.
-        Raise `ValueError` if the token cannot be sent in a header. No other service receives it.
+        Raise `ValueError` if the token cannot be sent in a header.
         """
         call: Call[Session, Unauthorized | Forbidden | UpstreamFault] = self._client.get(
             "auth.verify",

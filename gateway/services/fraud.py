@@ -80,7 +80,7 @@ class _ComplianceCheckRequest(UpstreamRequest):
 class Fraud:
     """Client of the fraud service.
 
-    A check is `Forbidden` if the service responds with 403, or with a negative result (`is_safe: false`).
+    A check fails with `Forbidden` if the service responds with 403, or `is_safe` or `is_compliant` is false.
     """
 
     def __init__(self, client: ServiceClient) -> None:

@@ -14,7 +14,7 @@ __all__ = ("Inventory", "Reservation", "Stock")
 
 @final
 class Stock(UpstreamResponse):
-    """The stock of a product. *unit_price* is the price of one piece.
+    """The stock of a product. *unit_price* is the price per piece.
 
     *available* is false if the requested quantity cannot be sold.
     """
@@ -60,7 +60,7 @@ class Inventory:
     def check(self, product_id: str, quantity: int = 1) -> Call[Stock, NotFound | Conflict | UpstreamFault]:
         """Fetch the stock of a product (`GET /inventory/{product_id}?quantity=`).
 
-        `NotFound` if it does not exist; `Conflict` if fewer than *quantity* pieces are available.
+        `NotFound` if the product does not exist; `Conflict` if fewer than *quantity* pieces are available.
         """
         call: Call[Stock, NotFound | Conflict | UpstreamFault] = self._client.get(
             "inventory.check",

@@ -22,7 +22,7 @@ def _format_money(amount: Decimal) -> str:
 
 
 def _format_balance(amount: Decimal) -> str:
-    return _format_money(_EXACT.plus(amount))  # zero has no sign
+    return _format_money(_EXACT.plus(amount))  # drops the sign of a negative zero
 
 
 def _format_rate(rate: Decimal) -> str:
@@ -32,9 +32,10 @@ def _format_rate(rate: Decimal) -> str:
 @final
 @dataclass(frozen=True, slots=True)
 class _DecimalString:
-    """Annotation for a decimal that is a string in JSON: it must match *pattern*, and is made by *format*.
+    """Annotation for a decimal that is a string in JSON.
 
-    *message* is the violation for any other string in JSON.
+    *pattern* matches the valid strings, *format* serializes a decimal, and *message* is the error for an
+    invalid string in JSON.
     """
 
     pattern: str
@@ -70,7 +71,7 @@ class _DecimalString:
             case _:
                 text = ""
         if re.fullmatch(self.pattern.removesuffix("$"), text) is None:
-            msg = f"must be a decimal, or a string, that matches {self.pattern}"
+            msg = f"must be a decimal or a string that matches {self.pattern}"
             raise ValueError(msg)
         return Decimal(text)
 
@@ -87,8 +88,9 @@ Money: TypeAlias = Annotated[
 ]
 """An amount of money, at least 0: in JSON a string with two decimals; strings with fewer are accepted.
 
-Numbers (`int`, `float`) are refused, in JSON and in Python. With at most 15 digits before the point, a
-thousand times an amount times a `Rate` is exact in Python's default precision of 28 digits.
+Numbers (`int`, `float`) are refused, in JSON and in Python. An amount has at most 15 digits before the point.
+Therefore an amount times a quantity of at most 1000, and an amount times a `Rate`, are exact in Python's
+default precision of 28 digits.
 """
 
 Balance: TypeAlias = Annotated[
@@ -111,7 +113,10 @@ Price: TypeAlias = Annotated[
     Decimal,
     _DecimalString(r"^(0|[1-9][0-9]{0,10})(\.[0-9]{1,2})?$", _format_money, _INVALID_AMOUNT),
 ]
-"""A price from a service: like `Money`, with so few digits that a total of a thousand pieces is `Money`."""
+"""A price from a service: like `Money`, with at most eleven digits before the point.
+
+Therefore the price of a thousand pieces is still a valid `Money`.
+"""
 
 Rate: TypeAlias = Annotated[
     Decimal, _DecimalString(r"^(0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?$", _format_rate, "must be a rate")

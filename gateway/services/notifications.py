@@ -37,7 +37,7 @@ class Notifications:
         self._client = client
 
     def send(self, user_id: str, order_id: str) -> Write[Notice, UpstreamFault]:
-        """Notify a user of an order (`POST /notifications`); it has no undo."""
+        """Notify a user of an order (`POST /notifications`); the write has no undo."""
         return self._client.write(
             "notifications.send",
             ("notifications",),

@@ -48,7 +48,8 @@ class Payments:
     def validate(self, payment_id: str) -> Call[Payment, NotFound | Invalid | UpstreamFault]:
         """Validate a payment method (`GET /payments/{payment_id}`).
 
-        `NotFound` if it does not exist; `Invalid` if it cannot be used, for instance because it has expired.
+        `NotFound` if the method does not exist; `Invalid` if it cannot be used, for instance because it has
+        expired.
         """
         call: Call[Payment, NotFound | Invalid | UpstreamFault] = self._client.get(
             "payments.validate",

@@ -62,9 +62,9 @@ class Pricing:
     def discount(
         self, code: str | None, subtotal: Decimal
     ) -> Call[Discount, NotFound | Conflict | UpstreamFault]:
-        """Calculate the discount that *code* gives on *subtotal* (`POST /discounts`).
+        """Calculate the discount on *subtotal* (`POST /discounts`); *code* is None without a discount code.
 
-        `NotFound` if the code does not exist, `Conflict` if it has expired, and `BadAnswer` if the discount
+        `NotFound` if the code does not exist; `Conflict` if it has expired; `BadAnswer` if the discount
         exceeds the subtotal.
         """
         call: Call[Discount, NotFound | Conflict | UpstreamFault] = self._client.post(

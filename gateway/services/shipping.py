@@ -40,7 +40,10 @@ class Shipping:
         self._client = client
 
     def quote(self, address: str, stock: Stock) -> Call[Quote, Invalid | UpstreamFault]:
-        """Quote the shipping of a product to *address* (`POST /quotes`); `Invalid` if it is no address."""
+        """Quote the shipping of a product to *address* (`POST /quotes`).
+
+        `Invalid` if the service rejects the address.
+        """
         return self._client.post(
             "shipping.quote",
             ("quotes",),

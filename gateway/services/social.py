@@ -74,15 +74,15 @@ _ENGAGEMENT: Final = TypeAdapter(
 class Social:
     """Client of the social service.
 
-    If a query would be empty, the call sends no request and its value is empty: many services take a query
-    without filters as a query for everything.
+    If a query would have no values, the call sends no request and its value is empty: many services return
+    everything for a query without filters.
     """
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
 
     def friends(self, user_id: str) -> Call[tuple[Friend, ...], UpstreamFault]:
-        """List the friends of a user (`GET /friends/{user_id}`); a user that does not exist has none."""
+        """List the friends of a user (`GET /friends/{user_id}`); empty if the user does not exist."""
         return self._client.get("social.friends", ("friends", user_id), answer=_FRIENDS)
 
     def posts(
@@ -121,7 +121,8 @@ class Social:
     def recommendations(self, user: User, settings: UserSettings) -> Call[tuple[Post, ...], UpstreamFault]:
         """List posts recommended to *user* (`GET /recommendations?user_id=&language=`).
 
-        Only posts in the languages of *settings* are returned; none if the settings disable recommendations.
+        Only posts in the languages of *settings* are returned, and no posts if the settings disable
+        recommendations.
         """
         if not settings.show_recommendations or not settings.languages:
             return constant("social.recommendations", ())
@@ -143,5 +144,8 @@ def _list_ids(friends: Iterable[Friend]) -> Sequence[str]:
 
 
 def _filter_by_language(settings: UserSettings) -> Callable[[Iterable[Post]], tuple[Post, ...]]:
-    """Drop posts in other languages than those of *settings*, in case the service returns any."""
+    """Return a function that drops posts in languages other than those of *settings*.
+
+    The service may ignore the languages of the query.
+    """
     return lambda posts: tuple(post for post in posts if post.language in settings.languages)

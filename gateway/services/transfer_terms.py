@@ -1,4 +1,4 @@
-"""Terms of a transfer, which the payment service and the account service share."""
+"""Terms of a transfer, which are sent to the payment service and to the account service."""
 
 from typing import final
 
@@ -10,7 +10,7 @@ __all__ = ("TransferTerms",)
 
 @final
 class TransferTerms(UpstreamRequest):
-    """A transfer of *amount*, in *currency* (ISO 4217), from one account to another."""
+    """Body of a transfer and of its posting; *amount* is in *currency* (ISO 4217)."""
 
     from_account: str
     to_account: str

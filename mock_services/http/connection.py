@@ -1,4 +1,4 @@
-"""Connection to one client."""
+"""Connection to a client."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,15 +13,15 @@ __all__ = ["CLOSE", "Close", "Connection", "ConnectionDroppedError"]
 Close: TypeAlias = Callable[[], None]
 
 CLOSE: Final = "mock_services.close"
-"""Key in the ASGI state of a function that closes the connection: ASGI has no message for that."""
+"""Key in the ASGI state; its value is a function that closes the connection, which no ASGI message can do."""
 
 
 class ConnectionDroppedError(ConnectionError):
-    """There is no connection to close, because the client runs in the same process."""
+    """A fault drops the connection of a client in the same process, which has no socket to close."""
 
 
 class Connection:
-    """The connection of one request."""
+    """The connection that carries a request."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
@@ -41,7 +41,7 @@ class Connection:
         return b"".join(chunks)
 
     async def wait_until(self, deadline: float | None) -> bool:
-        """Wait until *deadline* on the loop's clock (None: forever); return False on a disconnect."""
+        """Wait until *deadline* (None: forever), and return True, or False once the client disconnects."""
         try:
             async with asyncio.timeout_at(deadline):
                 await self._receive()  # after a complete request only a disconnect can come
@@ -57,7 +57,7 @@ class Connection:
     async def send_truncated(self, response: Response) -> None:
         """Announce the full content length, send half of the body and close the connection.
 
-        A response without a body would be complete with its headers, so nothing of it is sent.
+        A response without a body would be complete with its headers, so nothing is sent.
         """
         if response.body:
             await self._start(response)
@@ -68,7 +68,7 @@ class Connection:
     async def close(self) -> None:
         """Close the connection without sending anything more.
 
-        Waits until the server has noticed, which would otherwise report a missing response.
+        Waits until the server has noticed; otherwise the server would log a missing response.
         Raises ConnectionDroppedError if the client runs in the same process.
         """
         close: Close | None = self._scope.get("state", {}).get(CLOSE)

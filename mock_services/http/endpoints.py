@@ -16,17 +16,17 @@ from mock_services.http.response import Body, Problem, Response, validation_prob
 __all__ = ["Endpoint", "Handler", "MockService", "Routes"]
 
 Handler: TypeAlias = Callable[[Request], Body | Problem | None]
-"""Returns at once, without I/O. None is a response without a body."""
+"""Function that returns the response to a request, at once and without I/O; None means no body."""
 
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One operation of a service.
+    """An operation of a service.
 
-    *operation* is method and path template, *latency_ms* the latency in milliseconds at scale 1. A write
-    takes effect even if its client has disconnected; a read is dropped then.
+    *operation* is method and path template, *latency_ms* the latency in milliseconds at scale 1. If the
+    client disconnects, a write still takes effect, but a read is dropped.
     """
 
     operation: str
@@ -47,11 +47,11 @@ class Endpoint:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """The regular expression of the paths; each parameter is one segment."""
+        """The regular expression of the paths; a parameter matches a single segment."""
         return re.compile(_PARAMETER.sub(r"(?P<\1>[^/]+)", self.template))
 
     def handle(self, request: Request) -> Response:
-        """Handle a request; a ValidationError of the handler becomes a problem."""
+        """Call the handler, and return its response; a ValidationError that it raises becomes a problem."""
         try:
             body = self.handler(request)
         except ValidationError as error:
@@ -60,14 +60,14 @@ class Endpoint:
 
 
 class MockService(ABC):
-    """The data and operations of one service; a new one has the seed data."""
+    """The data and operations of a service; a new instance has the seed data."""
 
     @abstractmethod
     def endpoints(self) -> Sequence[Endpoint]:
         """Return the operations of the service."""
 
     def state(self) -> Mapping[str, object]:
-        """Return everything that was written."""
+        """Return the data that writes can change."""
         return {}
 
 
@@ -84,9 +84,9 @@ class Routes:
         for endpoint in self._by_method.get(method, ()):
             if match := endpoint.pattern.fullmatch(path):
                 return endpoint, match.groupdict()
-        return self._missing(method, path), {}
+        return self._build_error_endpoint(method, path), {}
 
-    def _missing(self, method: str, path: str) -> Endpoint:
+    def _build_error_endpoint(self, method: str, path: str) -> Endpoint:
         endpoints = (endpoint for group in self._by_method.values() for endpoint in group)
         others = [endpoint for endpoint in endpoints if endpoint.pattern.fullmatch(path)]
         if not others:

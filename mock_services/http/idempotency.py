@@ -18,7 +18,8 @@ _KEY: Final = re.compile(r'("?)((?!\.)[!#-.0-~]{1,255})\1')
 _KEY_MISSING: Final = Problem(HTTPStatus.BAD_REQUEST, "Idempotency-Key is required")
 _KEY_MALFORMED: Final = Problem(
     HTTPStatus.BAD_REQUEST,
-    'Idempotency-Key should be 1 to 255 visible ASCII characters without "/" that do not begin with a dot',
+    "Idempotency-Key should be 1 to 255 visible ASCII characters, bare or in double quotes, without a slash, "
+    "and without a dot at the beginning",
 )
 _UNDONE: Final = Problem(HTTPStatus.CONFLICT, "Idempotency-Key has been undone")
 _MISMATCH: Final = Problem(
@@ -39,21 +40,21 @@ class _Attempt:
 
 
 class IdempotentWrites:
-    """Applies the write of each key at most once, and never after its undo.
+    """Writes that are applied at most once per key, and never after their undo.
 
     The checks of a write, in this order:
 
     1. 400: the key is missing or malformed.
     2. 400 or 422: the body is not valid. This is not recorded, so the key can still be used with a valid
        body.
-    3. 409: the key was undone, before or after its write arrived. The body is not compared: an undo that
-       arrived first has none.
+    3. 409: the key was undone, before or after its write arrived. The body is not compared: if the undo
+       arrived first, no body is recorded.
     4. 422: the key was used with another body. Parsed bodies are compared, so "25" equals "25.00".
     5. A repeat returns the result of the first attempt, success or failure.
     6. The write is applied, and its result recorded.
 
     A key may be quoted (draft-ietf-httpapi-idempotency-key-header), which makes no difference. A key that
-    cannot be a path segment (with "/" or a leading dot) is malformed, as its write could not be undone.
+    cannot be a path segment (with "/" or a leading dot) is malformed, because its write could not be undone.
     """
 
     def __init__(self) -> None:
@@ -63,10 +64,11 @@ class IdempotentWrites:
     def write(
         self, request: Request, model: type[S], apply: Callable[[str, S], Body | Problem]
     ) -> Body | Problem:
-        """Apply a write, or return the result of an earlier attempt with its key.
+        """Apply a write and return its result; return the recorded result if the request is a repeat.
 
-        *apply* takes the key and the body; it must not change anything if it returns a problem. Raises
-        pydantic's ValidationError for an invalid body.
+        Return a problem if the request fails one of the checks above. *apply* takes the key and the body, and
+        must not change anything if it returns a problem. Raises pydantic's ValidationError if the body is
+        invalid.
         """
         key = _read_key(request.header(b"idempotency-key"))
         if isinstance(key, Problem):
@@ -80,9 +82,10 @@ class IdempotentWrites:
         return attempt.result if attempt.body == body else _MISMATCH
 
     def undo(self, request: Request, revert: Callable[[str], None]) -> Problem | None:
-        """Undo the write whose key is in the path; an unknown key is recorded as undone too.
+        """Undo the write whose key is in the path; return a problem if the key is malformed, else None.
 
-        *revert* takes the key; it is called only if the write is in effect.
+        The key is recorded as undone even if no write had it, so that a late write is rejected. *revert*
+        takes the key, and is called only if the write is in effect.
         """
         key = _read_key(request.params["key"])
         if isinstance(key, Problem):

@@ -15,7 +15,7 @@ S = TypeVar("S", bound=RequestModel)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request with its whole body."""
+    """A request with its whole body."""
 
     method: str
     path: str

@@ -65,7 +65,7 @@ class Problem:
 
 
 def validation_problem(error: ValidationError) -> Problem:
-    """Return 400 for a body that is not JSON, else 422 with the dotted path and error of each field."""
+    """Return a problem: 400 if the body is not JSON, else 422 with the path and error of each field."""
     errors = error.errors(include_url=False, include_context=False, include_input=False)
     details = [": ".join(filter(None, (".".join(map(str, e["loc"])), e["msg"]))) for e in errors]
     is_json = all(e["type"] != "json_invalid" for e in errors)

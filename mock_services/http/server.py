@@ -1,4 +1,4 @@
-"""HTTP server: several applications in one event loop, each on its own port."""
+"""HTTP server for several applications in the same event loop, each on its own port."""
 
 import asyncio
 import contextlib
@@ -20,11 +20,11 @@ __all__ = ["ListenError", "Listener", "serve"]
 
 _BACKLOG: Final = 2048
 _KEEP_ALIVE_SECONDS: Final = 120
-"""Longer than clients keep idle connections, so that none is closed while a request is in transit."""
+"""Longer than clients keep idle connections, so that the server closes no connection in use."""
 
 
 class ListenError(Exception):
-    """A port is in use, or the address does not belong to this machine."""
+    """A listening socket cannot be opened; the message names the port, the service and the reason."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Listener:
 
     @classmethod
     def bind(cls, name: str, app: ASGIApp, host: str, port: int) -> "Listener":
-        """Listen on a port (0: any free one), without serving requests yet.
+        """Listen on a port (0: any free port), without serving requests yet.
 
-        Raises ListenError, whose message is meant for the user of the command.
+        Raises ListenError with a message for the user of the command.
         """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
@@ -76,7 +76,7 @@ async def serve(listeners: Sequence[Listener], stop: asyncio.Event, ready: Calla
 
 
 class _Server(Server):
-    """A uvicorn server that does not handle signals, because several share the process."""
+    """A uvicorn server that does not handle signals, because several servers share the process."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.ready = asyncio.Event()
@@ -109,7 +109,7 @@ class _Server(Server):
 
 
 class _Protocol(HttpToolsProtocol):
-    """A connection that the application can close and that ends with its server."""
+    """A connection that the application can close, and that is closed at once when its server stops."""
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -1,1 +1,1 @@
-"""The mock services, one module per service."""
+"""The mock services, each in its own module."""

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 MAX_TRANSACTIONS: Final = 100
-"""Transactions that an account lists, the latest ones, so that a service under load does not slow down."""
+"""An account lists its latest transactions only, so that a service under load does not slow down."""
 
 Status: TypeAlias = Literal["active", "frozen"]
 
@@ -70,7 +70,7 @@ class Account(Balance):
 
 
 class Transaction(TypedDict):
-    """One side of a posting."""
+    """The debit or the credit of a posting."""
 
     transfer_id: str
     amount: str
@@ -93,7 +93,7 @@ class Posting(TransferTerms):
 
 
 class Accounts(MockService):
-    """Double-entry bookkeeping: each posting debits one account and credits another."""
+    """Double-entry bookkeeping: each posting debits an account and credits another."""
 
     def __init__(self) -> None:
         self._writes = IdempotentWrites()

@@ -18,14 +18,14 @@ __all__ = ["Acceptance", "Analytics", "Event", "EventRequest"]
 
 
 class EventRequest(RequestModel):
-    """An event of an order."""
+    """An event about an order."""
 
     event: Annotated[str, Field(min_length=1, max_length=100)]
     order_id: Id
 
 
 class Acceptance(TypedDict):
-    """An accepted event."""
+    """The response to an accepted event."""
 
     event_id: str
 
@@ -38,7 +38,7 @@ class Event(Acceptance):
 
 
 class Analytics(MockService):
-    """Accepts every event; there is no undo."""
+    """Analytics service: records events, which cannot be undone."""
 
     def __init__(self) -> None:
         self._writes = IdempotentWrites()

@@ -15,7 +15,7 @@ __all__ = ["Auth", "Session"]
 
 
 class Session(TypedDict):
-    """The user of a token and their scopes."""
+    """The user and the scopes of a token."""
 
     user_id: str
     scopes: Sequence[str]
@@ -34,7 +34,7 @@ _CHALLENGE_AFTER_TOKEN: Final = b'Bearer error="invalid_token"'
 
 
 class Auth(MockService):
-    """Verifies the tokens of the seed data; read-only."""
+    """Auth service: returns the session of a token in the seed data; it has no writes."""
 
     @override
     def endpoints(self) -> Sequence[Endpoint]:

@@ -50,7 +50,7 @@ class Assessment(Screening):
 
 
 class TransferCheck(RequestModel):
-    """A transfer to be checked for fraud, with the history of the source account."""
+    """A transfer to be checked for fraud, with the number of recent transactions of the source account."""
 
     account_id: Id
     risk_level: RiskLevel
@@ -87,14 +87,14 @@ class Compliance(TypedDict):
 
 
 class Fraud(MockService):
-    """Applies fixed rules; read-only."""
+    """Fraud service: checks purchases and transfers by fixed rules; it has no writes."""
 
     @override
     def endpoints(self) -> Sequence[Endpoint]:
         return (
             Endpoint("POST /assessments", 30, self._assess),
             Endpoint("POST /screenings", 30, self._screen),
-            Endpoint("GET /risk-profiles/{account}", 50, self._risk_profile),
+            Endpoint("GET /risk-profiles/{account}", 50, self._fetch_risk_profile),
             Endpoint("POST /transfer-checks", 30, self._check_transfer),
             Endpoint("POST /compliance-checks", 40, self._check_compliance),
         )
@@ -112,7 +112,7 @@ class Fraud(MockService):
             return Problem(HTTPStatus.FORBIDDEN, "Suspicious transaction: expensive item with low stock")
         return Verdict(is_safe=True, risk_level="Low")
 
-    def _risk_profile(self, request: Request) -> RiskProfile:
+    def _fetch_risk_profile(self, request: Request) -> RiskProfile:
         account_id = request.params["account"]
         risk_level: RiskLevel = "High" if account_id == HIGH_RISK_ACCOUNT else "Low"
         return RiskProfile(account_id=account_id, risk_level=risk_level)

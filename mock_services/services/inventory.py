@@ -57,7 +57,7 @@ class Reservation(TypedDict):
 
 
 class Inventory(MockService):
-    """Keeps the stock levels, which exclude reserved items."""
+    """Inventory service: stock levels and reservations; reserved items are not in stock."""
 
     def __init__(self) -> None:
         self._writes = IdempotentWrites()

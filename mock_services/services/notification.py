@@ -1,4 +1,4 @@
-"""The notification service: notifications of users about their orders."""
+"""The notification service: notifications to users about their orders."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -24,7 +24,7 @@ class NotificationRequest(RequestModel):
 
 
 class Acceptance(TypedDict):
-    """An accepted notification."""
+    """The response to an accepted notification."""
 
     notification_id: str
 
@@ -37,7 +37,7 @@ class Notification(Acceptance):
 
 
 class Notifications(MockService):
-    """Accepts every notification; there is no undo."""
+    """Notification service: records notifications, which cannot be undone."""
 
     def __init__(self) -> None:
         self._writes = IdempotentWrites()

@@ -40,7 +40,7 @@ class Order(Confirmation):
 
 
 class Orders(MockService):
-    """Accepts every order, without checking whether user and product exist."""
+    """Order service: records orders, without checking that the user and the product exist."""
 
     def __init__(self) -> None:
         self._writes = IdempotentWrites()

@@ -38,7 +38,7 @@ class Transfer(Execution, TransferTerms):
 
 
 class Payments(MockService):
-    """Validates the payment methods of the seed data; executes transfers without checking balances."""
+    """Payment service: validates payment methods, and executes transfers without checking balances."""
 
     def __init__(self) -> None:
         self._writes = IdempotentWrites()

@@ -49,17 +49,20 @@ class Discount(TypedDict):
 
 
 class Pricing(MockService):
-    """Calculates taxes and discounts; read-only."""
+    """Pricing service: calculates taxes and discounts; it has no writes."""
 
     @override
     def endpoints(self) -> Sequence[Endpoint]:
-        return (Endpoint("POST /tax", 20, self._tax), Endpoint("POST /discounts", 20, self._discount))
+        return (
+            Endpoint("POST /tax", 20, self._calculate_tax),
+            Endpoint("POST /discounts", 20, self._calculate_discount),
+        )
 
-    def _tax(self, request: Request) -> Tax:
+    def _calculate_tax(self, request: Request) -> Tax:
         subtotal = TaxRequest.model_validate_json(request.body).subtotal
         return Tax(rate=str(TAX_RATE), amount=format_money(subtotal * TAX_RATE))
 
-    def _discount(self, request: Request) -> Discount | Problem:
+    def _calculate_discount(self, request: Request) -> Discount | Problem:
         body = DiscountRequest.model_validate_json(request.body)
         if body.code is None:
             return Discount(code=None, amount="0.00")

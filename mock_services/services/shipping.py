@@ -35,7 +35,7 @@ class Quote(TypedDict):
 
 
 class Shipping(MockService):
-    """Calculates quotes; read-only."""
+    """Shipping service: calculates quotes; it has no writes."""
 
     @override
     def endpoints(self) -> Sequence[Endpoint]:

@@ -24,7 +24,7 @@ __all__ = [
 
 
 class PostsQuery(RequestModel):
-    """The authors and languages of the posts; no language means all."""
+    """The authors and languages of the posts; without a language, all languages match."""
 
     author: Sequence[Id] = ()
     language: Sequence[Id] = ()
@@ -37,20 +37,20 @@ class NotificationsQuery(RequestModel):
 
 
 class EngagementQuery(RequestModel):
-    """The posts whose engagement is requested."""
+    """The posts for which engagement is requested."""
 
     post_id: Sequence[Id] = ()
 
 
 class RecommendationsQuery(RequestModel):
-    """The user and the languages of the posts; no language means all."""
+    """The user to recommend posts to, and their languages; without a language, all languages match."""
 
     user_id: Annotated[Sequence[Id], Field(min_length=1, max_length=1)]
     language: Sequence[Id] = ()
 
 
 class Friend(TypedDict):
-    """A user whom another user follows."""
+    """A user followed by another user."""
 
     user_id: str
 
@@ -116,7 +116,7 @@ ENGAGEMENT: Final = {
 
 
 class Social(MockService):
-    """Serves the friends and posts of the seed data; read-only."""
+    """Social service: friends, posts and notifications of the seed data; it has no writes."""
 
     @override
     def endpoints(self) -> Sequence[Endpoint]:
@@ -146,7 +146,7 @@ class Social(MockService):
         return {post_id: ENGAGEMENT[post_id] for post_id in post_ids if post_id in ENGAGEMENT}
 
     def _fetch_recommendations(self, request: Request) -> Sequence[Post]:
-        """Recommend posts by strangers: neither by the user nor by users whom they follow."""
+        """Recommend posts by strangers: neither by the user nor by the user's friends."""
         query = request.query_lists(RecommendationsQuery)
         (user_id,) = query.user_id
         known = {user_id, *FRIENDS.get(user_id, ())}

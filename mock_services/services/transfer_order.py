@@ -1,4 +1,4 @@
-"""Transfer order: a request to move money from one account to another."""
+"""Transfer order: a request to move money between two accounts."""
 
 from typing import Annotated, TypedDict
 
@@ -35,7 +35,7 @@ class TransferOrder(RequestModel):
     def _check_accounts_differ(cls, to_account: str, info: ValidationInfo) -> str:
         if to_account == info.data.get("from_account"):
             kind = "same_account"
-            raise PydanticCustomError(kind, "Input should be another account than the one that pays")
+            raise PydanticCustomError(kind, "Input should differ from from_account")
         return to_account
 
     @property

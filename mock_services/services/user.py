@@ -42,7 +42,7 @@ SETTINGS: Final = {
 
 
 class Users(MockService):
-    """Serves the users of the seed data; read-only."""
+    """User service: users of the seed data and their settings; it has no writes."""
 
     @override
     def endpoints(self) -> Sequence[Endpoint]:

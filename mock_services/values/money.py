@@ -21,7 +21,7 @@ def _parse(value: object) -> Decimal:
 
 
 Money = Annotated[Decimal, PlainValidator(_parse)]
-"""An amount in a request: a string with at most two decimals."""
+"""An amount in a request: a Decimal that is parsed from a string with at most two decimals."""
 
 
 def round_to_cents(amount: Decimal) -> Decimal:

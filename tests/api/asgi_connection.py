@@ -1,24 +1,24 @@
-"""The server's side of one connection."""
+"""ASGI connection of one HTTP request."""
 
 import asyncio
 
 from starlette.types import Message
 
 
-class Connection:
-    """What the client has sent, and what it is sent, with a client that can hang up."""
+class AsgiConnection:
+    """ASGI connection to a client that sends the messages *received* and can disconnect."""
 
     def __init__(self, *received: Message) -> None:
         self.sent: list[Message] = []
         self._received = asyncio.Queue[Message]()
         for message in received:
-            self.say(message)
+            self.push(message)
 
-    def say(self, message: Message) -> None:
+    def push(self, message: Message) -> None:
         self._received.put_nowait(message)
 
-    def hang_up(self) -> None:
-        self.say({"type": "http.disconnect"})
+    def disconnect(self) -> None:
+        self.push({"type": "http.disconnect"})
 
     async def receive(self) -> Message:
         return await self._received.get()

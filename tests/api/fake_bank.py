@@ -1,4 +1,4 @@
-"""A small gateway that writes: one pipeline of a check, a write and a note, and a bank where all is well."""
+"""Small gateway with a writing pipeline (a check, a write and a notice), and a healthy fake bank."""
 
 import asyncio
 import json
@@ -41,19 +41,19 @@ from gateway.railway import (
     railway,
 )
 from gateway.services.money import Money
-from tests.api.asgi_connection import Connection
-from tests.api.sample_gateway import state
+from tests.api.asgi_connection import AsgiConnection
+from tests.api.sample_gateway import build_state
 
 PayError: TypeAlias = NotFound | Conflict | UpstreamFault | Stuck | Aggregate
-Answer: TypeAlias = Result[str, PayError]
+PayResult: TypeAlias = Result[str, PayError]
 
 PAYMENT: Final[dict[str, Any]] = {"payer": "user-1", "amount": "25.00"}
 PAID: Final[dict[str, Any]] = {"payer": "user-1", "receipt": "receipt-1", "note": "note-1"}
-FINE: Final = Ok("fine")
+SUCCESS: Final = Ok("fine")
 
 
 class Payment(BaseModel):
-    """Who pays how much."""
+    """Request to pay an amount."""
 
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [PAYMENT]})
 
@@ -62,7 +62,7 @@ class Payment(BaseModel):
 
 
 class Paid(BaseModel):
-    """What was paid."""
+    """Response to a payment; *note* is null if the notice was not sent."""
 
     payer: str
     receipt: str
@@ -70,58 +70,61 @@ class Paid(BaseModel):
 
 
 @dataclass
-class Told:
-    """What a service has been told to answer, and what it was asked; it answers once it *goes_on*."""
+class FakeOperation:
+    """Operation that waits for *can_finish*, then for *seconds*, and returns or raises *outcome*.
 
-    answer: Answer | Exception
+    It records the idempotency key of each call in *keys*.
+    """
+
+    outcome: PayResult | Exception
     seconds: float = 0.0
-    asked: list[str] = field(default_factory=list[str])
-    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
-    is_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    keys: list[str] = field(default_factory=list[str])
+    can_finish: asyncio.Event = field(default_factory=asyncio.Event)
+    has_started: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.goes_on.set()
+        self.can_finish.set()
 
-    async def __call__(self, key: str = "") -> Answer:
-        self.asked.append(key)
-        self.is_asked.set()
-        await self.goes_on.wait()
+    async def __call__(self, key: str = "") -> PayResult:
+        self.keys.append(key)
+        self.has_started.set()
+        await self.can_finish.wait()
         await asyncio.sleep(self.seconds)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
 
 
-def _numbered(word: str) -> Told:
-    return Told(Ok(f"{word}-1"))
+def _build_operation(result: str) -> FakeOperation:
+    return FakeOperation(Ok(result))
 
 
 @dataclass
 class Bank:
-    """What the pipeline asks for: *check*, then *pay* with *repay* against it, then *note*."""
+    """Operations of the pipeline: *check*, then *pay* with its undo *repay*, then *note*."""
 
-    check: Told = field(default_factory=lambda: Told(FINE))
-    pay: Told = field(default_factory=lambda: _numbered("receipt"))
-    repay: Told = field(default_factory=lambda: Told(FINE))
-    note: Told = field(default_factory=lambda: _numbered("note"))
+    check: FakeOperation = field(default_factory=lambda: FakeOperation(SUCCESS))
+    pay: FakeOperation = field(default_factory=lambda: _build_operation("receipt-1"))
+    repay: FakeOperation = field(default_factory=lambda: FakeOperation(SUCCESS))
+    note: FakeOperation = field(default_factory=lambda: _build_operation("note-1"))
 
     @property
     def undo(self) -> Undo:
-        async def attempt(key: Key) -> Answer:
+        async def attempt(key: Key) -> PayResult:
             return await self.repay(key)
 
         return Undo("bank.repay", attempt)
 
     @property
     def payment(self) -> Write[str, PayError]:
-        async def attempt(key: Key) -> Answer:
+        async def attempt(key: Key) -> PayResult:
             return await self.pay(key)
 
         return Write("bank.pay", attempt, undo=self.undo)
 
     @property
     def notice(self) -> Write[str, PayError]:
-        async def attempt(key: Key) -> Answer:
+        async def attempt(key: Key) -> PayResult:
             return await self.note(key)
 
         return Write("bank.note", attempt)
@@ -129,7 +132,7 @@ class Bank:
 
 @railway
 async def pay(run: Run[PayError], payment: Payment, bank: Bank) -> Paid:
-    """Check who pays, pay, and tell them."""
+    """Check the payer, pay, and send a notice."""
     await run.stage("check", Call("bank.check", bank.check))
     (receipt,) = await run.commit("settlement", bank.payment)
     (note,) = await run.stage("announce", bank.notice.best_effort(None))
@@ -137,7 +140,7 @@ async def pay(run: Run[PayError], payment: Payment, bank: Bank) -> Paid:
 
 
 async def post_sealed(payment: Payment, request: CommitRequest) -> Response:
-    """Pay on behalf of the token's user."""
+    """Pay with a bearer token."""
     assert request.token
     return await request.commit(payment)
 
@@ -148,7 +151,7 @@ ROUTES: Final = (
 )
 
 
-def gateway(
+def build_bank_gateway(
     bank: Bank,
     *,
     operator_token: str | None = None,
@@ -156,10 +159,10 @@ def gateway(
     admission: Admission | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Gateway:
-    """Wire the app as the composition root does."""
+    """Build the gateway of *bank*, as the composition root does."""
     terms = CommitTerms(reserve=0.5, budget=10, undo_budget=30)
-    made = ExecutionRegistry[StoredResponse](MemoryJournal(), {"bank.repay": bank.undo}, terms, now)
-    shared = state(deadline=deadline, executions=made, admission=admission or Admission(256, None))
+    registry = ExecutionRegistry[StoredResponse](MemoryJournal(), {"bank.repay": bank.undo}, terms, now)
+    shared = build_state(deadline=deadline, executions=registry, admission=admission or Admission(256, None))
     return Gateway(
         shared,
         Readiness({}),
@@ -167,33 +170,33 @@ def gateway(
         version="1.0",
         routes=[PipelineRoute(route, {"bank": bank}, shared) for route in ROUTES],
         pipelines=(),
-        routers=(executions.build_router(made, operator_token),),
+        routers=(executions.build_router(registry, operator_token),),
     )
 
 
 @asynccontextmanager
-async def client_of(app: FastAPI, peer: str = "127.0.0.1") -> AsyncGenerator[httpx.AsyncClient, None]:
-    """Give a client at the address *peer* that talks to *app* without a network."""
+async def create_client(app: FastAPI, peer: str = "127.0.0.1") -> AsyncGenerator[httpx.AsyncClient, None]:
+    """Yield a client of *app* that has the address *peer* and needs no network."""
     transport = httpx.ASGITransport(app, client=(peer, 50_000))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client
 
 
-def keyed(key: str, **headers: str) -> dict[str, str]:
-    """Give the headers of a request under *key*."""
+def add_key(key: str, **headers: str) -> dict[str, str]:
+    """Return the *headers* with an idempotency key."""
     return {"Idempotency-Key": key, **headers}
 
 
-async def posted(client: httpx.AsyncClient, key: str | None = None, **headers: str) -> httpx.Response:
-    """Pay, under *key* if there is one."""
-    sent = headers if key is None else keyed(key, **headers)
-    return await client.post("/payments", json=PAYMENT, headers=sent)
+async def post_payment(client: httpx.AsyncClient, key: str | None = None, **headers: str) -> httpx.Response:
+    """Post the payment, with the idempotency *key* unless it is None."""
+    all_headers = headers if key is None else add_key(key, **headers)
+    return await client.post("/payments", json=PAYMENT, headers=all_headers)
 
 
-def connected(app: FastAPI, *headers: tuple[bytes, bytes]) -> tuple[Connection, "asyncio.Task[None]"]:
-    """Send a payment from a client that can hang up; give its connection, and the request."""
+def start_payment(app: FastAPI, *headers: tuple[bytes, bytes]) -> tuple[AsgiConnection, "asyncio.Task[None]"]:
+    """Start a payment by a client that can disconnect; return its connection, and the task of the request."""
     body = json.dumps(PAYMENT).encode()
-    connection = Connection({"type": "http.request", "body": body, "more_body": False})
+    connection = AsgiConnection({"type": "http.request", "body": body, "more_body": False})
     scope = {
         "type": "http",
         "method": "POST",

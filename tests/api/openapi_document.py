@@ -1,4 +1,4 @@
-"""Readers of an OpenAPI document, and checks of bodies and responses against it."""
+"""Queries of an OpenAPI document, and checks of bodies and responses against it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
@@ -7,42 +7,42 @@ import httpx
 import jsonschema_rs
 
 
-def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def list_operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             yield f"{method} {path}", operation
 
 
-def media(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every Media Type Object, of request bodies and of responses, with the name of its place."""
-    for name, operation in operations(document):
+def list_media_types(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every Media Type Object by name, such as `post /x 200 application/json` for a response."""
+    for name, operation in list_operations(document):
         for kind, content in operation.get("requestBody", {}).get("content", {}).items():
             yield f"{name} {kind}", content
-        for code, answer in operation["responses"].items():
-            for kind, content in answer.get("content", {}).items():
+        for code, response in operation["responses"].items():
+            for kind, content in response.get("content", {}).items():
                 yield f"{name} {code} {kind}", content
 
 
-def examples(document: dict[str, Any], content: dict[str, Any]) -> Iterator[Any]:
+def list_examples(document: dict[str, Any], content: dict[str, Any]) -> Iterator[Any]:
     if "example" in content:
         yield content["example"]
     for example in content.get("examples", {}).values():
         yield example["value"]
-    yield from resolved(document, content["schema"]).get("examples", ())
+    yield from resolve_schema(document, content["schema"]).get("examples", ())
 
 
-def problems(response: Mapping[str, Any]) -> dict[str, Any]:
+def get_example_problems(response: Mapping[str, Any]) -> dict[str, Any]:
     """Return the example problems of a Response Object, by name."""
     found = response["content"]["application/problem+json"]["examples"]
     return {name: example["value"] for name, example in found.items()}
 
 
-def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+def resolve_schema(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     name = schema.get("$ref", "").removeprefix("#/components/schemas/")
     return cast("dict[str, Any]", document["components"]["schemas"][name]) if name else schema
 
 
-def check(document: dict[str, Any], schema: dict[str, Any], instance: object) -> None:
+def check_instance(document: dict[str, Any], schema: dict[str, Any], instance: object) -> None:
     jsonschema_rs.Draft202012Validator(
         {**schema, "components": document["components"]}, validate_formats=True
     ).validate(instance)
@@ -52,6 +52,6 @@ def check_response(document: dict[str, Any], response: httpx.Response) -> None:
     """Check that *document* declares the status of *response*, its body and its headers."""
     path, method = response.request.url.path, response.request.method.lower()
     declared = document["paths"][path][method]["responses"][str(response.status_code)]
-    check(document, declared["content"][response.headers["content-type"]]["schema"], response.json())
-    ours = {name.lower() for name in document["components"]["headers"]}
-    assert {name.lower() for name in declared["headers"]} >= ours & response.headers.keys()
+    check_instance(document, declared["content"][response.headers["content-type"]]["schema"], response.json())
+    documented = {name.lower() for name in document["components"]["headers"]}
+    assert {name.lower() for name in declared["headers"]} >= documented & response.headers.keys()

@@ -1,4 +1,4 @@
-"""A small gateway: one pipeline of three calls, and a world in which all is well."""
+"""Small gateway with two reading pipelines, and healthy fake services."""
 
 import asyncio
 import time
@@ -45,8 +45,8 @@ from gateway.railway import (
 BasketError: TypeAlias = (
     NotFound | Conflict | Invalid | Unauthorized | RateLimited | UpstreamFault | Aggregate
 )
-Service: TypeAlias = Call[str, BasketError]
-Answer: TypeAlias = Result[str, BasketError]
+FakeCall: TypeAlias = Call[str, BasketError]
+CallResult: TypeAlias = Result[str, BasketError]
 
 BASKET: Final[dict[str, Any]] = {"user_id": "user-1", "items": [{"id": "prod-1", "quantity": 2}]}
 RECEIPT: Final[dict[str, Any]] = {"user": "user-1", "stock": "plenty", "gift": "socks"}
@@ -56,7 +56,7 @@ UserId: TypeAlias = Annotated[str, Field(max_length=10, examples=["user-1"])]
 
 
 class Item(BaseModel):
-    """What is bought."""
+    """Item of a basket."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -65,7 +65,7 @@ class Item(BaseModel):
 
 
 class Basket(BaseModel):
-    """Who buys what."""
+    """User and items of a purchase."""
 
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [BASKET]})
 
@@ -75,44 +75,44 @@ class Basket(BaseModel):
 
 
 class Receipt(BaseModel):
-    """What was bought."""
+    """Response to a purchase."""
 
     user: str
     stock: str
     gift: str | None
 
 
-def gives(name: str, result: Answer) -> Service:
-    """Make a call that comes to *result* at once."""
+def build_call(name: str, result: CallResult) -> FakeCall:
+    """Build a call that returns *result* immediately."""
 
-    async def attempt() -> Answer:
+    async def attempt() -> CallResult:
         return result
 
     return Call(name, attempt)
 
 
-def breaks(name: str, bug: BaseException) -> Service:
-    """Make a call that raises *bug*."""
+def build_raising_call(name: str, bug: BaseException) -> FakeCall:
+    """Build a call that raises *bug*."""
 
-    async def attempt() -> Answer:
+    async def attempt() -> CallResult:
         raise bug
 
     return Call(name, attempt)
 
 
 @dataclass
-class Hanging:
-    """A call that never answers, and notes when it has started and when it has been cancelled."""
+class HangingCall:
+    """Call that never returns; it records its start and its cancellation."""
 
     name: str
     has_started: asyncio.Event = field(default_factory=asyncio.Event)
     was_cancelled: bool = False
 
     @property
-    def call(self) -> Service:
+    def call(self) -> FakeCall:
         return Call(self.name, self._attempt)
 
-    async def _attempt(self) -> Answer:
+    async def _attempt(self) -> CallResult:
         self.has_started.set()
         try:
             await asyncio.Event().wait()
@@ -122,29 +122,29 @@ class Hanging:
 
 
 @dataclass
-class World:
-    """The services, each a call that a test may replace; *seen* are the context of the runs."""
+class FakeServices:
+    """Calls of the services, which a test may replace, and the *contexts* of the runs."""
 
-    users: Service = field(default_factory=lambda: gives("users.fetch", Ok("user-1")))
-    stock: Service = field(default_factory=lambda: gives("stock.check", Ok("plenty")))
-    gifts: Service = field(default_factory=lambda: gives("gifts.pick", Ok("socks")))
-    seen: list[RunContext] = field(default_factory=list[RunContext])
+    users: FakeCall = field(default_factory=lambda: build_call("users.fetch", Ok("user-1")))
+    stock: FakeCall = field(default_factory=lambda: build_call("stock.check", Ok("plenty")))
+    gifts: FakeCall = field(default_factory=lambda: build_call("gifts.pick", Ok("socks")))
+    contexts: list[RunContext] = field(default_factory=list[RunContext])
 
 
 @railway
-async def buy(run: Run[BasketError], basket: Basket, world: World) -> Receipt:
-    """Look up who buys and what there is, then pick a gift."""
-    world.seen.append(current_context())
-    user, stock = await run.stage("core data", world.users, world.stock)
-    (gift,) = await run.stage("extras", world.gifts.optional())
+async def buy(run: Run[BasketError], basket: Basket, services: FakeServices) -> Receipt:
+    """Look up the user and the stock, then pick a gift."""
+    services.contexts.append(current_context())
+    user, stock = await run.stage("core data", services.users, services.stock)
+    (gift,) = await run.stage("extras", services.gifts.optional())
     assert basket.items
     return Receipt(user=user, stock=stock, gift=None if isinstance(gift, Missing) else gift)
 
 
 @railway
-async def look_up(run: Run[BasketError], user_id: UserId, world: World) -> str:
-    """Look up one user."""
-    (user,) = await run.stage("profile", world.users)
+async def look_up(run: Run[BasketError], user_id: UserId, services: FakeServices) -> str:
+    """Look up a user."""
+    (user,) = await run.stage("profile", services.users)
     return f"{user_id} is {user}"
 
 
@@ -154,7 +154,7 @@ ROUTES: Final = (
 )
 
 
-def state(  # noqa: PLR0913 - the fields of the state
+def build_state(  # noqa: PLR0913 - the fields of the state
     *,
     deadline: float = 5.0,
     optional_budget: float = 0.5,
@@ -163,7 +163,7 @@ def state(  # noqa: PLR0913 - the fields of the state
     on_trace: Callable[[str, Trace], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> GatewayState:
-    """Return the state of an idle gateway."""
+    """Build the state of an idle gateway."""
     return GatewayState(
         deadline=deadline,
         optional_budget=optional_budget,
@@ -174,16 +174,16 @@ def state(  # noqa: PLR0913 - the fields of the state
     )
 
 
-def gateway_of(
-    *registered: Route,
+def build_gateway(
+    *registrations: Route,
     services: Mapping[str, object],
     shared: GatewayState | None = None,
     cors_origins: Sequence[str] = (),
     has_dry_runs: bool = False,
 ) -> Gateway:
-    """Serve the *registered* routes as the composition root does, with or without their dry runs."""
-    shared, readiness = shared or state(), Readiness({})
-    routes = [PipelineRoute(route, services, shared) for route in registered]
+    """Build a gateway of the *registrations* as the composition root does, with or without their dry runs."""
+    shared, readiness = shared or build_state(), Readiness({})
+    routes = [PipelineRoute(route, services, shared) for route in registrations]
     described = [describe(route) for route in routes] if has_dry_runs else []
     return Gateway(
         shared,
@@ -197,14 +197,16 @@ def gateway_of(
     )
 
 
-def gateway(world: World, shared: GatewayState | None = None, *, cors_origins: Sequence[str] = ()) -> Gateway:
-    """Serve the pipelines of this module."""
-    return gateway_of(*ROUTES, services={"world": world}, shared=shared, cors_origins=cors_origins)
+def build_sample_gateway(
+    services: FakeServices, shared: GatewayState | None = None, *, cors_origins: Sequence[str] = ()
+) -> Gateway:
+    """Build a gateway of this module's pipelines."""
+    return build_gateway(*ROUTES, services={"fakes": services}, shared=shared, cors_origins=cors_origins)
 
 
 @asynccontextmanager
-async def client_of(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient, None]:
-    """Give a client that talks to *app* without a network."""
+async def create_client(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient, None]:
+    """Yield a client of *app* that needs no network."""
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client

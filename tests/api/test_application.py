@@ -1,4 +1,4 @@
-"""The application without its pipelines."""
+"""Application without pipelines."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -9,12 +9,12 @@ from starlette.responses import PlainTextResponse
 
 from gateway.api.application import Gateway, Lifespan
 from gateway.api.endpoints.readiness import Readiness
-from tests.api.sample_gateway import client_of, state
+from tests.api.sample_gateway import build_state, create_client
 
 
-def application(*routers: APIRouter, lifespan: Lifespan | None = None) -> Gateway:
+def build_app(*routers: APIRouter, lifespan: Lifespan | None = None) -> Gateway:
     return Gateway(
-        state(),
+        build_state(),
         Readiness({}),
         title="empty",
         version="1.0",
@@ -34,7 +34,7 @@ async def test_lifespan_runs() -> None:
         yield
         log.append("end")
 
-    app = application(lifespan=lifespan)
+    app = build_app(lifespan=lifespan)
     async with app.router.lifespan_context(app):
         assert log == ["empty"]
 
@@ -42,46 +42,46 @@ async def test_lifespan_runs() -> None:
 
 
 async def test_application_starts_without_lifespan() -> None:
-    app = application()
+    app = build_app()
 
     async with app.router.lifespan_context(app):
         assert app.openapi()["info"] == {**app.openapi()["info"], "title": "empty", "version": "1.0"}
 
 
-def test_operation_keeps_its_own_id() -> None:
+def test_explicit_operation_id_is_kept() -> None:
     routes = APIRouter()
 
     @routes.get("/a", operation_id="the_name")
     async def get_a() -> None: ...
 
-    document = application(routes).openapi()
+    document = build_app(routes).openapi()
     assert document["paths"]["/a"]["get"]["operationId"] == "the_name"
 
 
-async def test_routes_of_any_kind_are_served() -> None:
+async def test_plain_starlette_route_is_served() -> None:
     async def get_hello(_: Request) -> PlainTextResponse:
         return PlainTextResponse("hello")
 
     routes = APIRouter()
     routes.add_route("/hello", get_hello)
 
-    async with client_of(application(routes)) as client:
+    async with create_client(build_app(routes)) as client:
         assert (await client.get("/hello")).text == "hello"
 
 
 async def test_router_included_later_is_served() -> None:
-    routes, app = APIRouter(), application()
+    routes, app = APIRouter(), build_app()
 
     @routes.get("/late")
     async def get_late() -> str:
         return "late"
 
     app.include_router(routes)
-    async with client_of(app) as client:
+    async with create_client(app) as client:
         assert (await client.get("/late")).json() == "late"
 
 
 def test_openapi_document_is_built_once() -> None:
-    app = application()
+    app = build_app()
 
     assert app.openapi() is app.openapi()

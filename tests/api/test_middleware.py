@@ -1,4 +1,4 @@
-"""What happens round every request."""
+"""ASGI middleware of every request."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -12,7 +12,13 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.api.middleware import ConnectionClose, HeadAndOptions, RequestId, ServerErrors
-from tests.api.sample_gateway import BASKET, World, breaks, client_of, gateway
+from tests.api.sample_gateway import (
+    BASKET,
+    FakeServices,
+    build_raising_call,
+    build_sample_gateway,
+    create_client,
+)
 
 ORIGIN = "https://shop.example"
 PREFLIGHT = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
@@ -22,29 +28,29 @@ PREFLIGHT = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
     ("method", "path"),
     [("GET", "/nowhere"), ("GET", "/baskets"), ("GET", "/docs"), ("OPTIONS", "/docs"), ("HEAD", "/docs")],
 )
-async def test_every_answer_has_a_request_id(client: httpx.AsyncClient, method: str, path: str) -> None:
-    answer = await client.request(method, path, headers={"X-Request-Id": "request-1"})
+async def test_every_response_has_request_id(client: httpx.AsyncClient, method: str, path: str) -> None:
+    response = await client.request(method, path, headers={"X-Request-Id": "request-1"})
 
-    assert answer.headers["x-request-id"] == "request-1"
-
-
-async def test_a_problem_has_the_id_of_its_answer(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/nowhere", headers={"X-Request-Id": "not an id"})
-
-    assert answer.json()["request_id"] == answer.headers["x-request-id"] != "not an id"
+    assert response.headers["x-request-id"] == "request-1"
 
 
-async def test_an_unknown_path_is_a_problem(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/nowhere", headers={"X-Request-Id": "request-1"})
+async def test_problem_has_request_id_of_response(client: httpx.AsyncClient) -> None:
+    response = await client.get("/nowhere", headers={"X-Request-Id": "not an id"})
 
-    assert answer.status_code == 404
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.json() == {
+    assert response.json()["request_id"] == response.headers["x-request-id"] != "not an id"
+
+
+async def test_unknown_path_is_a_problem(client: httpx.AsyncClient) -> None:
+    response = await client.get("/nowhere", headers={"X-Request-Id": "request-1"})
+
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["cache-control"] == "no-store"
+    assert response.json() == {
         "type": "/problems/route-not-found",
         "title": "Not Found",
         "status": 404,
-        "detail": "No endpoint has this address",
+        "detail": "No endpoint has this path",
         "instance": "/nowhere",
         "code": "route-not-found",
         "request_id": "request-1",
@@ -52,10 +58,10 @@ async def test_an_unknown_path_is_a_problem(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/baskets/", "/docs/", "/health/live/", "//baskets"])
-async def test_a_slash_too_many_leads_nowhere(client: httpx.AsyncClient, path: str) -> None:
-    answer = await client.get(path)
+async def test_extra_slash_is_404(client: httpx.AsyncClient, path: str) -> None:
+    response = await client.get(path)
 
-    assert answer.status_code == 404
+    assert response.status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -69,61 +75,61 @@ async def test_a_slash_too_many_leads_nowhere(client: httpx.AsyncClient, path: s
         ("TRACE", "/openapi.json", "GET, HEAD, OPTIONS"),
     ],
 )
-async def test_a_method_that_a_path_does_not_know_is_405_with_those_it_knows(
+async def test_wrong_method_is_405_with_allow_header(
     client: httpx.AsyncClient, method: str, path: str, allow: str
 ) -> None:
-    answer = await client.request(method, path)
+    response = await client.request(method, path)
 
-    assert answer.status_code == 405
-    assert answer.headers["allow"] == allow
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert response.status_code == 405
+    assert response.headers["allow"] == allow
+    assert response.headers["content-type"] == "application/problem+json"
 
 
-async def test_allow_names_the_methods_of_all_routes_of_a_path(world: World) -> None:
-    app = gateway(world)
+async def test_allow_covers_all_routes_of_a_path(services: FakeServices) -> None:
+    app = build_sample_gateway(services)
 
     @app.put("/baskets")
     async def put_basket() -> None: ...
 
-    async with client_of(app) as client:
-        refused, asked = await client.get("/baskets"), await client.options("/baskets")
+    async with create_client(app) as client:
+        refused, options = await client.get("/baskets"), await client.options("/baskets")
 
-    assert refused.headers["allow"] == asked.headers["allow"] == "POST, PUT, OPTIONS"
+    assert refused.headers["allow"] == options.headers["allow"] == "POST, PUT, OPTIONS"
 
 
 @pytest.mark.parametrize("path", ["/baskets", "/users/user-1", "/docs", "/docs/assets/favicon.png"])
-async def test_options_of_a_known_path_is_204(client: httpx.AsyncClient, path: str) -> None:
-    answer = await client.options(path)
+async def test_options_of_known_path_is_204(client: httpx.AsyncClient, path: str) -> None:
+    response = await client.options(path)
 
-    assert answer.status_code == 204
-    assert answer.content == b""
-    assert "content-length" not in answer.headers
-    assert answer.headers["allow"].endswith("OPTIONS")
+    assert response.status_code == 204
+    assert response.content == b""
+    assert "content-length" not in response.headers
+    assert response.headers["allow"].endswith("OPTIONS")
 
 
-async def test_options_of_an_unknown_path_is_404(client: httpx.AsyncClient) -> None:
+async def test_options_of_unknown_path_is_404(client: httpx.AsyncClient) -> None:
     assert (await client.options("/nowhere")).status_code == 404
 
 
-async def test_a_mounted_app_answers_options_itself(world: World) -> None:
-    async def anything(_: Request) -> Response:
+async def test_mounted_app_handles_options_itself(services: FakeServices) -> None:
+    async def respond(_: Request) -> Response:
         return PlainTextResponse("mounted")
 
-    app = gateway(world)
-    app.mount("/mounted", Starlette(routes=[Route("/x", anything, methods=["OPTIONS"])]))
-    async with client_of(app) as client:
-        answer = await client.options("/mounted/x")
+    app = build_sample_gateway(services)
+    app.mount("/mounted", Starlette(routes=[Route("/x", respond, methods=["OPTIONS"])]))
+    async with create_client(app) as client:
+        response = await client.options("/mounted/x")
 
-    assert answer.text == "mounted"
+    assert response.text == "mounted"
 
 
-async def test_methods_are_known_behind_a_proxy_that_adds_a_path(world: World) -> None:
-    transport = httpx.ASGITransport(gateway(world), root_path="/api")
+async def test_allow_is_correct_behind_a_path_prefix(services: FakeServices) -> None:
+    transport = httpx.ASGITransport(build_sample_gateway(services), root_path="/api")
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        answers = [await client.options(path) for path in ("/api/baskets", "/api/docs/assets/favicon.png")]
+        responses = [await client.options(path) for path in ("/api/baskets", "/api/docs/assets/favicon.png")]
         refused = await client.post("/api/docs/assets/favicon.png")
 
-    assert [answer.headers["allow"] for answer in answers] == ["POST, OPTIONS", "GET, HEAD, OPTIONS"]
+    assert [response.headers["allow"] for response in responses] == ["POST, OPTIONS", "GET, HEAD, OPTIONS"]
     assert refused.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
@@ -138,155 +144,157 @@ async def test_methods_are_known_behind_a_proxy_that_adds_a_path(world: World) -
         "/nowhere",
     ],
 )
-async def test_head_is_get_without_the_body(client: httpx.AsyncClient, path: str) -> None:
+async def test_head_matches_get_without_body(client: httpx.AsyncClient, path: str) -> None:
     headers = {"X-Request-Id": "request-1"}
 
-    got, head = await client.get(path, headers=headers), await client.head(path, headers=headers)
+    get, head = await client.get(path, headers=headers), await client.head(path, headers=headers)
 
-    got.headers.pop("server-timing", None)
+    get.headers.pop("server-timing", None)
     head.headers.pop("server-timing", None)
-    assert head.status_code == got.status_code
-    assert head.headers == got.headers
+    assert head.status_code == get.status_code
+    assert head.headers == get.headers
     assert int(head.headers["content-length"]) > 0
     assert head.content == b""
 
 
-async def test_head_leaves_out_every_part_of_a_body_that_streams(world: World) -> None:
-    async def parts() -> AsyncIterator[str]:
+async def test_head_of_streaming_response_has_no_body(services: FakeServices) -> None:
+    async def stream() -> AsyncIterator[str]:
         yield "a"
         yield "b"
 
-    app = gateway(world)
+    app = build_sample_gateway(services)
 
     @app.get("/stream")
     async def get_stream() -> StreamingResponse:
-        return StreamingResponse(parts())
+        return StreamingResponse(stream())
 
-    async with client_of(app) as client:
-        answer = await client.head("/stream")
+    async with create_client(app) as client:
+        response = await client.head("/stream")
 
-    assert answer.content == b""
+    assert response.content == b""
 
 
-async def test_a_bug_outside_any_pipeline_is_a_problem_and_is_logged_once(
-    world: World, caplog: pytest.LogCaptureFixture
+async def test_bug_outside_pipelines_is_500_and_logged_once(
+    services: FakeServices, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = gateway(world)
+    app = build_sample_gateway(services)
     bug = KeyError("password")
 
     @app.get("/bug")
     async def get_bug() -> None:
         raise bug
 
-    async with client_of(app) as client:
-        answer = await client.get("/bug", headers={"X-Request-Id": "request-1"})
+    async with create_client(app) as client:
+        response = await client.get("/bug", headers={"X-Request-Id": "request-1"})
 
     (record,) = caplog.records
-    assert answer.status_code == 500
-    assert answer.json()["code"] == "unexpected"
-    assert "password" not in answer.text
-    assert answer.json()["detail"].split()[-1] in record.getMessage()
+    assert response.status_code == 500
+    assert response.json()["code"] == "unexpected"
+    assert "password" not in response.text
+    assert response.json()["detail"].split()[-1] in record.getMessage()
     assert "request-1" in record.getMessage()
     assert record.exc_info is not None
     assert record.exc_info[1] is bug
 
 
-async def test_a_bug_in_a_pipeline_is_logged_once(
-    world: World, client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+async def test_bug_in_pipeline_is_logged_once(
+    services: FakeServices, client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.users = breaks("users.fetch", KeyError("password"))
+    services.users = build_raising_call("users.fetch", KeyError("password"))
 
-    answer = await client.post("/baskets", json=BASKET)
+    response = await client.post("/baskets", json=BASKET)
 
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
-    assert answer.json()["detail"].split()[-1] in record.getMessage()
+    assert response.json()["detail"].split()[-1] in record.getMessage()
 
 
-async def test_a_bug_in_the_middle_of_an_answer_is_raised(world: World) -> None:
-    async def parts() -> AsyncIterator[str]:
+async def test_bug_during_streaming_is_raised(services: FakeServices) -> None:
+    async def stream() -> AsyncIterator[str]:
         yield "a"
         raise KeyError
 
-    app = gateway(world)
+    app = build_sample_gateway(services)
 
     @app.get("/stream")
     async def get_stream() -> StreamingResponse:
-        return StreamingResponse(parts())
+        return StreamingResponse(stream())
 
-    async with client_of(app) as client:
+    async with create_client(app) as client:
         with pytest.raises(KeyError):
             await client.get("/stream")
 
 
-async def raising(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - an ASGI app
+async def raise_scope_type(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - an ASGI app
     raise KeyError(scope["type"])
 
 
-async def nobody() -> Message:
+async def fail_on_receive() -> Message:
     raise AssertionError
 
 
-async def nowhere(_: Message) -> None:
+async def fail_on_send(_: Message) -> None:
     raise AssertionError
 
 
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-async def test_what_is_not_http_is_passed_on_as_it_is(kind: str) -> None:
-    with pytest.raises(KeyError, match=kind):
-        await RequestId(ServerErrors(HeadAndOptions(raising)))({"type": kind}, nobody, nowhere)
+@pytest.mark.parametrize("scope_type", ["lifespan", "websocket"])
+async def test_non_http_scopes_pass_through(scope_type: str) -> None:
+    with pytest.raises(KeyError, match=scope_type):
+        await RequestId(ServerErrors(HeadAndOptions(raise_scope_type)))(
+            {"type": scope_type}, fail_on_receive, fail_on_send
+        )
 
 
-async def test_cors_is_off_unless_origins_are_given(client: httpx.AsyncClient) -> None:
-    answer = await client.options("/baskets", headers=PREFLIGHT)
+async def test_cors_is_off_without_origins(client: httpx.AsyncClient) -> None:
+    response = await client.options("/baskets", headers=PREFLIGHT)
 
-    assert answer.status_code == 204
-    assert not [name for name in answer.headers if name.startswith("access-control")]
+    assert response.status_code == 204
+    assert not [name for name in response.headers if name.startswith("access-control")]
 
 
 @pytest.fixture
-async def shop(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(gateway(world, cors_origins=[ORIGIN])) as client:
+async def cors_client(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+    async with create_client(build_sample_gateway(services, cors_origins=[ORIGIN])) as client:
         yield client
 
 
-async def test_a_preflight_is_answered_for_a_known_origin(shop: httpx.AsyncClient) -> None:
+async def test_preflight_from_configured_origin_is_allowed(cors_client: httpx.AsyncClient) -> None:
     headers = {**PREFLIGHT, "Access-Control-Request-Headers": "content-type, idempotency-key, traceparent"}
 
-    answer = await shop.options("/baskets", headers=headers)
+    response = await cors_client.options("/baskets", headers=headers)
 
-    assert answer.status_code == 200
-    assert answer.headers["access-control-allow-origin"] == ORIGIN
-    assert answer.headers["x-request-id"]
-
-
-async def test_a_preflight_from_elsewhere_is_refused(shop: httpx.AsyncClient) -> None:
-    answer = await shop.options("/baskets", headers={**PREFLIGHT, "Origin": "https://elsewhere.example"})
-
-    assert answer.status_code == 400
-    assert "access-control-allow-origin" not in answer.headers
+    assert response.status_code == 200
+    assert response.headers["access-control-allow-origin"] == ORIGIN
+    assert response.headers["x-request-id"]
 
 
-async def test_options_without_a_preflight_works_with_cors_too(shop: httpx.AsyncClient) -> None:
-    answer = await shop.options("/baskets", headers={"Origin": ORIGIN})
+async def test_preflight_from_other_origin_is_refused(cors_client: httpx.AsyncClient) -> None:
+    response = await cors_client.options(
+        "/baskets", headers={**PREFLIGHT, "Origin": "https://elsewhere.example"}
+    )
 
-    assert answer.status_code == 204
-    assert answer.headers["allow"] == "POST, OPTIONS"
-
-
-async def test_a_page_may_read_the_headers_of_the_gateway_also_on_a_500(
-    world: World, shop: httpx.AsyncClient
-) -> None:
-    world.users = breaks("users.fetch", KeyError())
-
-    answer = await shop.post("/baskets", json=BASKET, headers={"Origin": ORIGIN})
-
-    assert answer.status_code == 500
-    assert answer.headers["access-control-allow-origin"] == ORIGIN
-    assert "Server-Timing" in answer.headers["access-control-expose-headers"]
+    assert response.status_code == 400
+    assert "access-control-allow-origin" not in response.headers
 
 
-async def test_each_answer_says_that_its_connection_ends_once_the_server_is_stopping() -> None:
+async def test_plain_options_works_with_cors(cors_client: httpx.AsyncClient) -> None:
+    response = await cors_client.options("/baskets", headers={"Origin": ORIGIN})
+
+    assert response.status_code == 204
+    assert response.headers["allow"] == "POST, OPTIONS"
+
+
+async def test_cors_exposes_headers_on_500(services: FakeServices, cors_client: httpx.AsyncClient) -> None:
+    services.users = build_raising_call("users.fetch", KeyError())
+
+    response = await cors_client.post("/baskets", json=BASKET, headers={"Origin": ORIGIN})
+
+    assert response.status_code == 500
+    assert response.headers["access-control-allow-origin"] == ORIGIN
+    assert "Server-Timing" in response.headers["access-control-expose-headers"]
+
+
+async def test_responses_close_connection_during_shutdown() -> None:
     stopping: list[str] = []
     app = Response(headers={"Connection": "keep-alive"})
     transport = httpx.ASGITransport(ConnectionClose(app, lambda: bool(stopping)))

@@ -1,4 +1,4 @@
-"""Loading an app of the user's own, and the errors if there is none."""
+"""Loader of custom apps, and its errors."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_app_is_loaded_from_the_current_directory(folder: Path) -> None:
+def test_app_loads_from_current_directory(folder: Path) -> None:
     (folder / "found_here.py").write_text("from gateway.app import create_app\napp = create_app()\n")
 
     assert isinstance(load_app("found_here:app"), FastAPI)
@@ -49,7 +49,7 @@ def test_app_is_loaded_from_the_current_directory(folder: Path) -> None:
         ),
     ],
 )
-def test_error_names_the_app_and_the_reason(folder: Path, name: str, message: str) -> None:
+def test_load_error_names_app_and_reason(folder: Path, name: str, message: str) -> None:
     (folder / "plain.py").write_text("from fastapi import FastAPI\napp = FastAPI()\n")
 
     with pytest.raises(AppLoadError) as error:
@@ -61,14 +61,14 @@ def test_error_names_the_app_and_the_reason(folder: Path, name: str, message: st
 @pytest.mark.parametrize(
     ("line", "error"),
     [
-        ("raise ValueError('of mine')", ValueError),
+        ("raise ValueError('own error')", ValueError),
         ("import not_there_at_all", ModuleNotFoundError),
         ("import json.not_there_at_all", ModuleNotFoundError),
         ("from json import not_there_at_all", ImportError),
         ("import json; json.not_there_at_all", AttributeError),
     ],
 )
-def test_exceptions_of_the_module_propagate(folder: Path, line: str, error: type[Exception]) -> None:
+def test_app_module_exceptions_propagate(folder: Path, line: str, error: type[Exception]) -> None:
     (folder / "raises_here.py").write_text(f"{line}\n")
 
     with pytest.raises(error):

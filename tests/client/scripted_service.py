@@ -1,4 +1,4 @@
-"""A fake service with one thing in it, and scripted transports: canned answers, exceptions, silence."""
+"""Fake service with a single call, and scripted transports: canned answers, exceptions, silence."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -58,8 +58,8 @@ class Answering(httpx.AsyncBaseTransport):
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        new = self.response
-        return httpx.Response(new.status_code, headers=new.headers, stream=new.stream)
+        template = self.response
+        return httpx.Response(template.status_code, headers=template.headers, stream=template.stream)
 
 
 class Raising(httpx.AsyncBaseTransport):
@@ -74,7 +74,7 @@ class Raising(httpx.AsyncBaseTransport):
 
 
 class Hanging(httpx.AsyncBaseTransport):
-    """Sets *has_request* on a request, and never answers."""
+    """Sets *has_request* when a request arrives, and never answers."""
 
     def __init__(self) -> None:
         self.has_request = asyncio.Event()
@@ -87,7 +87,7 @@ class Hanging(httpx.AsyncBaseTransport):
 
 
 class Content(httpx.AsyncByteStream):
-    """A body of *parts*: bytes are yielded, exceptions raised, events waited for."""
+    """Body of *parts*: yields bytes, raises exceptions and waits for events."""
 
     def __init__(self, parts: Sequence[bytes | BaseException | asyncio.Event]) -> None:
         self.parts = parts

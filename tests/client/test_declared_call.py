@@ -1,4 +1,4 @@
-"""What is known of a client's calls before they are made."""
+"""Metadata of a client's calls and writes."""
 
 from decimal import Decimal
 from typing import Final
@@ -22,8 +22,8 @@ COIN: Final = TypeAdapter(Coin)
 DIME: Final = Coin(worth=Decimal("0.10"))
 
 
-def infos() -> list[CallInfo | None]:
-    """Return what is known of a get, a post and a write."""
+def list_infos() -> list[CallInfo | None]:
+    """Return the metadata of a GET, a POST and a write."""
     things = client(Answering())
     undo = things.undo("coins.melt", ("coins",))
     return [
@@ -33,13 +33,13 @@ def infos() -> list[CallInfo | None]:
     ]
 
 
-@pytest.mark.parametrize("info", infos())
-def test_call_knows_its_service_example_and_refusals(info: CallInfo | None) -> None:
+@pytest.mark.parametrize("info", list_infos())
+def test_call_info_has_example_and_refusals(info: CallInfo | None) -> None:
     assert info is not None
     assert (info.service, info.example, info.refusals) == ("things", DIME, (NotFound,))
 
 
-def test_answer_without_example_fails_only_when_it_is_needed() -> None:
+def test_missing_example_raises_on_access() -> None:
     info = client(Answering()).get("things.fetch", ("things",), answer=THING).info
 
     assert info is not None

@@ -26,15 +26,15 @@ COIN: Final = TypeAdapter(Coin)
 DIME: Final = Coin(worth=Decimal("0.10"))
 
 
-def test_example_is_validated_like_an_answer() -> None:
+def test_example_is_parsed_into_model() -> None:
     assert build_example(COIN) == DIME
 
 
-def test_examples_of_fields_and_items_are_combined() -> None:
+def test_examples_of_fields_are_combined() -> None:
     assert build_example(TypeAdapter(Purse)) == Purse(owner="Ada", coins=(DIME,))
 
 
-def test_example_of_the_whole_type_is_used() -> None:
+def test_example_of_whole_type_is_used() -> None:
     kind = TypeAdapter(Annotated[dict[str, Coin], Field(examples=[{"dime": {"worth": "0.10"}}])])
 
     assert build_example(kind) == {"dime": DIME}
@@ -47,16 +47,16 @@ def test_example_of_the_whole_type_is_used() -> None:
         (TypeAdapter(list[Annotated[str, Field(title="Name")]]), "Name has"),
     ],
 )
-def test_type_without_example_is_named(kind: TypeAdapter[object], message: str) -> None:
+def test_missing_example_error_names_type(kind: TypeAdapter[object], message: str) -> None:
     with pytest.raises(NoExampleError, match=message):
         build_example(kind)
 
 
-def test_invalid_example_is_refused() -> None:
-    class Odd(BaseModel):
+def test_invalid_example_raises_validation_error() -> None:
+    class Invalid(BaseModel):
         model_config = example(size="big")
 
         size: int
 
     with pytest.raises(ValidationError):
-        build_example(TypeAdapter(Odd))
+        build_example(TypeAdapter(Invalid))

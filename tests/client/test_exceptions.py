@@ -1,4 +1,4 @@
-"""Every exception of a transport becomes an upstream fault."""
+"""Mapping of transport exceptions to upstream faults."""
 
 import logging
 import socket
@@ -17,7 +17,7 @@ from tests.client.scripted_service import LATE, UNAVAILABLE, UNUSABLE, Answering
 Kind: TypeAlias = type[Exception]
 
 ROOTS: tuple[Kind, ...] = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
-SENTENCES: Mapping[type[UpstreamFault], str] = {
+DETAILS: Mapping[type[UpstreamFault], str] = {
     BadAnswer: UNUSABLE,
     Unavailable: UNAVAILABLE,
     TimedOut: LATE,
@@ -58,14 +58,14 @@ EXPECTED: Mapping[Kind, type[UpstreamFault]] = {
 }
 
 
-def family(kind: Kind) -> Iterator[Kind]:
+def list_subclasses(kind: Kind) -> Iterator[Kind]:
     yield kind
     for child in kind.__subclasses__():
-        yield from family(child)
+        yield from list_subclasses(child)
 
 
-def build(kind: Kind) -> Exception:
-    """Return an exception of *kind*, with a text that no caller may see."""
+def build_exception(kind: Kind) -> Exception:
+    """Build an exception of *kind*, with a text that must stay secret."""
     text = "SECRET 10.0.0.7\nat line 3"
     if issubclass(kind, httpx.HTTPStatusError):
         return kind(text, request=httpx.Request("GET", "http://things.test"), response=httpx.Response(200))
@@ -76,46 +76,46 @@ def build(kind: Kind) -> Exception:
     return kind(text)
 
 
-def as_sent(error: Fault) -> Fault:
-    """Return *error* as it is if the service may have received the request."""
+def mark_sent(error: Fault) -> Fault:
+    """Return *error* as if the service may have received the request."""
     return replace(error, was_sent=True) if isinstance(error, Unavailable) else error
 
 
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL)
-EVERY = sorted({kind for root in ROOTS for kind in family(root)} | set(EXPECTED), key=str)
+ALL_KINDS = sorted({kind for root in ROOTS for kind in list_subclasses(root)} | set(EXPECTED), key=str)
 
 
-@pytest.mark.parametrize("kind", EVERY)
-async def test_every_transport_exception_is_an_upstream_fault(kind: Kind) -> None:
-    result = await fetch(Raising(build(kind)))
+@pytest.mark.parametrize("kind", ALL_KINDS)
+async def test_transport_exception_becomes_upstream_fault(kind: Kind) -> None:
+    result = await fetch(Raising(build_exception(kind)))
 
     assert isinstance(result, Err)
     assert isinstance(result.error, UpstreamFault)
     assert result.error.source == "things.fetch"
-    assert result.error.detail == SENTENCES[type(result.error)]
+    assert result.error.detail == DETAILS[type(result.error)]
 
 
-@pytest.mark.parametrize("kind", EVERY)
-async def test_exception_while_reading_the_body_is_the_same_fault(kind: Kind) -> None:
-    body = Content([b"{", build(kind)])
+@pytest.mark.parametrize("kind", ALL_KINDS)
+async def test_exception_in_body_becomes_fault_marked_sent(kind: Kind) -> None:
+    body = Content([b"{", build_exception(kind)])
     result = await fetch(Answering(httpx.Response(200, stream=body)))
-    unread = await fetch(Raising(build(kind)))
+    unread = await fetch(Raising(build_exception(kind)))
 
     assert isinstance(result, Err)
     assert isinstance(unread, Err)
-    assert result.error == as_sent(unread.error)
+    assert result.error == mark_sent(unread.error)
     assert body.is_closed
 
 
-@pytest.mark.parametrize("kind", EVERY)
-async def test_request_was_not_sent_only_without_a_connection(kind: Kind) -> None:
-    result = await fetch(Raising(build(kind)))
+@pytest.mark.parametrize("kind", ALL_KINDS)
+async def test_only_connect_failures_count_as_unsent(kind: Kind) -> None:
+    result = await fetch(Raising(build_exception(kind)))
 
     assert isinstance(result, Err)
-    assert (result.error == as_sent(result.error)) is not issubclass(kind, NEVER_SENT)
+    assert (result.error == mark_sent(result.error)) is not issubclass(kind, NEVER_SENT)
 
 
-async def test_request_to_an_unknown_host_was_not_sent() -> None:
+async def test_request_to_unknown_host_counts_as_unsent() -> None:
     lookup = httpx.ConnectError("Name or service not known")
     lookup.__cause__ = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -125,15 +125,15 @@ async def test_request_to_an_unknown_host_was_not_sent() -> None:
 
 
 @pytest.mark.parametrize(("kind", "fault"), EXPECTED.items())
-async def test_each_exception_maps_to_its_fault(kind: Kind, fault: type[UpstreamFault]) -> None:
-    result = await fetch(Raising(build(kind)))
+async def test_exception_maps_to_expected_fault(kind: Kind, fault: type[UpstreamFault]) -> None:
+    result = await fetch(Raising(build_exception(kind)))
 
     assert isinstance(result, Err)
     assert type(result.error) is fault
 
 
 @pytest.mark.parametrize("kind", [httpx.TimeoutException, httpx.NetworkError, httpx.RequestError])
-async def test_unknown_exception_maps_like_its_base_class(
+async def test_unlisted_exception_maps_like_its_base(
     kind: type[httpx.RequestError],
 ) -> None:
     unknown = type("Unknown", (kind,), {})
@@ -143,27 +143,27 @@ async def test_unknown_exception_maps_like_its_base_class(
     assert result == await fetch(Raising(kind("SECRET")))
 
 
-async def test_read_timeout_carries_its_budget() -> None:
+async def test_read_timeout_carries_budget() -> None:
     result = await fetch(Raising(httpx.ReadTimeout("")), timeout=0.5)
 
     assert result == Err(TimedOut(LATE, source="things.fetch", budget=0.5))
 
 
-async def test_exception_while_closing_the_body_is_a_fault() -> None:
+async def test_exception_in_aclose_becomes_unavailable() -> None:
     class Unclosable(Content):
         @override
         async def aclose(self) -> None:
-            raise build(httpx.CloseError)
+            raise build_exception(httpx.CloseError)
 
     result = await fetch(Answering(httpx.Response(200, stream=Unclosable([b"{}"]))))
 
     assert result == Err(Unavailable(UNAVAILABLE, source="things.fetch"))
 
 
-async def test_exception_is_logged_in_one_line_per_attempt(
+async def test_exception_is_logged_per_attempt(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    await fetch(Raising(build(httpx.ConnectError)))
+    await fetch(Raising(build_exception(httpx.ConnectError)))
 
     line = "things.fetch: unavailable: ConnectError: SECRET 10.0.0.7 at line 3"
     assert caplog.record_tuples == [("gateway.client", logging.WARNING, line)] * 3

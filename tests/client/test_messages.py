@@ -1,4 +1,4 @@
-"""Details of the failures of a service, as callers read them."""
+"""Details of upstream faults, as clients read them."""
 
 import pytest
 
@@ -10,15 +10,15 @@ from tests.client.scripted_service import AT_LIMIT, LATE, UNAVAILABLE, UNUSABLE,
 @pytest.mark.parametrize(
     ("kind", "detail"), [(BadAnswer, UNUSABLE), (Unavailable, UNAVAILABLE), (TimedOut, LATE)]
 )
-def test_fault_is_described_with_the_name_of_its_service(kind: type[UpstreamFault], detail: str) -> None:
+def test_fault_detail_names_service(kind: type[UpstreamFault], detail: str) -> None:
     assert describe_fault(kind, "things") == detail
 
 
-def test_concurrency_limit_has_a_detail_of_its_own() -> None:
+def test_concurrency_limit_has_own_detail() -> None:
     assert describe_concurrency_limit("things") == AT_LIMIT
 
 
-def test_client_builds_bad_answers_for_its_service_module() -> None:
+def test_client_builds_bad_answer_for_its_service() -> None:
     bad_answer = client(Answering()).build_bad_answer("things.fetch")
 
     assert bad_answer == BadAnswer(UNUSABLE, source="things.fetch")

@@ -1,4 +1,4 @@
-"""What a response means: values, refusals, faults and the reasons in the log."""
+"""Interpretation of responses: values, refusals, faults and the reasons in the log."""
 
 import logging
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ SOURCE = "things.fetch"
         *[(status, Unavailable(UNAVAILABLE, source=SOURCE)) for status in (429, 503)],
     ],
 )
-async def test_undeclared_status_is_an_upstream_fault(status: int, error: Fault) -> None:
+async def test_undeclared_status_is_upstream_fault(status: int, error: Fault) -> None:
     body = Content([AssertionError("the body must not be read")])
     result = await fetch(Answering(httpx.Response(status, headers=PROBLEM, stream=body)))
 
@@ -60,7 +60,7 @@ async def test_undeclared_status_is_an_upstream_fault(status: int, error: Fault)
 
 
 @pytest.mark.parametrize("status", [200, 201, 203, 206, 299])
-async def test_every_2xx_is_a_success(status: int) -> None:
+async def test_response_with_any_2xx_succeeds(status: int) -> None:
     assert await fetch(Answering(httpx.Response(status, content=LAMP_JSON))) == Ok(LAMP)
 
 
@@ -77,13 +77,13 @@ async def test_every_2xx_is_a_success(status: int) -> None:
         (408, Gone),
     ],
 )
-async def test_declared_status_is_its_declared_error(status: int, kind: type[Fault]) -> None:
+async def test_declared_status_becomes_its_failure(status: int, kind: type[Fault]) -> None:
     response = httpx.Response(status, json={"detail": "No lamp"}, headers=PROBLEM)
 
     assert await fetch(Answering(response), {status: kind}) == Err(kind("No lamp", source=SOURCE))
 
 
-async def test_a_declared_422_has_a_violation_of_no_field() -> None:
+async def test_declared_422_has_violation_without_field() -> None:
     response = httpx.Response(422, json={"detail": "Too big"}, headers=PROBLEM)
     error = Invalid("Too big", source=SOURCE, violations=(("", ("Too big",)),))
 
@@ -91,7 +91,7 @@ async def test_a_declared_422_has_a_violation_of_no_field() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_declared_status_wins_over_its_default_meaning(status: int) -> None:
+async def test_declared_failure_replaces_upstream_fault(status: int) -> None:
     response = httpx.Response(status, headers={"retry-after": "7"})
     error = RateLimited("things.fetch was refused: rate limited", source=SOURCE, retry_after=7.0)
 
@@ -103,21 +103,21 @@ async def test_declared_status_wins_over_its_default_meaning(status: int) -> Non
     [
         pytest.param({"content-type": "application/json"}, b'{"detail": "No"}', id="plain JSON"),
         pytest.param({"content-type": "text/html"}, b"<h1>No</h1>", id="HTML"),
-        pytest.param({}, b'{"detail": "No"}', id="of no type"),
+        pytest.param({}, b'{"detail": "No"}', id="no media type"),
         pytest.param(PROBLEM, b"", id="empty"),
         pytest.param(PROBLEM, b"<h1>No</h1>", id="not JSON"),
         pytest.param(PROBLEM, b'{"title": "No"}', id="without detail"),
-        pytest.param(PROBLEM, b'{"detail": 3}', id="a number"),
-        pytest.param(PROBLEM, b'{"detail": ["No"]}', id="a list"),
-        pytest.param(PROBLEM, b'{"detail": " \\n\\u200b"}', id="blank"),
+        pytest.param(PROBLEM, b'{"detail": 3}', id="detail is a number"),
+        pytest.param(PROBLEM, b'{"detail": ["No"]}', id="detail is a list"),
+        pytest.param(PROBLEM, b'{"detail": " \\n\\u200b"}', id="blank detail"),
         pytest.param(PROBLEM, b'{"detail": "\\ud800"}', id="a lone surrogate"),
-        pytest.param({**PROBLEM, "content-encoding": "x-secret"}, b'{"detail": "No"}', id="encoded"),
+        pytest.param(
+            {**PROBLEM, "content-encoding": "x-secret"}, b'{"detail": "No"}', id="with Content-Encoding"
+        ),
         pytest.param({**PROBLEM, "content-length": "1048577"}, b'{"detail": "No"}', id="too long"),
     ],
 )
-async def test_refusal_without_usable_detail_has_a_default_one(
-    headers: Mapping[str, str], content: bytes
-) -> None:
+async def test_unusable_detail_becomes_generic_detail(headers: Mapping[str, str], content: bytes) -> None:
     response = httpx.Response(404, headers=headers, stream=Content([content]))
 
     assert await fetch(Answering(response), {404: NotFound}) == Err(
@@ -125,14 +125,14 @@ async def test_refusal_without_usable_detail_has_a_default_one(
     )
 
 
-async def test_media_type_of_a_problem_is_parsed_leniently() -> None:
+async def test_problem_media_type_is_parsed_leniently() -> None:
     headers = {"content-type": "Application/Problem+JSON; charset=UTF-8"}
     response = httpx.Response(404, json={"detail": "No lamp"}, headers=headers)
 
     assert await fetch(Answering(response), {404: NotFound}) == Err(NotFound("No lamp", source=SOURCE))
 
 
-async def test_detail_is_one_line_of_at_most_200_characters() -> None:
+async def test_detail_is_sanitized_and_truncated() -> None:
     detail = "No\r\n\tlamp\x00\u2028in \u202ehere, " + "sorry " * 99
     response = httpx.Response(404, json={"detail": detail}, headers=PROBLEM)
     result = await fetch(Answering(response), {404: NotFound})
@@ -144,7 +144,7 @@ async def test_detail_is_one_line_of_at_most_200_characters() -> None:
 
 
 @pytest.mark.parametrize("kind", [BadAnswer, Unavailable, TimedOut, Unexpected])
-async def test_upstream_fault_never_forwards_the_detail(kind: type[Fault]) -> None:
+async def test_upstream_fault_hides_service_detail(kind: type[Fault]) -> None:
     response = httpx.Response(404, json={"detail": "SECRET"}, headers=PROBLEM)
     result = await fetch(Answering(response), {404: kind})
 
@@ -152,7 +152,7 @@ async def test_upstream_fault_never_forwards_the_detail(kind: type[Fault]) -> No
     assert "SECRET" not in result.error.detail
 
 
-async def test_declared_5xx_never_forwards_the_detail() -> None:
+async def test_declared_5xx_hides_service_detail() -> None:
     response = httpx.Response(500, json={"detail": "SECRET"}, headers=PROBLEM)
 
     assert await fetch(Answering(response), {500: Gone}) == Err(
@@ -183,10 +183,10 @@ async def test_retry_after_date_becomes_seconds() -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        pytest.param(b"", id="nothing"),
+        pytest.param(b"", id="empty"),
         pytest.param(b"<html>", id="HTML"),
-        pytest.param(b"{", id="half"),
-        pytest.param(LAMP_JSON + b"{}", id="two"),
+        pytest.param(b"{", id="half an object"),
+        pytest.param(LAMP_JSON + b"{}", id="two objects"),
         pytest.param(b"null", id="null"),
         pytest.param(b"[]", id="a list"),
         pytest.param(b"{}", id="a field is missing"),
@@ -195,8 +195,8 @@ async def test_retry_after_date_becomes_seconds() -> None:
         pytest.param(b'{"name": "lamp", "size": "3"}', id="a string for a number"),
         pytest.param(b'{"name": "lamp", "size": 3.0}', id="a fraction for an integer"),
         pytest.param(b'{"name": "lamp", "size": true}', id="a boolean for an integer"),
-        pytest.param(b'{"name": "lamp", "size": NaN}', id="no number for an integer"),
-        pytest.param(b'{"name": "lamp", "size": Infinity}', id="no end for an integer"),
+        pytest.param(b'{"name": "lamp", "size": NaN}', id="NaN for an integer"),
+        pytest.param(b'{"name": "lamp", "size": Infinity}', id="infinity for an integer"),
         pytest.param(b'{"name": "lamp", "size": ' + b"9" * 99_999 + b"}", id="endless digits"),
         pytest.param(b'{"name": "\\ud800"}', id="a lone surrogate"),
         pytest.param(b'{"name": "\xff"}', id="not UTF-8"),
@@ -205,7 +205,7 @@ async def test_retry_after_date_becomes_seconds() -> None:
         pytest.param(b'{"name": "lamp", "x": ' + b"[" * 99_999 + b"]" * 99_999 + b"}", id="deeply nested"),
     ],
 )
-async def test_answer_of_another_shape_is_a_bad_answer(content: bytes) -> None:
+async def test_malformed_body_is_bad_answer(content: bytes) -> None:
     result = await fetch(Answering(httpx.Response(200, content=content)))
 
     assert result == Err(BadAnswer(UNUSABLE, source=SOURCE))
@@ -216,11 +216,11 @@ async def test_answer_of_another_shape_is_a_bad_answer(content: bytes) -> None:
     [
         pytest.param(b'{"name": "lamp", "size": 3, "colour": {"r": [1, null]}}', id="unknown fields"),
         pytest.param(b'{"name": "lamp", "size": 3, "weight": NaN}', id="NaN in an unknown field"),
-        pytest.param(b'{"name": "chair", "name": "lamp", "size": 3}', id="the last of two"),
-        pytest.param(b'\r\n\t {"name": "l\\u0061mp", "size": 3} \n', id="blanks and escapes"),
+        pytest.param(b'{"name": "chair", "name": "lamp", "size": 3}', id="duplicate field"),
+        pytest.param(b'\r\n\t {"name": "l\\u0061mp", "size": 3} \n', id="whitespace and escapes"),
     ],
 )
-async def test_unknown_fields_and_whitespace_are_ignored(content: bytes) -> None:
+async def test_valid_json_variants_are_accepted(content: bytes) -> None:
     assert await fetch(Answering(httpx.Response(200, content=content))) == Ok(LAMP)
 
 
@@ -236,7 +236,7 @@ async def test_unknown_fields_and_whitespace_are_ignored(content: bytes) -> None
         {"content-length": "nonsense"},
     ],
 )
-async def test_harmless_content_headers_are_accepted(headers: Mapping[str, str]) -> None:
+async def test_body_with_harmless_headers_is_read(headers: Mapping[str, str]) -> None:
     response = httpx.Response(200, headers=headers, stream=Content([LAMP_JSON]))
 
     assert await fetch(Answering(response)) == Ok(LAMP)
@@ -270,7 +270,7 @@ async def test_body_of_one_mebibyte_is_read() -> None:
     assert await fetch(Answering(response)) == Ok(LAMP)
 
 
-async def test_body_over_one_mebibyte_is_not_read_further() -> None:
+async def test_reading_stops_after_one_mebibyte() -> None:
     body = Content([LAMP_JSON, b" " * MEBIBYTE, AssertionError("the body must not be read")])
     result = await fetch(Answering(httpx.Response(200, stream=body)))
 
@@ -296,7 +296,7 @@ async def test_body_over_one_mebibyte_is_not_read_further() -> None:
         ),
     ],
 )
-async def test_reason_is_logged_in_one_line_per_attempt(
+async def test_failure_reason_is_logged_per_attempt(
     response: httpx.Response, line: str, attempts: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     await fetch(Answering(response))

@@ -1,4 +1,4 @@
-"""Seconds from a `Retry-After` header."""
+"""Parsing of the `Retry-After` header."""
 
 from datetime import UTC, datetime
 
@@ -51,12 +51,12 @@ DATE_PARTS = [
         ("Sun, 06 Nov 1994 08:49:37 +9999", None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
+def test_retry_after_parses_seconds_or_date(value: str | None, seconds: float | None) -> None:
     assert parse_retry_after(value, NOW) == seconds
 
 
 @given(st.text() | st.lists(st.sampled_from(DATE_PARTS), max_size=9).map("".join))
-def test_any_retry_after_is_none_or_not_negative(value: str) -> None:
+def test_retry_after_is_never_negative(value: str) -> None:
     seconds = parse_retry_after(value, NOW)
 
     assert seconds is None or seconds >= 0

@@ -1,4 +1,4 @@
-"""One safe line from any text."""
+"""Sanitizing of untrusted text."""
 
 import unicodedata
 
@@ -11,7 +11,7 @@ from gateway.client.sanitize import sanitize_text
 
 @given(st.text(st.characters()))
 @example("\ud800")
-def test_line_is_short_and_free_of_control_characters(text: str) -> None:
+def test_sanitized_text_is_short_and_visible(text: str) -> None:
     line = sanitize_text(text, 20)
 
     assert len(line) <= 20
@@ -33,5 +33,5 @@ def test_line_is_short_and_free_of_control_characters(text: str) -> None:
         ("ab " * 99, "ab " * 66 + "a…"),
     ],
 )
-def test_line_keeps_readable_text(text: str, line: str) -> None:
+def test_sanitized_text_stays_readable(text: str, line: str) -> None:
     assert sanitize_text(text, 200) == line

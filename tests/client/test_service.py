@@ -29,14 +29,14 @@ def fetch(
 
 
 @pytest.mark.parametrize("name", ["loyalty", "loyalty2", "loyalty_points"])
-def test_service_has_a_name_in_snake_case(name: str) -> None:
+def test_service_accepts_snake_case_name(name: str) -> None:
     assert Service(name, Loyalty, url="http://loyalty.test").name == name
 
 
 @pytest.mark.parametrize(
     "name", ["", "Loyalty", "loyalty-points", "2loyalty", "loyalty_", "_loyalty", "a__b"]
 )
-def test_any_other_name_is_refused(name: str) -> None:
+def test_service_refuses_invalid_name(name: str) -> None:
     with pytest.raises(ValueError, match=f"invalid service name '{name}'"):
         Service(name, Loyalty, url="http://loyalty.test")
 
@@ -56,19 +56,19 @@ def test_any_other_name_is_refused(name: str) -> None:
         "http://me@loyalty/",
     ],
 )
-def test_url_that_is_not_plain_http_is_refused(url: str) -> None:
+def test_service_refuses_invalid_url(url: str) -> None:
     with pytest.raises(ValueError, match=r"^invalid URL of service 'loyalty': a service's URL must "):
         Service("loyalty", Loyalty, url=url)
 
 
-def test_timeout_below_one_is_refused() -> None:
+def test_service_refuses_timeout_below_one() -> None:
     with pytest.raises(
         ValueError, match="timeout_ms of service 'loyalty' must be a whole number of at least 1, got 0"
     ):
         Service("loyalty", Loyalty, url="http://loyalty.test", timeout_ms=0)
 
 
-def test_concurrency_limit_below_one_is_refused() -> None:
+def test_service_refuses_concurrency_below_one() -> None:
     with pytest.raises(
         ValueError, match="max_concurrency of service 'loyalty' must be a whole number of at least 1, got -1"
     ):
@@ -77,7 +77,7 @@ def test_concurrency_limit_below_one_is_refused() -> None:
 
 @pytest.mark.parametrize("argument", ["timeout_ms", "max_concurrency", "queue_ms"])
 @pytest.mark.parametrize("value", [1.5, "300", True])
-def test_limit_that_is_not_a_whole_number_is_refused(argument: str, value: object) -> None:
+def test_service_refuses_non_integer_limit(argument: str, value: object) -> None:
     arguments: dict[str, Any] = {argument: value}
 
     message = f"^{argument} of service 'loyalty' must be a whole number of at least [01], got {value!r}$"
@@ -87,14 +87,14 @@ def test_limit_that_is_not_a_whole_number_is_refused(argument: str, value: objec
 
 @pytest.mark.parametrize(("argument", "terms"), [("breaker", "BreakerTerms"), ("retries", "RetryTerms")])
 @pytest.mark.parametrize("value", [3, None])
-def test_terms_of_a_wrong_type_are_refused(argument: str, terms: str, value: object) -> None:
+def test_service_refuses_terms_of_wrong_type(argument: str, terms: str, value: object) -> None:
     arguments: dict[str, Any] = {argument: value}
 
     with pytest.raises(TypeError, match=f"^{argument} of service 'loyalty' must be {terms}, got {value}$"):
         Service("loyalty", Loyalty, url="http://loyalty.test", **arguments)
 
 
-async def test_breaker_terms_reach_the_client() -> None:
+async def test_breaker_opens_by_terms_of_service() -> None:
     """The breaker opens after two failures, so that the third call is not sent."""
     transport = Answering(httpx.Response(503))
     terms = BreakerTerms(minimum=2)
@@ -108,7 +108,7 @@ async def test_breaker_terms_reach_the_client() -> None:
 
 
 @pytest.mark.parametrize("attempts", [1, 2])
-async def test_retry_terms_reach_the_client(attempts: int) -> None:
+async def test_call_makes_attempts_of_retry_terms(attempts: int) -> None:
     transport = Answering(httpx.Response(503))
     terms = RetryTerms(attempts=attempts)
     await fetch(Service("loyalty", Loyalty, url="http://loyalty.test", retries=terms), transport)
@@ -117,7 +117,7 @@ async def test_retry_terms_reach_the_client(attempts: int) -> None:
 
 
 @pytest.mark.parametrize("queue_ms", [0, 250])
-async def test_queue_term_reaches_the_client(queue_ms: int) -> None:
+async def test_call_queues_for_queue_ms_of_service(queue_ms: int) -> None:
     """At the concurrency limit, a call is unavailable after *queue_ms*: at once if that is 0."""
     loop = asyncio.get_running_loop()
     transport = Hanging()

@@ -1,4 +1,4 @@
-"""The undos of a client: each needs the key of its write, and nothing else."""
+"""Undos of a client, which need only the key of their write."""
 
 from types import MappingProxyType
 from typing import Final
@@ -9,7 +9,7 @@ import pytest
 
 from gateway.railway import BadAnswer, Err, Fault, Key, Ok, TimedOut, Unavailable
 from tests.client.scripted_service import PROBLEM, Answering, Content, Hanging, Raising, client
-from tests.client.test_writes import CASES, behind
+from tests.client.test_writes import CASES, connect_services
 
 KEY: Final = Key("exe-1.settlement.0.payments.execute_transfer")
 PATHS: Final = {
@@ -20,17 +20,17 @@ PATHS: Final = {
 }
 
 
-def test_every_undoable_write_finds_its_undo_by_name() -> None:
-    undos = behind(Answering()).undos
+def test_sample_undos_match_undoable_writes() -> None:
+    undos = connect_services(Answering()).undos
 
     assert {name: undo.name for name, undo in undos.items()} == {name: name for name in PATHS}
     assert {case.undo for case in CASES} == {*PATHS, None}
 
 
 @pytest.mark.parametrize("name", PATHS)
-async def test_undo_sends_a_delete_with_the_key(name: str) -> None:
+async def test_undo_sends_delete_with_key(name: str) -> None:
     transport = Answering(httpx.Response(204))
-    result = await behind(transport).undos[name].attempt(KEY)
+    result = await connect_services(transport).undos[name].attempt(KEY)
     (request,) = transport.requests
 
     assert result == Ok(None)
@@ -54,9 +54,9 @@ async def test_undo_sends_a_delete_with_the_key(name: str) -> None:
         ("a" * 300, b"a" * 300),
     ],
 )
-async def test_any_key_is_one_segment_of_the_path(key: str, sent: bytes) -> None:
+async def test_undo_encodes_key_as_path_segment(key: str, sent: bytes) -> None:
     transport = Answering(httpx.Response(204))
-    await behind(transport).orders.cancel.attempt(Key(key))
+    await connect_services(transport).orders.cancel.attempt(Key(key))
     (request,) = transport.requests
 
     assert request.url.raw_path == b"/orders/" + sent
@@ -65,26 +65,26 @@ async def test_any_key_is_one_segment_of_the_path(key: str, sent: bytes) -> None
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"status": "reversed"}', b"null"])
 @pytest.mark.parametrize("status", [200, 202, 204, 299])
-async def test_every_2xx_means_undone(status: int, content: bytes) -> None:
+async def test_undo_succeeds_on_any_2xx(status: int, content: bytes) -> None:
     body = Content([content])
-    result = await behind(Answering(httpx.Response(status, stream=body))).orders.cancel.attempt(KEY)
+    result = await connect_services(Answering(httpx.Response(status, stream=body))).orders.cancel.attempt(KEY)
 
     assert result == Ok(None)
     assert body.is_closed
 
 
 @pytest.mark.parametrize("content", [b"<!doctype html>", b"{", b" "])
-async def test_2xx_with_another_body_than_json_is_a_bad_answer(content: bytes) -> None:
+async def test_undo_response_without_json_is_bad_answer(content: bytes) -> None:
     transport = Answering(httpx.Response(200, content=content))
-    result = await behind(transport).orders.cancel.attempt(KEY)
+    result = await connect_services(transport).orders.cancel.attempt(KEY)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (BadAnswer, "orders.cancel")
 
 
-async def test_2xx_that_breaks_off_is_unavailable() -> None:
+async def test_truncated_undo_response_is_unavailable() -> None:
     body = Content([b"{", httpx.ReadError("reset")])
-    result = await behind(Answering(httpx.Response(200, stream=body))).orders.cancel.attempt(KEY)
+    result = await connect_services(Answering(httpx.Response(200, stream=body))).orders.cancel.attempt(KEY)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Unavailable)
@@ -99,9 +99,9 @@ async def test_2xx_that_breaks_off_is_unavailable() -> None:
     ],
 )
 @pytest.mark.parametrize("name", PATHS)
-async def test_any_other_status_is_an_upstream_fault(name: str, status: int, kind: type[Fault]) -> None:
+async def test_undo_fails_on_status_outside_2xx(name: str, status: int, kind: type[Fault]) -> None:
     transport = Answering(httpx.Response(status, json={"detail": "SECRET"}, headers=PROBLEM))
-    result = await behind(transport).undos[name].attempt(KEY)
+    result = await connect_services(transport).undos[name].attempt(KEY)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (kind, name)
@@ -116,10 +116,8 @@ async def test_any_other_status_is_an_upstream_fault(name: str, status: int, kin
         pytest.param(Hanging(), TimedOut, id="hanging"),
     ],
 )
-async def test_undo_without_an_answer_has_failed(
-    transport: httpx.AsyncBaseTransport, kind: type[Fault]
-) -> None:
-    result = await behind(transport).orders.cancel.attempt(KEY)
+async def test_undo_fails_without_response(transport: httpx.AsyncBaseTransport, kind: type[Fault]) -> None:
+    result = await connect_services(transport).orders.cancel.attempt(KEY)
 
     assert isinstance(result, Err)
     assert type(result.error) is kind
@@ -127,24 +125,24 @@ async def test_undo_without_an_answer_has_failed(
 
 async def test_undo_can_be_repeated() -> None:
     transport = Answering(httpx.Response(204))
-    cancel = behind(transport).orders.cancel
+    cancel = connect_services(transport).orders.cancel
 
     assert await cancel.attempt(KEY) == await cancel.attempt(KEY) == Ok(None)
     assert len(transport.requests) == 2
 
 
-def test_client_collects_its_undos_by_name() -> None:
+def test_client_lists_its_undos_by_name() -> None:
     things = client(Answering())
     undos = {name: things.undo(name, ("things",)) for name in ("things.unmake", "things.forget")}
 
     assert things.undos == undos
 
 
-def test_undos_of_a_client_are_read_only() -> None:
+def test_client_undos_are_read_only() -> None:
     assert isinstance(client(Answering()).undos, MappingProxyType)
 
 
-def test_duplicate_undo_is_refused() -> None:
+def test_client_refuses_duplicate_undo() -> None:
     things = client(Answering())
     things.undo("things.unmake", ("things",))
 

@@ -1,4 +1,4 @@
-"""Each write as the contract has it: what is sent under its key, what is answered, what is refused."""
+"""Requests, responses and refusals of the shipped services' writes."""
 
 import asyncio
 import json
@@ -49,13 +49,13 @@ TERMS_SENT: Final = (
 
 
 class Case(NamedTuple):
-    """A write, the request it makes, the answer to that and what it means, the refusals, and its undo."""
+    """A write, its request, the JSON and value of its response, its declared failures, and its undo."""
 
     write: str
     path: str
     sent: bytes
     status: int
-    answered: Thing
+    response: Thing
     value: BaseModel
     declared: Mapping[int, type[Fault]]
     undo: str | None
@@ -132,45 +132,45 @@ TRACK: Final = Case(
 CASES: Final = (RESERVE, EXECUTE, POST, CREATE, SEND, TRACK)
 
 
-def behind(transport: httpx.AsyncBaseTransport) -> ShippedServices:
+def connect_services(transport: httpx.AsyncBaseTransport) -> ShippedServices:
     return ShippedServices.over(transport, dict.fromkeys(NAMES, "http://mock.test"))
 
 
-def writes(transport: httpx.AsyncBaseTransport) -> Mapping[str, Write[object, Failure]]:
-    up = behind(transport)
-    described: list[Write[object, Failure]] = [
-        up.inventory.reserve("prod-456", 2),
-        up.payments.execute_transfer(TERMS),
-        up.accounts.post(TERMS),
-        up.orders.create("user-123", "prod-456", 2),
-        up.notifications.send("user-123", "ord-1"),
-        up.analytics.track("purchase", "ord-1"),
+def describe_writes(transport: httpx.AsyncBaseTransport) -> Mapping[str, Write[object, Failure]]:
+    services = connect_services(transport)
+    writes: list[Write[object, Failure]] = [
+        services.inventory.reserve("prod-456", 2),
+        services.payments.execute_transfer(TERMS),
+        services.accounts.post(TERMS),
+        services.orders.create("user-123", "prod-456", 2),
+        services.notifications.send("user-123", "ord-1"),
+        services.analytics.track("purchase", "ord-1"),
     ]
-    return {write.name: write for write in described}
+    return {write.name: write for write in writes}
 
 
-def answering(status: int, answered: object) -> Answering:
-    return Answering(httpx.Response(status, json=answered, headers=PROBLEM if status >= 400 else {}))
+def respond_with(status: int, body: object) -> Answering:
+    return Answering(httpx.Response(status, json=body, headers=PROBLEM if status >= 400 else {}))
 
 
-def named(case: object) -> str:
+def get_name(case: object) -> str:
     return case.write if isinstance(case, Case) else str(case)
 
 
-def spoilt(answer: Thing) -> Iterator[Thing]:
-    """Give *answer* without each of its fields, and with each of them of another type, however deep."""
+def damage_fields(answer: Thing) -> Iterator[Thing]:
+    """Yield copies of *answer* in which a field, at any depth, is missing or has another type."""
     for field, value in answer.items():
         rest = {name: kept for name, kept in answer.items() if name != field}
         yield rest
         yield {**rest, field: str(value) if isinstance(value, int) else 4}
         if isinstance(value, Mapping):
-            yield from ({**rest, field: worse} for worse in spoilt(value))
+            yield from ({**rest, field: damaged} for damaged in damage_fields(value))
 
 
-@pytest.mark.parametrize("case", CASES, ids=named)
-async def test_a_write_sends_and_understands_what_the_contract_says(case: Case) -> None:
-    transport = answering(case.status, case.answered)
-    result = await writes(transport)[case.write].attempt(KEY)
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+async def test_write_has_documented_results(case: Case) -> None:
+    transport = respond_with(case.status, case.response)
+    result = await describe_writes(transport)[case.write].attempt(KEY)
     (request,) = transport.requests
 
     assert result == Ok(case.value)
@@ -178,10 +178,10 @@ async def test_a_write_sends_and_understands_what_the_contract_says(case: Case) 
     assert request.content == case.sent
 
 
-@pytest.mark.parametrize("case", CASES, ids=named)
-async def test_a_write_is_known_to_the_service_by_its_key(case: Case) -> None:
-    transport = answering(case.status, case.answered)
-    await writes(transport)[case.write].attempt(KEY)
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+async def test_write_sends_idempotency_key(case: Case) -> None:
+    transport = respond_with(case.status, case.response)
+    await describe_writes(transport)[case.write].attempt(KEY)
     headers = dict(transport.requests[0].headers)
 
     del headers["user-agent"]
@@ -196,15 +196,16 @@ async def test_a_write_is_known_to_the_service_by_its_key(case: Case) -> None:
     }
 
 
-@pytest.mark.parametrize("case", CASES, ids=named)
-async def test_a_write_is_described_before_it_is_made_and_made_under_any_key(case: Case) -> None:
-    transport = answering(case.status, case.answered)
-    write = writes(transport)[case.write]
-    unmade = len(transport.requests)
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+async def test_write_can_be_made_under_many_keys(case: Case) -> None:
+    """Describing a write sends nothing; every attempt sends the same body under its own key."""
+    transport = respond_with(case.status, case.response)
+    write = describe_writes(transport)[case.write]
+    sent_before = len(transport.requests)
     for key in ("exe-1.a.0.b", "exe-1.a.0.b", "exe-2.a.0.b"):
         await write.attempt(Key(key))
 
-    assert unmade == 0
+    assert sent_before == 0
     assert [request.headers["idempotency-key"][:5] for request in transport.requests] == [
         "exe-1",
         "exe-1",
@@ -213,29 +214,31 @@ async def test_a_write_is_described_before_it_is_made_and_made_under_any_key(cas
     assert {request.content for request in transport.requests} == {case.sent}
 
 
-@pytest.mark.parametrize("case", CASES, ids=named)
-def test_the_arguments_of_a_write_are_the_json_that_it_sends(case: Case) -> None:
-    write = writes(Answering())[case.write]
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+def test_write_arguments_equal_sent_json(case: Case) -> None:
+    write = describe_writes(Answering())[case.write]
 
     assert json.loads(json.dumps(write.arguments)) == json.loads(case.sent)
 
 
-@pytest.mark.parametrize("case", CASES, ids=named)
-def test_what_a_write_came_to_is_written_as_it_was_read(case: Case) -> None:
-    assert to_jsonable_python(case.value) == case.answered
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+def test_write_value_serializes_as_received(case: Case) -> None:
+    assert to_jsonable_python(case.value) == case.response
 
 
 @pytest.mark.parametrize("status", [200, 202, 299])
-@pytest.mark.parametrize("case", CASES, ids=named)
-async def test_a_write_that_is_answered_with_any_2xx_is_done(case: Case, status: int) -> None:
-    assert await writes(answering(status, case.answered))[case.write].attempt(KEY) == Ok(case.value)
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+async def test_write_succeeds_on_any_2xx(case: Case, status: int) -> None:
+    assert await describe_writes(respond_with(status, case.response))[case.write].attempt(KEY) == Ok(
+        case.value
+    )
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 412, 422])
-@pytest.mark.parametrize("case", CASES, ids=named)
-async def test_a_write_is_refused_with_what_it_declares_and_nothing_else(case: Case, status: int) -> None:
-    refused = answering(status, {"detail": "No way", "status": status})
-    result = await writes(refused)[case.write].attempt(KEY)
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+async def test_only_declared_statuses_refuse_write(case: Case, status: int) -> None:
+    refused = respond_with(status, {"detail": "No way", "status": status})
+    result = await describe_writes(refused)[case.write].attempt(KEY)
 
     assert isinstance(result, Err)
     assert type(result.error) is case.declared.get(status, BadAnswer)
@@ -254,74 +257,77 @@ async def test_a_write_is_refused_with_what_it_declares_and_nothing_else(case: C
         (302, BadAnswer),
     ],
 )
-@pytest.mark.parametrize("case", CASES, ids=named)
-async def test_a_write_that_a_service_could_not_make_may_have_been_made(
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+async def test_write_with_undeclared_status_counts_as_sent(
     case: Case, status: int, kind: type[Fault]
 ) -> None:
-    result = await writes(answering(status, {}))[case.write].attempt(KEY)
+    """A status that is not declared leaves open whether the write was made."""
+    result = await describe_writes(respond_with(status, {}))[case.write].attempt(KEY)
 
     assert isinstance(result, Err)
     assert type(result.error) is kind
     assert getattr(result.error, "was_sent", True)
 
 
-@pytest.mark.parametrize("case", CASES, ids=named)
-async def test_every_field_of_an_answer_is_needed_and_has_a_type(case: Case) -> None:
-    for answered in spoilt(case.answered):
-        result = await writes(answering(case.status, answered))[case.write].attempt(KEY)
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+async def test_write_needs_every_response_field(case: Case) -> None:
+    for response in damage_fields(case.response):
+        result = await describe_writes(respond_with(case.status, response))[case.write].attempt(KEY)
 
         assert isinstance(result, Err)
         assert isinstance(result.error, BadAnswer)
 
 
 @pytest.mark.parametrize(
-    ("case", "otherwise"),
+    ("case", "change"),
     [
         pytest.param(RESERVE, {"is_reserved": False}, id="not reserved"),
-        pytest.param(RESERVE, {"quantity": 1}, id="fewer than wanted"),
+        pytest.param(RESERVE, {"quantity": 1}, id="too few reserved"),
         pytest.param(EXECUTE, {"status": "pending"}, id="not executed yet"),
         pytest.param(EXECUTE, {"status": "reversed"}, id="reversed"),
         pytest.param(CREATE, {"status": "cancelled"}, id="cancelled"),
         pytest.param(POST, {"from_account": {"account_id": "acc-009", "balance": "1.00"}}, id="other payer"),
         pytest.param(POST, {"to_account": {"account_id": "acc-009", "balance": "1.00"}}, id="other payee"),
-        pytest.param(POST, {"to_account": {"account_id": "acc-002", "balance": "1.001"}}, id="no balance"),
+        pytest.param(
+            POST, {"to_account": {"account_id": "acc-002", "balance": "1.001"}}, id="three decimals"
+        ),
     ],
 )
-async def test_a_success_that_says_something_else_is_a_bad_answer(case: Case, otherwise: Thing) -> None:
-    transport = answering(case.status, {**case.answered, **otherwise})
-    result = await writes(transport)[case.write].attempt(KEY)
+async def test_mismatched_write_answer_is_bad_answer(case: Case, change: Thing) -> None:
+    transport = respond_with(case.status, {**case.response, **change})
+    result = await describe_writes(transport)[case.write].attempt(KEY)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (BadAnswer, case.write)
 
 
-async def test_a_balance_below_zero_is_what_the_service_says_it_is() -> None:
+async def test_posting_accepts_negative_balance() -> None:
     overdrawn: Thing = {"account_id": "acc-001", "balance": "-25.50"}
-    transport = answering(201, {**POST.answered, "from_account": overdrawn})
-    result = await behind(transport).accounts.post(TERMS).attempt(KEY)
+    transport = respond_with(201, {**POST.response, "from_account": overdrawn})
+    result = await connect_services(transport).accounts.post(TERMS).attempt(KEY)
 
     assert isinstance(result, Ok)
     assert result.value.from_account.balance == Decimal("-25.50")
 
 
-async def test_a_transfer_for_nothing_in_particular_says_so() -> None:
-    transport = answering(201, EXECUTE.answered)
+async def test_transfer_sends_null_reference() -> None:
+    transport = respond_with(201, EXECUTE.response)
     terms = TERMS.model_copy(update={"reference": None})
-    await behind(transport).payments.execute_transfer(terms).attempt(KEY)
+    await connect_services(transport).payments.execute_transfer(terms).attempt(KEY)
 
     assert json.loads(transport.requests[0].content)["reference"] is None
 
 
 @pytest.mark.parametrize("amount", [25.5, "25.505", Decimal(-1), Decimal("0.001"), True])
-def test_terms_have_an_exact_amount(amount: object) -> None:
+def test_transfer_terms_refuse_invalid_amount(amount: object) -> None:
     with pytest.raises(ValidationError):
         TransferTerms.model_validate({**dict(TERMS), "amount": amount})
 
 
-@pytest.mark.parametrize("case", CASES, ids=named)
-async def test_a_write_that_hangs_has_its_timeout_once_where_it_must_not_be_repeated(case: Case) -> None:
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+async def test_send_once_write_times_out_once(case: Case) -> None:
     change_context(RunContext(mode=CallMode.SEND_ONCE))
-    result = await writes(Hanging())[case.write].attempt(KEY)
+    result = await describe_writes(Hanging())[case.write].attempt(KEY)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, TimedOut)
@@ -329,27 +335,27 @@ async def test_a_write_that_hangs_has_its_timeout_once_where_it_must_not_be_repe
     assert asyncio.get_running_loop().time() == 1.0
 
 
-async def test_a_write_has_no_more_time_than_its_commit() -> None:
-    transport = answering(201, CREATE.answered)
+async def test_write_timeout_is_clipped_to_deadline() -> None:
+    transport = respond_with(201, CREATE.response)
     change_context(RunContext(deadline=0.25, baggage={"X-Request-Id": "req-1"}))
-    await writes(transport)["orders.create"].attempt(KEY)
+    await describe_writes(transport)["orders.create"].attempt(KEY)
     (request,) = transport.requests
 
     assert request.headers["x-envoy-expected-rq-timeout-ms"] == "250"
     assert request.headers["x-request-id"] == "req-1"
 
 
-@pytest.mark.parametrize("case", CASES, ids=named)
-async def test_a_write_to_a_service_that_is_not_there_was_not_sent(case: Case) -> None:
-    result = await writes(Raising(httpx.ConnectError("refused")))[case.write].attempt(KEY)
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+async def test_write_on_refused_connection_counts_as_unsent(case: Case) -> None:
+    result = await describe_writes(Raising(httpx.ConnectError("refused")))[case.write].attempt(KEY)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Unavailable)
     assert not result.error.was_sent
 
 
-@pytest.mark.parametrize("case", CASES, ids=named)
-def test_a_write_names_the_undo_that_takes_it_back(case: Case) -> None:
-    undo = writes(Answering())[case.write].undo
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+def test_sample_write_has_expected_undo(case: Case) -> None:
+    undo = describe_writes(Answering())[case.write].undo
 
     assert (undo and undo.name) == case.undo

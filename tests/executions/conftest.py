@@ -1,4 +1,4 @@
-"""Fixture of the registry tests."""
+"""Registry with scripted runs and undos, as a fixture."""
 
 import pytest
 

@@ -38,14 +38,14 @@ def clock() -> datetime:
     return START + timedelta(seconds=now())
 
 
-def intent(execution_id: str, place: int) -> Intent:
+def build_intent(execution_id: str, place: int) -> Intent:
     name = NAMES[place]
     return Intent(name, derive_key(execution_id, "settlement", place, name), undo=f"{name}.undo")
 
 
-def commit_start(execution_id: str = "exe-1", *also: Intent) -> CommitStart:
+def build_commit_start(execution_id: str = "exe-1", *also: Intent) -> CommitStart:
     """Build the start of a commit with two writes, and the intents *also*."""
-    intents = (intent(execution_id, 0), intent(execution_id, 1), *also)
+    intents = (build_intent(execution_id, 0), build_intent(execution_id, 1), *also)
     return CommitStart(execution_id, "transfers", "settlement", intents)
 
 
@@ -61,15 +61,15 @@ async def begin_commit(executions: ExecutionRegistry[str], start: CommitStart) -
         raise
 
 
-def run_request(
-    execution_id: str = "exe-1", *, asked: bytes | None = b"rent", deadline: float | None = None
+def build_request(
+    execution_id: str = "exe-1", *, fingerprint: bytes | None = b"rent", deadline: float | None = None
 ) -> RunRequest:
-    return RunRequest(execution_id, "transfers", asked, deadline)
+    return RunRequest(execution_id, "transfers", fingerprint, deadline)
 
 
 @dataclass
 class ScriptedRegistry:
-    """A registry whose undos return *results*, by name; by default they succeed."""
+    """Registry whose undos return or raise *results*, by name; an undo without a result succeeds."""
 
     undone: list[str] = field(default_factory=list[str])
     results: dict[str, Result[object, Failure] | Exception] = field(
@@ -86,18 +86,20 @@ class ScriptedRegistry:
             self.records, {undo.name: undo for undo in undos}, CommitTerms(), clock
         )
 
-    def run(self, execution_id: str = "exe-1", answer: str = "paid", *, fails: bool = False) -> "ScriptedRun":
-        """Build a run that ends at once, unless a test makes it wait; if it *fails*, it does not commit."""
-        return ScriptedRun(self, execution_id, answer, fails)
+    def build_run(
+        self, execution_id: str = "exe-1", answer: str = "paid", *, is_failing: bool = False
+    ) -> "ScriptedRun":
+        """Build a run that ends at once unless a test makes it wait; if *is_failing*, it makes no commit."""
+        return ScriptedRun(self, execution_id, answer, is_failing)
 
     async def make_stuck(self, execution_id: str = "exe-1", *outcomes: WriteOutcome) -> None:
-        """Record a stuck commit, with these outcomes of its writes."""
-        await self.records.begin(commit_start(execution_id))
+        """Record a stuck commit with the *outcomes* of its writes, by default all stuck."""
+        await self.records.begin(build_commit_start(execution_id))
         for place, outcome in enumerate(outcomes or (WriteOutcome.STUCK, WriteOutcome.STUCK)):
-            await self.records.note(execution_id, intent(execution_id, place).key, outcome, None)
+            await self.records.note(execution_id, build_intent(execution_id, place).key, outcome, None)
         await self.records.end(execution_id, CommitState.STUCK)
 
-    async def outcomes(self, execution_id: str = "exe-1") -> tuple[CommitState, list[str]]:
+    async def read_outcomes(self, execution_id: str = "exe-1") -> tuple[CommitState, list[str]]:
         """Return the recorded state, and the outcomes of the writes."""
         found = await self.records.find(execution_id)
         assert found is not None
@@ -118,34 +120,34 @@ class ScriptedRegistry:
 
 @dataclass
 class ScriptedRun:
-    """The work of one run: waits for its events, and logs its progress."""
+    """Work of a run: waits for its events, and logs its progress."""
 
     scripted: ScriptedRegistry
     execution_id: str
     answer: str
-    fails: bool = False
+    is_failing: bool = False
     state: CommitState = CommitState.COMMITTED
     seconds: float = 0.0
     log: list[str] = field(default_factory=list[str])
-    begins: asyncio.Event = field(default_factory=asyncio.Event)
-    ends: asyncio.Event = field(default_factory=asyncio.Event)
+    may_begin: asyncio.Event = field(default_factory=asyncio.Event)
+    may_end: asyncio.Event = field(default_factory=asyncio.Event)
     has_begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.begins.set()
-        self.ends.set()
+        self.may_begin.set()
+        self.may_end.set()
 
     async def __call__(self) -> str:
         executions = self.scripted.executions
         self.log.append("started")
         try:
-            await self.begins.wait()
-            if self.fails:
+            await self.may_begin.wait()
+            if self.is_failing:
                 return f"{self.answer} not"
-            await begin_commit(executions, commit_start(self.execution_id))
+            await begin_commit(executions, build_commit_start(self.execution_id))
             self.log.append("begun")
             self.has_begun.set()
-            await self.ends.wait()
+            await self.may_end.wait()
             await asyncio.sleep(self.seconds)
             await executions.prepare_context(RunContext()).journal.end(self.execution_id, self.state)
         except asyncio.CancelledError:
@@ -158,6 +160,6 @@ class ScriptedRun:
 
 
 async def settle() -> None:
-    """Run every task until it waits."""
+    """Let every task run until it waits."""
     for _ in range(10):
         await asyncio.sleep(0)

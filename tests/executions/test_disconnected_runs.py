@@ -1,4 +1,4 @@
-"""Requests that are cancelled, each before, after and in the very moment in which the commit begins."""
+"""Requests that are cancelled before, while and after the commit of their run begins."""
 
 import asyncio
 from collections.abc import Callable
@@ -34,9 +34,9 @@ from gateway.railway import (
 from tests.executions.scripted_runs import (
     ScriptedRegistry,
     begin_commit,
-    commit_start,
+    build_commit_start,
+    build_request,
     now,
-    run_request,
     settle,
 )
 
@@ -44,50 +44,50 @@ PAID = RunAnswer("paid", is_replayed=False)
 REPLAYED = RunAnswer("paid", is_replayed=True)
 
 
-async def ends(task: "asyncio.Task[object]") -> None:
+async def await_cancellation(task: "asyncio.Task[object]") -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
 
 
-async def test_run_is_cancelled_with_its_request_before_the_commit(
+async def test_disconnect_before_commit_cancels_run(
     scripted: ScriptedRegistry,
 ) -> None:
-    run = scripted.run()
-    run.begins.clear()
-    owner = asyncio.create_task(scripted.executions.run(run_request(), run))
+    run = scripted.build_run()
+    run.may_begin.clear()
+    owner = asyncio.create_task(scripted.executions.run(build_request(), run))
     await settle()
 
     owner.cancel()
-    await ends(owner)
+    await await_cancellation(owner)
 
     assert run.log == ["started", "cancelled", "cleaned up"]
     assert await scripted.executions.find("exe-1") == Err(EXECUTION_NOT_FOUND)
 
 
-async def test_run_continues_without_its_request_once_committing(
+async def test_committing_run_outlives_request(
     scripted: ScriptedRegistry,
 ) -> None:
-    run = scripted.run()
+    run = scripted.build_run()
     run.seconds = 3
-    owner = asyncio.create_task(scripted.executions.run(run_request(), run))
+    owner = asyncio.create_task(scripted.executions.run(build_request(), run))
     await run.has_begun.wait()
 
     owner.cancel()
-    await ends(owner)
+    await await_cancellation(owner)
 
     assert now() == 0
-    assert await scripted.executions.run(run_request(), scripted.run()) == REPLAYED
+    assert await scripted.executions.run(build_request(), scripted.build_run()) == REPLAYED
     assert run.log == ["started", "begun", "ended"]
 
 
-async def test_waiting_request_replaces_a_run_cancelled_before_commit(
+async def test_waiting_request_replaces_cancelled_run(
     scripted: ScriptedRegistry,
 ) -> None:
-    abandoned, second = scripted.run(), scripted.run()
-    abandoned.begins.clear()
-    owner = asyncio.create_task(scripted.executions.run(run_request(), abandoned))
+    abandoned, second = scripted.build_run(), scripted.build_run()
+    abandoned.may_begin.clear()
+    owner = asyncio.create_task(scripted.executions.run(build_request(), abandoned))
     await settle()
-    waiter = asyncio.create_task(scripted.executions.run(run_request(), second))
+    waiter = asyncio.create_task(scripted.executions.run(build_request(), second))
     await settle()
 
     owner.cancel()
@@ -97,14 +97,15 @@ async def test_waiting_request_replaces_a_run_cancelled_before_commit(
     assert second.log == ["started", "begun", "ended"]
 
 
-async def test_waiting_request_gets_the_answer_of_a_disconnected_run(
+async def test_waiter_gets_answer_after_owner_disconnects(
     scripted: ScriptedRegistry,
 ) -> None:
-    run = scripted.run()
+    """A waiting request gets the answer of a run after the run's own request has disconnected."""
+    run = scripted.build_run()
     run.seconds = 3
-    owner = asyncio.create_task(scripted.executions.run(run_request(), run))
+    owner = asyncio.create_task(scripted.executions.run(build_request(), run))
     await run.has_begun.wait()
-    waiter = asyncio.create_task(scripted.executions.run(run_request(), scripted.run()))
+    waiter = asyncio.create_task(scripted.executions.run(build_request(), scripted.build_run()))
     await settle()
 
     owner.cancel()
@@ -113,36 +114,37 @@ async def test_waiting_request_gets_the_answer_of_a_disconnected_run(
 
 
 @pytest.mark.parametrize("has_begun", [False, True])
-async def test_disconnect_of_a_waiting_request_leaves_the_run_alone(
+async def test_disconnect_of_waiting_request_keeps_run(
     scripted: ScriptedRegistry, *, has_begun: bool
 ) -> None:
-    run = scripted.run()
-    (run.ends if has_begun else run.begins).clear()
-    owner = asyncio.create_task(scripted.executions.run(run_request(), run))
+    run = scripted.build_run()
+    (run.may_end if has_begun else run.may_begin).clear()
+    owner = asyncio.create_task(scripted.executions.run(build_request(), run))
     await settle()
-    waiter = asyncio.create_task(scripted.executions.run(run_request(), scripted.run()))
+    waiter = asyncio.create_task(scripted.executions.run(build_request(), scripted.build_run()))
     await settle()
 
     waiter.cancel()
-    await ends(waiter)
+    await await_cancellation(waiter)
 
-    run.begins.set()
-    run.ends.set()
+    run.may_begin.set()
+    run.may_end.set()
     assert await owner == PAID
 
 
-async def test_second_cancellation_does_not_wait_for_the_cleanup(
+async def test_second_cancellation_ends_waiting(
     scripted: ScriptedRegistry,
 ) -> None:
-    run = scripted.run()
-    run.begins.clear()
-    owner = asyncio.create_task(scripted.executions.run(run_request(), run))
+    """A request that is cancelled twice does not wait for the cleanup of its run."""
+    run = scripted.build_run()
+    run.may_begin.clear()
+    owner = asyncio.create_task(scripted.executions.run(build_request(), run))
     await settle()
 
     owner.cancel()
     await settle()
     owner.cancel()
-    await ends(owner)
+    await await_cancellation(owner)
 
     assert run.log == ["started", "cancelled"]
     await scripted.executions.drain()
@@ -151,18 +153,18 @@ async def test_second_cancellation_does_not_wait_for_the_cleanup(
 
 @dataclass
 class Bank:
-    """One write, and a pipeline that does something at the last moment before its commit."""
+    """Pipeline with a single write, which calls *before_commit* just before its commit."""
 
     records: ExecutionJournal = field(default_factory=MemoryJournal)
-    at_the_last_moment: Callable[[], object] = lambda: None
-    times: int = 0
+    before_commit: Callable[[], object] = lambda: None
+    payments: int = 0
 
     def __post_init__(self) -> None:
         self.undo = Undo("bank.return", self.pay)
         self.executions = ExecutionRegistry[str](self.records, {"bank.return": self.undo}, CommitTerms())
 
     async def pay(self, _: Key) -> Result[str, Failure]:
-        self.times += 1
+        self.payments += 1
         await asyncio.sleep(1)
         return Ok("paid")
 
@@ -170,43 +172,43 @@ class Bank:
         write: Write[str, Failure] = Write("bank.pay", self.pay, undo=self.undo)
 
         @railway
-        async def paying(run: Run[Failure]) -> str:
-            self.at_the_last_moment()
+        async def pay(run: Run[Failure]) -> str:
+            self.before_commit()
             (paid,) = await run.commit("settlement", write)
             return paid
 
         context = self.executions.prepare_context(RunContext(execution_id="exe-1"))
-        return (await paying.on(context)()).value_or("not")
+        return (await pay.on(context)()).value_or("not")
 
 
-async def test_disconnect_just_before_the_commit_prevents_it() -> None:
+async def test_disconnect_before_gate_prevents_commit() -> None:
     bank = Bank()
-    owner = asyncio.create_task(bank.executions.run(run_request(), bank.work))
-    # From here to the first line of the commit, which is a task of its own, it is the owner's turn.
-    bank.at_the_last_moment = owner.cancel
-    await ends(owner)
+    owner = asyncio.create_task(bank.executions.run(build_request(), bank.work))
+    # The commit is a task of its own, so the cancelled owner has its turn before the commit's first line.
+    bank.before_commit = owner.cancel
+    await await_cancellation(owner)
 
-    assert (bank.times, await bank.executions.find("exe-1")) == (0, Err(EXECUTION_NOT_FOUND))
-    bank.at_the_last_moment = lambda: None
-    assert await bank.executions.run(run_request(), bank.work) == PAID
-    assert bank.times == 1
+    assert (bank.payments, await bank.executions.find("exe-1")) == (0, Err(EXECUTION_NOT_FOUND))
+    bank.before_commit = lambda: None
+    assert await bank.executions.run(build_request(), bank.work) == PAID
+    assert bank.payments == 1
 
 
-async def test_disconnect_just_after_the_commit_began_is_ignored() -> None:
+async def test_disconnect_after_gate_keeps_commit() -> None:
     bank = Bank()
-    owner = asyncio.create_task(bank.executions.run(run_request(), bank.work))
-    # The owner hears of it once the commit, which is a task of its own, has had its first turn.
-    bank.at_the_last_moment = lambda: asyncio.get_running_loop().call_soon(owner.cancel)
-    await ends(owner)
+    owner = asyncio.create_task(bank.executions.run(build_request(), bank.work))
+    # The commit is a task of its own, and has its first turn before the cancellation reaches the owner.
+    bank.before_commit = lambda: asyncio.get_running_loop().call_soon(owner.cancel)
+    await await_cancellation(owner)
 
     assert now() == 0
-    assert await bank.executions.run(run_request(), bank.work) == REPLAYED
-    assert bank.times == 1
+    assert await bank.executions.run(build_request(), bank.work) == REPLAYED
+    assert bank.payments == 1
 
 
 @dataclass
-class Slow:
-    """A journal on a disk: to begin takes its time, and may raise a *bug*."""
+class SlowJournal:
+    """Journal that takes *seconds* to begin a commit, and then raises *bug* unless it is None."""
 
     seconds: float = 1.0
     bug: Exception | None = None
@@ -232,54 +234,56 @@ class Slow:
 
 
 @pytest.fixture
-async def slow() -> Slow:
-    return Slow()
+async def slow_journal() -> SlowJournal:
+    return SlowJournal()
 
 
 @pytest.fixture
-async def bank(slow: Slow) -> Bank:
-    return Bank(slow)
+async def bank(slow_journal: SlowJournal) -> Bank:
+    return Bank(slow_journal)
 
 
-async def test_disconnect_while_the_commit_begins_is_ignored(bank: Bank) -> None:
-    owner = asyncio.create_task(bank.executions.run(run_request(), bank.work))
+async def test_disconnect_during_journal_begin_keeps_commit(bank: Bank) -> None:
+    owner = asyncio.create_task(bank.executions.run(build_request(), bank.work))
     await asyncio.sleep(0.5)
 
     owner.cancel()
-    await ends(owner)
+    await await_cancellation(owner)
 
     assert now() == 0.5
-    assert await bank.executions.run(run_request(), bank.work) == REPLAYED
-    assert bank.times == 1
+    assert await bank.executions.run(build_request(), bank.work) == REPLAYED
+    assert bank.payments == 1
 
 
-async def test_deadline_while_the_commit_begins_is_ignored(bank: Bank) -> None:
-    assert await bank.executions.run(run_request(deadline=0.5), bank.work) is NoAnswerReason.RUNNING
+async def test_deadline_during_journal_begin_keeps_commit(bank: Bank) -> None:
+    assert await bank.executions.run(build_request(deadline=0.5), bank.work) is NoAnswerReason.RUNNING
 
     found = (await bank.executions.find("exe-1")).value_or(None)
     assert found is not None
     assert (found.state, found.writes) == (CommitState.RUNNING, ())
-    assert await bank.executions.run(run_request(), bank.work) == REPLAYED
+    assert await bank.executions.run(build_request(), bank.work) == REPLAYED
 
 
-@pytest.mark.parametrize("hangs_up", [False, True])
-async def test_commit_that_could_not_begin_frees_its_id(bank: Bank, slow: Slow, *, hangs_up: bool) -> None:
-    slow.bug = OSError("disk full")
-    owner = asyncio.create_task(bank.executions.run(run_request(), guarded(bank)))
+@pytest.mark.parametrize("disconnects", [False, True])
+async def test_failed_journal_begin_frees_execution_id(
+    bank: Bank, slow_journal: SlowJournal, *, disconnects: bool
+) -> None:
+    slow_journal.bug = OSError("disk full")
+    owner = asyncio.create_task(bank.executions.run(build_request(), catch_disk_error(bank)))
     await asyncio.sleep(0.5)
-    waiter = asyncio.create_task(bank.executions.run(run_request(), bank.work))
-    if hangs_up:
+    waiter = asyncio.create_task(bank.executions.run(build_request(), bank.work))
+    if disconnects:
         owner.cancel()
     failed = await waiter
-    slow.bug = None
+    slow_journal.bug = None
 
     assert failed == RunAnswer("disk full", is_replayed=False)
-    assert hangs_up or owner.result() == failed
-    assert await bank.executions.run(run_request(), bank.work) == PAID
-    assert bank.times == 1
+    assert disconnects or owner.result() == failed
+    assert await bank.executions.run(build_request(), bank.work) == PAID
+    assert bank.payments == 1
 
 
-def guarded(bank: Bank) -> Work[str]:
+def catch_disk_error(bank: Bank) -> Work[str]:
     async def work() -> str:
         try:
             return await bank.work()
@@ -289,14 +293,14 @@ def guarded(bank: Bank) -> Work[str]:
     return work
 
 
-async def test_second_commit_of_a_run_keeps_the_first_registered(
+async def test_refused_second_commit_keeps_stored_answer(
     scripted: ScriptedRegistry,
 ) -> None:
-    async def twice() -> str:
-        await scripted.run()()
+    async def commit_twice() -> str:
+        await scripted.build_run()()
         with pytest.raises(ValueError, match="has a commit already"):
-            await begin_commit(scripted.executions, commit_start())
+            await begin_commit(scripted.executions, build_commit_start())
         return "paid"
 
-    assert await scripted.executions.run(run_request(), twice) == PAID
-    assert await scripted.executions.run(run_request(), scripted.run()) == REPLAYED
+    assert await scripted.executions.run(build_request(), commit_twice) == PAID
+    assert await scripted.executions.run(build_request(), scripted.build_run()) == REPLAYED

@@ -1,4 +1,4 @@
-"""What is stuck, attempted once more."""
+"""Retry of stuck undos by an operator."""
 
 import asyncio
 
@@ -6,33 +6,33 @@ import pytest
 
 from gateway.executions.registry import EXECUTION_NOT_FOUND, EXECUTION_NOT_STUCK
 from gateway.railway import CommitState, Conflict, Err, Unavailable, WriteOutcome
-from tests.executions.scripted_runs import ScriptedRegistry, commit_start, settle
+from tests.executions.scripted_runs import ScriptedRegistry, build_commit_start, settle
 
 DOWN = Err(Unavailable("down"))
 
 
-async def test_stuck_writes_are_undone_in_reverse_order(scripted: ScriptedRegistry) -> None:
+async def test_retry_undoes_writes_in_reverse_order(scripted: ScriptedRegistry) -> None:
     await scripted.make_stuck()
 
     retried = (await scripted.executions.retry("exe-1")).value_or(None)
     assert retried is not None
     assert retried.state is CommitState.UNDONE
     assert scripted.undone == ["shop.ship.undo", "bank.pay.undo"]
-    assert await scripted.outcomes() == (CommitState.UNDONE, ["undone", "undone"])
+    assert await scripted.read_outcomes() == (CommitState.UNDONE, ["undone", "undone"])
 
 
 @pytest.mark.parametrize("outcome", [WriteOutcome.UNDONE, WriteOutcome.REFUSED])
-async def test_only_stuck_writes_are_undone(scripted: ScriptedRegistry, outcome: WriteOutcome) -> None:
+async def test_retry_undoes_only_stuck_writes(scripted: ScriptedRegistry, outcome: WriteOutcome) -> None:
     await scripted.make_stuck("exe-1", outcome, WriteOutcome.STUCK)
 
     await scripted.executions.retry("exe-1")
 
     assert scripted.undone == ["shop.ship.undo"]
-    assert await scripted.outcomes() == (CommitState.UNDONE, [outcome.value, "undone"])
+    assert await scripted.read_outcomes() == (CommitState.UNDONE, [outcome.value, "undone"])
 
 
 @pytest.mark.parametrize("result", [DOWN, RuntimeError("a bug")])
-async def test_failed_undo_stays_stuck_and_the_others_are_undone(
+async def test_retry_keeps_only_failed_undo_stuck(
     scripted: ScriptedRegistry, result: Err[Unavailable] | Exception
 ) -> None:
     await scripted.make_stuck()
@@ -42,10 +42,10 @@ async def test_failed_undo_stays_stuck_and_the_others_are_undone(
     assert retried is not None
     assert retried.state is CommitState.STUCK
     assert [write.outcome for write in retried.writes] == [WriteOutcome.UNDONE, WriteOutcome.STUCK]
-    assert await scripted.outcomes() == (CommitState.STUCK, ["undone", "stuck"])
+    assert await scripted.read_outcomes() == (CommitState.STUCK, ["undone", "stuck"])
 
 
-async def test_next_retry_undoes_only_the_remaining_writes(scripted: ScriptedRegistry) -> None:
+async def test_next_retry_undoes_remaining_writes(scripted: ScriptedRegistry) -> None:
     await scripted.make_stuck()
     scripted.results["shop.ship.undo"] = DOWN
     await scripted.executions.retry("exe-1")
@@ -55,27 +55,27 @@ async def test_next_retry_undoes_only_the_remaining_writes(scripted: ScriptedReg
     await scripted.executions.retry("exe-1")
 
     assert scripted.undone == ["shop.ship.undo"]
-    assert await scripted.outcomes() == (CommitState.UNDONE, ["undone", "undone"])
+    assert await scripted.read_outcomes() == (CommitState.UNDONE, ["undone", "undone"])
 
 
-async def test_bug_in_an_undo_is_logged(scripted: ScriptedRegistry, caplog: pytest.LogCaptureFixture) -> None:
+async def test_bug_in_retried_undo_is_logged(
+    scripted: ScriptedRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
     await scripted.make_stuck()
     scripted.results["bank.pay.undo"] = RuntimeError("a bug")
 
     await scripted.executions.retry("exe-1")
 
-    assert "bank.pay.undo raised, under key exe-1.settlement.0.bank.pay" in caplog.text
+    assert "bank.pay.undo raised an exception; the write under key exe-1.settlement.0.bank.pay" in caplog.text
 
 
-async def test_unknown_execution_cannot_be_retried(scripted: ScriptedRegistry) -> None:
+async def test_retry_of_missing_execution_is_not_found(scripted: ScriptedRegistry) -> None:
     assert await scripted.executions.retry("exe-1") == Err(EXECUTION_NOT_FOUND)
 
 
 @pytest.mark.parametrize("state", [CommitState.RUNNING, CommitState.COMMITTED, CommitState.UNDONE])
-async def test_execution_that_is_not_stuck_is_not_retried(
-    scripted: ScriptedRegistry, state: CommitState
-) -> None:
-    await scripted.records.begin(commit_start())
+async def test_retry_needs_stuck_execution(scripted: ScriptedRegistry, state: CommitState) -> None:
+    await scripted.records.begin(build_commit_start())
     if state is not CommitState.RUNNING:
         await scripted.records.end("exe-1", state)
 
@@ -83,7 +83,7 @@ async def test_execution_that_is_not_stuck_is_not_retried(
     assert scripted.undone == []
 
 
-async def test_second_concurrent_retry_is_a_conflict(scripted: ScriptedRegistry) -> None:
+async def test_concurrent_retry_is_conflict(scripted: ScriptedRegistry) -> None:
     await scripted.make_stuck()
     scripted.may_undo.clear()
     first = asyncio.create_task(scripted.executions.retry("exe-1"))
@@ -98,13 +98,13 @@ async def test_second_concurrent_retry_is_a_conflict(scripted: ScriptedRegistry)
     assert scripted.undone == ["shop.ship.undo", "bank.pay.undo"]
 
 
-async def test_two_executions_are_retried_concurrently(scripted: ScriptedRegistry) -> None:
+async def test_executions_are_retried_concurrently(scripted: ScriptedRegistry) -> None:
     await scripted.make_stuck("exe-1")
     await scripted.make_stuck("exe-2")
 
     await asyncio.gather(scripted.executions.retry("exe-1"), scripted.executions.retry("exe-2"))
 
-    assert [await scripted.outcomes(f"exe-{n}") for n in (1, 2)] == [
+    assert [await scripted.read_outcomes(f"exe-{n}") for n in (1, 2)] == [
         (CommitState.UNDONE, ["undone", "undone"])
     ] * 2
 
@@ -120,4 +120,4 @@ async def test_cancelled_retry_can_be_repeated(scripted: ScriptedRegistry) -> No
 
     await scripted.executions.retry("exe-1")
 
-    assert await scripted.outcomes() == (CommitState.UNDONE, ["undone", "undone"])
+    assert await scripted.read_outcomes() == (CommitState.UNDONE, ["undone", "undone"])

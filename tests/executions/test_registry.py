@@ -1,4 +1,4 @@
-"""Registry of runs: one run for each execution id, and its answer for every request."""
+"""Registry of runs: a single run for each execution id, and its answer for every request."""
 
 import asyncio
 import gc
@@ -30,302 +30,320 @@ from tests.executions.scripted_runs import (
     DAY,
     START,
     ScriptedRegistry,
-    commit_start,
+    build_commit_start,
+    build_request,
     now,
-    run_request,
     settle,
 )
 
 PARTS: Final = ("Task", "ScriptedRun", "Execution")
 
 
-def replayed(answer: str) -> RunAnswer[str]:
+def build_replay(answer: str) -> RunAnswer[str]:
     return RunAnswer(answer, is_replayed=True)
 
 
-def alive() -> Counter[str]:
-    """Count what somebody still refers to, of all that a run is made of."""
+def count_alive() -> Counter[str]:
+    """Count the live objects that runs consist of, by class."""
     gc.collect()
-    return Counter(name for one in gc.get_objects() if (name := type(one).__name__) in PARTS)
+    return Counter(name for item in gc.get_objects() if (name := type(item).__name__) in PARTS)
 
 
-def fresh(answer: str) -> RunAnswer[str]:
+def build_answer(answer: str) -> RunAnswer[str]:
     return RunAnswer(answer, is_replayed=False)
 
 
-async def test_request_gets_the_answer_of_its_run(scripted: ScriptedRegistry) -> None:
-    run = scripted.run()
+async def test_request_gets_answer_of_its_run(scripted: ScriptedRegistry) -> None:
+    run = scripted.build_run()
 
-    assert await scripted.executions.run(run_request(), run) == fresh("paid")
+    assert await scripted.executions.run(build_request(), run) == build_answer("paid")
     assert run.log == ["started", "begun", "ended"]
 
 
-async def test_repeated_request_gets_the_stored_answer(scripted: ScriptedRegistry) -> None:
-    again = scripted.run(answer="paid twice")
-    await scripted.executions.run(run_request(), scripted.run())
+async def test_repeated_request_gets_stored_answer(scripted: ScriptedRegistry) -> None:
+    second = scripted.build_run(answer="paid twice")
+    await scripted.executions.run(build_request(), scripted.build_run())
 
-    assert await scripted.executions.run(run_request(), again) == replayed("paid")
-    assert again.log == []
+    assert await scripted.executions.run(build_request(), second) == build_replay("paid")
+    assert second.log == []
 
 
-async def test_concurrent_request_waits_for_the_run(scripted: ScriptedRegistry) -> None:
-    first, again = scripted.run(), scripted.run(answer="paid twice")
+async def test_concurrent_request_awaits_run(scripted: ScriptedRegistry) -> None:
+    first, second = scripted.build_run(), scripted.build_run(answer="paid twice")
     first.seconds = 3
-    owner = asyncio.create_task(scripted.executions.run(run_request(), first))
+    owner = asyncio.create_task(scripted.executions.run(build_request(), first))
     await first.has_begun.wait()
 
-    assert await scripted.executions.run(run_request(), again) == replayed("paid")
-    assert await owner == fresh("paid")
-    assert (again.log, now()) == ([], 3)
+    assert await scripted.executions.run(build_request(), second) == build_replay("paid")
+    assert await owner == build_answer("paid")
+    assert (second.log, now()) == ([], 3)
 
 
-async def test_runs_of_different_ids_are_independent(scripted: ScriptedRegistry) -> None:
-    first = await scripted.executions.run(run_request("exe-1"), scripted.run("exe-1", "one"))
-    second = await scripted.executions.run(run_request("exe-2"), scripted.run("exe-2", "two"))
+async def test_execution_ids_have_separate_runs(scripted: ScriptedRegistry) -> None:
+    first = await scripted.executions.run(build_request("exe-1"), scripted.build_run("exe-1", "one"))
+    second = await scripted.executions.run(build_request("exe-2"), scripted.build_run("exe-2", "two"))
 
-    assert (first, second) == (fresh("one"), fresh("two"))
+    assert (first, second) == (build_answer("one"), build_answer("two"))
 
 
-async def test_other_fingerprint_is_a_mismatch_at_once(
+async def test_other_fingerprint_is_mismatch(
     scripted: ScriptedRegistry,
 ) -> None:
-    run, other = scripted.run(), scripted.run()
+    run, other = scripted.build_run(), scripted.build_run()
     run.seconds = 3
-    owner = asyncio.create_task(scripted.executions.run(run_request(), run))
+    owner = asyncio.create_task(scripted.executions.run(build_request(), run))
     await run.has_begun.wait()
 
-    assert await scripted.executions.run(run_request(asked=b"food"), other) is NoAnswerReason.MISMATCH
+    assert await scripted.executions.run(build_request(fingerprint=b"food"), other) is NoAnswerReason.MISMATCH
     assert now() == 0
     await owner
-    assert await scripted.executions.run(run_request(asked=b"food"), other) is NoAnswerReason.MISMATCH
+    assert await scripted.executions.run(build_request(fingerprint=b"food"), other) is NoAnswerReason.MISMATCH
     assert other.log == []
 
 
-async def test_run_that_fails_before_its_commit_frees_its_id(
+async def test_failed_run_without_commit_frees_id(
     scripted: ScriptedRegistry,
 ) -> None:
-    failing = scripted.run(fails=True)
+    failing = scripted.build_run(is_failing=True)
 
-    assert await scripted.executions.run(run_request(), failing) == fresh("paid not")
-    assert await scripted.executions.run(run_request(asked=b"food"), scripted.run()) == fresh("paid")
+    assert await scripted.executions.run(build_request(), failing) == build_answer("paid not")
+    assert await scripted.executions.run(
+        build_request(fingerprint=b"food"), scripted.build_run()
+    ) == build_answer("paid")
 
 
-async def test_waiting_request_shares_a_failure_before_the_commit(
+async def test_waiting_request_shares_early_failure(
     scripted: ScriptedRegistry,
 ) -> None:
-    failing = scripted.run(fails=True)
-    failing.begins.clear()
-    owner = asyncio.create_task(scripted.executions.run(run_request(), failing))
-    waiter = asyncio.create_task(scripted.executions.run(run_request(), scripted.run()))
+    """A run that fails before its commit answers all waiting requests."""
+    failing = scripted.build_run(is_failing=True)
+    failing.may_begin.clear()
+    owner = asyncio.create_task(scripted.executions.run(build_request(), failing))
+    waiter = asyncio.create_task(scripted.executions.run(build_request(), scripted.build_run()))
     await settle()
 
-    failing.begins.set()
+    failing.may_begin.set()
 
-    assert await owner == await waiter == fresh("paid not")
-    assert await scripted.executions.run(run_request(), scripted.run()) == fresh("paid")
+    assert await owner == await waiter == build_answer("paid not")
+    assert await scripted.executions.run(build_request(), scripted.build_run()) == build_answer("paid")
 
 
-async def test_one_of_several_waiting_requests_makes_the_next_run(
+async def test_waiting_requests_share_next_run(
     scripted: ScriptedRegistry,
 ) -> None:
-    lost, second = scripted.run(), scripted.run()
-    lost.begins.clear()
-    owner = asyncio.create_task(scripted.executions.run(run_request(), lost))
+    """If the request that made a run disconnects, a waiting request makes a new run for all that wait."""
+    lost, second = scripted.build_run(), scripted.build_run()
+    lost.may_begin.clear()
+    owner = asyncio.create_task(scripted.executions.run(build_request(), lost))
     await settle()
-    waiters = [asyncio.create_task(scripted.executions.run(run_request(), second)) for _ in range(3)]
+    waiters = [asyncio.create_task(scripted.executions.run(build_request(), second)) for _ in range(3)]
     await settle()
     owner.cancel()
 
-    assert await asyncio.gather(*waiters) == [fresh("paid"), replayed("paid"), replayed("paid")]
+    assert await asyncio.gather(*waiters) == [
+        build_answer("paid"),
+        build_replay("paid"),
+        build_replay("paid"),
+    ]
     assert second.log == ["started", "begun", "ended"]
 
 
-async def test_request_leaves_a_begun_commit_at_its_deadline(
+async def test_commit_continues_after_request_deadline(
     scripted: ScriptedRegistry,
 ) -> None:
-    run = scripted.run()
+    run = scripted.build_run()
     run.seconds = 30
 
-    assert await scripted.executions.run(run_request(deadline=5), run) is NoAnswerReason.RUNNING
+    assert await scripted.executions.run(build_request(deadline=5), run) is NoAnswerReason.RUNNING
     assert now() == 5
-    assert await scripted.executions.run(run_request(), scripted.run()) == replayed("paid")
+    assert await scripted.executions.run(build_request(), scripted.build_run()) == build_replay("paid")
     assert now() == 30
 
 
-async def test_waiting_request_leaves_at_its_deadline(
+async def test_waiting_request_leaves_at_deadline(
     scripted: ScriptedRegistry,
 ) -> None:
-    run = scripted.run()
-    run.begins.clear()
-    owner = asyncio.create_task(scripted.executions.run(run_request(), run))
+    run = scripted.build_run()
+    run.may_begin.clear()
+    owner = asyncio.create_task(scripted.executions.run(build_request(), run))
     await settle()
 
-    assert await scripted.executions.run(run_request(deadline=2), scripted.run()) is NoAnswerReason.RUNNING
+    assert (
+        await scripted.executions.run(build_request(deadline=2), scripted.build_run())
+        is NoAnswerReason.RUNNING
+    )
     assert now() == 2
-    run.begins.set()
-    assert await owner == fresh("paid")
+    run.may_begin.set()
+    assert await owner == build_answer("paid")
 
 
-async def test_request_awaits_a_run_without_commit_past_its_deadline(
+async def test_request_waits_past_deadline_before_commit(
     scripted: ScriptedRegistry,
 ) -> None:
-    run = scripted.run(fails=True)
-    run.begins.clear()
-    asyncio.get_running_loop().call_at(6, run.begins.set)
+    """A request waits past its deadline for a run that has not begun its commit."""
+    run = scripted.build_run(is_failing=True)
+    run.may_begin.clear()
+    asyncio.get_running_loop().call_at(6, run.may_begin.set)
 
-    assert await scripted.executions.run(run_request(deadline=5), run) == fresh("paid not")
+    assert await scripted.executions.run(build_request(deadline=5), run) == build_answer("paid not")
     assert now() == 6
 
 
 @pytest.mark.parametrize("deadline", [3.0, 2.0])
-async def test_stored_answer_is_returned_past_the_deadline(
-    scripted: ScriptedRegistry, deadline: float
-) -> None:
+async def test_stored_answer_is_returned_after_deadline(scripted: ScriptedRegistry, deadline: float) -> None:
     await asyncio.sleep(3)
-    await scripted.executions.run(run_request(), scripted.run())
+    await scripted.executions.run(build_request(), scripted.build_run())
 
-    assert await scripted.executions.run(run_request(deadline=deadline), scripted.run()) == replayed("paid")
+    assert await scripted.executions.run(
+        build_request(deadline=deadline), scripted.build_run()
+    ) == build_replay("paid")
 
 
-async def test_run_that_ends_at_the_deadline_is_answered(
+async def test_run_that_ends_at_deadline_runs_once(
     scripted: ScriptedRegistry,
 ) -> None:
-    run = scripted.run()
+    run = scripted.build_run()
     run.seconds = 5
 
-    owner = asyncio.create_task(scripted.executions.run(run_request(deadline=5), run))
-    waiter = asyncio.create_task(scripted.executions.run(run_request(deadline=5), scripted.run()))
+    owner = asyncio.create_task(scripted.executions.run(build_request(deadline=5), run))
+    waiter = asyncio.create_task(scripted.executions.run(build_request(deadline=5), scripted.build_run()))
 
-    assert await owner in {fresh("paid"), NoAnswerReason.RUNNING}
-    assert await waiter in {replayed("paid"), NoAnswerReason.RUNNING}
-    assert await scripted.executions.run(run_request(deadline=5), scripted.run()) == replayed("paid")
+    assert await owner in {build_answer("paid"), NoAnswerReason.RUNNING}
+    assert await waiter in {build_replay("paid"), NoAnswerReason.RUNNING}
+    assert await scripted.executions.run(build_request(deadline=5), scripted.build_run()) == build_replay(
+        "paid"
+    )
     assert (run.log, now()) == (["started", "begun", "ended"], 5)
 
 
-async def test_answer_is_kept_for_a_day(scripted: ScriptedRegistry) -> None:
-    await scripted.executions.run(run_request(), scripted.run())
+async def test_stored_answer_expires_after_one_day(scripted: ScriptedRegistry) -> None:
+    await scripted.executions.run(build_request(), scripted.build_run())
 
     await asyncio.sleep(DAY - 1)
-    assert await scripted.executions.run(run_request(), scripted.run()) == replayed("paid")
+    assert await scripted.executions.run(build_request(), scripted.build_run()) == build_replay("paid")
     await asyncio.sleep(1)
-    assert await scripted.executions.run(run_request(), scripted.run(answer="paid anew")) == fresh(
-        "paid anew"
-    )
+    assert await scripted.executions.run(
+        build_request(), scripted.build_run(answer="paid again")
+    ) == build_answer("paid again")
 
 
-async def test_retention_begins_at_the_end_of_the_run(scripted: ScriptedRegistry) -> None:
-    run = scripted.run()
+async def test_retention_starts_at_end_of_run(scripted: ScriptedRegistry) -> None:
+    run = scripted.build_run()
     run.seconds = 30
-    await scripted.executions.run(run_request(deadline=1), run)
+    await scripted.executions.run(build_request(deadline=1), run)
 
     await asyncio.sleep(DAY)
-    assert await scripted.executions.run(run_request(), scripted.run()) == replayed("paid")
+    assert await scripted.executions.run(build_request(), scripted.build_run()) == build_replay("paid")
 
 
-async def test_run_longer_than_a_day_is_not_repeated(scripted: ScriptedRegistry) -> None:
-    run = scripted.run()
+async def test_day_long_run_is_not_repeated(scripted: ScriptedRegistry) -> None:
+    run = scripted.build_run()
     run.seconds = 2 * DAY
-    await scripted.executions.run(run_request("exe-0"), scripted.run("exe-0"))
-    await scripted.executions.run(run_request(deadline=1), run)
+    await scripted.executions.run(build_request("exe-0"), scripted.build_run("exe-0"))
+    await scripted.executions.run(build_request(deadline=1), run)
     await asyncio.sleep(DAY)
 
-    assert await scripted.executions.run(run_request(), scripted.run()) == replayed("paid")
+    assert await scripted.executions.run(build_request(), scripted.build_run()) == build_replay("paid")
 
 
-async def test_answer_of_a_stuck_run_is_kept_for_a_day_after_its_undo(
+async def test_stuck_answer_is_kept_a_day_after_undo(
     scripted: ScriptedRegistry,
 ) -> None:
-    run = scripted.run()
+    """The answer of a stuck run is kept until the run is undone, and for a day after."""
+    run = scripted.build_run()
     run.state = CommitState.STUCK
-    await scripted.executions.run(run_request(), run)
+    await scripted.executions.run(build_request(), run)
     for _ in range(3):
         await asyncio.sleep(DAY)
-        assert await scripted.executions.run(run_request(), scripted.run()) == replayed("paid")
+        assert await scripted.executions.run(build_request(), scripted.build_run()) == build_replay("paid")
 
     await asyncio.sleep(DAY / 2)
     await scripted.executions.retry("exe-1")
 
     await asyncio.sleep(DAY - 1)
-    assert await scripted.executions.run(run_request(), scripted.run()) == replayed("paid")
+    assert await scripted.executions.run(build_request(), scripted.build_run()) == build_replay("paid")
     await asyncio.sleep(1)
-    assert await scripted.executions.run(run_request(), scripted.run(answer="paid anew")) == fresh(
-        "paid anew"
-    )
+    assert await scripted.executions.run(
+        build_request(), scripted.build_run(answer="paid again")
+    ) == build_answer("paid again")
 
 
-async def test_unrepeatable_runs_are_bounded_and_keep_no_answer(
+async def test_unrepeatable_runs_keep_no_answer(
     scripted: ScriptedRegistry,
 ) -> None:
-    before = alive()
+    """Runs without a fingerprint keep no answer, and a bounded number of executions."""
+    before = count_alive()
     for number in range(MAX_ENDED + 10):
-        asked = run_request(f"exe-{number}", asked=None)
-        await scripted.executions.run(asked, scripted.run(asked.execution_id))
+        request = build_request(f"exe-{number}", fingerprint=None)
+        await scripted.executions.run(request, scripted.build_run(request.execution_id))
 
     assert await scripted.records.find("exe-10") is not None
     assert await scripted.records.find("exe-9") is None
-    assert alive() - before == Counter({"Execution": MAX_ENDED})
+    assert count_alive() - before == Counter({"Execution": MAX_ENDED})
 
 
-async def test_run_that_fails_before_its_commit_leaves_no_garbage(scripted: ScriptedRegistry) -> None:
-    before = alive()
+async def test_failed_run_leaves_no_garbage(scripted: ScriptedRegistry) -> None:
+    before = count_alive()
     for number in range(10):
-        await scripted.executions.run(run_request(f"exe-{number}"), scripted.run(f"exe-{number}", fails=True))
+        await scripted.executions.run(
+            build_request(f"exe-{number}"), scripted.build_run(f"exe-{number}", is_failing=True)
+        )
 
     assert await scripted.executions.find("exe-1") == Err(EXECUTION_NOT_FOUND)
-    assert alive() - before == Counter()
+    assert count_alive() - before == Counter()
 
 
-async def test_run_is_found_before_its_commit_begins(scripted: ScriptedRegistry) -> None:
-    run = scripted.run()
-    run.begins.clear()
-    owner = asyncio.create_task(scripted.executions.run(run_request(), run))
+async def test_run_is_found_before_commit(scripted: ScriptedRegistry) -> None:
+    run = scripted.build_run()
+    run.may_begin.clear()
+    owner = asyncio.create_task(scripted.executions.run(build_request(), run))
     await settle()
 
     found = (await scripted.executions.find("exe-1")).value_or(None)
     assert found is not None
     assert (found.pipeline, found.state, found.writes) == ("transfers", CommitState.RUNNING, ())
     assert (found.started_at, found.ended_at) == (START, None)
-    run.begins.set()
+    run.may_begin.set()
     await owner
 
 
-async def test_run_is_found_in_the_journal_after_its_commit_began(
+async def test_committed_run_is_found_in_journal(
     scripted: ScriptedRegistry,
 ) -> None:
-    await scripted.executions.run(run_request(), scripted.run())
+    await scripted.executions.run(build_request(), scripted.build_run())
 
     assert await scripted.executions.find("exe-1") == Ok(await scripted.records.find("exe-1"))
 
 
-async def test_execution_is_found_as_long_as_its_answer_is_kept(
+async def test_execution_is_found_after_journal_drops_it(
     scripted: ScriptedRegistry,
 ) -> None:
-    await scripted.executions.run(run_request(), scripted.run())
+    await scripted.executions.run(build_request(), scripted.build_run())
     before = await scripted.executions.find("exe-1")
     for number in range(MAX_ENDED + 1):
-        await scripted.records.begin(commit_start(f"exe-other-{number}"))
+        await scripted.records.begin(build_commit_start(f"exe-other-{number}"))
         await scripted.records.end(f"exe-other-{number}", CommitState.COMMITTED)
 
     assert await scripted.records.find("exe-1") is None
     assert isinstance(before, Ok)
     assert await scripted.executions.find("exe-1") == before
-    assert await scripted.executions.run(run_request(), scripted.run()) == replayed("paid")
+    assert await scripted.executions.run(build_request(), scripted.build_run()) == build_replay("paid")
 
 
-async def test_page_is_read_from_the_journal(scripted: ScriptedRegistry) -> None:
-    await scripted.executions.run(run_request(), scripted.run())
+async def test_executions_are_paged_from_journal(scripted: ScriptedRegistry) -> None:
+    await scripted.executions.run(build_request(), scripted.build_run())
 
     assert await scripted.executions.page(None, 10, None) == await scripted.records.page(None, 10, None)
 
 
-async def test_drain_waits_for_every_run_including_new_ones(
+async def test_drain_awaits_running_and_new_runs(
     scripted: ScriptedRegistry,
 ) -> None:
-    first, second = scripted.run("exe-1"), scripted.run("exe-2")
+    first, second = scripted.build_run("exe-1"), scripted.build_run("exe-2")
     first.seconds, second.seconds = 3, 4
-    await scripted.executions.run(run_request("exe-1", deadline=1), first)
+    await scripted.executions.run(build_request("exe-1", deadline=1), first)
     draining = asyncio.create_task(scripted.executions.drain())
-    await scripted.executions.run(run_request("exe-2", deadline=2), second)
+    await scripted.executions.run(build_request("exe-2", deadline=2), second)
 
     await draining
 
@@ -333,26 +351,24 @@ async def test_drain_waits_for_every_run_including_new_ones(
 
 
 async def test_drain_without_runs_returns_at_once(scripted: ScriptedRegistry) -> None:
-    await scripted.executions.run(run_request(), scripted.run())
+    await scripted.executions.run(build_request(), scripted.build_run())
 
     await scripted.executions.drain()
 
     assert now() == 0
 
 
-async def test_drain_logs_the_ids_of_the_runs(
-    scripted: ScriptedRegistry, caplog: pytest.LogCaptureFixture
-) -> None:
-    run = scripted.run()
+async def test_drain_logs_ids_of_runs(scripted: ScriptedRegistry, caplog: pytest.LogCaptureFixture) -> None:
+    run = scripted.build_run()
     run.seconds = 5
-    await scripted.executions.run(run_request(deadline=1), run)
+    await scripted.executions.run(build_request(deadline=1), run)
 
     await scripted.executions.drain()
 
     assert [record.getMessage() for record in caplog.records] == ["waiting for executions to end: exe-1"]
 
 
-async def test_write_with_an_unregistered_undo_is_refused(scripted: ScriptedRegistry) -> None:
+async def test_unregistered_undo_is_refused(scripted: ScriptedRegistry) -> None:
     async def attempt(_: Key) -> Result[str, Conflict]:
         raise AssertionError
 
@@ -363,15 +379,15 @@ async def test_write_with_an_unregistered_undo_is_refused(scripted: ScriptedRegi
         await run.commit("settlement", write)
 
     context = scripted.executions.prepare_context(RunContext())
-    with pytest.raises(LookupError, match=r"unknown undo bank\.return: register it"):
+    with pytest.raises(LookupError, match=r"unregistered undo bank\.return: an operator"):
         await pay.on(context)()
 
 
-async def test_without_being_told_the_time_they_ask_the_clock() -> None:
+async def test_registry_uses_utc_clock_by_default() -> None:
     executions = ExecutionRegistry[str](MemoryJournal(), {}, CommitTerms())
 
     async def work() -> str:
         found = (await executions.find("exe-1")).value_or(None)
         return f"{found and found.started_at.tzinfo}"
 
-    assert await executions.run(run_request(), work) == fresh("UTC")
+    assert await executions.run(build_request(), work) == build_answer("UTC")

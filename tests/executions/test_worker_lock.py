@@ -1,4 +1,4 @@
-"""One worker, as long as commits are remembered by its process."""
+"""Lock that allows a server a single worker process."""
 
 import multiprocessing
 import os
@@ -10,25 +10,25 @@ import pytest
 from gateway.executions.worker_lock import SecondWorkerError, find_supervisor, hold_worker_lock
 
 
-def test_process_without_supervisor_needs_no_lock(tmp_path: Path) -> None:
+def test_lone_process_needs_no_lock(tmp_path: Path) -> None:
     with hold_worker_lock(None, tmp_path), hold_worker_lock(None, tmp_path):
         assert [*tmp_path.iterdir()] == []
 
 
-def test_second_worker_of_a_supervisor_is_refused(tmp_path: Path) -> None:
+def test_second_worker_is_refused(tmp_path: Path) -> None:
     refused = pytest.raises(SecondWorkerError, match=r"run one worker .* \(uvicorn --workers 1\)")
 
     with hold_worker_lock(4711, tmp_path), refused, hold_worker_lock(4711, tmp_path):
         raise AssertionError
 
 
-def test_lock_is_released_at_the_end(tmp_path: Path) -> None:
+def test_worker_lock_is_released_at_end(tmp_path: Path) -> None:
     for _ in range(2):
         with hold_worker_lock(4711, tmp_path):
             pass
 
 
-def test_refused_worker_does_not_release_the_lock(tmp_path: Path) -> None:
+def test_refused_worker_does_not_release_lock(tmp_path: Path) -> None:
     with hold_worker_lock(4711, tmp_path):
         for _ in range(2):
             with pytest.raises(SecondWorkerError), hold_worker_lock(4711, tmp_path):
@@ -37,12 +37,12 @@ def test_refused_worker_does_not_release_the_lock(tmp_path: Path) -> None:
         pass
 
 
-def test_workers_of_two_supervisors_do_not_conflict(tmp_path: Path) -> None:
+def test_supervisors_have_separate_locks(tmp_path: Path) -> None:
     with hold_worker_lock(4711, tmp_path), hold_worker_lock(4712, tmp_path):
         pass
 
 
-def test_existing_file_is_not_truncated(tmp_path: Path) -> None:
+def test_worker_lock_truncates_no_file(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("kept")
     (tmp_path / f"fanout-gateway-{os.getuid()}-4711.lock").symlink_to(precious)
@@ -53,18 +53,18 @@ def test_existing_file_is_not_truncated(tmp_path: Path) -> None:
     assert precious.read_text() == "kept"
 
 
-def test_lock_file_is_a_temporary_file() -> None:
+def test_worker_lock_is_temporary_file() -> None:
     with hold_worker_lock(os.getpid()):
         lock = Path(tempfile.gettempdir()) / f"fanout-gateway-{os.getuid()}-{os.getpid()}.lock"
         assert lock.exists()
     lock.unlink()
 
 
-def test_this_process_has_no_supervisor() -> None:
+def test_plain_process_has_no_supervisor() -> None:
     assert find_supervisor() is None
 
 
-def test_supervisor_of_a_worker_is_its_parent() -> None:
+def test_spawned_worker_finds_supervisor() -> None:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         found = pool.apply(find_supervisor)
         pool.close()
@@ -73,7 +73,7 @@ def test_supervisor_of_a_worker_is_its_parent() -> None:
     assert found == os.getpid()
 
 
-def test_supervisor_of_a_gunicorn_worker_is_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gunicorn_worker_finds_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SERVER_SOFTWARE", "gunicorn/23.0.0")
 
     assert find_supervisor() == os.getppid()

@@ -1,4 +1,4 @@
-"""The mock services in this process, where the gateway looks for them by default, and a gateway in front."""
+"""Mock services in this process, at the gateway's default URLs, and a gateway in front of them."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -17,51 +17,51 @@ from tests.shipped_services import URLS
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
 
 
-class InProcess(httpx.AsyncBaseTransport):
-    """Reaches each mock service by the port that it would listen on."""
+class InProcessServices(httpx.AsyncBaseTransport):
+    """Transport to the mock services, which are selected by the port that each would listen on."""
 
     def __init__(self) -> None:
         self._services = {
             urlsplit(URLS[name]).port: httpx.ASGITransport(create_service(name)) for name in SERVICES
         }
-        self._instead: dict[str, Json] = {}
+        self._responses: dict[str, Json] = {}
         self.is_closed = False
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if (url := str(request.url)) in self._instead:
-            return httpx.Response(200, json=self._instead[url])
+        if (url := str(request.url)) in self._responses:
+            return httpx.Response(200, json=self._responses[url])
         return await self._services[request.url.port].handle_async_request(request)
 
     @override
     async def aclose(self) -> None:
         self.is_closed = True
 
-    async def break_down(self, service: str, *faults: tuple[str, str], **how: Json) -> None:
-        """Have *service* fail at each path as its kind of fault says; it is whole if there is none."""
-        asked = [{"path_prefix": path, "kind": kind, **how} for path, kind in faults]
-        await self._control("PUT", service, "faults", asked)
+    async def set_faults(self, service: str, *faults: tuple[str, str], **options: Json) -> None:
+        """Replace the faults of *service*, each a path prefix and a kind; without faults it is healthy."""
+        body = [{"path_prefix": path, "kind": kind, **options} for path, kind in faults]
+        await self._control("PUT", service, "faults", body)
 
-    async def be_slow(self, service: str, path: str, *latencies_ms: int) -> None:
-        """Have *service* take so long at *path*: the first time, the second time, and so on."""
+    async def set_latencies(self, service: str, path: str, *latencies_ms: int) -> None:
+        """Set the latencies of successive calls of *service* at *path*, in milliseconds."""
         fault = {"path_prefix": path, "kind": "latency", "times": 1}
         await self._control("PUT", service, "faults", [{**fault, "latency_ms": ms} for ms in latencies_ms])
 
-    def answer(self, service: str, path: str, answer: Json) -> None:
-        """Have *service* answer whatever is asked at *path* with this, and do nothing."""
-        self._instead[URLS[service] + path] = answer
+    def set_response(self, service: str, path: str, body: Json) -> None:
+        """Respond to every request for *path* with *body* and status 200, without calling *service*."""
+        self._responses[URLS[service] + path] = body
 
-    async def calls_of(self, service: str) -> Sequence[str]:
-        """Give the operations that were asked of *service*, in the order in which they ended."""
+    async def fetch_calls(self, service: str) -> Sequence[str]:
+        """Return the operations that *service* was called for, in the order in which the calls ended."""
         return [call["operation"] for call in (await self._control("GET", service, "calls")).json()]
 
-    async def state_of(self, service: str) -> Mapping[str, Any]:
-        """Give what has been written to *service*."""
+    async def fetch_state(self, service: str) -> Mapping[str, Any]:
+        """Return the data that *service* stores."""
         state: Mapping[str, Any] = (await self._control("GET", service, "state")).json()
         return state
 
-    async def _control(self, method: str, service: str, what: str, body: object = None) -> httpx.Response:
-        request = httpx.Request(method, f"{URLS[service]}/_mock/{what}", json=body)
+    async def _control(self, method: str, service: str, resource: str, body: object = None) -> httpx.Response:
+        request = httpx.Request(method, f"{URLS[service]}/_mock/{resource}", json=body)
         response = await self.handle_async_request(request)
         response.request = request
         await response.aread()
@@ -69,8 +69,8 @@ class InProcess(httpx.AsyncBaseTransport):
 
 
 @asynccontextmanager
-async def gateway(services: InProcess, **settings: Json) -> AsyncGenerator[httpx.AsyncClient]:
-    """Run a gateway in front of *services* until nothing is left to do; give what asks it."""
+async def run_gateway(services: InProcessServices, **settings: Json) -> AsyncGenerator[httpx.AsyncClient]:
+    """Run a gateway in front of *services*, yield its client, and shut it down gracefully."""
     app = create_app(load_settings(SHIPPED, **settings), transport=services)
     async with (
         app.router.lifespan_context(app),

@@ -1,4 +1,4 @@
-"""The gateway as it is wired, in one process with the mock services."""
+"""POST /checkout of the shipped app, with in-process mock services."""
 
 import json
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ import pytest_asyncio
 from typing_extensions import override
 
 from gateway.app import create_app
-from tests.integration.in_process import InProcess
+from tests.integration.in_process import InProcessServices
 
 ORDER = {
     "user_id": "user-123",
@@ -19,36 +19,36 @@ ORDER = {
 }
 
 
-class Absurd(InProcess):
-    """Gives one absurd answer among those that are fine."""
+class AlteredServices(InProcessServices):
+    """Mock services, except that the response at *path* of the service at *port* is *body*."""
 
-    def __init__(self, port: int, path: str, answer: dict[str, object]) -> None:
+    def __init__(self, port: int, path: str, body: dict[str, object]) -> None:
         super().__init__()
-        self._where = (port, path)
-        self._answer = answer
+        self._endpoint = (port, path)
+        self._body = body
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if (request.url.port, request.url.path) == self._where:
-            return httpx.Response(200, json=self._answer)
+        if (request.url.port, request.url.path) == self._endpoint:
+            return httpx.Response(200, json=self._body)
         return await super().handle_async_request(request)
 
 
 @pytest_asyncio.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(transport=InProcess())
+    app = create_app(transport=InProcessServices())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         yield client
 
 
-async def test_a_checkout_takes_as_long_as_its_critical_path(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/checkout", json=ORDER)
+async def test_checkout_returns_the_total(client: httpx.AsyncClient) -> None:
+    response = await client.post("/checkout", json=ORDER)
 
-    assert answer.status_code == 200
-    assert answer.json()["total"] == "67.10"
+    assert response.status_code == 200
+    assert response.json()["total"] == "67.10"
 
 
-async def test_amounts_are_strings_with_two_decimals(client: httpx.AsyncClient) -> None:
+async def test_checkout_amounts_have_two_decimals(client: httpx.AsyncClient) -> None:
     body = (await client.post("/checkout", json={**ORDER, "discount_code": "SAVE10"})).json()
 
     amounts = [body["subtotal"], body["total"], body["tax"]["amount"], body["discount"]["amount"]]
@@ -69,33 +69,34 @@ async def test_amounts_are_strings_with_two_decimals(client: httpx.AsyncClient) 
         ({"user_id": None}, "user_id", "must be a string"),
     ],
 )
-async def test_a_field_that_breaks_a_rule_is_named(
+async def test_invalid_checkout_field_is_named(
     client: httpx.AsyncClient, changes: dict[str, object], field: str, message: str
 ) -> None:
-    answer = await client.post("/checkout", json={**ORDER, **changes})
+    response = await client.post("/checkout", json={**ORDER, **changes})
 
-    assert answer.status_code == 422
-    assert answer.json()["violations"] == [{"field": field, "messages": [message]}]
-
-
-@pytest.mark.parametrize("bad", ["", "-a", "a/b", "a b", "a\n", "é", "x" * 65, ".."])
-async def test_what_is_not_an_id_never_becomes_a_path(client: httpx.AsyncClient, bad: str) -> None:
-    answer = await client.post("/checkout", json={**ORDER, "user_id": bad})
-
-    assert answer.status_code == 422
-    assert answer.json()["violations"][0]["field"] == "user_id"
+    assert response.status_code == 422
+    assert response.json()["violations"] == [{"field": field, "messages": [message]}]
 
 
-async def test_a_float_is_no_quantity(client: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("user_id", ["", "-a", "a/b", "a b", "a\n", "é", "x" * 65, ".."])
+async def test_malformed_checkout_user_id_is_422(client: httpx.AsyncClient, user_id: str) -> None:
+    """An invalid id never becomes part of an upstream path."""
+    response = await client.post("/checkout", json={**ORDER, "user_id": user_id})
+
+    assert response.status_code == 422
+    assert response.json()["violations"][0]["field"] == "user_id"
+
+
+async def test_float_quantity_is_422(client: httpx.AsyncClient) -> None:
     body = json.dumps({**ORDER, "quantity": 2.0})
 
-    answer = await client.post("/checkout", content=body, headers={"content-type": "application/json"})
+    response = await client.post("/checkout", content=body, headers={"content-type": "application/json"})
 
-    assert answer.status_code == 422
+    assert response.status_code == 422
 
 
-async def test_the_transport_is_closed_with_the_app() -> None:
-    transport = InProcess()
+async def test_app_shutdown_closes_transport() -> None:
+    transport = InProcessServices()
     app = create_app(transport=transport)
 
     async with app.router.lifespan_context(app):
@@ -104,9 +105,10 @@ async def test_the_transport_is_closed_with_the_app() -> None:
     assert transport.is_closed
 
 
-async def test_without_arguments_it_is_the_environments_gateway_on_the_real_network(
+async def test_create_app_reads_environment_by_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Without arguments, the app has the environment's settings and the real network."""
     monkeypatch.setenv("GATEWAY_USER_URL", "http://127.0.0.1:1")
     app = create_app()
 
@@ -117,7 +119,7 @@ async def test_without_arguments_it_is_the_environments_gateway_on_the_real_netw
         assert (await client.get("/health/live")).status_code == 200
 
 
-async def test_every_operation_of_the_documentation_is_there(client: httpx.AsyncClient) -> None:
+async def test_openapi_lists_all_paths(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
 
     assert sorted(document["paths"]) == [
@@ -141,7 +143,7 @@ async def test_every_operation_of_the_documentation_is_there(client: httpx.Async
 
 
 @pytest.mark.parametrize(
-    ("port", "path", "answer"),
+    ("port", "path", "body"),
     [
         (8106, "/discounts", {"code": None, "amount": "5000.00"}),
         (8106, "/tax", {"rate": "0.0825", "amount": "999999999999999.00"}),
@@ -151,19 +153,17 @@ async def test_every_operation_of_the_documentation_is_there(client: httpx.Async
         }),
     ],
 )  # fmt: skip
-async def test_amounts_that_cannot_be_reckoned_with_are_a_bad_answer(
-    port: int, path: str, answer: dict[str, object]
-) -> None:
-    transport = Absurd(port, path, answer)
+async def test_oversized_amount_from_service_is_502(port: int, path: str, body: dict[str, object]) -> None:
+    transport = AlteredServices(port, path, body)
     app = create_app(transport=transport)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
-        said = await client.post("/checkout", json={**ORDER, "quantity": 100})
+        response = await client.post("/checkout", json={**ORDER, "quantity": 100})
 
-    assert (said.status_code, said.json()["code"]) == (502, "bad-answer")
+    assert (response.status_code, response.json()["code"]) == (502, "bad-answer")
 
 
-async def test_the_log_says_whose_call_it_was(caplog: pytest.LogCaptureFixture) -> None:
-    app = create_app(transport=Absurd(8106, "/tax", {"rate": "no"}))
+async def test_log_names_failed_call_and_request(caplog: pytest.LogCaptureFixture) -> None:
+    app = create_app(transport=AlteredServices(8106, "/tax", {"rate": "no"}))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         await client.post("/checkout", json=ORDER, headers={"X-Request-Id": "request-1"})
 

@@ -1,4 +1,4 @@
-"""What the compose file and the Dockerfile say, as far as that can be known without an engine."""
+"""Compose file and Dockerfile, as far as they can be checked without a container engine."""
 
 import json
 import re
@@ -20,89 +20,89 @@ COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").re
 
 
 class Stage(NamedTuple):
-    """A stage of the Dockerfile: what it is made *of*, and its other instructions."""
+    """Build stage of the Dockerfile: its *base* image, and its other instructions."""
 
-    of: str
+    base: str
     instructions: Sequence[tuple[str, str]]
 
-    def all(self, keyword: str) -> Sequence[str]:
+    def list_arguments(self, keyword: str) -> Sequence[str]:
         return [arguments for word, arguments in self.instructions if word == keyword]
 
 
-def stages() -> Iterator[tuple[str, Stage]]:
-    """Read the Dockerfile: its stages by name, the last of them, which is the gateway's, as `gateway`."""
+def parse_stages() -> Iterator[tuple[str, Stage]]:
+    """Parse the Dockerfile; yield its stages by name, the unnamed last stage as `gateway`."""
     text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
     for stage in re.split(r"^FROM ", text.replace("\\\n", ""), flags=re.MULTILINE)[1:]:
         first, *lines = filter(None, stage.splitlines())
-        of, _, name = first.partition(" AS ")
+        base, _, name = first.partition(" AS ")
         words = (line.partition(" ") for line in lines)
-        yield name or "gateway", Stage(of, [(keyword, arguments) for keyword, _, arguments in words])
+        yield name or "gateway", Stage(base, [(keyword, arguments) for keyword, _, arguments in words])
 
 
-DOCKERFILE: Final = dict(stages())
+DOCKERFILE: Final = dict(parse_stages())
 FINAL: Final = ("gateway", "load")
 ENVIRONMENT: Final[Mapping[str, str]] = COMPOSE["gateway"]["environment"]
 IGNORED: Final = (ROOT / ".dockerignore").read_text().splitlines()
 
 
-def by_default(value: str) -> str:
-    """Give what Compose makes of *value* where nothing is set."""
+def substitute_defaults(value: str) -> str:
+    """Return *value* as Compose substitutes it if no variable is set."""
     return re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value)
 
 
-def is_sent(path: str) -> bool:
-    """Tell whether *path* gets past .dockerignore, of whose patterns the last that matches counts."""
-    is_left_out = False
+def is_in_build_context(path: str) -> bool:
+    """Return True unless .dockerignore excludes *path*: the last pattern that matches decides."""
+    is_excluded = False
     for line in IGNORED:
         pattern = line.removeprefix("!").removeprefix("**/")
         if any(fnmatchcase(str(part), pattern) for part in (PurePosixPath(path), PurePosixPath(path).name)):
-            is_left_out = not line.startswith("!")
-    return not is_left_out
+            is_excluded = not line.startswith("!")
+    return not is_excluded
 
 
-def test_the_gateway_and_every_mock_service_are_in_it() -> None:
+def test_compose_has_gateway_and_all_services() -> None:
     assert set(COMPOSE) == {"gateway", "load", *SERVICES}
 
 
-def test_the_gateway_knows_where_each_service_is() -> None:
+def test_gateway_has_url_of_each_service() -> None:
     urls = {f"GATEWAY_{name.upper()}_URL": f"http://{name}:{port_of(name)}" for name in SERVICES}
 
     assert urls.items() <= COMPOSE["gateway"]["environment"].items()
 
 
-def test_the_gateway_waits_until_every_service_is_healthy() -> None:
+def test_gateway_waits_for_healthy_services() -> None:
     assert COMPOSE["gateway"]["depends_on"] == {name: {"condition": "service_healthy"} for name in SERVICES}
 
 
-def test_the_gateway_has_time_to_finish_or_undo_what_it_writes() -> None:
+def test_stop_grace_period_covers_commits() -> None:
     settings = Settings.model_construct()
     longest = (
         settings.drain_ms + settings.deadline_ms + settings.commit_budget_ms + settings.undo_budget_ms + 3000
     )
 
     assert COMPOSE["gateway"]["stop_grace_period"] == "60s"
-    assert longest == 50_000  # as the README says
+    assert longest == 50_000  # documented in docs/operations.md
 
 
-def test_the_gateway_is_published_on_its_port() -> None:
+def test_gateway_port_is_published() -> None:
     assert COMPOSE["gateway"]["ports"] == ["8000:8000"]
-    assert DOCKERFILE["gateway"].all("EXPOSE") == ["8000"]
+    assert DOCKERFILE["gateway"].list_arguments("EXPOSE") == ["8000"]
     assert Settings.model_fields["port"].default == 8000
 
 
-def test_all_that_the_gateway_is_told_is_a_setting() -> None:
+def test_gateway_environment_has_only_settings() -> None:
     assert [*unknown_variables(ENVIRONMENT, NAMES)] == []
     assert all(name.startswith("GATEWAY_") for name in ENVIRONMENT)
 
 
-def test_what_can_be_set_from_outside_has_its_own_name_and_default() -> None:
-    from_outside = {name: value for name, value in ENVIRONMENT.items() if "$" in value}
-    given = {name: by_default(value) for name, value in from_outside.items()}
+def test_compose_defaults_match_settings() -> None:
+    overridable = {name: value for name, value in ENVIRONMENT.items() if "$" in value}
+    values = {name: substitute_defaults(value) for name, value in overridable.items()}
 
-    defaults = {f"GATEWAY_{name.upper()}": one.default for name, one in Settings.model_fields.items()}
-    assert given == {name: str(defaults[name] or "") for name in from_outside}
-    assert all(value.startswith(f"${{{name}:-") for name, value in from_outside.items())
-    assert set(from_outside) == {
+    defaults = {f"GATEWAY_{name.upper()}": field.default for name, field in Settings.model_fields.items()}
+    assert values == {name: str(defaults[name] or "") for name in overridable}
+    assert all(value.startswith(f"${{{name}:-") for name, value in overridable.items())
+    assert set(overridable) == {
         "GATEWAY_OPERATOR_TOKEN",
         "GATEWAY_DEADLINE_MS",
         "GATEWAY_CALL_TIMEOUT_MS",
@@ -113,11 +113,11 @@ def test_what_can_be_set_from_outside_has_its_own_name_and_default() -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_mock_service_is_as_slow_as_is_said_from_outside(name: str) -> None:
+def test_mock_latency_scale_is_overridable(name: str) -> None:
     assert COMPOSE[name]["environment"] == {"MOCK_LATENCY_SCALE": "${MOCK_LATENCY_SCALE:-1}"}
 
 
-def test_locust_starts_only_when_asked_for_and_loads_the_gateway_once_it_is_healthy() -> None:
+def test_locust_runs_only_in_load_profile() -> None:
     load = COMPOSE["load"]
 
     assert load["profiles"] == ["load"]
@@ -125,23 +125,23 @@ def test_locust_starts_only_when_asked_for_and_loads_the_gateway_once_it_is_heal
     assert load["command"] == "--host http://gateway:8000"
     assert load["depends_on"] == {"gateway": {"condition": "service_healthy"}}
     assert load["ports"] == ["127.0.0.1:8089:8089"]
-    assert DOCKERFILE["load"].all("EXPOSE") == ["8089"]
+    assert DOCKERFILE["load"].list_arguments("EXPOSE") == ["8089"]
     assert [name for name in COMPOSE if "profiles" in COMPOSE[name]] == ["load"]
 
 
 @pytest.mark.parametrize("name", ["gateway", *SERVICES])
-def test_all_others_are_built_from_the_last_stage(name: str) -> None:
+def test_gateway_and_services_use_gateway_image(name: str) -> None:
     assert COMPOSE[name]["build"] == "."
     assert [*DOCKERFILE][-1] == "gateway"
 
 
 @pytest.mark.parametrize("name", [*SERVICES, "load"])
-def test_everything_but_the_gateway_is_published_on_this_machine_alone(name: str) -> None:
+def test_only_gateway_port_is_public(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in COMPOSE[name]["ports"])
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_each_mock_service_listens_where_it_is_looked_for(name: str) -> None:
+def test_mock_service_listens_on_its_port(name: str) -> None:
     port = port_of(name)
 
     assert COMPOSE[name]["command"] == f"python3 -m mock_services {name} --host 0.0.0.0"
@@ -150,39 +150,39 @@ def test_each_mock_service_listens_where_it_is_looked_for(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMPOSE)
-def test_no_container_can_write_to_its_image_or_gain_privileges(name: str) -> None:
+def test_containers_are_read_only_and_unprivileged(name: str) -> None:
     assert COMPOSE[name]["read_only"]
     assert COMPOSE[name]["cap_drop"] == ["ALL"]
     assert COMPOSE[name]["security_opt"] == ["no-new-privileges:true"]
 
 
 @pytest.mark.parametrize("name", COMPOSE)
-def test_every_container_has_somebody_who_passes_signals_on_and_buries_the_dead(name: str) -> None:
+def test_containers_have_an_init_process(name: str) -> None:
     assert COMPOSE[name]["init"] is True
 
 
 @pytest.mark.parametrize("name", FINAL)
-def test_an_image_runs_as_a_user_who_is_a_number_and_not_root(name: str) -> None:
-    *_, user = DOCKERFILE[name].all("USER")
+def test_image_runs_as_numeric_non_root_user(name: str) -> None:
+    *_, user = DOCKERFILE[name].list_arguments("USER")
 
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
 
 
 @pytest.mark.parametrize("name", FINAL)
-def test_an_image_has_what_was_built_elsewhere_and_nothing_to_build_with(name: str) -> None:
+def test_image_only_copies_build_results(name: str) -> None:
     stage = DOCKERFILE[name]
 
-    added = (*stage.all("COPY"), *stage.all("ADD"))
-    assert stage.of == "runtime"
-    assert stage.all("RUN") == []
+    added = (*stage.list_arguments("COPY"), *stage.list_arguments("ADD"))
+    assert stage.base == "runtime"
+    assert stage.list_arguments("RUN") == []
     assert [path for path in added if not path.startswith("--from=build")] == (
         ["locustfile.py /load/locustfile.py", "load /load/load"] if name == "load" else []
     )
 
 
-def removed(stage: str) -> Sequence[str]:
-    """Give the patterns of what the stage removes."""
-    commands = [shlex.split(line) for line in DOCKERFILE[stage].all("RUN")]
+def list_removed_patterns(stage: str) -> Sequence[str]:
+    """Return the patterns of the files that the *stage* removes."""
+    commands = [shlex.split(line) for line in DOCKERFILE[stage].list_arguments("RUN")]
     return [word for command in commands if command[:2] == ["rm", "-rf"] for word in command[2:]]
 
 
@@ -197,65 +197,67 @@ def removed(stage: str) -> Sequence[str]:
         "{lib}/ensurepip",
     ],
 )
-def test_what_images_are_made_of_has_neither_a_pip_nor_what_could_bring_it_back(path: str) -> None:
-    python = re.fullmatch(r"python:(3\.\d+)-slim", DOCKERFILE["runtime"].of)
+def test_runtime_stage_removes_pip(path: str) -> None:
+    python = re.fullmatch(r"python:(3\.\d+)-slim", DOCKERFILE["runtime"].base)
     assert python
-    found = path.format(lib=f"/usr/local/lib/python{python[1]}")
+    file = path.format(lib=f"/usr/local/lib/python{python[1]}")
 
-    assert any(fnmatchcase(found, pattern) for pattern in removed("runtime"))
+    assert any(fnmatchcase(file, pattern) for pattern in list_removed_patterns("runtime"))
 
 
 @pytest.mark.parametrize("path", ["/usr/local/bin/python3", "/usr/local/lib/python3.13/pipes.py"])
-def test_what_else_is_in_them_stays(path: str) -> None:
-    assert not any(fnmatchcase(path, pattern) for pattern in removed("runtime"))
+def test_runtime_stage_keeps_python(path: str) -> None:
+    assert not any(fnmatchcase(path, pattern) for pattern in list_removed_patterns("runtime"))
 
 
 @pytest.mark.parametrize(("name", "venv"), [("build", "/opt/gateway"), ("build-load", "/opt/locust")])
-def test_what_was_built_has_no_pip_left(name: str, venv: str) -> None:
-    *_, last = DOCKERFILE[name].all("RUN")[-1].split("&&")
+def test_virtual_environment_has_no_pip(name: str, venv: str) -> None:
+    *_, last = DOCKERFILE[name].list_arguments("RUN")[-1].split("&&")
 
     assert shlex.split(last)[:2] == [f"{venv}/bin/pip", "uninstall"]
     assert shlex.split(last)[-1] == "pip"
-    assert f"--from={name} {venv} {venv}" in copies()
+    assert f"--from={name} {venv} {venv}" in list_copies()
 
 
-def copies() -> Iterator[str]:
+def list_copies() -> Iterator[str]:
     for stage in DOCKERFILE.values():
-        yield from stage.all("COPY")
+        yield from stage.list_arguments("COPY")
 
 
-def test_everything_that_is_copied_is_there_and_is_sent_to_be() -> None:
-    sources = {source for copied in copies() if "--from" not in copied for source in shlex.split(copied)[:-1]}
+def test_copied_paths_are_in_build_context() -> None:
+    sources = {source for copy in list_copies() if "--from" not in copy for source in shlex.split(copy)[:-1]}
 
     assert sources >= {"gateway", "mock_services", "locustfile.py", "constraints.txt"}
-    assert [source for source in sources if not (ROOT / source).exists() or not is_sent(source)] == []
+    assert [
+        source for source in sources if not (ROOT / source).exists() or not is_in_build_context(source)
+    ] == []
 
 
 @pytest.mark.parametrize(
     "path", [".git", ".venv", "tests", "gateway/__pycache__", "mock_services/__pycache__"]
 )
-def test_nothing_else_is_sent(path: str) -> None:
-    assert not is_sent(path)
+def test_dockerignore_excludes_unneeded_paths(path: str) -> None:
+    assert not is_in_build_context(path)
 
 
-def test_the_image_of_the_gateway_serves_whoever_asks() -> None:
-    (environment,) = DOCKERFILE["gateway"].all("ENV")
-    (command,) = DOCKERFILE["gateway"].all("CMD")
+def test_gateway_image_listens_on_all_interfaces() -> None:
+    (environment,) = DOCKERFILE["gateway"].list_arguments("ENV")
+    (command,) = DOCKERFILE["gateway"].list_arguments("CMD")
 
     assert "GATEWAY_HOST=0.0.0.0" in shlex.split(environment)
     assert json.loads(command) == ["gateway", "serve"]
 
 
-def test_the_image_of_locust_has_what_it_loads_with() -> None:
+def test_load_image_runs_locust() -> None:
     load = DOCKERFILE["load"]
 
-    assert load.all("WORKDIR") == ["/load"]
-    assert [json.loads(entry) for entry in load.all("ENTRYPOINT")] == [["/opt/locust/bin/locust"]]
+    assert load.list_arguments("WORKDIR") == ["/load"]
+    assert [json.loads(entry) for entry in load.list_arguments("ENTRYPOINT")] == [["/opt/locust/bin/locust"]]
 
 
-def test_the_image_of_the_gateway_says_how_its_health_is_asked_for() -> None:
+def test_gateway_image_has_health_check() -> None:
     gateway = DOCKERFILE["gateway"]
-    (port,) = gateway.all("EXPOSE")
-    (check,) = gateway.all("HEALTHCHECK")
+    (port,) = gateway.list_arguments("EXPOSE")
+    (check,) = gateway.list_arguments("HEALTHCHECK")
 
     assert f"http://127.0.0.1:{port}/health/live" in check

@@ -1,4 +1,4 @@
-"""POST /orders as it is wired, in one process with the mock services."""
+"""POST /orders of the shipped app, with in-process mock services."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from tests.integration.in_process import InProcess, Json, gateway
+from tests.integration.in_process import InProcessServices, Json, run_gateway
 
 ORDER: Final[Mapping[str, Json]] = {
     "user_id": "user-123",
@@ -17,35 +17,35 @@ ORDER: Final[Mapping[str, Json]] = {
     "quantity": 2,
 }
 KEY: Final = {"Idempotency-Key": "order-1"}
-FULL: Final = {"prod-456": 100, "prod-expensive": 5, "prod-out-of-stock": 0}
+STOCK: Final = {"prod-456": 100, "prod-expensive": 5, "prod-out-of-stock": 0}
 
 
 @pytest.fixture
-def services() -> InProcess:
-    return InProcess()
+def services() -> InProcessServices:
+    return InProcessServices()
 
 
 @pytest.fixture
-async def client(services: InProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with gateway(services, commit_budget_ms=3000) as client:
+async def client(services: InProcessServices) -> AsyncIterator[httpx.AsyncClient]:
+    async with run_gateway(services, commit_budget_ms=3000) as client:
         yield client
 
 
-async def reserved(services: InProcess) -> tuple[Mapping[str, int], Sequence[Mapping[str, Any]]]:
-    """Give the stock that is left, and what was put aside."""
-    state = await services.state_of("inventory")
+async def fetch_inventory(
+    services: InProcessServices,
+) -> tuple[Mapping[str, int], Sequence[Mapping[str, Any]]]:
+    """Return the remaining stock, and the reservations."""
+    state = await services.fetch_state("inventory")
     return state["stock"], state["reservations"]
 
 
-async def test_an_order_is_answered_with_all_that_it_is_made_of(
-    services: InProcess, client: httpx.AsyncClient
-) -> None:
-    answer = await client.post("/orders", json=ORDER)
+async def test_order_response_has_all_parts(services: InProcessServices, client: httpx.AsyncClient) -> None:
+    response = await client.post("/orders", json=ORDER)
 
-    _, (reservation,) = await reserved(services)
-    execution_id = answer.headers["location"].removeprefix("/executions/")
-    assert answer.status_code == 201
-    assert answer.json() == {
+    _, (reservation,) = await fetch_inventory(services)
+    execution_id = response.headers["location"].removeprefix("/executions/")
+    assert response.status_code == 201
+    assert response.json() == {
         "order_id": execution_id.replace("exe-", "ord-"),
         "status": "confirmed",
         "user": {"user_id": "user-123", "email": "user@example.com", "is_active": True},
@@ -62,12 +62,13 @@ async def test_an_order_is_answered_with_all_that_it_is_made_of(
     }
 
 
-async def test_an_order_takes_as_long_as_its_critical_path_and_shows_each_call(
+async def test_order_time_is_the_critical_path(
     client: httpx.AsyncClient,
 ) -> None:
-    answer = await client.post("/orders", json=ORDER)
+    """`Server-Timing` lists every call."""
+    response = await client.post("/orders", json=ORDER)
 
-    calls = [entry.partition(";")[0] for entry in answer.headers["server-timing"].split(", ")]
+    calls = [entry.partition(";")[0] for entry in response.headers["server-timing"].split(", ")]
     assert calls == [
         "users.fetch",
         "inventory.check",
@@ -77,43 +78,43 @@ async def test_an_order_takes_as_long_as_its_critical_path_and_shows_each_call(
         "inventory.reserve",
         "gateway",
     ]
-    assert answer.headers["gateway-completed"] == "true"
+    assert response.headers["gateway-completed"] == "true"
     assert asyncio.get_running_loop().time() == pytest.approx(0.05 + 0.05 + 0.04)
 
 
-async def test_the_goods_are_put_aside_under_the_executions_key(
-    services: InProcess, client: httpx.AsyncClient
+async def test_reservation_key_has_execution_id(
+    services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
-    answer = await client.post("/orders", json=ORDER)
+    response = await client.post("/orders", json=ORDER)
 
-    stock, (reservation,) = await reserved(services)
-    execution_id = answer.headers["location"].removeprefix("/executions/")
-    assert stock == {**FULL, "prod-456": 98}
+    stock, (reservation,) = await fetch_inventory(services)
+    execution_id = response.headers["location"].removeprefix("/executions/")
+    assert stock == {**STOCK, "prod-456": 98}
     assert reservation["key"] == f"{execution_id}.fulfilment.1.inventory.reserve"
     assert (reservation["product_id"], reservation["quantity"]) == ("prod-456", 2)
 
 
-async def test_one_is_ordered_unless_more_are_wanted(client: httpx.AsyncClient) -> None:
+async def test_order_quantity_defaults_to_one(client: httpx.AsyncClient) -> None:
     order = {name: value for name, value in ORDER.items() if name != "quantity"}
     body = (await client.post("/orders", json=order)).json()
 
     assert (body["reservation"]["quantity"], body["total"]) == (1, "62.98")
 
 
-async def test_the_same_order_again_is_the_same_order(services: InProcess, client: httpx.AsyncClient) -> None:
+async def test_repeated_order_is_replayed(services: InProcessServices, client: httpx.AsyncClient) -> None:
     first = await client.post("/orders", json=ORDER, headers=KEY)
-    again = await client.post("/orders", json=ORDER, headers=KEY)
+    replayed = await client.post("/orders", json=ORDER, headers=KEY)
 
-    stock, _ = await reserved(services)
-    assert (again.status_code, again.content) == (201, first.content)
-    assert again.headers["location"] == first.headers["location"]
-    assert again.headers["idempotent-replayed"] == "true"
+    stock, _ = await fetch_inventory(services)
+    assert (replayed.status_code, replayed.content) == (201, first.content)
+    assert replayed.headers["location"] == first.headers["location"]
+    assert replayed.headers["idempotent-replayed"] == "true"
     assert stock["prod-456"] == 98
 
 
-async def test_an_execution_can_be_looked_up(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/orders", json=ORDER)
-    execution = (await client.get(answer.headers["location"])).json()
+async def test_order_execution_can_be_fetched(client: httpx.AsyncClient) -> None:
+    response = await client.post("/orders", json=ORDER)
+    execution = (await client.get(response.headers["location"])).json()
 
     assert (execution["pipeline"], execution["state"]) == ("orders", "committed")
     assert execution["writes"] == [{"name": "inventory.reserve", "outcome": "done"}]
@@ -141,36 +142,39 @@ async def test_an_execution_can_be_looked_up(client: httpx.AsyncClient) -> None:
         ),
     ],
 )
-async def test_an_order_that_must_not_be_is_refused_and_nothing_is_put_aside(
-    services: InProcess, client: httpx.AsyncClient, change: Mapping[str, Json], refusal: tuple[int, str, str]
+async def test_refused_order_reserves_nothing(
+    services: InProcessServices,
+    client: httpx.AsyncClient,
+    change: Mapping[str, Json],
+    refusal: tuple[int, str, str],
 ) -> None:
-    answer = await client.post("/orders", json={**ORDER, **change})
+    response = await client.post("/orders", json={**ORDER, **change})
 
-    problem = answer.json()
-    assert (answer.status_code, problem["source"], problem["detail"]) == refusal
+    problem = response.json()
+    assert (response.status_code, problem["source"], problem["detail"]) == refusal
     assert "execution_id" not in problem
-    assert "location" not in answer.headers
-    assert await reserved(services) == (FULL, [])
-    assert await services.calls_of("shipping") == []
+    assert "location" not in response.headers
+    assert await fetch_inventory(services) == (STOCK, [])
+    assert await services.fetch_calls("shipping") == []
 
 
-async def test_a_user_that_is_missing_is_told_of_before_a_product_that_is(client: httpx.AsyncClient) -> None:
+async def test_order_reports_unknown_user_before_product(client: httpx.AsyncClient) -> None:
     change = {"user_id": "nonexistent-user", "product_id": "prod-x"}
-    answer = await client.post("/orders", json={**ORDER, **change})
+    response = await client.post("/orders", json={**ORDER, **change})
 
-    assert (answer.status_code, answer.json()["source"]) == (404, "users.fetch")
+    assert (response.status_code, response.json()["source"]) == (404, "users.fetch")
 
 
-async def test_all_that_a_verification_finds_is_told(client: httpx.AsyncClient) -> None:
+async def test_order_reports_all_failed_verifications(client: httpx.AsyncClient) -> None:
     change = {"user_id": "user-high-risk", "payment_id": "pm-expired"}
-    answer = await client.post("/orders", json={**ORDER, **change})
+    response = await client.post("/orders", json={**ORDER, **change})
 
-    parts = [(part["status"], part["source"]) for part in answer.json()["errors"]]
-    assert (answer.status_code, parts) == (207, [(422, "payments.validate"), (403, "fraud.screen")])
+    parts = [(part["status"], part["source"]) for part in response.json()["errors"]]
+    assert (response.status_code, parts) == (207, [(422, "payments.validate"), (403, "fraud.screen")])
 
 
 @pytest.mark.parametrize(
-    ("no", "status"),
+    ("canned_response", "status"),
     [
         (("fraud", "/screenings", {"is_safe": False, "risk_level": "High"}), 403),
         (("payment", "/payments/pm-789", {"payment_id": "pm-789", "is_valid": False}), 422),
@@ -184,84 +188,87 @@ async def test_all_that_a_verification_finds_is_told(client: httpx.AsyncClient) 
         ),
     ],
 )
-async def test_a_no_that_is_answered_as_a_success_is_a_no(
-    services: InProcess, client: httpx.AsyncClient, no: tuple[str, str, Json], status: int
+async def test_negative_answer_with_200_refuses_order(
+    services: InProcessServices,
+    client: httpx.AsyncClient,
+    canned_response: tuple[str, str, Json],
+    status: int,
 ) -> None:
-    services.answer(*no)
-    answer = await client.post("/orders", json=ORDER)
+    services.set_response(*canned_response)
+    response = await client.post("/orders", json=ORDER)
 
-    assert answer.status_code == status
-    assert await reserved(services) == (FULL, [])
+    assert response.status_code == status
+    assert await fetch_inventory(services) == (STOCK, [])
 
 
 @pytest.mark.parametrize(
     ("kind", "status"), [("status", 503), ("hang", 504), ("garbage", 502), ("drop", 503)]
 )
-async def test_goods_whose_shipping_has_no_price_are_put_back(
-    services: InProcess, client: httpx.AsyncClient, kind: str, status: int
+async def test_failed_quote_releases_reservation(
+    services: InProcessServices, client: httpx.AsyncClient, kind: str, status: int
 ) -> None:
-    await services.break_down("shipping", ("/quotes", kind))
-    answer = await client.post("/orders", json=ORDER)
+    await services.set_faults("shipping", ("/quotes", kind))
+    response = await client.post("/orders", json=ORDER)
 
-    problem = answer.json()
-    assert (answer.status_code, problem["source"]) == (status, "shipping.quote")
+    problem = response.json()
+    assert (response.status_code, problem["source"]) == (status, "shipping.quote")
     assert problem["execution_id"].startswith("exe-")
-    assert await reserved(services) == (FULL, [])
-    assert await services.calls_of("inventory") == [
+    assert await fetch_inventory(services) == (STOCK, [])
+    assert await services.fetch_calls("inventory") == [
         "GET /inventory/{id}",
         "POST /reservations",
         "DELETE /reservations/{key}",
     ]
 
 
-async def test_of_two_orders_for_the_last_goods_one_gets_them(
-    services: InProcess, client: httpx.AsyncClient
+async def test_last_stock_goes_to_one_of_two_orders(
+    services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
     order = {**ORDER, "quantity": 60}
-    answers = await asyncio.gather(*(client.post("/orders", json=order) for _ in range(2)))
+    responses = await asyncio.gather(*(client.post("/orders", json=order) for _ in range(2)))
 
-    stock, _ = await reserved(services)
-    refused = max(answers, key=lambda answer: answer.status_code)
-    assert sorted(answer.status_code for answer in answers) == [201, 409]
+    stock, _ = await fetch_inventory(services)
+    refused = max(responses, key=lambda response: response.status_code)
+    assert sorted(response.status_code for response in responses) == [201, 409]
     assert refused.json()["detail"] == "Cannot reserve unavailable inventory"
     assert stock["prod-456"] == 40
 
 
-async def test_an_answer_that_is_lost_once_is_asked_for_again_and_nothing_is_put_aside_twice(
-    services: InProcess, client: httpx.AsyncClient
+async def test_reservation_with_lost_response_is_retried(
+    services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
-    await services.break_down("inventory", ("/reservations", "drop_after_write"), times=1)
-    answer = await client.post("/orders", json=ORDER)
+    await services.set_faults("inventory", ("/reservations", "drop_after_write"), times=1)
+    response = await client.post("/orders", json=ORDER)
 
-    stock, reservations = await reserved(services)
-    assert answer.status_code == 201
+    stock, reservations = await fetch_inventory(services)
+    assert response.status_code == 201
     assert (stock["prod-456"], len(reservations)) == (98, 1)
 
 
-async def test_goods_whose_answer_is_always_lost_are_put_back(
-    services: InProcess, client: httpx.AsyncClient
+async def test_reservation_without_response_is_released(
+    services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
-    await services.break_down("inventory", ("/reservations", "drop_after_write"), method="POST")
-    answer = await client.post("/orders", json=ORDER)
+    await services.set_faults("inventory", ("/reservations", "drop_after_write"), method="POST")
+    response = await client.post("/orders", json=ORDER)
 
-    execution = (await client.get(f"/executions/{answer.json()['execution_id']}")).json()
-    assert (answer.status_code, answer.json()["source"]) == (503, "inventory.reserve")
-    assert await reserved(services) == (FULL, [])
+    execution = (await client.get(f"/executions/{response.json()['execution_id']}")).json()
+    assert (response.status_code, response.json()["source"]) == (503, "inventory.reserve")
+    assert await fetch_inventory(services) == (STOCK, [])
     assert execution["state"] == "undone"
 
 
-async def test_who_cannot_wait_for_a_commit_is_told_where_to_look_and_asks_again(
-    services: InProcess, client: httpx.AsyncClient
+async def test_slow_order_is_202_and_can_be_resent(
+    services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
-    await services.break_down("inventory", ("/reservations", "drop_after_write"), method="POST")
+    await services.set_faults("inventory", ("/reservations", "drop_after_write"), method="POST")
     running = await client.post("/orders", json=ORDER, headers={**KEY, "X-Request-Timeout-Ms": "1000"})
-    answer = await client.post("/orders", json=ORDER, headers=KEY)
+    response = await client.post("/orders", json=ORDER, headers=KEY)
 
     execution_id = running.headers["location"].removeprefix("/executions/")
     assert (running.status_code, running.headers["retry-after"]) == (202, "1")
     assert running.json() == {"execution_id": execution_id, "pipeline": "orders", "state": "running"}
-    assert (answer.status_code, answer.json()["execution_id"]) == (503, execution_id)
-    assert await reserved(services) == (FULL, [])
+    assert (response.status_code, response.json()["execution_id"]) == (503, execution_id)
+    assert await fetch_inventory(services) == (STOCK, [])
 
 
 @pytest.mark.parametrize(
@@ -275,17 +282,21 @@ async def test_who_cannot_wait_for_a_commit_is_told_where_to_look_and_asks_again
         ({"payment_id": None}, "payment_id", "must be a string"),
     ],
 )
-async def test_a_field_that_breaks_a_rule_is_named(
-    services: InProcess, client: httpx.AsyncClient, change: Mapping[str, Json], field: str, message: str
+async def test_invalid_order_field_is_named(
+    services: InProcessServices,
+    client: httpx.AsyncClient,
+    change: Mapping[str, Json],
+    field: str,
+    message: str,
 ) -> None:
-    answer = await client.post("/orders", json={**ORDER, **change})
+    response = await client.post("/orders", json={**ORDER, **change})
 
-    assert answer.status_code == 422
-    assert answer.json()["violations"] == [{"field": field, "messages": [message]}]
-    assert await services.calls_of("user") == []
+    assert response.status_code == 422
+    assert response.json()["violations"] == [{"field": field, "messages": [message]}]
+    assert await services.fetch_calls("user") == []
 
 
-async def test_the_documentation_says_what_an_order_can_be_answered_with(client: httpx.AsyncClient) -> None:
+async def test_openapi_lists_order_responses(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     responses = document["paths"]["/orders"]["post"]["responses"]
 

@@ -1,4 +1,4 @@
-"""POST /purchases as it is wired, in one process with the mock services."""
+"""POST /purchases of the shipped app, with in-process mock services."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -7,12 +7,12 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from tests.integration.in_process import InProcess, Json, gateway
+from tests.integration.in_process import InProcessServices, Json, run_gateway
 
-WANTED: Final[Mapping[str, Json]] = {"user_id": "user-123", "product_id": "prod-456", "quantity": 2}
-ADA: Final = {"Authorization": "Bearer token-user-123"}
-BOB: Final = {"Authorization": "Bearer token-user-456"}
-KEY: Final = {**ADA, "Idempotency-Key": "purchase-1"}
+PURCHASE: Final[Mapping[str, Json]] = {"user_id": "user-123", "product_id": "prod-456", "quantity": 2}
+USER_123: Final = {"Authorization": "Bearer token-user-123"}
+USER_456: Final = {"Authorization": "Bearer token-user-456"}
+KEY: Final = {**USER_123, "Idempotency-Key": "purchase-1"}
 EXTRAS: Final = [
     ("notification", "/notifications", "notification"),
     ("analytics", "/events", "analytics"),
@@ -20,40 +20,40 @@ EXTRAS: Final = [
 
 
 @pytest.fixture
-def services() -> InProcess:
-    return InProcess()
+def services() -> InProcessServices:
+    return InProcessServices()
 
 
 @pytest.fixture
-async def client(services: InProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with gateway(services, commit_budget_ms=3000) as client:
+async def client(services: InProcessServices) -> AsyncIterator[httpx.AsyncClient]:
+    async with run_gateway(services, commit_budget_ms=3000) as client:
         yield client
 
 
-async def orders(services: InProcess) -> Sequence[Any]:
-    found: Sequence[Any] = (await services.state_of("order"))["orders"]
-    return found
+async def fetch_orders(services: InProcessServices) -> Sequence[Any]:
+    orders: Sequence[Any] = (await services.fetch_state("order"))["orders"]
+    return orders
 
 
-async def statuses(services: InProcess) -> Sequence[str]:
-    return [order["status"] for order in await orders(services)]
+async def fetch_order_statuses(services: InProcessServices) -> Sequence[str]:
+    return [order["status"] for order in await fetch_orders(services)]
 
 
-async def told(services: InProcess) -> Sequence[Any]:
-    """Give all that users and statistics were told."""
-    notifications = (await services.state_of("notification"))["notifications"]
-    events = (await services.state_of("analytics"))["events"]
+async def fetch_announcements(services: InProcessServices) -> Sequence[Any]:
+    """Return the notifications and the analytics events."""
+    notifications = (await services.fetch_state("notification"))["notifications"]
+    events = (await services.fetch_state("analytics"))["events"]
     return [*notifications, *events]
 
 
-async def test_a_purchase_is_answered_with_the_order_and_who_was_told_of_it(
-    services: InProcess, client: httpx.AsyncClient
+async def test_purchase_response_has_all_parts(
+    services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
-    answer = await client.post("/purchases", json=WANTED, headers=ADA)
+    response = await client.post("/purchases", json=PURCHASE, headers=USER_123)
 
-    (order,), (notification, event) = await orders(services), await told(services)
-    assert answer.status_code == 201
-    assert answer.json() == {
+    (order,), (notification, event) = await fetch_orders(services), await fetch_announcements(services)
+    assert response.status_code == 201
+    assert response.json() == {
         "order": {"order_id": order["order_id"], "status": "created"},
         "user": {"user_id": "user-123", "email": "user@example.com", "is_active": True},
         "inventory": {"product_id": "prod-456", "stock_level": 100, "available": True, "unit_price": "49.99"},
@@ -63,12 +63,13 @@ async def test_a_purchase_is_answered_with_the_order_and_who_was_told_of_it(
     }
 
 
-async def test_a_purchase_takes_as_long_as_its_critical_path_and_shows_each_call(
+async def test_purchase_time_is_the_critical_path(
     client: httpx.AsyncClient,
 ) -> None:
-    answer = await client.post("/purchases", json=WANTED, headers=ADA)
+    """`Server-Timing` lists every call."""
+    response = await client.post("/purchases", json=PURCHASE, headers=USER_123)
 
-    calls = [entry.partition(";")[0] for entry in answer.headers["server-timing"].split(", ")]
+    calls = [entry.partition(";")[0] for entry in response.headers["server-timing"].split(", ")]
     assert calls == [
         "auth.verify",
         "users.fetch",
@@ -78,61 +79,63 @@ async def test_a_purchase_takes_as_long_as_its_critical_path_and_shows_each_call
         "analytics.track",
         "gateway",
     ]
-    assert answer.headers["gateway-completed"] == "true"
+    assert response.headers["gateway-completed"] == "true"
     assert asyncio.get_running_loop().time() == pytest.approx(0.05 + 0.05 + 0.02)
 
 
-async def test_order_notification_and_event_are_of_one_execution(
-    services: InProcess, client: httpx.AsyncClient
+async def test_purchase_write_keys_have_execution_id(
+    services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
-    answer = await client.post("/purchases", json=WANTED, headers=ADA)
+    response = await client.post("/purchases", json=PURCHASE, headers=USER_123)
 
-    (order,), (notification, event) = await orders(services), await told(services)
-    execution_id = answer.headers["location"].removeprefix("/executions/")
-    assert {**order, **WANTED} == order
+    (order,), (notification, event) = await fetch_orders(services), await fetch_announcements(services)
+    execution_id = response.headers["location"].removeprefix("/executions/")
+    assert {**order, **PURCHASE} == order
     assert (notification["user_id"], notification["order_id"]) == ("user-123", order["order_id"])
     assert (event["event"], event["order_id"]) == ("purchase", order["order_id"])
     assert order["key"] == f"{execution_id}.order.0.orders.create"
-    for one, name in ((notification, "0.notifications.send"), (event, "1.analytics.track")):
-        assert one["key"].startswith(f"{execution_id}.")
-        assert one["key"].endswith(f"announce.{name}")
+    for announcement, name in ((notification, "0.notifications.send"), (event, "1.analytics.track")):
+        assert announcement["key"].startswith(f"{execution_id}.")
+        assert announcement["key"].endswith(f"announce.{name}")
 
 
-async def test_one_is_bought_unless_more_are_wanted(services: InProcess, client: httpx.AsyncClient) -> None:
-    one = {name: value for name, value in WANTED.items() if name != "quantity"}
-    await client.post("/purchases", json=one, headers=ADA)
+async def test_purchase_quantity_defaults_to_one(
+    services: InProcessServices, client: httpx.AsyncClient
+) -> None:
+    purchase = {name: value for name, value in PURCHASE.items() if name != "quantity"}
+    await client.post("/purchases", json=purchase, headers=USER_123)
 
-    assert [order["quantity"] for order in await orders(services)] == [1]
+    assert [order["quantity"] for order in await fetch_orders(services)] == [1]
 
 
-async def test_an_execution_shows_what_can_be_undone_and_nothing_else(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/purchases", json=WANTED, headers=ADA)
-    execution = (await client.get(answer.headers["location"])).json()
+async def test_execution_lists_only_undoable_writes(client: httpx.AsyncClient) -> None:
+    response = await client.post("/purchases", json=PURCHASE, headers=USER_123)
+    execution = (await client.get(response.headers["location"])).json()
 
     assert (execution["pipeline"], execution["state"]) == ("purchases", "committed")
     assert execution["writes"] == [{"name": "orders.create", "outcome": "done"}]
 
 
-async def test_the_same_purchase_again_orders_nothing_and_tells_nobody(
-    services: InProcess, client: httpx.AsyncClient
+async def test_repeated_purchase_is_replayed(services: InProcessServices, client: httpx.AsyncClient) -> None:
+    first = await client.post("/purchases", json=PURCHASE, headers=KEY)
+    replayed = await client.post("/purchases", json=PURCHASE, headers=KEY)
+
+    assert (replayed.status_code, replayed.content) == (201, first.content)
+    assert replayed.headers["location"] == first.headers["location"]
+    assert replayed.headers["idempotent-replayed"] == "true"
+    assert (len(await fetch_orders(services)), len(await fetch_announcements(services))) == (1, 2)
+
+
+async def test_idempotency_keys_are_scoped_to_callers(
+    services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
-    first = await client.post("/purchases", json=WANTED, headers=KEY)
-    again = await client.post("/purchases", json=WANTED, headers=KEY)
+    await client.post("/purchases", json=PURCHASE, headers=KEY)
+    response = await client.post(
+        "/purchases", json={**PURCHASE, "user_id": "user-456"}, headers={**KEY, **USER_456}
+    )
 
-    assert (again.status_code, again.content) == (201, first.content)
-    assert again.headers["location"] == first.headers["location"]
-    assert again.headers["idempotent-replayed"] == "true"
-    assert (len(await orders(services)), len(await told(services))) == (1, 2)
-
-
-async def test_the_key_of_somebody_else_is_another_key(
-    services: InProcess, client: httpx.AsyncClient
-) -> None:
-    await client.post("/purchases", json=WANTED, headers=KEY)
-    answer = await client.post("/purchases", json={**WANTED, "user_id": "user-456"}, headers={**KEY, **BOB})
-
-    assert answer.status_code == 201
-    assert [order["user_id"] for order in await orders(services)] == ["user-123", "user-456"]
+    assert response.status_code == 201
+    assert [order["user_id"] for order in await fetch_orders(services)] == ["user-123", "user-456"]
 
 
 @pytest.mark.parametrize(
@@ -146,43 +149,46 @@ async def test_the_key_of_somebody_else_is_another_key(
         {"Authorization": "Bearer tökén"},
     ],
 )
-@pytest.mark.parametrize("body", [WANTED, {}, {"user_id": "nonexistent-user", "product_id": ".."}])
-async def test_without_a_token_nobody_looks_at_what_is_wanted(
-    services: InProcess, client: httpx.AsyncClient, body: Mapping[str, Json], headers: Mapping[str, str]
+@pytest.mark.parametrize("body", [PURCHASE, {}, {"user_id": "nonexistent-user", "product_id": ".."}])
+async def test_missing_token_is_401_before_validation(
+    services: InProcessServices,
+    client: httpx.AsyncClient,
+    body: Mapping[str, Json],
+    headers: Mapping[str, str],
 ) -> None:
-    sent = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
-    answer = await client.post("/purchases", json=body, headers=sent)
+    raw_headers = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
+    response = await client.post("/purchases", json=body, headers=raw_headers)
 
-    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
-    assert answer.headers["www-authenticate"] == "Bearer"
-    assert await services.calls_of("auth") == []
+    assert (response.status_code, response.json()["code"]) == (401, "unauthorized")
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert await services.fetch_calls("auth") == []
 
 
 @pytest.mark.parametrize(("token", "detail"), [("token-expired", "Token expired"), ("x", "Invalid token")])
 @pytest.mark.parametrize("user", ["user-123", "nonexistent-user"])
-async def test_a_token_that_is_good_for_nothing_is_unauthorized(
-    services: InProcess, client: httpx.AsyncClient, user: str, token: str, detail: str
+async def test_rejected_token_is_401(
+    services: InProcessServices, client: httpx.AsyncClient, user: str, token: str, detail: str
 ) -> None:
     headers = {"Authorization": f"Bearer {token}"}
-    answer = await client.post("/purchases", json={**WANTED, "user_id": user}, headers=headers)
+    response = await client.post("/purchases", json={**PURCHASE, "user_id": user}, headers=headers)
 
-    problem = answer.json()
-    assert (answer.status_code, problem["source"], problem["detail"]) == (401, "auth.verify", detail)
-    assert answer.headers["www-authenticate"] == "Bearer"
-    assert await orders(services) == []
+    problem = response.json()
+    assert (response.status_code, problem["source"], problem["detail"]) == (401, "auth.verify", detail)
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert await fetch_orders(services) == []
 
 
-async def test_who_uses_somebody_elses_token_never_learns_which_users_there_are(
-    services: InProcess, client: httpx.AsyncClient
+async def test_foreign_token_does_not_reveal_users(
+    services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
     problems: list[Mapping[str, Any]] = []
     for user in ("user-456", "nonexistent-user"):
-        answer = await client.post("/purchases", json={**WANTED, "user_id": user}, headers=ADA)
-        problems.append({**answer.json(), "request_id": "any"})
+        response = await client.post("/purchases", json={**PURCHASE, "user_id": user}, headers=USER_123)
+        problems.append({**response.json(), "request_id": "any"})
 
     assert (problems[0]["status"], problems[0]["source"]) == (403, "auth.verify")
     assert problems[0] == problems[1]
-    assert await orders(services) == []
+    assert await fetch_orders(services) == []
 
 
 @pytest.mark.parametrize(
@@ -193,106 +199,113 @@ async def test_who_uses_somebody_elses_token_never_learns_which_users_there_are(
         ({"product_id": "prod-x"}, 404, "Product not found: prod-x"),
     ],
 )
-async def test_an_order_that_cannot_be_kept_is_cancelled_and_nobody_is_told(
-    services: InProcess, client: httpx.AsyncClient, change: Mapping[str, Json], status: int, detail: str
+async def test_unavailable_product_cancels_order(
+    services: InProcessServices,
+    client: httpx.AsyncClient,
+    change: Mapping[str, Json],
+    status: int,
+    detail: str,
 ) -> None:
-    answer = await client.post("/purchases", json={**WANTED, **change}, headers=ADA)
+    response = await client.post("/purchases", json={**PURCHASE, **change}, headers=USER_123)
 
-    problem = answer.json()
+    problem = response.json()
     execution = (await client.get(f"/executions/{problem['execution_id']}")).json()
-    assert (answer.status_code, problem["source"], problem["detail"]) == (status, "inventory.check", detail)
-    assert (await statuses(services), await told(services)) == (["cancelled"], [])
+    assert (response.status_code, problem["source"], problem["detail"]) == (status, "inventory.check", detail)
+    assert (await fetch_order_statuses(services), await fetch_announcements(services)) == (["cancelled"], [])
     assert execution["writes"] == [{"name": "orders.create", "outcome": "undone"}]
 
 
-async def test_an_order_of_what_is_not_available_after_all_is_cancelled(
-    services: InProcess, client: httpx.AsyncClient
+async def test_unavailable_stock_with_200_cancels_order(
+    services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
-    gone: Json = {"product_id": "prod-456", "stock_level": 9, "available": False, "unit_price": "1.00"}
-    services.answer("inventory", "/inventory/prod-456?quantity=2", gone)
-    answer = await client.post("/purchases", json=WANTED, headers=ADA)
+    unavailable: Json = {"product_id": "prod-456", "stock_level": 9, "available": False, "unit_price": "1.00"}
+    services.set_response("inventory", "/inventory/prod-456?quantity=2", unavailable)
+    response = await client.post("/purchases", json=PURCHASE, headers=USER_123)
 
-    assert (answer.status_code, await statuses(services)) == (409, ["cancelled"])
+    assert (response.status_code, await fetch_order_statuses(services)) == (409, ["cancelled"])
 
 
 @pytest.mark.parametrize(
     ("kind", "status"), [("hang", 504), ("status", 503), ("garbage", 502), ("drop", 503)]
 )
-async def test_an_order_is_cancelled_if_nobody_can_look_at_the_stock(
-    services: InProcess, client: httpx.AsyncClient, kind: str, status: int
+async def test_failed_stock_check_cancels_order(
+    services: InProcessServices, client: httpx.AsyncClient, kind: str, status: int
 ) -> None:
-    await services.break_down("inventory", ("/", kind))
-    answer = await client.post("/purchases", json=WANTED, headers=ADA)
+    await services.set_faults("inventory", ("/", kind))
+    response = await client.post("/purchases", json=PURCHASE, headers=USER_123)
 
-    assert (answer.status_code, answer.json()["source"]) == (status, "inventory.check")
-    assert (await statuses(services), await told(services)) == (["cancelled"], [])
+    assert (response.status_code, response.json()["source"]) == (status, "inventory.check")
+    assert (await fetch_order_statuses(services), await fetch_announcements(services)) == (["cancelled"], [])
 
 
-async def test_an_order_whose_answer_is_lost_once_is_taken_once(
-    services: InProcess, client: httpx.AsyncClient
+async def test_order_with_lost_response_is_retried(
+    services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
-    await services.break_down("order", ("/orders", "drop_after_write"), times=1)
-    answer = await client.post("/purchases", json=WANTED, headers=ADA)
+    await services.set_faults("order", ("/orders", "drop_after_write"), times=1)
+    response = await client.post("/purchases", json=PURCHASE, headers=USER_123)
 
-    assert (answer.status_code, await statuses(services)) == (201, ["created"])
+    assert (response.status_code, await fetch_order_statuses(services)) == (201, ["created"])
 
 
 @pytest.mark.parametrize("kind", ["drop_after_write", "truncate"])
-async def test_an_order_whose_answer_is_always_lost_is_cancelled(
-    services: InProcess, client: httpx.AsyncClient, kind: str
+async def test_order_with_unknown_outcome_is_cancelled(
+    services: InProcessServices, client: httpx.AsyncClient, kind: str
 ) -> None:
-    await services.break_down("order", ("/orders", kind), method="POST")
-    answer = await client.post("/purchases", json=WANTED, headers=ADA)
+    await services.set_faults("order", ("/orders", kind), method="POST")
+    response = await client.post("/purchases", json=PURCHASE, headers=USER_123)
 
-    assert (answer.status_code, answer.json()["source"]) == (503, "orders.create")
-    assert (await statuses(services), await told(services)) == (["cancelled"], [])
+    assert (response.status_code, response.json()["source"]) == (503, "orders.create")
+    assert (await fetch_order_statuses(services), await fetch_announcements(services)) == (["cancelled"], [])
 
 
-async def test_who_cannot_wait_for_a_commit_is_told_where_to_look_and_asks_again(
-    services: InProcess, client: httpx.AsyncClient
+async def test_slow_purchase_is_202_and_can_be_resent(
+    services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
-    await services.break_down("order", ("/orders", "drop_after_write"), times=4)
+    await services.set_faults("order", ("/orders", "drop_after_write"), times=4)
     headers = {**KEY, "X-Request-Timeout-Ms": "600"}
-    running = await client.post("/purchases", json=WANTED, headers=headers)
-    answer = await client.post("/purchases", json=WANTED, headers=KEY)
+    running = await client.post("/purchases", json=PURCHASE, headers=headers)
+    response = await client.post("/purchases", json=PURCHASE, headers=KEY)
 
     assert (running.status_code, running.json()["pipeline"]) == (202, "purchases")
-    assert (answer.status_code, answer.headers["location"]) == (201, running.headers["location"])
-    assert (await statuses(services), len(await told(services))) == (["created"], 2)
+    assert (response.status_code, response.headers["location"]) == (201, running.headers["location"])
+    assert (await fetch_order_statuses(services), len(await fetch_announcements(services))) == (
+        ["created"],
+        2,
+    )
 
 
 @pytest.mark.parametrize("kind", ["hang", "status", "garbage", "drop", "truncate"])
 @pytest.mark.parametrize("extra", EXTRAS)
-async def test_an_order_stands_whether_the_world_hears_of_it_or_not(
-    services: InProcess, client: httpx.AsyncClient, extra: tuple[str, str, str], kind: str
+async def test_failed_announcement_degrades_purchase(
+    services: InProcessServices, client: httpx.AsyncClient, extra: tuple[str, str, str], kind: str
 ) -> None:
     service, path, field = extra
-    await services.break_down(service, (path, kind))
-    answer = await client.post("/purchases", json=WANTED, headers=ADA)
+    await services.set_faults(service, (path, kind))
+    response = await client.post("/purchases", json=PURCHASE, headers=USER_123)
 
-    body = answer.json()
-    assert (answer.status_code, body[field], body["degraded"]) == (201, None, [field])
-    assert answer.headers["gateway-completed"] == "false"
-    assert await statuses(services) == ["created"]
+    body = response.json()
+    assert (response.status_code, body[field], body["degraded"]) == (201, None, [field])
+    assert response.headers["gateway-completed"] == "false"
+    assert await fetch_order_statuses(services) == ["created"]
 
 
-async def test_a_purchase_that_lacked_something_is_replayed_as_it_was(
-    services: InProcess, client: httpx.AsyncClient
+async def test_degraded_purchase_is_replayed_unchanged(
+    services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
-    await services.break_down("notification", ("/", "status"))
-    first = await client.post("/purchases", json=WANTED, headers=KEY)
-    await services.break_down("notification")
-    again = await client.post("/purchases", json=WANTED, headers=KEY)
+    await services.set_faults("notification", ("/", "status"))
+    first = await client.post("/purchases", json=PURCHASE, headers=KEY)
+    await services.set_faults("notification")
+    replayed = await client.post("/purchases", json=PURCHASE, headers=KEY)
 
-    assert (again.content, again.headers["gateway-completed"]) == (first.content, "false")
-    assert len(await told(services)) == 1
+    assert (replayed.content, replayed.headers["gateway-completed"]) == (first.content, "false")
+    assert len(await fetch_announcements(services)) == 1
 
 
-async def test_what_is_told_to_a_service_that_hangs_costs_half_a_second(
-    services: InProcess, client: httpx.AsyncClient
+async def test_announcement_times_out_after_500_ms(
+    services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
-    await services.break_down("analytics", ("/", "hang"))
-    await client.post("/purchases", json=WANTED, headers=ADA)
+    await services.set_faults("analytics", ("/", "hang"))
+    await client.post("/purchases", json=PURCHASE, headers=USER_123)
 
     assert asyncio.get_running_loop().time() == pytest.approx(0.05 + 0.05 + 0.5)
 
@@ -306,17 +319,21 @@ async def test_what_is_told_to_a_service_that_hangs_costs_half_a_second(
         ({"user_id": None}, "user_id", "must be a string"),
     ],
 )
-async def test_a_field_that_breaks_a_rule_is_named(
-    services: InProcess, client: httpx.AsyncClient, change: Mapping[str, Json], field: str, message: str
+async def test_invalid_purchase_field_is_named(
+    services: InProcessServices,
+    client: httpx.AsyncClient,
+    change: Mapping[str, Json],
+    field: str,
+    message: str,
 ) -> None:
-    answer = await client.post("/purchases", json={**WANTED, **change}, headers=ADA)
+    response = await client.post("/purchases", json={**PURCHASE, **change}, headers=USER_123)
 
-    assert answer.status_code == 422
-    assert answer.json()["violations"] == [{"field": field, "messages": [message]}]
-    assert await services.calls_of("auth") == []
+    assert response.status_code == 422
+    assert response.json()["violations"] == [{"field": field, "messages": [message]}]
+    assert await services.fetch_calls("auth") == []
 
 
-async def test_the_documentation_says_what_a_purchase_can_be_answered_with(client: httpx.AsyncClient) -> None:
+async def test_openapi_lists_purchase_responses(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     operation = document["paths"]["/purchases"]["post"]
 

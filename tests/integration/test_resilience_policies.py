@@ -1,4 +1,4 @@
-"""What the gateway does when a service is in trouble, in one process with the mock services."""
+"""Resilience policies of the shipped app, with in-process mock services that fail or hang."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import pytest
 
 from gateway.resilience.terms import BreakerTerms
 from gateway.settings import Settings
-from tests.integration.in_process import InProcess, gateway
+from tests.integration.in_process import InProcessServices, run_gateway
 
 CHECKOUT: Final = {
     "user_id": "user-123",
@@ -18,7 +18,7 @@ CHECKOUT: Final = {
     "payment_id": "pm-789",
     "address": "123 Main St",
 }
-PAGE: Final = " ".join((Path(__file__).parents[2] / "docs" / "under-load.md").read_text().split())
+PAGE: Final = " ".join((Path(__file__).parents[2] / "docs" / "resilience.md").read_text().split())
 SETTINGS: Final = Settings()
 BREAKER: Final = BreakerTerms()
 PURCHASE: Final = {"user_id": "user-123", "product_id": "prod-456", "quantity": 1}
@@ -26,146 +26,146 @@ TOKEN: Final = {"Authorization": "Bearer token-user-123"}
 TRANSFER: Final = {"from_account": "acc-001", "to_account": "acc-002", "amount": "1.00", "currency": "USD"}
 
 
-def now() -> float:
-    """Give the seconds since the test began."""
+def get_time() -> float:
+    """Return the seconds since the test began."""
     return asyncio.get_running_loop().time()
 
 
 @pytest.fixture
-async def services() -> InProcess:
-    services = InProcess()
-    await services.break_down("user", ("/users", "hang"))
+async def services() -> InProcessServices:
+    services = InProcessServices()
+    await services.set_faults("user", ("/users", "hang"))
     return services
 
 
 async def check_out(
     client: httpx.AsyncClient, times: int, headers: dict[str, str] | None = None
 ) -> Sequence[httpx.Response]:
-    """Check out so many times at once."""
+    """Send *times* checkouts at once and return their responses."""
     return await asyncio.gather(
         *(client.post("/checkout", json=CHECKOUT, headers=headers) for _ in range(times))
     )
 
 
-async def seconds_of_a_transfer(client: httpx.AsyncClient) -> float:
-    began = now()
-    answer = await client.post("/transfers", json=TRANSFER)
-    assert answer.status_code == 201
-    return now() - began
+async def time_transfer(client: httpx.AsyncClient) -> float:
+    began = get_time()
+    response = await client.post("/transfers", json=TRANSFER)
+    assert response.status_code == 201
+    return get_time() - began
 
 
-async def breaker_of(client: httpx.AsyncClient, service: str) -> tuple[str, str]:
-    """Give what readiness says of *service*, and of its breaker."""
-    answer = await client.get("/health/ready")
-    assert answer.status_code == 200
-    (check,) = answer.json()["checks"][service]
+async def fetch_health(client: httpx.AsyncClient, service: str) -> tuple[str, str]:
+    """Return the status and the circuit breaker's state of *service* in the readiness report."""
+    response = await client.get("/health/ready")
+    assert response.status_code == 200
+    (check,) = response.json()["checks"][service]
     return check["status"], check["breaker"]
 
 
-async def test_requests_beyond_what_a_service_can_be_asked_are_refused_at_once(
-    services: InProcess, monkeypatch: pytest.MonkeyPatch
+async def test_concurrency_limit_rejects_surplus_calls(
+    services: InProcessServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GATEWAY_USER_MAX_CONCURRENCY", "2")
-    async with gateway(services) as client:
+    async with run_gateway(services) as client:
         waiting = asyncio.create_task(check_out(client, 4))
         await asyncio.sleep(0.01)
-        began = now()
-        (answer,) = await check_out(client, 1)
-        took = now() - began
+        began = get_time()
+        (response,) = await check_out(client, 1)
+        took = get_time() - began
         others = await waiting
 
-    assert (answer.status_code, answer.json()["source"]) == (503, "users.fetch")
-    assert answer.headers["retry-after"] == "1"
-    assert took == pytest.approx(0.05)  # until the other two calls of its stage have ended
+    assert (response.status_code, response.json()["source"]) == (503, "users.fetch")
+    assert response.headers["retry-after"] == "1"
+    assert took == pytest.approx(0.05)  # the stage settles: its other two calls end first
     assert sorted(other.status_code for other in others) == [503, 503, 504, 504]
 
 
-async def test_a_pipeline_that_does_without_a_service_does_not_notice_that_it_hangs() -> None:
-    services = InProcess()
-    async with gateway(services) as client:
-        alone = await seconds_of_a_transfer(client)
-        await services.break_down("user", ("/users", "hang"))
+async def test_hanging_service_does_not_slow_other_pipelines() -> None:
+    services = InProcessServices()
+    async with run_gateway(services) as client:
+        undisturbed = await time_transfer(client)
+        await services.set_faults("user", ("/users", "hang"))
         hanging = asyncio.create_task(check_out(client, 500))
         await asyncio.sleep(0.2)
-        beside = await seconds_of_a_transfer(client)
-        answers = await hanging
+        disturbed = await time_transfer(client)
+        responses = await hanging
 
-    assert beside == pytest.approx(alone)
-    assert {answer.status_code for answer in answers} == {503, 504}
+    assert disturbed == pytest.approx(undisturbed)
+    assert {response.status_code for response in responses} == {503, 504}
 
 
-async def test_a_service_that_hangs_is_left_alone_and_readiness_warns_of_it(services: InProcess) -> None:
-    async with gateway(services) as client:
-        before = await breaker_of(client, "user")
+async def test_hanging_service_opens_breaker(services: InProcessServices) -> None:
+    async with run_gateway(services) as client:
+        before = await fetch_health(client, "user")
         await check_out(client, 20)
-        began = now()
-        (answer,) = await check_out(client, 1)
-        took = now() - began
-        after = await breaker_of(client, "user")
+        began = get_time()
+        (response,) = await check_out(client, 1)
+        took = get_time() - began
+        after = await fetch_health(client, "user")
 
     assert (before, after) == (("pass", "closed"), ("warn", "open"))
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert took == pytest.approx(0.05)
 
 
-async def test_impatient_callers_do_not_have_a_service_left_alone(services: InProcess) -> None:
-    async with gateway(services) as client:
-        answers = await check_out(client, 100, {"X-Request-Timeout-Ms": "900"})
-        await services.break_down("user")
-        (answer,) = await check_out(client, 1)
+async def test_short_client_timeouts_keep_breaker_closed(services: InProcessServices) -> None:
+    async with run_gateway(services) as client:
+        responses = await check_out(client, 100, {"X-Request-Timeout-Ms": "900"})
+        await services.set_faults("user")
+        (response,) = await check_out(client, 1)
 
-        assert await breaker_of(client, "user") == ("pass", "closed")
+        assert await fetch_health(client, "user") == ("pass", "closed")
 
-    assert {impatient.status_code for impatient in answers} == {504}
-    assert answer.status_code == 200
+    assert {impatient.status_code for impatient in responses} == {504}
+    assert response.status_code == 200
 
 
-async def test_what_can_be_done_without_is_left_alone_if_it_hangs() -> None:
-    services = InProcess()
-    await services.break_down("notification", ("/notifications", "hang"))
-    async with gateway(services) as client:
+async def test_hanging_optional_calls_open_only_their_own_breaker() -> None:
+    services = InProcessServices()
+    await services.set_faults("notification", ("/notifications", "hang"))
+    async with run_gateway(services) as client:
 
         async def purchase() -> tuple[float, httpx.Response]:
-            began = now()
-            answer = await client.post("/purchases", json=PURCHASE, headers=TOKEN)
-            return now() - began, answer
+            began = get_time()
+            response = await client.post("/purchases", json=PURCHASE, headers=TOKEN)
+            return get_time() - began, response
 
         await asyncio.gather(*(purchase() for _ in range(20)))
-        status, breaker = await breaker_of(client, "notification")
+        status, breaker = await fetch_health(client, "notification")
         (check,) = (await client.get("/health/ready")).json()["checks"]["notification"]
-        times, answers = zip(*(await asyncio.gather(*(purchase() for _ in range(20)))), strict=True)
+        times, responses = zip(*(await asyncio.gather(*(purchase() for _ in range(20)))), strict=True)
 
     assert (status, breaker, check["optionalBreaker"]) == ("warn", "closed", "open")
-    assert {answer.status_code for answer in answers} == {201}
-    assert {*answers[0].json()["degraded"]} == {"notification"}
+    assert {response.status_code for response in responses} == {201}
+    assert {*responses[0].json()["degraded"]} == {"notification"}
     assert sum(seconds > 0.2 for seconds in times) == 3  # probes
 
 
 @pytest.mark.parametrize("kind", ["hang", "drop", "garbage"])
-async def test_trouble_with_what_can_be_done_without_does_not_cost_the_answer(kind: str) -> None:
-    services = InProcess()
+async def test_failing_optional_calls_degrade_response(kind: str) -> None:
+    services = InProcessServices()
     extras = [(path, kind) for path in ("/notifications", "/engagement", "/recommendations")]
-    await services.break_down("social", *extras)
-    async with gateway(services) as client:
-        answers = [await client.get("/feed/user-123") for _ in range(60)]
+    await services.set_faults("social", *extras)
+    async with run_gateway(services) as client:
+        responses = [await client.get("/feed/user-123") for _ in range(60)]
 
-    assert {answer.status_code for answer in answers} == {200}
-    assert answers[-1].json()["degraded"] == ["notifications", "engagement", "recommended"]
-    assert answers[-1].json()["posts"]
+    assert {response.status_code for response in responses} == {200}
+    assert responses[-1].json()["degraded"] == ["notifications", "engagement", "recommended"]
+    assert responses[-1].json()["posts"]
 
 
-async def test_a_call_that_fails_in_passing_is_not_noticed(services: InProcess) -> None:
-    await services.break_down("user", ("/users", "drop"), times=2)
-    async with gateway(services) as client:
-        (answer,) = await check_out(client, 1)
-        calls = await services.calls_of("user")
+async def test_transient_failures_are_retried(services: InProcessServices) -> None:
+    await services.set_faults("user", ("/users", "drop"), times=2)
+    async with run_gateway(services) as client:
+        (response,) = await check_out(client, 1)
+        calls = await services.fetch_calls("user")
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     assert len(calls) == 3
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     [
         f"has {SETTINGS.deadline_ms} ms in all (`GATEWAY_DEADLINE_MS`)",
         f"has {SETTINGS.call_timeout_ms} ms (`GATEWAY_CALL_TIMEOUT_MS`",
@@ -179,6 +179,6 @@ async def test_a_call_that_fails_in_passing_is_not_noticed(services: InProcess) 
         f"{BREAKER.probes} probes are made",
     ],
 )
-def test_the_page_for_operators_has_the_numbers_of_the_code(said: str) -> None:
-    assert said in PAGE
+def test_resilience_page_has_default_values(text: str) -> None:
+    assert text in PAGE
     assert BREAKER.failure_rate == 0.5

@@ -1,4 +1,4 @@
-"""What a setting changes in the gateway as it is wired."""
+"""Effects of settings on the shipped app."""
 
 import asyncio
 from collections import Counter
@@ -14,7 +14,7 @@ from typing_extensions import override
 from gateway.app import create_app
 from gateway.services import SERVICES as SHIPPED
 from gateway.settings import load_settings
-from tests.integration.in_process import InProcess, Json, gateway
+from tests.integration.in_process import InProcessServices, Json, run_gateway
 from tests.shipped_services import NAMES as SERVICES
 
 ORIGIN: Final = "https://shop.example"
@@ -28,37 +28,39 @@ ORDER: Final = {
 URLS: Final = {service: f"http://{service}.test" for service in SERVICES}
 TIMEOUTS: Final = {service: 125 * n for n, service in enumerate(SERVICES, 1)}
 NO_TIMEOUTS: Final[Mapping[str, int]] = {}
-ADA: Final = {"Authorization": "Bearer token-user-123"}
+USER_123: Final = {"Authorization": "Bearer token-user-123"}
 
 
-class Kind(NamedTuple):
-    """A request that goes well."""
+class SuccessfulRequest(NamedTuple):
+    """Request to which the gateway responds with success."""
 
     method: str
     path: str
     body: Json = None
 
     @property
-    def line(self) -> tuple[str, str]:
+    def target(self) -> tuple[str, str]:
         return self.method, self.path
 
 
-CHECKOUT: Final = Kind("POST", "/checkout", ORDER)
-FEED: Final = Kind("GET", "/feed/user-123")
-TRANSFER: Final = Kind(
+CHECKOUT: Final = SuccessfulRequest("POST", "/checkout", ORDER)
+FEED: Final = SuccessfulRequest("GET", "/feed/user-123")
+TRANSFER: Final = SuccessfulRequest(
     "POST",
     "/transfers",
     {"from_account": "acc-001", "to_account": "acc-002", "amount": "1.00", "currency": "USD"},
 )
-PURCHASE: Final = Kind("POST", "/purchases", {"user_id": "user-123", "product_id": "prod-456", "quantity": 1})
-CALLED: Final[Mapping[str, Kind]] = {
+PURCHASE: Final = SuccessfulRequest(
+    "POST", "/purchases", {"user_id": "user-123", "product_id": "prod-456", "quantity": 1}
+)
+REQUESTS: Final[Mapping[str, SuccessfulRequest]] = {
     **dict.fromkeys(("user", "inventory", "payment", "fraud", "shipping", "pricing"), CHECKOUT),
     "social": FEED,
     "account": TRANSFER,
     **dict.fromkeys(("auth", "order", "notification", "analytics"), PURCHASE),
 }
-"""What it takes to have each service called."""
-ANSWERS: Final[Mapping[str, Mapping[str, object]]] = {
+"""For each service, a request that calls it."""
+RESPONSES: Final[Mapping[str, Mapping[str, object]]] = {
     "http://user.test/users/user-123": {
         "user_id": "user-123",
         "email": "user@example.com",
@@ -78,70 +80,76 @@ ANSWERS: Final[Mapping[str, Mapping[str, object]]] = {
 }
 
 
-class Services(httpx.AsyncBaseTransport):
-    """Answers at once, but for the path at which it *hangs*."""
+class InstantServices(httpx.AsyncBaseTransport):
+    """Transport that responds immediately, except at the *hanging_path*."""
 
-    def __init__(self, hangs: str = "") -> None:
-        self._hangs = hangs
+    def __init__(self, hanging_path: str = "") -> None:
+        self._hanging_path = hanging_path
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if request.url.path == self._hangs:
+        if request.url.path == self._hanging_path:
             await asyncio.Event().wait()
-        return httpx.Response(200, json=ANSWERS[str(request.url)])
+        return httpx.Response(200, json=RESPONSES[str(request.url)])
 
 
-class Counting(InProcess):
-    """Counts how often each service is asked at once, at most."""
+class CountingServices(InProcessServices):
+    """Mock services that record the maximum number of concurrent requests to each service."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.busiest = Counter[str]()
-        self._now = Counter[str]()
+        self.max_concurrent = Counter[str]()
+        self._concurrent = Counter[str]()
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         service = SERVICES[(request.url.port or 0) - 8101]
-        self._now[service] += 1
-        self.busiest[service] = max(self.busiest[service], self._now[service])
+        self._concurrent[service] += 1
+        self.max_concurrent[service] = max(self.max_concurrent[service], self._concurrent[service])
         try:
             return await super().handle_async_request(request)
         finally:
-            self._now[service] -= 1
+            self._concurrent[service] -= 1
 
 
-def client(
-    settings: Mapping[str, object], hangs: str = "", timeouts: Mapping[str, int] = NO_TIMEOUTS
+def create_client(
+    settings: Mapping[str, object], hanging_path: str = "", timeouts: Mapping[str, int] = NO_TIMEOUTS
 ) -> httpx.AsyncClient:
-    services = [replace(one, url=URLS[one.name], timeout_ms=timeouts.get(one.name)) for one in SHIPPED]
-    app = create_app(load_settings(services, **settings), services=services, transport=Services(hangs))
+    services = [
+        replace(service, url=URLS[service.name], timeout_ms=timeouts.get(service.name)) for service in SHIPPED
+    ]
+    app = create_app(
+        load_settings(services, **settings), services=services, transport=InstantServices(hanging_path)
+    )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 
 def is_time_of_three_attempts(seconds: float) -> bool:
-    """Say whether three attempts of as many *seconds*, and the pauses before two of them, have passed."""
+    """Return True if three attempts of *seconds* each, and the pauses between them, have passed."""
     pauses = asyncio.get_running_loop().time() - 3 * seconds
     return 0 < pauses <= 0.15
 
 
-async def most_at_once(settings: Mapping[str, Json], kind: Kind) -> Mapping[str, int]:
-    """Send six requests of one *kind* at once; say how often each service was asked at once at most."""
-    services = Counting()
-    async with gateway(services, **settings) as client:
-        await asyncio.gather(*(client.request(*kind.line, json=kind.body, headers=ADA) for _ in range(6)))
-    return services.busiest
+async def measure_concurrency(settings: Mapping[str, Json], request: SuccessfulRequest) -> Mapping[str, int]:
+    """Send six requests at once; return the maximum number of concurrent requests to each service."""
+    services = CountingServices()
+    async with run_gateway(services, **settings) as client:
+        await asyncio.gather(
+            *(client.request(*request.target, json=request.body, headers=USER_123) for _ in range(6))
+        )
+    return services.max_concurrent
 
 
-async def test_services_that_answer_in_no_time_make_a_checkout_in_no_time() -> None:
-    async with client({}, timeouts=TIMEOUTS) as gateway:
-        answer = await gateway.post("/checkout", json=ORDER)
+async def test_gateway_adds_no_delay_to_checkout() -> None:
+    async with create_client({}, timeouts=TIMEOUTS) as gateway:
+        response = await gateway.post("/checkout", json=ORDER)
 
-    assert (answer.status_code, answer.json()["total"]) == (200, "67.10")
+    assert (response.status_code, response.json()["total"]) == (200, "67.10")
     assert asyncio.get_running_loop().time() == 0.0
 
 
 @pytest.mark.parametrize(
-    ("hangs", "source", "seconds"),
+    ("hanging_path", "source", "seconds"),
     [
         ("/users/user-123", "users.fetch", 0.125),
         ("/inventory/prod-456", "inventory.check", 0.25),
@@ -152,105 +160,106 @@ async def test_services_that_answer_in_no_time_make_a_checkout_in_no_time() -> N
         ("/discounts", "pricing.discount", 0.75),
     ],
 )
-async def test_a_service_that_hangs_is_given_its_own_timeout_for_each_attempt(
-    hangs: str, source: str, seconds: float
+async def test_service_timeout_applies_to_each_attempt(
+    hanging_path: str, source: str, seconds: float
 ) -> None:
-    async with client({}, hangs, TIMEOUTS) as gateway:
-        answer = await gateway.post("/checkout", json=ORDER)
+    async with create_client({}, hanging_path, TIMEOUTS) as gateway:
+        response = await gateway.post("/checkout", json=ORDER)
 
-    assert (answer.status_code, answer.json()["source"]) == (504, source)
+    assert (response.status_code, response.json()["source"]) == (504, source)
     assert is_time_of_three_attempts(seconds)
 
 
-async def test_the_timeout_of_one_service_leaves_the_others_the_common_one() -> None:
+async def test_service_without_timeout_uses_common_timeout() -> None:
     common = {"call_timeout_ms": 750}
-    async with client(common, "/inventory/prod-456", {"user": 125}) as gateway:
-        answer = await gateway.post("/checkout", json=ORDER)
+    async with create_client(common, "/inventory/prod-456", {"user": 125}) as gateway:
+        response = await gateway.post("/checkout", json=ORDER)
 
-    assert (answer.status_code, answer.json()["source"]) == (504, "inventory.check")
+    assert (response.status_code, response.json()["source"]) == (504, "inventory.check")
     assert is_time_of_three_attempts(0.75)
 
 
-@pytest.mark.parametrize(("service", "kind"), CALLED.items())
+@pytest.mark.parametrize(("service", "target"), REQUESTS.items())
 async def test_service_has_its_own_concurrency_limit(
-    monkeypatch: pytest.MonkeyPatch, service: str, kind: Kind
+    monkeypatch: pytest.MonkeyPatch, service: str, target: SuccessfulRequest
 ) -> None:
     monkeypatch.setenv(f"GATEWAY_{service.upper()}_MAX_CONCURRENCY", "2")
 
-    busiest = await most_at_once({}, kind)
+    concurrency = await measure_concurrency({}, target)
 
-    assert busiest[service] == 2
+    assert concurrency[service] == 2
 
 
-@pytest.mark.parametrize(("service", "kind"), CALLED.items())
-async def test_service_without_its_own_limit_has_the_common_one(
-    monkeypatch: pytest.MonkeyPatch, service: str, kind: Kind
+@pytest.mark.parametrize(("service", "target"), REQUESTS.items())
+async def test_service_without_limit_uses_common_limit(
+    monkeypatch: pytest.MonkeyPatch, service: str, target: SuccessfulRequest
 ) -> None:
     other = "INVENTORY" if service == "user" else "USER"
     monkeypatch.setenv(f"GATEWAY_{other}_MAX_CONCURRENCY", "200")
 
-    busiest = await most_at_once({"max_concurrency": 3}, kind)
+    concurrency = await measure_concurrency({"max_concurrency": 3}, target)
 
-    assert busiest[service] == 3
+    assert concurrency[service] == 3
 
 
-async def test_a_request_has_no_more_time_than_the_deadline() -> None:
-    async with client({"deadline_ms": 250, "call_timeout_ms": 750}, "/quotes") as gateway:
-        answer = await gateway.post("/checkout", json=ORDER)
+async def test_deadline_setting_ends_slow_request() -> None:
+    async with create_client({"deadline_ms": 250, "call_timeout_ms": 750}, "/quotes") as gateway:
+        response = await gateway.post("/checkout", json=ORDER)
 
-    assert answer.status_code == 504
+    assert response.status_code == 504
     assert asyncio.get_running_loop().time() == 0.25
 
 
-def test_an_optional_call_has_the_time_that_was_set() -> None:
-    app = create_app(load_settings(SHIPPED, optional_timeout_ms=125), transport=Services())
+def test_optional_timeout_is_configurable() -> None:
+    app = create_app(load_settings(SHIPPED, optional_timeout_ms=125), transport=InstantServices())
 
     assert app.shared.optional_budget == 0.125
 
 
-async def test_no_more_requests_are_answered_at_the_same_time_than_was_set() -> None:
-    async with client({"max_in_flight": 2}, "/quotes") as gateway:
-        answers = await asyncio.gather(*(gateway.post("/checkout", json=ORDER) for _ in range(3)))
+async def test_max_in_flight_setting_sheds_requests() -> None:
+    async with create_client({"max_in_flight": 2}, "/quotes") as gateway:
+        responses = await asyncio.gather(*(gateway.post("/checkout", json=ORDER) for _ in range(3)))
 
-    assert [answer.status_code for answer in answers] == [504, 504, 503]
-
-
-async def test_no_more_requests_come_from_one_address_than_was_set() -> None:
-    async with client({"rate_limit_per_minute": 2}) as gateway:
-        answers = [await gateway.post("/checkout", json=ORDER) for _ in range(3)]
-
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert answers[2].headers["ratelimit-policy"] == '"caller";q=2;w=60'
+    assert [response.status_code for response in responses] == [504, 504, 503]
 
 
-async def test_by_default_256_requests_are_answered_at_the_same_time_and_from_any_address() -> None:
-    async with client({"max_concurrency": 257}, "/quotes") as gateway:
-        answers = await asyncio.gather(*(gateway.post("/checkout", json=ORDER) for _ in range(257)))
+async def test_rate_limit_setting_refuses_requests() -> None:
+    async with create_client({"rate_limit_per_minute": 2}) as gateway:
+        responses = [await gateway.post("/checkout", json=ORDER) for _ in range(3)]
 
-    assert [answer.status_code for answer in answers] == [504] * 256 + [503]
-
-
-async def test_pages_of_the_origins_that_were_set_may_call() -> None:
-    async with client({"cors_origins": (ORIGIN,)}) as gateway:
-        answer = await gateway.options("/checkout", headers=PREFLIGHT)
-
-    assert answer.status_code == 200
-    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert [response.status_code for response in responses] == [200, 200, 429]
+    assert responses[2].headers["ratelimit-policy"] == '"caller";q=2;w=60'
 
 
-async def test_no_page_may_call_unless_its_origin_was_set() -> None:
-    async with client({}) as gateway:
+async def test_default_in_flight_limit_is_256() -> None:
+    """No response is 429, because by default there is no rate limit."""
+    async with create_client({"max_concurrency": 257}, "/quotes") as gateway:
+        responses = await asyncio.gather(*(gateway.post("/checkout", json=ORDER) for _ in range(257)))
+
+    assert [response.status_code for response in responses] == [504] * 256 + [503]
+
+
+async def test_preflight_from_configured_origin_is_allowed() -> None:
+    async with create_client({"cors_origins": (ORIGIN,)}) as gateway:
+        response = await gateway.options("/checkout", headers=PREFLIGHT)
+
+    assert response.status_code == 200
+    assert response.headers["access-control-allow-origin"] == ORIGIN
+
+
+async def test_cors_is_off_without_configured_origins() -> None:
+    async with create_client({}) as gateway:
         preflight = await gateway.options("/checkout", headers=PREFLIGHT)
-        answer = await gateway.post("/checkout", json=ORDER, headers={"Origin": ORIGIN})
+        response = await gateway.post("/checkout", json=ORDER, headers={"Origin": ORIGIN})
 
-    names = {*preflight.headers, *answer.headers}
+    names = {*preflight.headers, *response.headers}
     assert not [name for name in names if name.startswith("access-control")]
 
 
 def test_all_middleware_is_pure_asgi() -> None:
-    # Starlette's own kind runs the app in a task apart, which does not end with its client.
+    # BaseHTTPMiddleware runs the app in a separate task, which a disconnect does not cancel.
     app = create_app(load_settings(SHIPPED, cors_origins=(ORIGIN,)))
-    kinds = [one.cls for one in app.user_middleware]
+    kinds = [middleware.cls for middleware in app.user_middleware]
 
     assert len(kinds) == 4
     assert not any(isinstance(kind, type) and issubclass(kind, BaseHTTPMiddleware) for kind in kinds)

@@ -1,4 +1,4 @@
-"""The pipelines that the gateway ships, described: as the contract has them."""
+"""Descriptions of the shipped pipelines in `GET /pipelines` and OpenAPI."""
 
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
@@ -18,8 +18,8 @@ from gateway.railway import CONCURRENT, SETTLE, CommitPolicy
 Stages: TypeAlias = list[tuple[str, str, list[str]]]
 
 
-class Nobody(httpx.AsyncBaseTransport):
-    """Fails the test that asks a service."""
+class FailingTransport(httpx.AsyncBaseTransport):
+    """Transport that fails the test if a service is called."""
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -123,49 +123,51 @@ every_pipeline = pytest.mark.parametrize("name", STAGES)
 
 @pytest_asyncio.fixture
 async def listed() -> dict[str, Any]:
-    """Give what `GET /pipelines` says, by name."""
-    app = create_app(transport=Nobody())
+    """Return the pipelines in `GET /pipelines`, by name."""
+    app = create_app(transport=FailingTransport())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
-        answer = await client.get("/pipelines")
-    return {one["name"]: one for one in answer.json()["pipelines"]}
+        response = await client.get("/pipelines")
+    return {pipeline["name"]: pipeline for pipeline in response.json()["pipelines"]}
 
 
-def in_words(call: dict[str, Any]) -> str:
-    """Say of a call what the contract's tables say of it."""
+def format_call(call: dict[str, Any]) -> str:
+    """Return the entry of a call in `STAGES`."""
     assert (call["kind"] == "write") is ("undo" in call or call["need"] == "best effort")
     need = "" if call["need"] == "required" else f" {call['need']}"
     return f"{call['name']}{need}" + (f" (undo: {call['undo']})" if "undo" in call else "")
 
 
-def described(app: Gateway, name: str) -> DescribedPipeline:
-    return next(one for one in app.pipelines if one.plan.name == name)
+def get_pipeline(app: Gateway, name: str) -> DescribedPipeline:
+    return next(pipeline for pipeline in app.pipelines if pipeline.plan.name == name)
 
 
-def plan_of(app: Gateway, name: str) -> Plan:
-    return described(app, name).plan
+def get_plan(app: Gateway, name: str) -> Plan:
+    return get_pipeline(app, name).plan
 
 
-def responses_of(app: Gateway, name: str) -> dict[str, Any]:
-    """Give what OpenAPI says that the pipeline can be answered with."""
-    about = described(app, name).description
-    said: dict[str, Any] = app.openapi()["paths"][about["path"]][about["method"].lower()]["responses"]
-    return said
+def get_responses(app: Gateway, name: str) -> dict[str, Any]:
+    """Return the OpenAPI responses of the pipeline's route."""
+    pipeline = get_pipeline(app, name).description
+    responses: dict[str, Any] = app.openapi()["paths"][pipeline["path"]][pipeline["method"].lower()][
+        "responses"
+    ]
+    return responses
 
 
-def problems_of(app: Gateway, name: str) -> Iterator[dict[str, Any]]:
-    """Give the problems that OpenAPI shows of the pipeline."""
-    for answer in responses_of(app, name).values():
-        for example in answer["content"].get("application/problem+json", {}).get("examples", {}).values():
+def list_problems(app: Gateway, name: str) -> Iterator[dict[str, Any]]:
+    """Yield the example problems of the pipeline's route."""
+    for response in get_responses(app, name).values():
+        for example in response["content"].get("application/problem+json", {}).get("examples", {}).values():
             yield example["value"]
 
 
-def parts_of(problem: dict[str, Any]) -> list[dict[str, Any]]:
+def list_parts(problem: dict[str, Any]) -> list[dict[str, Any]]:
     parts: list[dict[str, Any]] = problem.get("errors", [problem])
     return parts
 
 
-async def test_they_are_the_five_of_the_contract(listed: dict[str, Any]) -> None:
-    assert [(one["method"], one["path"], one["name"]) for one in listed.values()] == [
+async def test_five_pipelines_are_shipped(listed: dict[str, Any]) -> None:
+    assert [(pipeline["method"], pipeline["path"], pipeline["name"]) for pipeline in listed.values()] == [
         ("POST", "/checkout", "checkout"),
         ("POST", "/orders", "orders"),
         ("GET", "/feed/{user_id}", "feed"),
@@ -175,77 +177,79 @@ async def test_they_are_the_five_of_the_contract(listed: dict[str, Any]) -> None
 
 
 @every_pipeline
-async def test_each_has_the_stages_policies_and_calls_of_the_contract(
-    listed: dict[str, Any], name: str
-) -> None:
+async def test_pipeline_lists_expected_stages_and_calls(listed: dict[str, Any], name: str) -> None:
     assert [
-        (stage["name"], stage["policy"], [in_words(call) for call in stage["calls"]])
+        (stage["name"], stage["policy"], [format_call(call) for call in stage["calls"]])
         for stage in listed[name]["stages"]
     ] == STAGES[name]
 
 
 @every_pipeline
-async def test_only_what_follows_a_commit_is_said_to(listed: dict[str, Any], name: str) -> None:
+async def test_only_announce_stage_follows_commit(listed: dict[str, Any], name: str) -> None:
     after = [stage["name"] for stage in listed[name]["stages"] if stage["after_commit"]]
 
     assert after == (["announce"] if name == "purchases" else [])
 
 
 @every_pipeline
-async def test_each_call_is_refused_as_its_service_declares(listed: dict[str, Any], name: str) -> None:
+async def test_listed_refusals_match_services(listed: dict[str, Any], name: str) -> None:
     for stage in listed[name]["stages"]:
         for call in stage["calls"]:
             assert [refusal["status"] for refusal in call["refusals"]] == REFUSALS[call["name"]]
 
 
 @every_pipeline
-async def test_its_statuses_are_those_of_the_documentation(listed: dict[str, Any], name: str) -> None:
-    one = listed[name]
-    operation = create_app(transport=Nobody()).openapi()["paths"][one["path"]][one["method"].lower()]
+async def test_listed_statuses_match_shipped_openapi(listed: dict[str, Any], name: str) -> None:
+    pipeline = listed[name]
+    operation = create_app(transport=FailingTransport()).openapi()["paths"][pipeline["path"]][
+        pipeline["method"].lower()
+    ]
 
-    assert one["statuses"] == sorted(map(int, operation["responses"]))
-    assert (202 in one["statuses"]) is (name in {"orders", "transfers", "purchases"})
+    assert pipeline["statuses"] == sorted(map(int, operation["responses"]))
+    assert (202 in pipeline["statuses"]) is (name in {"orders", "transfers", "purchases"})
 
 
 @every_pipeline
-def test_every_failure_in_its_documentation_is_of_a_call_that_it_makes(name: str) -> None:
-    app = create_app(transport=Nobody())
-    plan, said = plan_of(app, name), [*problems_of(app, name)]
+def test_documented_failures_match_planned_calls(name: str) -> None:
+    app = create_app(transport=FailingTransport())
+    plan, problems = get_plan(app, name), [*list_problems(app, name)]
 
-    named = {part["source"] for problem in said for part in parts_of(problem) if "source" in part}
-    assert named <= {call.name for call in plan.calls}
+    sources = {part["source"] for problem in problems for part in list_parts(problem) if "source" in part}
+    assert sources <= {call.name for call in plan.calls}
     refused = {(call.name, kind.code) for call in plan.calls for kind in call.refusals}
-    assert refused <= {(problem.get("source"), problem["code"]) for problem in said}
+    assert refused <= {(problem.get("source"), problem["code"]) for problem in problems}
 
 
 @every_pipeline
-def test_failures_that_it_documents_together_are_of_one_stage_in_the_order_of_its_calls(name: str) -> None:
-    app = create_app(transport=Nobody())
-    gathering = [
+def test_documented_aggregate_has_one_stages_calls(name: str) -> None:
+    app = create_app(transport=FailingTransport())
+    stages = [
         [call.name for call in stage.calls]
-        for stage in plan_of(app, name).stages
+        for stage in get_plan(app, name).stages
         if stage.policy in {SETTLE, CONCURRENT}
     ]
 
-    for problem in problems_of(app, name):
+    for problem in list_problems(app, name):
         if "errors" in problem:
-            named = [part["source"] for part in problem["errors"]]
-            assert named in [[call for call in calls if call in named] for calls in gathering]
+            sources = [part["source"] for part in problem["errors"]]
+            assert sources in [[call for call in calls if call in sources] for calls in stages]
 
 
 @every_pipeline
-def test_what_it_documents_as_stuck_is_a_write_and_what_failed_in_its_commit_can_be_looked_up(
+def test_only_commit_failures_have_execution_id(
     name: str,
 ) -> None:
-    app = create_app(transport=Nobody())
-    commits = [stage for stage in plan_of(app, name).stages if isinstance(stage.policy, CommitPolicy)]
+    app = create_app(transport=FailingTransport())
+    commits = [stage for stage in get_plan(app, name).stages if isinstance(stage.policy, CommitPolicy)]
     calls = [call for stage in commits for call in stage.calls]
 
-    said = [problem for problem in problems_of(app, name) if "execution_id" in problem]
-    stuck = {problem["detail"].rpartition(" ")[2] for problem in said if problem["code"] == "stuck"}
+    problems = [problem for problem in list_problems(app, name) if "execution_id" in problem]
+    stuck = {problem["detail"].rpartition(" ")[2] for problem in problems if problem["code"] == "stuck"}
     assert stuck <= {call.name for call in calls if call.undo}
     assert bool(stuck) is bool(commits)
-    others = {part["source"] for one in said if one["code"] != "stuck" for part in parts_of(one)}
+    others = {
+        part["source"] for problem in problems if problem["code"] != "stuck" for part in list_parts(problem)
+    }
     assert others <= {call.name for call in calls}
 
 
@@ -259,26 +263,28 @@ def test_what_it_documents_as_stuck_is_a_write_and_what_failed_in_its_commit_can
         ("purchases", []),
     ],
 )
-def test_207_is_documented_for_each_stage_of_which_two_calls_can_be_refused(
-    name: str, stages: list[str]
-) -> None:
-    said = responses_of(create_app(transport=Nobody()), name).get("207")
+def test_each_stage_with_refusals_has_207_example(name: str, stages: list[str]) -> None:
+    response = get_responses(create_app(transport=FailingTransport()), name).get("207")
 
-    shown = [] if said is None else [*said["content"]["application/problem+json"]["examples"]]
-    assert shown == [f"aggregate: {stage}" for stage in stages]
+    examples = [] if response is None else [*response["content"]["application/problem+json"]["examples"]]
+    assert examples == [f"aggregate: {stage}" for stage in stages]
 
 
 @every_pipeline
-def test_a_request_that_it_documents_as_not_valid_is_one_of_its_own(name: str) -> None:
-    app = create_app(transport=Nobody())
-    fields = {violation["field"] for one in problems_of(app, name) for violation in one.get("violations", ())}
+def test_invalid_request_example_has_route_fields(name: str) -> None:
+    app = create_app(transport=FailingTransport())
+    fields = {
+        violation["field"]
+        for problem in list_problems(app, name)
+        for violation in problem.get("violations", ())
+    }
 
     assert (fields - {""} == {"user_id"}) is (name == "feed")
     assert "adress" not in fields
 
 
 @every_pipeline
-def test_with_the_latencies_of_the_contract_the_critical_path_is_that_of_the_contract(name: str) -> None:
-    plan = plan_of(create_app(transport=Nobody()), name)
+def test_critical_path_has_expected_duration(name: str) -> None:
+    plan = get_plan(create_app(transport=FailingTransport()), name)
 
     assert schedule(plan, LATENCIES, 0.5).seconds == pytest.approx(CRITICAL[name])

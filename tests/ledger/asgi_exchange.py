@@ -1,4 +1,4 @@
-"""ASGI requests to the gateway whose client may disconnect at any turn of the loop."""
+"""ASGI requests to the gateway, with clients that may disconnect at any turn of the loop."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -37,15 +37,17 @@ class AsgiRequest:
         }
 
 
-async def exchange(app: ASGIApp, sent: AsgiRequest, gone: asyncio.Event | None = None) -> Response | None:
-    """Return the response of *app*, or None if the client is *gone* before."""
+async def exchange(
+    app: ASGIApp, sent: AsgiRequest, disconnected: asyncio.Event | None = None
+) -> Response | None:
+    """Send a request to *app*; return its response, or None if *disconnected* is set before the response."""
     incoming: list[Message] = [{"type": "http.request", "body": sent.body}]
     messages: list[Message] = []
 
     async def receive() -> Message:
         if incoming:
             return incoming.pop()
-        await (gone or asyncio.Event()).wait()
+        await (disconnected or asyncio.Event()).wait()
         return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:

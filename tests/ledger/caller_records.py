@@ -15,7 +15,7 @@ __all__ = ("Response", "SentRequest", "WriteRequest", "assert_consistent", "find
 
 @dataclass(frozen=True)
 class WriteRequest:
-    """A request for a pipeline that writes."""
+    """A request to a pipeline that writes."""
 
     path: str
     body: Mapping[str, object]
@@ -30,7 +30,7 @@ class WriteRequest:
 
     @property
     def idempotency_scope(self) -> tuple[str, str | None, str]:
-        """The scope of the key, without quotes; requests with the same scope are repeats."""
+        """Path, token, and key without quotes: requests that share all three belong to the same execution."""
         assert self.key is not None
         return (self.path, self.token, self.key.strip('"'))
 
@@ -49,13 +49,13 @@ class Response:
 
     @property
     def is_final(self) -> bool:
-        """Whether this is the response of a run whose commit has begun and ended."""
+        """True if the run has begun its commit and ended."""
         return self.status != 202 and self.execution_id is not None
 
     @property
     def execution_id(self) -> str | None:
-        where = self.headers.get("location")
-        return self.json.get("execution_id") if where is None else where.removeprefix("/executions/")
+        location = self.headers.get("location")
+        return self.json.get("execution_id") if location is None else location.removeprefix("/executions/")
 
     @property
     def is_replayed(self) -> bool:
@@ -74,7 +74,7 @@ class Response:
 
 @dataclass(eq=False)
 class SentRequest:
-    """A request that was sent; it has no response yet, or never gets one if the client disconnected."""
+    """A request that was sent; *answer* is None before the response, or if the client disconnected."""
 
     request: WriteRequest
     answer: Response | None = None
@@ -84,100 +84,100 @@ class SentRequest:
     def summary(self) -> str:
         if self.answer is None:
             return "disconnected"
-        return f"{self.answer.status}{' again' if self.answer.is_replayed else ''}"
+        return f"{self.answer.status}{' replayed' if self.answer.is_replayed else ''}"
 
 
-def find_repeatable(asked: Sequence[SentRequest]) -> Sequence[WriteRequest]:
+def find_repeatable(sent: Sequence[SentRequest]) -> Sequence[WriteRequest]:
     """Return every distinct request that has a key."""
     found: list[WriteRequest] = []
-    for one in asked:
-        if one.request.key is not None and one.request not in found:
-            found.append(one.request)
+    for item in sent:
+        if item.request.key is not None and item.request not in found:
+            found.append(item.request)
     return found
 
 
-def assert_consistent(asked: Sequence[SentRequest], books: Books, executions: Iterable[Execution]) -> None:
+def assert_consistent(sent: Sequence[SentRequest], books: Books, executions: Iterable[Execution]) -> None:
     """Assert that all responses match the final state of the executions and the books."""
-    states = {one.execution_id: one.state for one in executions}
-    for one in asked:
-        if one.answer is None:
-            assert one.has_disconnected
+    states = {execution.execution_id: execution.state for execution in executions}
+    for item in sent:
+        if item.answer is None:
+            assert item.has_disconnected
         else:
-            _assert_response_true(one.request, one.answer, books, states)
-    for several in _group_by_key(asked).values():
-        _assert_same_response(several)
-    known = {one.answer.execution_id for one in asked if one.answer is not None}
+            _assert_response_true(item.request, item.answer, books, states)
+    for repeats in _group_by_key(sent).values():
+        _assert_same_response(repeats)
+    known = {item.answer.execution_id for item in sent if item.answer is not None}
     unknown = [name for name, state in states.items() if state == "committed" and name not in known]
-    assert len(unknown) <= sum(one.answer is None and one.request.key is None for one in asked)
-    # An execution belongs to one key, or to one request.
-    owners = Counter(_find_owners(asked).values())
+    assert len(unknown) <= sum(item.answer is None and item.request.key is None for item in sent)
+    # An execution belongs to a single key or, without a key, to a single request.
+    owners = Counter(_find_owners(sent).values())
     assert max(owners.values(), default=1) == 1
 
 
 def _assert_response_true(
-    wanted: WriteRequest, answer: Response, books: Books, states: Mapping[str, str]
+    request: WriteRequest, answer: Response, books: Books, states: Mapping[str, str]
 ) -> None:
     assert answer.json.get("code") != "unexpected"
     execution_id = answer.execution_id
-    if execution_id is None:  # it failed before its commit, or has asked for something else
+    if execution_id is None:  # the request failed before its commit, or reused a key with another body
         assert answer.status >= 207
         assert not answer.is_replayed
         return
     if answer.status == 201:
         assert states[execution_id] == "committed"
-        assert books.entries_in_effect[execution_id] == Counter(_expected_entries(wanted, answer.json))
+        assert books.entries_in_effect[execution_id] == Counter(_list_expected_entries(request, answer.json))
     elif answer.status == 202:
-        # The run that it waited for may have failed before its commit.
+        # The run that the request waited for may have failed before its commit.
         assert states.get(execution_id) in {None, "committed", "undone"}
     else:
         assert answer.status >= 207
         assert states[execution_id] == "undone"
 
 
-def _assert_same_response(several: Sequence[SentRequest]) -> None:
-    """Assert that repeats of one request with one key have the same response."""
-    told = [(one.request, one.answer) for one in several if one.answer is not None]
-    final = [(wanted, answer) for wanted, answer in told if answer.is_final]
+def _assert_same_response(repeats: Sequence[SentRequest]) -> None:
+    """Assert that requests with the same key have the same response."""
+    answered = [(item.request, item.answer) for item in repeats if item.answer is not None]
+    final = [(request, answer) for request, answer in answered if answer.is_final]
     assert len({answer.stable_parts for _, answer in final}) <= 1
     assert sum(not answer.is_replayed for _, answer in final) <= 1
-    assert all(wanted.body == final[0][0].body for wanted, _ in final)
-    for wanted, answer in told:
-        assert not answer.is_mismatch or any(one.request.body != wanted.body for one in several)
-    # The last answer of all is given when nothing is under way any more.
-    if final and several[-1].answer is not None:
-        assert several[-1].answer.is_mismatch == (several[-1].request.body != final[0][0].body)
+    assert all(request.body == final[0][0].body for request, _ in final)
+    for request, answer in answered:
+        assert not answer.is_mismatch or any(item.request.body != request.body for item in repeats)
+    # The last request is sent after all others have ended.
+    if final and repeats[-1].answer is not None:
+        assert repeats[-1].answer.is_mismatch == (repeats[-1].request.body != final[0][0].body)
 
 
-def _group_by_key(asked: Sequence[SentRequest]) -> Mapping[object, Sequence[SentRequest]]:
+def _group_by_key(sent: Sequence[SentRequest]) -> Mapping[object, Sequence[SentRequest]]:
     found: dict[object, list[SentRequest]] = {}
-    for one in asked:
-        if one.request.key is not None:
-            found.setdefault(one.request.idempotency_scope, []).append(one)
+    for item in sent:
+        if item.request.key is not None:
+            found.setdefault(item.request.idempotency_scope, []).append(item)
     return found
 
 
-def _find_owners(asked: Sequence[SentRequest]) -> Mapping[object, str]:
+def _find_owners(sent: Sequence[SentRequest]) -> Mapping[object, str]:
     found: dict[object, str] = {}
-    for one in asked:
-        if one.answer is not None and (execution_id := one.answer.execution_id) is not None:
-            owner = one if one.request.key is None else one.request.idempotency_scope
+    for item in sent:
+        if item.answer is not None and (execution_id := item.answer.execution_id) is not None:
+            owner = item if item.request.key is None else item.request.idempotency_scope
             assert found.setdefault(owner, execution_id) == execution_id
     return found
 
 
-def _expected_entries(wanted: WriteRequest, told: Mapping[str, Any]) -> Sequence[Entry]:
-    """Return the entries in the books after a 201 to the request."""
-    body = {name: str(value) for name, value in wanted.body.items()}
-    match wanted.path:
+def _list_expected_entries(request: WriteRequest, response: Mapping[str, Any]) -> Sequence[Entry]:
+    """Return the entries that must be in the books after *request* got a 201 with the body *response*."""
+    body = {name: str(value) for name, value in request.body.items()}
+    match request.path:
         case "/transfers":
             amount = str(Decimal(body["amount"]).quantize(Decimal("0.01")))
             terms = (body["from_account"], body["to_account"], amount)
-            assert (told["amount"], told["status"]) == (amount, "completed")
-            return [("postings", *terms), ("transfers", *terms, told["transfer_id"])]
+            assert (response["amount"], response["status"]) == (amount, "completed")
+            return [("postings", *terms), ("transfers", *terms, response["transfer_id"])]
         case "/orders":
-            reservation = told["reservation"]
-            assert reservation["quantity"] == wanted.body["quantity"]
+            reservation = response["reservation"]
+            assert reservation["quantity"] == request.body["quantity"]
             return [("reservations", body["product_id"], body["quantity"], reservation["reservation_id"])]
         case _:
             terms = (body["user_id"], body["product_id"], body["quantity"])
-            return [("orders", *terms, told["order"]["order_id"])]
+            return [("orders", *terms, response["order"]["order_id"])]

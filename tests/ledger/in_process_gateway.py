@@ -1,4 +1,4 @@
-"""The whole gateway and the mock services in one process, on a clock that jumps."""
+"""The whole gateway and the mock services in the test process, on a jumping clock."""
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
@@ -22,13 +22,13 @@ _LONG_ENOUGH: Final = 300.0
 """Seconds, longer than any deadline, budget or fault."""
 
 Disconnect: TypeAlias = tuple[int, int] | None
-"""When a client disconnects: after so many milliseconds and then so many turns of the loop."""
+"""When a client disconnects: after milliseconds, and then turns of the event loop. None means never."""
 
 
 class Network(httpx.AsyncBaseTransport):
     """The network to the services; services in *cut* cannot be reached.
 
-    *writing* are the executions that have sent a write or an undo.
+    *writing* contains the ids of executions that have sent a write or an undo.
     """
 
     def __init__(self) -> None:
@@ -43,12 +43,12 @@ class Network(httpx.AsyncBaseTransport):
         key = request.headers.get("idempotency-key", request.url.path.rpartition("/")[2])
         self.writing.add(key.partition(".")[0])
         if name in self.cut:
-            raise httpx.ConnectError("no way to " + name)
+            raise httpx.ConnectError("cannot reach " + name)
         return await self._services[name].handle_async_request(request)
 
-    async def control(self, method: str, service: str, what: str, body: object = None) -> bytes:
+    async def control(self, method: str, service: str, endpoint: str, body: object = None) -> bytes:
         """Call a control endpoint of a service, even if it is cut off."""
-        request = httpx.Request(method, f"{URLS[service]}/_mock/{what}", json=body)
+        request = httpx.Request(method, f"{URLS[service]}/_mock/{endpoint}", json=body)
         response = await self._services[service].handle_async_request(request)
         assert response.is_success
         return await response.aread()
@@ -67,7 +67,7 @@ class InProcessGateway:
     def send(
         self, request: WriteRequest, timeout_ms: int | None = None, disconnect: Disconnect = None
     ) -> None:
-        """Start a request with a timeout in milliseconds, whose client may disconnect."""
+        """Start a request, optionally with a timeout in milliseconds and a client that disconnects."""
         sent = SentRequest(request)
         self.sent.append(sent)
         self._begin(self._send(sent, timeout_ms, disconnect))
@@ -75,19 +75,19 @@ class InProcessGateway:
     def retry(self, execution_id: str) -> None:
         """Start an operator's retry of an execution that may be stuck."""
 
-        async def retried() -> None:
+        async def send_retry() -> None:
             answer = await exchange(self._app, AsgiRequest("POST", f"/executions/{execution_id}/retry"))
             assert answer
             assert answer.status in {200, 409}
-            self.observed.add(f"a retry gives {answer.status} {answer.json.get('state', '')}")
+            self.observed.add(f"operator's retry: {answer.status} {answer.json.get('state', '')}")
 
-        self._begin(retried())
+        self._begin(send_retry())
 
     def cut(self, service: str, crowd: Sequence[WriteRequest] = ()) -> None:
-        """Cut *service* off, and send the requests of a *crowd*."""
+        """Make *service* unreachable, and send the requests of a *crowd*."""
         self._network.cut.add(service)
-        for wanted in crowd:
-            self.send(wanted)
+        for request in crowd:
+            self.send(request)
 
     async def inject_faults(self, service: str, faults: Sequence[Mapping[str, object]]) -> None:
         await self._network.control("PUT", service, "faults", faults)
@@ -99,7 +99,7 @@ class InProcessGateway:
             await self.inject_faults(name, ())
 
     async def books(self) -> Books:
-        """Read the books, and assert what holds at every moment."""
+        """Return the books, after asserting the invariants that always hold."""
         found: dict[str, object] = {}
         for name in STATEFUL_SERVICES:
             found |= httpx.Response(200, content=await self._network.control("GET", name, "state")).json()
@@ -109,7 +109,7 @@ class InProcessGateway:
         return books
 
     async def executions(self, state: str | None = None, limit: int = 7) -> Sequence[Execution]:
-        """List the executions, page by page."""
+        """Return the executions, which are fetched in pages of *limit*."""
         found: list[Execution] = []
         query = f"limit={limit}" + ("" if state is None else f"&state={state}")
         cursor: str | None = ""
@@ -123,52 +123,56 @@ class InProcessGateway:
         return found
 
     async def settle(self) -> None:
-        """Remove all faults, wait for everything, undo stuck executions, and assert all invariants."""
+        """Bring everything to rest, and assert all invariants.
+
+        Removes all faults, waits for all requests, retries stuck executions, and repeats each request that
+        has a key.
+        """
         await self.clear_faults()
-        await self._quiet()
+        await self._wait_for_tasks()
         for stuck in await self.executions("stuck"):
             self.retry(stuck.execution_id)
-        await self._quiet()
+        await self._wait_for_tasks()
         assert not [*await self.executions("stuck"), *await self.executions("running")]
-        for wanted in find_repeatable(self.sent):
-            self.send(wanted)
-            await self._quiet()
+        for request in find_repeatable(self.sent):
+            self.send(request)
+            await self._wait_for_tasks()
         executions, books = await self.executions(), await self.books()
-        for one in executions:
-            if one.execution_id not in self._network.writing:  # its circuit breakers are open
-                assert one.outcomes == {"refused"}
-                self.observed.add(f"{one.pipeline} are not even tried")
-        self.observed |= {f"{one.pipeline} are {one.state}" for one in executions}
+        for execution in executions:
+            if execution.execution_id not in self._network.writing:  # a circuit breaker is open
+                assert execution.outcomes == {"refused"}
+                self.observed.add(f"{execution.pipeline}: no write was sent")
+        self.observed |= {f"{execution.pipeline}: {execution.state}" for execution in executions}
         books.assert_agree(executions)
         assert_consistent(self.sent, books, executions)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    async def _quiet(self) -> None:
-        """Wait until everything has ended."""
+    async def _wait_for_tasks(self) -> None:
+        """Wait until all requests have ended."""
         await asyncio.sleep(_LONG_ENOUGH)
-        going, self._tasks = self._tasks, []
-        assert all(task.done() for task in going), "it hangs"
-        await asyncio.gather(*going)
+        tasks, self._tasks = self._tasks, []
+        assert all(task.done() for task in tasks), "a request hangs"
+        await asyncio.gather(*tasks)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
 
     async def _send(self, sent: SentRequest, timeout_ms: int | None, disconnect: Disconnect) -> None:
-        gone = asyncio.Event()
-        disconnecting = asyncio.create_task(_disconnect(gone, disconnect))
+        disconnected = asyncio.Event()
+        disconnecting = asyncio.create_task(_disconnect(disconnected, disconnect))
         headers = dict(sent.request.headers)
         if timeout_ms is not None:
             headers["X-Request-Timeout-Ms"] = str(timeout_ms)
         request = AsgiRequest("POST", sent.request.path, headers=headers, body=to_json(sent.request.body))
-        sent.answer = await exchange(self._app, request, gone)
-        sent.has_disconnected = gone.is_set()
+        sent.answer = await exchange(self._app, request, disconnected)
+        sent.has_disconnected = disconnected.is_set()
         disconnecting.cancel()
 
 
-async def _disconnect(gone: asyncio.Event, disconnect: Disconnect) -> None:
+async def _disconnect(disconnected: asyncio.Event, disconnect: Disconnect) -> None:
     if disconnect is not None:
         milliseconds, turns = disconnect
         await asyncio.sleep(milliseconds / 1000)
         for _ in range(turns):
             await asyncio.sleep(0)
-        gone.set()
+        disconnected.set()

@@ -1,4 +1,4 @@
-"""What can happen: callers ask, services break down and heal, an operator retries, and time passes."""
+"""Operations of a random test: requests, faults, outages, retries by an operator, and waiting."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,96 +10,106 @@ from hypothesis import event
 from tests.ledger.caller_records import WriteRequest
 from tests.ledger.in_process_gateway import Disconnect, InProcessGateway
 
-__all__ = ("Again", "Ask", "BreakDown", "Cut", "Heal", "Move", "Retry", "Wait", "play")
+__all__ = (
+    "CutOff",
+    "InjectFaults",
+    "Operation",
+    "RepeatRequest",
+    "Restore",
+    "Retry",
+    "SendRequest",
+    "Wait",
+    "run_operations",
+)
 
 
 @dataclass(frozen=True)
-class Ask:
-    """Somebody asks; see `World.ask`."""
+class SendRequest:
+    """A client sends a request; see `InProcessGateway.send`."""
 
     request: WriteRequest
-    patience: int | None = None
+    timeout_ms: int | None = None
     disconnect: Disconnect = None
 
 
 @dataclass(frozen=True)
-class Again:
-    """What was asked so many requests ago is asked again."""
+class RepeatRequest:
+    """A client repeats one of the latest requests: 1 *ago* is the latest, 2 *ago* the one before."""
 
     ago: int
-    patience: int | None = None
+    timeout_ms: int | None = None
     disconnect: Disconnect = None
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Time passes, which it does by nothing else."""
+    """Time passes, and only in this operation."""
 
     milliseconds: int
 
 
 @dataclass(frozen=True)
-class BreakDown:
-    """A service has these faults, and no others."""
+class InjectFaults:
+    """The faults of a service are replaced."""
 
     service: str
     faults: Sequence[Mapping[str, object]]
 
 
 @dataclass(frozen=True)
-class Cut:
-    """A service cannot be reached, just when a crowd asks for what needs it: soon it is left alone."""
+class CutOff:
+    """A service becomes unreachable while a *crowd* of requests needs it; its circuit breaker may open."""
 
     service: str
     crowd: Sequence[WriteRequest] = ()
 
 
 @dataclass(frozen=True)
-class Heal:
-    """All services work, and can be reached."""
+class Restore:
+    """All faults and outages end."""
 
 
 @dataclass(frozen=True)
 class Retry:
-    """An operator retries what is stuck: this one in the list."""
+    """An operator retries the stuck execution at *place* in the list."""
 
     place: int
 
 
-Move: TypeAlias = Ask | Again | Wait | BreakDown | Cut | Heal | Retry
+Operation: TypeAlias = SendRequest | RepeatRequest | Wait | InjectFaults | CutOff | Restore | Retry
 
 
-async def play(moves: Sequence[Move]) -> None:
-    """Make *moves*, and hold the world to what must be true then, as long as it lasts and in the end."""
+async def run_operations(operations: Sequence[Operation]) -> None:
+    """Run *operations*, and assert the invariants after each wait and at the end."""
     gateway = InProcessGateway()
     errors: list[Mapping[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
-    for move in moves:
-        await _make(gateway, move)
+    for operation in operations:
+        await _run(gateway, operation)
     await gateway.settle()
     assert not errors
-    for what in {*gateway.observed, *(f"{one.request.path}: {one.summary}" for one in gateway.sent)}:
-        event(what)
+    for observed in {*gateway.observed, *(f"{sent.request.path}: {sent.summary}" for sent in gateway.sent)}:
+        event(observed)
 
 
-async def _make(gateway: InProcessGateway, move: Move) -> None:
-    match move:
-        case Ask(wanted, patience, hangs_up):
-            gateway.send(wanted, patience, hangs_up)
-        case Again(ago, patience, hangs_up):
-            if asked := gateway.sent[-ago:]:
-                gateway.send(asked[0].request, patience, hangs_up)
+async def _run(gateway: InProcessGateway, operation: Operation) -> None:
+    match operation:
+        case SendRequest(request, timeout_ms, disconnect):
+            gateway.send(request, timeout_ms, disconnect)
+        case RepeatRequest(ago, timeout_ms, disconnect):
+            if recent := gateway.sent[-ago:]:
+                gateway.send(recent[0].request, timeout_ms, disconnect)
         case Wait(milliseconds):
             await asyncio.sleep(milliseconds / 1000)
             await gateway.books()
-        case BreakDown(service, faults):
+        case InjectFaults(service, faults):
             await gateway.inject_faults(service, faults)
-        case Cut(service, crowd):
+        case CutOff(service, crowd):
             gateway.cut(service, crowd)
-        case Heal():
+        case Restore():
             await gateway.clear_faults()
         case Retry(place):
             if stuck := (await gateway.executions("stuck"))[place:]:
                 gateway.retry(stuck[0].execution_id)
         case _:
-            assert_never(move)
+            assert_never(operation)

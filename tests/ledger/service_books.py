@@ -1,4 +1,4 @@
-"""The books of the services, and the invariants that hold for them."""
+"""Books of the services, and their invariants."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from mock_services.services.inventory import STOCK
 __all__ = ("STATEFUL_SERVICES", "Books", "Entry", "Execution", "Executions", "State")
 
 STATEFUL_SERVICES: Final = ("account", "payment", "inventory", "order")
-"""The services with state."""
+"""The services whose state belongs to the books; notifications and events do not."""
 
 OPENING: Final = {account_id: seed.balance for account_id, seed in SEEDS.items()}
 LEDGERS: Final[Mapping[str, Sequence[str]]] = {
@@ -21,16 +21,16 @@ LEDGERS: Final[Mapping[str, Sequence[str]]] = {
     "orders": ("reservations",),
     "purchases": ("orders",),
 }
-"""The ledgers in which a committed execution of each pipeline has one entry."""
+"""The ledgers in which a committed execution of each pipeline has an entry."""
 
 Entry: TypeAlias = tuple[str, ...]
-"""An entry in effect: the ledger, the terms, and the id in the response if there is one."""
+"""An entry in effect: the ledger, the terms, and the id in the response, if any."""
 
 State: TypeAlias = Literal["running", "committed", "undone", "stuck"]
 
 
 class Execution(BaseModel):
-    """One execution as `GET /executions` shows it."""
+    """An execution as `GET /executions` shows it."""
 
     execution_id: str
     pipeline: str
@@ -89,7 +89,7 @@ class _Order(_Record):
 
 
 class Books(BaseModel):
-    """The books of all `HOLDERS` at one moment, as /_mock/state shows them."""
+    """The books of all `STATEFUL_SERVICES`, as /_mock/state shows them."""
 
     balances: dict[str, Decimal]
     postings: list[_Posting]
@@ -103,60 +103,59 @@ class Books(BaseModel):
         """The rare events that have happened."""
         seen = {
             "an undo has overdrawn an account": any(balance < 0 for balance in self.balances.values()),
-            "a posting is reversed": any(one.status == "reversed" for one in self.postings),
-            "a transfer is reversed": any(one.status == "reversed" for one in self.transfers),
-            "an order is cancelled": any(one.status == "cancelled" for one in self.orders),
+            "a posting is reversed": any(item.status == "reversed" for item in self.postings),
+            "a transfer is reversed": any(item.status == "reversed" for item in self.transfers),
+            "an order is cancelled": any(item.status == "cancelled" for item in self.orders),
         }
-        return {what for what, is_seen in seen.items() if is_seen}
+        return {name for name, is_seen in seen.items() if is_seen}
 
     @property
     def entries_in_effect(self) -> Mapping[str, Counter[Entry]]:
         """The entries that were written and not undone, by execution."""
-        standing: dict[str, Counter[Entry]] = {}
+        in_effect: dict[str, Counter[Entry]] = {}
         for execution_id, entry in self._entries():
-            standing.setdefault(execution_id, Counter())[entry] += 1
-        return standing
+            in_effect.setdefault(execution_id, Counter())[entry] += 1
+        return in_effect
 
     def assert_conserved(self) -> None:
-        """Assert what holds at every moment.
+        """Assert the invariants that always hold.
 
-        Money only moves, and the balances are what the postings that stand make of the opening ones. Goods
-        are in stock or reserved.
+        Money is conserved: the balances are the opening balances plus the postings in effect. Goods are in
+        stock or reserved.
 
-        No account is negative, but for one case. A posting is judged by its account service, which lets
-        nobody spend what is not there; so an account gets below zero by an undo alone, whose money was spent
-        meanwhile. In a transfer the posting is the last write, hence it is undone only where nobody knows
-        what came of it: it was done, its answer and those of all its repeats were lost or unusable, and
-        before it was undone another transfer spent from the account that it had paid. To keep that
-        impossible the services would need a way to hold money back until its transfer is settled, which
-        their interface does not have. So an account is overdrawn by no more than what was taken back from it.
+        An account is overdrawn by at most the amount of undone postings to it. The account service rejects
+        postings that would overdraw an account, so only an undo can overdraw it. The posting is the last
+        write of a transfer, so it is undone only if its outcome is unknown. The undo overdraws the account
+        if the posting took effect, every response to it was lost or unusable, and another transfer has spent
+        the money meanwhile. To prevent this, the service would have to hold the money until the transfer is
+        settled, which its interface does not support.
         """
         assert sum(self.balances.values()) == sum(OPENING.values())
-        expected, taken_back = dict(OPENING), dict.fromkeys(OPENING, Decimal(0))
+        expected, reverted = dict(OPENING), dict.fromkeys(OPENING, Decimal(0))
         for posting in self.postings:
             if posting.status == "posted":
                 expected[posting.from_account] -= posting.amount
                 expected[posting.to_account] += posting.amount
             else:
-                taken_back[posting.to_account] += posting.amount
+                reverted[posting.to_account] += posting.amount
         assert self.balances == expected
         for account_id, balance in self.balances.items():
-            assert balance >= -taken_back[account_id]
+            assert balance >= -reverted[account_id]
         for product_id, before in STOCK.items():
-            reserved = sum(one.quantity for one in self.reservations if one.product_id == product_id)
+            reserved = sum(item.quantity for item in self.reservations if item.product_id == product_id)
             assert 0 <= self.stock[product_id] == before - reserved
 
     def assert_agree(self, executions: Iterable[Execution]) -> None:
         """Assert that all or none of each execution's writes are in effect; *executions* must be complete."""
         expected: dict[str, Counter[str]] = {}
-        for one in executions:
-            assert one.state in {"committed", "undone"}
-            assert one.ended_at is not None
-            if one.state == "committed":
-                assert one.outcomes == {"done"}
-                expected[one.execution_id] = Counter(LEDGERS[one.pipeline])
+        for execution in executions:
+            assert execution.state in {"committed", "undone"}
+            assert execution.ended_at is not None
+            if execution.state == "committed":
+                assert execution.outcomes == {"done"}
+                expected[execution.execution_id] = Counter(LEDGERS[execution.pipeline])
             else:
-                assert one.outcomes <= {"undone", "refused"}
+                assert execution.outcomes <= {"undone", "refused"}
         found = {
             execution_id: Counter(entry[0] for entry in entries.elements())
             for execution_id, entries in self.entries_in_effect.items()
@@ -170,8 +169,11 @@ class Books(BaseModel):
         for transfer in self.transfers:
             if transfer.status == "executed":
                 yield transfer.execution_id, ("transfers", *transfer.terms, transfer.transfer_id)
-        for one in self.reservations:
-            yield one.execution_id, ("reservations", one.product_id, str(one.quantity), one.reservation_id)
+        for item in self.reservations:
+            yield (
+                item.execution_id,
+                ("reservations", item.product_id, str(item.quantity), item.reservation_id),
+            )
         for order in self.orders:
             if order.status == "created":
                 terms = (order.user_id, order.product_id, str(order.quantity), order.order_id)

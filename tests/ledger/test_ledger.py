@@ -1,8 +1,8 @@
-"""Whatever goes wrong, and whatever callers do, in the end the books are right and everybody was told so.
+"""Random operations on the gateway: at the end, the books are consistent and match all responses.
 
-`scripts/test tests/ledger` plays the same games each time. To play many others, chosen at random:
-`scripts/test tests/ledger --hypothesis-profile=long`; one that is lost is printed, to be played again.
-With `--hypothesis-show-statistics` it is said which answers and which rare events there were in how many.
+`scripts/test tests/ledger` runs the same examples each time. `scripts/test tests/ledger
+--hypothesis-profile=long` runs many random examples and prints a failing example, so that it can be repeated.
+`--hypothesis-show-statistics` shows the frequency of responses and of rare events.
 """
 
 import logging
@@ -17,7 +17,17 @@ from hypothesis import strategies as st
 from mock_services.catalogue import SERVICES
 from tests.ledger.caller_records import WriteRequest
 from tests.ledger.in_process_gateway import Disconnect
-from tests.ledger.operations import Again, Ask, BreakDown, Cut, Heal, Move, Retry, Wait, play
+from tests.ledger.operations import (
+    CutOff,
+    InjectFaults,
+    Operation,
+    RepeatRequest,
+    Restore,
+    Retry,
+    SendRequest,
+    Wait,
+    run_operations,
+)
 
 T = TypeVar("T")
 Target: TypeAlias = tuple[str, str, str | None]
@@ -25,7 +35,7 @@ Target: TypeAlias = tuple[str, str, str | None]
 Fault: TypeAlias = Mapping[str, object]
 
 IS_LONG: Final = settings.get_current_profile_name() == "long"
-GAMES: Final = settings() if IS_LONG else settings(max_examples=150, deadline=None, derandomize=True)
+EXAMPLES: Final = settings() if IS_LONG else settings(max_examples=150, deadline=None, derandomize=True)
 
 KEYS: Final = st.sampled_from([None, None, "key-1", "key-2", '"key-2"', "key-3"])
 QUANTITIES: Final = st.sampled_from([1, 2, 45, 60])
@@ -43,8 +53,10 @@ AMOUNTS: Final = st.sampled_from(["0.01", "20", "100.00", "249.9", "1000.00"])
 
 
 def weighted(*choices: tuple[int, st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
-    """Choose each as often as its weight says; `one_of` takes the same twice for once."""
-    return st.sampled_from([one for weight, one in choices for _ in range(weight)]).flatmap(lambda one: one)
+    """Choose among strategies by weight; `one_of` would ignore repeated strategies."""
+    return st.sampled_from([choice for weight, choice in choices for _ in range(weight)]).flatmap(
+        lambda choice: choice
+    )
 
 
 def transfer(accounts: tuple[str, str], amount: str, key: str | None) -> WriteRequest:
@@ -54,8 +66,8 @@ def transfer(accounts: tuple[str, str], amount: str, key: str | None) -> WriteRe
 
 
 def order(product: str, quantity: int, key: str | None) -> WriteRequest:
-    who = {"user_id": "user-123", "payment_id": "pm-789", "address": "123 Main St"}
-    return WriteRequest("/orders", {**who, "product_id": product, "quantity": quantity}, key)
+    buyer = {"user_id": "user-123", "payment_id": "pm-789", "address": "123 Main St"}
+    return WriteRequest("/orders", {**buyer, "product_id": product, "quantity": quantity}, key)
 
 
 def purchase(user: str, product: str, quantity: int, key: str | None) -> WriteRequest:
@@ -66,15 +78,15 @@ def purchase(user: str, product: str, quantity: int, key: str | None) -> WriteRe
 TRANSFERS: Final = st.builds(transfer, PAIRS, AMOUNTS, KEYS)
 ORDERS: Final = st.builds(order, PRODUCTS, QUANTITIES, KEYS)
 PURCHASES: Final = st.builds(purchase, USERS, PRODUCTS, QUANTITIES, KEYS)
-NO_KEY: Final = st.none()
+NO_KEYS: Final = st.none()
 ONE: Final = st.just(1)
-CHEAP: Final = st.builds(transfer, PAIRS, st.just("0.01"), NO_KEY)
-WANTED: Final = weighted((3, TRANSFERS), (1, ORDERS), (1, PURCHASES))
+CHEAP: Final = st.builds(transfer, PAIRS, st.just("0.01"), NO_KEYS)
+REQUESTS: Final = weighted((3, TRANSFERS), (1, ORDERS), (1, PURCHASES))
 
-PATIENCE: Final = st.sampled_from([None, None, None, None, 1, 550, 600, 700, 1500])
-# Commits begin after 50, 90 and 100 ms where nothing is slow.
+TIMEOUTS: Final = st.sampled_from([None, None, None, None, 1, 550, 600, 700, 1500])
+# Without faults, commits begin after 50, 90 and 100 ms.
 MOMENTS: Final = st.sampled_from([0, 20, 50, 50, 75, 90, 90, 100, 100, 125, 130, 170, 1000])
-HANGS_UP: Final[st.SearchStrategy[Disconnect]] = weighted(
+DISCONNECTS: Final[st.SearchStrategy[Disconnect]] = weighted(
     (3, st.none()), (1, st.tuples(MOMENTS, st.integers(0, 24)))
 )
 
@@ -94,8 +106,8 @@ WRITES: Final[Sequence[Target]] = [
     ("order", "/orders", "POST"),
 ]
 UNDOS: Final[Sequence[Target]] = [(service, path, "DELETE") for service, path, _ in WRITES]
-EXTRAS: Final[Sequence[Target]] = [("notification", "/", None), ("analytics", "/", None)]
-TARGETS: Final = st.sampled_from([*READS, *WRITES, *WRITES, *UNDOS, *UNDOS, *EXTRAS])
+OPTIONAL: Final[Sequence[Target]] = [("notification", "/", None), ("analytics", "/", None)]
+TARGETS: Final = st.sampled_from([*READS, *WRITES, *WRITES, *UNDOS, *UNDOS, *OPTIONAL])
 KINDS: Final = st.sampled_from(
     ["status", "status", "latency", "hang", "drop", "garbage", "truncate", "drop_after_write"]
 )
@@ -110,67 +122,68 @@ FAULTS: Final[st.SearchStrategy[Fault]] = st.fixed_dictionaries(
 
 
 @st.composite
-def trouble(draw: st.DrawFn) -> BreakDown:
-    """Have one endpoint of a service fail.
+def faults_of_endpoint(draw: st.DrawFn) -> InjectFaults:
+    """Draw faults of an endpoint of a service.
 
-    But an undo that was not made is never answered with a success in proper JSON: nobody can see through
-    that. What says that it is undone must have undone it.
+    The undo endpoints never respond with a well-formed success without having undone the write: the gateway
+    could not detect that.
     """
     service, path, method = draw(TARGETS)
     faults = draw(st.lists(FAULTS, min_size=1, max_size=2))
     if method == "DELETE":
         faults = [{**fault, "status": draw(REFUSALS)} for fault in faults]
-    return BreakDown(service, [{"path_prefix": path, "method": method, **fault} for fault in faults])
+    return InjectFaults(service, [{"path_prefix": path, "method": method, **fault} for fault in faults])
 
 
 @st.composite
-def treason(draw: st.DrawFn) -> BreakDown:
-    """Have a service write without saying so, then say something else, and then be slow to undo."""
+def hidden_writes(draw: st.DrawFn) -> InjectFaults:
+    """Draw faults of a service: a write takes effect without a response; its repeats and undos fail."""
     service, path, _ = draw(st.sampled_from([WRITES[0], *WRITES]))
     write, undo = {"path_prefix": path, "method": "POST"}, {"path_prefix": path, "method": "DELETE"}
     kind = draw(st.sampled_from(["drop_after_write", "truncate", "latency"]))
     late = {"kind": kind, "latency_ms": draw(st.sampled_from([1010, 11_000, 35_000])), "times": 1}
     then = {"kind": draw(st.sampled_from(["status", "garbage", "hang"])), "status": draw(REFUSALS)}
     slow = {**draw(FAULTS), "status": draw(REFUSALS), "times": draw(st.sampled_from([1, 3, 15, None, None]))}
-    return BreakDown(service, [{**write, **late}, {**write, **then}, {**undo, **slow}])
+    return InjectFaults(service, [{**write, **late}, {**write, **then}, {**undo, **slow}])
 
 
 CROWD: Final = 12
-"""So many open a breaker with their retries, of which there is a budget."""
+"""Number of requests that, with the retries in the budget, open a circuit breaker."""
 
 
-def outage(service: str, wanted: WriteRequest) -> Cut:
-    return Cut(service, [wanted] * CROWD)
+def outage(service: str, request: WriteRequest) -> CutOff:
+    return CutOff(service, [request] * CROWD)
 
 
 OUTAGES: Final = weighted(
     (3, st.builds(outage, st.sampled_from(["payment", "payment", "account", "fraud"]), CHEAP)),
-    (1, st.builds(outage, st.sampled_from(["inventory", "user"]), st.builds(order, PRODUCTS, ONE, NO_KEY))),
-    (1, st.builds(outage, st.just("order"), st.builds(purchase, USERS, PRODUCTS, ONE, NO_KEY))),
+    (1, st.builds(outage, st.sampled_from(["inventory", "user"]), st.builds(order, PRODUCTS, ONE, NO_KEYS))),
+    (1, st.builds(outage, st.just("order"), st.builds(purchase, USERS, PRODUCTS, ONE, NO_KEYS))),
 )
 
-ASKING: Final = st.builds(Ask, WANTED, PATIENCE, HANGS_UP)
+SENDS: Final = st.builds(SendRequest, REQUESTS, TIMEOUTS, DISCONNECTS)
 WAITS: Final = st.sampled_from([5, 50, 90, 100, 130, 200, 500, 1000, 5000, 12_000, 45_000, 45_000])
-MOVES: Final = weighted(
-    (10, ASKING),
-    (4, st.builds(Again, st.integers(1, 4), PATIENCE, HANGS_UP)),
+OPERATIONS: Final = weighted(
+    (10, SENDS),
+    (4, st.builds(RepeatRequest, st.integers(1, 4), TIMEOUTS, DISCONNECTS)),
     (9, st.builds(Wait, WAITS)),
-    (2, trouble()),
-    (5, treason()),
-    (2, st.just(Heal())),
-    (1, st.builds(Cut, st.sampled_from([*SERVICES]))),
+    (2, faults_of_endpoint()),
+    (5, hidden_writes()),
+    (2, st.just(Restore())),
+    (1, st.builds(CutOff, st.sampled_from([*SERVICES]))),
     (1, OUTAGES),
     (3, st.builds(Retry, st.integers(0, 2))),
 )
 
 
 @pytest.fixture
-def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+def _quiet_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "gateway")
 
 
-@pytest.mark.usefixtures("_quiet")
-@settings(GAMES)
-@given(st.lists(MOVES, min_size=20, max_size=60))
-async def test_all_is_done_or_nothing_and_everybody_is_told_so(moves: Sequence[Move]) -> None:
-    await play(moves)
+@pytest.mark.usefixtures("_quiet_log")
+@settings(EXAMPLES)
+@given(st.lists(OPERATIONS, min_size=20, max_size=60))
+async def test_random_operations_keep_books_consistent(operations: Sequence[Operation]) -> None:
+    """Each execution takes effect completely or not at all, and its responses report the same outcome."""
+    await run_operations(operations)

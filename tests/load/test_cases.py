@@ -1,4 +1,4 @@
-"""The cases of the five pipelines."""
+"""Cases of the five pipelines."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ every_pipeline = pytest.mark.parametrize("path", PIPELINES)
 
 
 @every_pipeline
-def test_each_is_sent_requests_of_its_own_that_come_to_these(path: str) -> None:
+def test_pipeline_cases_have_expected_statuses(path: str) -> None:
     cases, statuses = PIPELINES[path]
 
     assert {case.status for case in cases} == statuses
@@ -29,14 +29,14 @@ def test_each_is_sent_requests_of_its_own_that_come_to_these(path: str) -> None:
 
 
 @every_pipeline
-def test_no_two_requests_have_the_same_title(path: str) -> None:
+def test_titles_of_pipeline_are_unique(path: str) -> None:
     titles = [title for case in PIPELINES[path][0] for title in case.titles]
 
     assert len(titles) == len(set(titles))
 
 
 @every_pipeline
-def test_a_problem_says_its_status_and_where_it_happened(path: str) -> None:
+def test_problem_body_matches_status_and_path(path: str) -> None:
     problems = [case for case in PIPELINES[path][0] if case.status not in {200, 201}]
 
     assert [(case.response_body["status"], case.response_body["instance"]) for case in problems] == [
@@ -44,5 +44,5 @@ def test_a_problem_says_its_status_and_where_it_happened(path: str) -> None:
     ]
 
 
-def test_the_answer_to_an_order_of_too_many_tells_how_many_there_are() -> None:
+def test_stock_level_is_parsed_from_detail() -> None:
     assert orders.parse_stock_level(json.dumps({"detail": "Out of stock: only 61 left"})) == 61

@@ -1,4 +1,4 @@
-"""Differences between a response and the expected one."""
+"""Differences between the received and the expected response."""
 
 import json
 from collections.abc import Mapping
@@ -26,36 +26,38 @@ SAMPLES: Final = {
 }
 
 
-def due(body: Body, status: int = 200) -> Case:
+def make_case(body: Body, status: int = 200) -> Case:
     return Case("one", "/path", None, status, body)
 
 
-def found(
-    came: Json,
-    body: Body,
+def compare(
+    received: Json,
+    expected: Body,
     status: int = 200,
     headers: Mapping[str, str] = WHOLE,
     first: Response | None = None,
 ) -> list[str]:
-    return sorted(find_differences(Response(status, json.dumps(came), headers), due(body, status), first))
+    return sorted(
+        find_differences(Response(status, json.dumps(received), headers), make_case(expected, status), first)
+    )
 
 
-def test_what_is_due_differs_in_nothing() -> None:
+def test_expected_body_has_no_differences() -> None:
     body: Body = {"total": "1.00", "tax": {"rate": "0.1"}, "posts": [{"likes": 1}], "code": None}
 
-    assert found(body, body) == []
+    assert compare(body, body) == []
 
 
-def test_a_field_that_is_missing_is_told() -> None:
-    assert found({}, {"total": "1.00"}) == ["total is missing"]
+def test_missing_field_is_reported() -> None:
+    assert compare({}, {"total": "1.00"}) == ["total is missing"]
 
 
-def test_a_field_that_does_not_belong_there_is_told_though_it_is_null() -> None:
-    assert found({"total": None}, {}) == ["total is not expected"]
+def test_unexpected_null_field_is_reported() -> None:
+    assert compare({"total": None}, {}) == ["total is not expected"]
 
 
 @pytest.mark.parametrize(
-    ("came", "wanted"),
+    ("received", "expected"),
     [
         ("2.00", "1.00"),
         (1, True),
@@ -65,117 +67,115 @@ def test_a_field_that_does_not_belong_there_is_told_though_it_is_null() -> None:
         ({"rate": "0.1", "more": 1}, {"rate": "0.1"}),
     ],
 )
-def test_a_field_that_is_different_is_told_with_both(came: Json, wanted: Json) -> None:
-    assert found({"it": came}, {"it": wanted}) == [
-        f"it is {json.dumps(came, sort_keys=True)} instead of {json.dumps(wanted)}"
+def test_difference_shows_received_and_expected_value(received: Json, expected: Json) -> None:
+    assert compare({"name": received}, {"name": expected}) == [
+        f"name is {json.dumps(received, sort_keys=True)} instead of {json.dumps(expected)}"
     ]
 
 
-def test_all_that_differs_is_told() -> None:
-    assert found({"a": 1, "b": 1}, {"b": 2, "c": 2}) == [
+def test_all_differences_are_reported() -> None:
+    assert compare({"a": 1, "b": 1}, {"b": 2, "c": 2}) == [
         "a is not expected",
         "b is 1 instead of 2",
         "c is missing",
     ]
 
 
-def test_there_is_a_sample_of_all_that_varies() -> None:
+def test_every_varying_field_has_sample() -> None:
     assert SAMPLES.keys() == VARYING.keys()
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_what_varies_can_be_anything_that_its_pattern_matches_wherever_it_stands(name: str) -> None:
-    came, wanted = {name: SAMPLES[name]}, {name: ANY}
+def test_varying_value_matches_pattern_at_any_depth(name: str) -> None:
+    received, expected = {name: SAMPLES[name]}, {name: ANY}
 
-    assert found(came, wanted) == []
-    assert found({"errors": [came]}, {"errors": [wanted]}) == []
+    assert compare(received, expected) == []
+    assert compare({"errors": [received]}, {"errors": [expected]}) == []
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-@pytest.mark.parametrize("came", ["", None, 7])
-def test_what_varies_cannot_be_what_its_pattern_does_not_match(name: str, came: Json) -> None:
-    assert found({name: came}, {name: ANY}) == [f'{name} is {json.dumps(came)} instead of "{ANY}"']
+@pytest.mark.parametrize("received", ["", None, 7])
+def test_varying_value_outside_pattern_is_reported(name: str, received: Json) -> None:
+    assert compare({name: received}, {name: ANY}) == [f'{name} is {json.dumps(received)} instead of "{ANY}"']
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES.keys() - {"request_id"}))
-def test_a_pattern_must_match_all_of_it(name: str) -> None:
-    assert len(found({name: f"{SAMPLES[name]}!"}, {name: ANY})) == 1
+def test_pattern_must_match_whole_value(name: str) -> None:
+    assert len(compare({name: f"{SAMPLES[name]}!"}, {name: ANY})) == 1
 
 
-def test_a_problem_needs_a_request_id() -> None:
-    assert found({}, {"request_id": ANY}) == ["request_id is missing"]
+def test_missing_request_id_is_reported() -> None:
+    assert compare({}, {"request_id": ANY}) == ["request_id is missing"]
 
 
-def test_the_title_of_422_is_that_of_any_python() -> None:
-    assert found({"title": "Unprocessable Entity"}, {"title": "Unprocessable Content"}) == []
+def test_both_titles_of_422_are_accepted() -> None:
+    assert compare({"title": "Unprocessable Entity"}, {"title": "Unprocessable Content"}) == []
 
 
 @pytest.mark.parametrize("level", [51, 100])
-def test_there_may_be_as_many_of_the_product_as_orders_leave(level: int) -> None:
-    came: Body = {"product_id": "prod-456", "stock_level": level}
+def test_stock_level_in_range_is_accepted(level: int) -> None:
+    received: Body = {"product_id": "prod-456", "stock_level": level}
 
-    assert found(came, {"product_id": "prod-456", "stock_level": ANY}) == []
+    assert compare(received, {"product_id": "prod-456", "stock_level": ANY}) == []
 
 
 @pytest.mark.parametrize(
     ("product_id", "level"),
     [("prod-456", 50), ("prod-456", 101), ("prod-456", True), ("prod-456", "60"), ("prod-1", 60)],
 )
-def test_there_may_be_no_other_number_and_of_no_other_product(product_id: str, level: Json) -> None:
-    came: Body = {"product_id": product_id, "stock_level": level}
+def test_implausible_stock_level_is_reported(product_id: str, level: Json) -> None:
+    received: Body = {"product_id": product_id, "stock_level": level}
 
-    assert len(found(came, {"product_id": product_id, "stock_level": ANY})) == 1
+    assert len(compare(received, {"product_id": product_id, "stock_level": ANY})) == 1
 
 
-def test_of_another_status_nothing_else_is_told() -> None:
-    assert [*find_differences(Response(0, "", {}), due({"total": "1.00"}))] == ["status 0 instead of 200"]
+def test_wrong_status_hides_other_differences() -> None:
+    assert [*find_differences(Response(0, "", {}), make_case({"total": "1.00"}))] == [
+        "status 0 instead of 200"
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "{"])
-def test_a_body_that_is_not_json_is_told(text: str) -> None:
-    assert [*find_differences(Response(200, text, WHOLE), due({}))] == ["the body is not JSON"]
+def test_non_json_body_is_reported(text: str) -> None:
+    assert [*find_differences(Response(200, text, WHOLE), make_case({}))] == ["the body is not JSON"]
 
 
-@pytest.mark.parametrize("came", [[], "text", None, 7])
-def test_a_body_that_is_no_object_is_told(came: Json) -> None:
-    assert found(came, {}) == ["the body is not a JSON object"]
+@pytest.mark.parametrize("received", [[], "text", None, 7])
+def test_non_object_body_is_reported(received: Json) -> None:
+    assert compare(received, {}) == ["the body is not a JSON object"]
 
 
 @pytest.mark.parametrize(
     ("status", "headers"), [(200, WHOLE), (201, CREATED), (404, {"Gateway-Completed": "false"})]
 )
-def test_an_answer_says_whether_it_is_whole_and_a_new_thing_where_it_is(
-    status: int, headers: Mapping[str, str]
-) -> None:
-    assert found({}, {}, status, headers) == []
+def test_expected_headers_have_no_differences(status: int, headers: Mapping[str, str]) -> None:
+    assert compare({}, {}, status, headers) == []
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "told"),
+    ("status", "headers", "message"),
     [
         (200, {}, "Gateway-Completed is None instead of true"),
         (404, WHOLE, "Gateway-Completed is true instead of false"),
-        (201, WHOLE, "Location is None"),
-        (201, {**WHOLE, "Location": "/executions/7"}, "Location is /executions/7"),
-        (200, CREATED, f"Location is {LOCATION}"),
+        (201, WHOLE, "unexpected Location: None"),
+        (201, {**WHOLE, "Location": "/executions/7"}, "unexpected Location: /executions/7"),
+        (200, CREATED, f"unexpected Location: {LOCATION}"),
         (200, {**WHOLE, "Idempotent-Replayed": "true"}, "Idempotent-Replayed is true instead of None"),
     ],
 )
-def test_a_header_that_is_not_as_it_must_be_is_told(
-    status: int, headers: Mapping[str, str], told: str
-) -> None:
-    assert found({}, {}, status, headers) == [told]
+def test_wrong_header_is_reported(status: int, headers: Mapping[str, str], message: str) -> None:
+    assert compare({}, {}, status, headers) == [message]
 
 
-def test_what_is_sent_again_is_answered_with_the_same_and_says_so() -> None:
-    assert found({}, {}, 201, REPLAYED, first=Response(201, "{}", CREATED)) == []
+def test_replayed_response_has_no_differences() -> None:
+    assert compare({}, {}, 201, REPLAYED, first=Response(201, "{}", CREATED)) == []
 
 
-def test_what_is_not_the_same_the_second_time_is_told() -> None:
+def test_changed_replay_is_reported() -> None:
     other = f"/executions/exe-{'1' * 32}"
 
-    assert found({}, {}, 201, CREATED, first=Response(201, "{ }", {**CREATED, "Location": other})) == [
+    assert compare({}, {}, 201, CREATED, first=Response(201, "{ }", {**CREATED, "Location": other})) == [
         "Idempotent-Replayed is None instead of true",
         f"Location is {LOCATION} instead of {other}",
-        "the body differs from that of the first response",
+        "the body differs from the first response's",
     ]

@@ -1,4 +1,4 @@
-"""The order budget: how many orders can be placed, and what is left."""
+"""Order budget: the number of orders that can be placed."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,14 +14,14 @@ def take_all(budget: OrderBudget) -> int:
     return count
 
 
-def test_nothing_can_be_taken_before_it_is_known_how_many_there_are() -> None:
+def test_unknown_stock_level_allows_no_order() -> None:
     budget = OrderBudget()
 
     assert not budget.take()
     assert not budget.is_known
 
 
-def test_all_can_be_taken_but_those_that_are_left_for_others() -> None:
+def test_reserved_stock_cannot_be_taken() -> None:
     budget = OrderBudget()
 
     budget.update(INITIAL_STOCK, 0)
@@ -29,7 +29,7 @@ def test_all_can_be_taken_but_those_that_are_left_for_others() -> None:
     assert take_all(budget) == INITIAL_STOCK - RESERVED_STOCK == 40
 
 
-def test_what_is_being_ordered_while_it_is_told_is_not_counted_twice() -> None:
+def test_order_in_flight_is_subtracted_from_level() -> None:
     budget = OrderBudget()
     budget.update(63, 0)
     budget.take()
@@ -42,7 +42,7 @@ def test_what_is_being_ordered_while_it_is_told_is_not_counted_twice() -> None:
     assert take_all(budget) == 1
 
 
-def test_what_could_not_be_ordered_is_there_again_when_it_is_told() -> None:
+def test_item_of_failed_order_is_available_again() -> None:
     budget = OrderBudget()
     budget.update(61, 0)
     budget.take()
@@ -53,7 +53,7 @@ def test_what_could_not_be_ordered_is_there_again_when_it_is_told() -> None:
     assert (take_all(budget), budget.placed) == (1, 0)
 
 
-def test_after_a_refill_there_is_as_much_as_at_first() -> None:
+def test_refill_restores_budget() -> None:
     budget = OrderBudget()
     budget.update(61, 0)
     budget.take()
@@ -64,7 +64,7 @@ def test_after_a_refill_there_is_as_much_as_at_first() -> None:
     assert (take_all(budget), budget.placed) == (40, 1)
 
 
-def test_a_beginning_with_too_little_is_told_with_what_helps() -> None:
+def test_initial_shortage_warns_with_refill_command() -> None:
     warning = OrderBudget().update(60, 0)
 
     assert warning
@@ -72,18 +72,18 @@ def test_a_beginning_with_too_little_is_told_with_what_helps() -> None:
     assert warning.endswith(REFILL_COMMAND)
 
 
-def test_a_beginning_with_enough_for_one_is_no_news() -> None:
+def test_sufficient_initial_stock_does_not_warn() -> None:
     assert OrderBudget().update(61, 0) is None
 
 
-def test_that_there_is_nothing_left_later_is_no_news() -> None:
+def test_later_shortage_does_not_warn() -> None:
     budget = OrderBudget()
     budget.update(61, 0)
 
     assert budget.update(60, 0) is None
 
 
-def test_what_others_order_is_not_taken() -> None:
+def test_orders_of_other_clients_reduce_budget() -> None:
     budget = OrderBudget()
     budget.update(INITIAL_STOCK, 0)
 
@@ -92,24 +92,28 @@ def test_what_others_order_is_not_taken() -> None:
     assert take_all(budget) == 0
 
 
-@given(st.lists(st.sampled_from(["take", "order", "answer", "ask", "tell"])), st.integers(50, INITIAL_STOCK))
-def test_in_whatever_order_answers_come_enough_is_left(happenings: list[str], level: int) -> None:
+@given(
+    st.lists(st.sampled_from(["take", "place", "complete", "request level", "report level"])),
+    st.integers(50, INITIAL_STOCK),
+)
+def test_reserved_stock_survives_any_event_sequence(events: list[str], level: int) -> None:
+    """The reserved stock is never ordered, regardless of the order in which responses arrive."""
     budget, stock = OrderBudget(), level
     sent, done = 0, 0
-    asked = list[tuple[int, int]]()
-    for happening in happenings:
-        match happening:
+    requested = list[tuple[int, int]]()
+    for event in events:
+        match event:
             case "take":
                 sent += budget.take()
-            case "order" if sent:
+            case "place" if sent:
                 sent, done, stock = sent - 1, done + 1, stock - 1
-            case "answer" if done:
+            case "complete" if done:
                 done -= 1
                 budget.complete(is_placed=True)
-            case "ask":
-                asked.append((stock, budget.completed))
-            case "tell" if asked:
-                budget.update(*asked.pop())
+            case "request level":
+                requested.append((stock, budget.completed))
+            case "report level" if requested:
+                budget.update(*requested.pop())
             case _:
                 pass
 

@@ -1,9 +1,9 @@
 """The failure matrix: every way in which the calls of a pipeline can fail, alone and two at a time.
 
-`discovery` runs the pipelines to find what they call, when, and how each call may be refused. Each cell of
-the matrix is an HTTP request to the whole gateway, with faults in place of the network (`faulty_services`).
-The outcome is compared with a model of a few rules (`expected_answers`) and with what must hold in every cell
-(`invariants`).
+`discovery` runs the pipelines to find their stages, their calls and the statuses that each call declares. A
+cell of the matrix is an HTTP request to the whole gateway, with faulty services in place of the network
+(`faulty_services`). The result is compared with a model of a few rules (`expected_answers`), and checked
+against the `invariants` of all cells.
 
-`python -m tests.matrix` writes `docs/failures.md`, which shows it all.
+`python -m tests.matrix` writes `docs/failures.md`, which shows the expected results.
 """

@@ -23,7 +23,10 @@ class UndoSpec:
 @final
 @dataclass(frozen=True, slots=True)
 class CallSpec:
-    """One call: its *place* in the stage, its request, and its *declared* 4xx statuses."""
+    """A call: its *place* in the stage, its request, and its *declared* 4xx statuses.
+
+    *is_write* is True if the request has an idempotency key, which best-effort writes have too.
+    """
 
     name: str
     place: int
@@ -38,7 +41,7 @@ class CallSpec:
 @final
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Calls that are made concurrently, or in the order of a commit."""
+    """Calls that are made concurrently, or in sequence if the policy is `in order`."""
 
     name: str
     policy: str
@@ -52,7 +55,7 @@ class Stage:
 @final
 @dataclass(frozen=True, slots=True)
 class CallGraph:
-    """The stages of one pipeline."""
+    """The stages of a pipeline."""
 
     name: str
     stages: tuple[Stage, ...]

@@ -18,7 +18,7 @@ _TWO: Final = 2
 @final
 @dataclass(frozen=True)
 class Cell:
-    """The faults of one call, or of two calls of one *stage*, by name of the call."""
+    """The faults of a call, or of two calls of the same *stage*, by name of the call."""
 
     stage: Stage
     faults: Mapping[str, Fault]
@@ -44,26 +44,29 @@ def single_fault_cells(stage: Stage, call: CallSpec) -> Iterator[Cell]:
 
 
 def fault_pair_cells(stage: Stage, call: CallSpec, other: CallSpec) -> Iterator[Cell]:
-    """Yield the cells in which both calls have a fault."""
-    for fault, other_fault in product(_combinable(call), _combinable(other)):
+    """Yield the cells in which both calls have a fault, without the faults that occur alone only."""
+    for fault, other_fault in product(_list_combinable_faults(call), _list_combinable_faults(other)):
         yield Cell(stage, {call.name: fault, other.name: other_fault})
 
 
 def arrival_orders(stage: Stage) -> Mapping[str, Mapping[str, float]]:
-    """Return at least two orders of arrival of the responses of *stage*, as latencies in seconds."""
+    """Return three or four orders in which the responses to the calls of *stage* can arrive, by name.
+
+    An order maps the name of each call to its latency in seconds.
+    """
     count = len(stage.calls)
     ranks: dict[str, Sequence[int]] = {
         "in order": range(count),
-        "backwards": range(count)[::-1],
+        "reversed": range(count)[::-1],
         "at once": (0,) * count,
     }
-    if count > _TWO:  # with two calls this equals backwards
-        ranks["the first one last"] = (count - 1, *range(count - 1))
+    if count > _TWO:  # with two calls this equals "reversed"
+        ranks["first call last"] = (count - 1, *range(count - 1))
     return {
         name: {call.name: 0.01 * (1 + rank) for call, rank in zip(stage.calls, order, strict=True)}
         for name, order in ranks.items()
     }
 
 
-def _combinable(call: CallSpec) -> Iterator[Fault]:
+def _list_combinable_faults(call: CallSpec) -> Iterator[Fault]:
     return (fault for fault in faults_of(call) if not fault.is_alone_only)

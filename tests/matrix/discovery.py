@@ -48,11 +48,11 @@ _LONG_ENOUGH: Final = 60.0
 def discover_call_graphs() -> Mapping[str, CallGraph]:
     """Run each pipeline once to find its calls, then once per call and 4xx to find the declared statuses.
 
-    Runs on an event loop of its own whose clock jumps, so it must be called outside any other loop.
+    Runs its own event loop with a jumping clock, so it must be called outside any loop.
     """
 
     async def discover() -> Mapping[str, CallGraph]:
-        return {sample.name: await _Discovery(sample).graph() for sample in SAMPLES}
+        return {sample.name: await _Discovery(sample).discover() for sample in SAMPLES}
 
     with asyncio.Runner(loop_factory=AutojumpLoop) as runner:
         return runner.run(discover())
@@ -77,8 +77,8 @@ class _Discovery:
         self._services = Services()
         self._up = ShippedServices.over(self._services)
 
-    async def graph(self) -> CallGraph:
-        graph = await self._stages()
+    async def discover(self) -> CallGraph:
+        graph = await self._discover_stages()
         stages = [
             replace(
                 stage, calls=tuple([await self._find_declared_statuses(graph, call) for call in stage.calls])
@@ -87,10 +87,10 @@ class _Discovery:
         ]
         return replace(graph, stages=tuple(stages))
 
-    async def _stages(self) -> CallGraph:
+    async def _discover_stages(self) -> CallGraph:
         recorder = _Recorder()
         self._services.begin(Script(recorder.record_request))
-        result = await self._sample.run(self._context(recorder), self._up)
+        result = await self._sample.run(self._create_context(recorder), self._up)
         assert isinstance(result, Ok), result
         undos = {name: await self._find_undo(recorder, name) for name in self._up.undos}
         stages = tuple(
@@ -113,7 +113,7 @@ class _Discovery:
         return UndoSpec(name, request.method, request.url.path.removesuffix(_KEY))
 
     async def _find_declared_statuses(self, graph: CallGraph, call: CallSpec) -> CallSpec:
-        """Fail *call* with each 4xx; a declared status is not treated as a fault of the service."""
+        """Return *call* with its declared statuses: every 4xx that is not a fault of the service."""
         declared = [status for status in _STATUSES if await self._is_declared(graph, call, status)]
         return replace(call, declared=tuple(declared))
 
@@ -121,13 +121,13 @@ class _Discovery:
         recorder = _Recorder()
         fault = Fault("probe", "status", status)
         self._services.begin(Script(partial(identify_request, graph), {call.name: fault}))
-        await self._sample.run(self._context(recorder), self._up)
+        await self._sample.run(self._create_context(recorder), self._up)
         await asyncio.sleep(_LONG_ENOUGH)
         outcome = recorder.outcomes[call.name]
         assert isinstance(outcome, Err)
         return not isinstance(outcome.error, BadAnswer | Unavailable | TimedOut)
 
-    def _context(self, recorder: "_Recorder") -> RunContext:
+    def _create_context(self, recorder: "_Recorder") -> RunContext:
         return RunContext(observer=recorder, journal=recorder)
 
 
@@ -149,7 +149,7 @@ class _Recorder(Observer, Journal):
     _calling: dict[object, str] = field(default_factory=dict[object, str])
 
     def record_request(self, request: httpx.Request) -> str:
-        """Record which call makes *request*; concurrent calls are in separate tasks."""
+        """Record *request*, and return the name of its call; concurrent calls are in separate tasks."""
         self.last = request
         name = self._calling.get(asyncio.current_task(), "")
         self._requests[name] = request
@@ -177,7 +177,7 @@ class _Recorder(Observer, Journal):
 
     @override
     def stage_ended(self, stage: StageSpan, /) -> None:
-        """Ignore it."""
+        """Do nothing."""
 
     @override
     def call_started(self, call: CallSpan, /) -> None:
@@ -193,8 +193,8 @@ class _Recorder(Observer, Journal):
 
     @override
     async def note(self, execution_id: str, key: Key, outcome: WriteOutcome, value: object, /) -> None:
-        """Ignore it."""
+        """Do nothing."""
 
     @override
     async def end(self, execution_id: str, state: CommitState, /) -> None:
-        """Ignore it."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""Expected attempts of one call, and how long they take."""
+"""Expected attempts of a call, and their duration."""
 
 from dataclasses import dataclass
 from typing import Final, final
@@ -6,7 +6,7 @@ from typing import Final, final
 from tests.matrix.call_graph import CallSpec, Stage
 from tests.matrix.faults import Fault
 
-__all__ = ("DEADLINE", "Course", "predict_course", "predict_undo_attempts")
+__all__ = ("DEADLINE", "CallPrediction", "predict_call", "predict_undo_attempts")
 
 DEADLINE: Final = 5.0
 """The deadline of a request, in seconds."""
@@ -18,44 +18,45 @@ _ATTEMPTS: Final = 3
 
 _ONCE: Final = range(1, 2)
 _TWICE: Final = range(2, 3)
-# The pauses between them are random, so the number varies.
+# The backoff is random, so the number varies.
 _FOR_10_S: Final = range(3, 26)
 _FOR_30_S: Final = range(25, 66)
 
-_TRANSIENT: Final = frozenset({"hang", "refused", "dropped", "halved", "lost", "late"})
-"""Faults that may have passed at the next attempt."""
+_TRANSIENT: Final = frozenset({"hang", "refused", "dropped", "truncated", "lost", "late"})
+"""Faults that may not recur at the next attempt."""
 
 _SILENT: Final = frozenset({"hang", "late"})
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Course:
-    """The number of *attempts*, their total *seconds*, and whether the last one succeeded.
+class CallPrediction:
+    """The number of *attempts* of a call, their total *seconds*, and the success of the last attempt.
 
-    The seconds only count timeouts and Retry-After. Backoff and latencies add less than one.
+    *seconds* counts timeouts and Retry-After only; backoff and latencies add less than a second.
     """
 
     attempts: range
     seconds: float
-    is_well: bool
+    has_succeeded: bool
 
 
-def predict_course(stage: Stage, call: CallSpec, fault: Fault) -> Course:
-    """Return the course of *call* with *fault*: a write is repeated, other calls are retried.
+def predict_call(stage: Stage, call: CallSpec, fault: Fault) -> CallPrediction:
+    """Return the prediction for *call* with *fault*.
 
-    A retry is made if its pause ends before the time limit of the call.
+    A write of a commit is repeated until its outcome is known, unless its connection was refused. All other
+    calls are retried at most twice, and only if Retry-After ends before their time limit.
     """
     if call.kind == "write" and fault.kind != "refused":
         return _repeat_write(fault)
-    has = _OPTIONAL if call.kind == "optional" else _COMMIT if stage.is_commit else DEADLINE
+    limit = _OPTIONAL if call.kind == "optional" else _COMMIT if stage.is_commit else DEADLINE
     seconds = 0.0
-    for asked in range(1, _ATTEMPTS + 1):
-        if _has_passed(fault, asked):
-            return Course(range(asked, asked + 1), seconds, is_well=True)
-        seconds += min(_timeout(fault), has - seconds)
-        if asked == _ATTEMPTS or not _is_transient(fault) or seconds + _retry_after(fault) >= has:
-            return Course(range(asked, asked + 1), seconds, is_well=False)
+    for attempt in range(1, _ATTEMPTS + 1):
+        if _has_passed(fault, attempt):
+            return CallPrediction(range(attempt, attempt + 1), seconds, has_succeeded=True)
+        seconds += min(_timeout(fault), limit - seconds)
+        if attempt == _ATTEMPTS or not _is_transient(fault) or seconds + _retry_after(fault) >= limit:
+            return CallPrediction(range(attempt, attempt + 1), seconds, has_succeeded=False)
         seconds += _retry_after(fault)
     raise AssertionError
 
@@ -65,16 +66,16 @@ def predict_undo_attempts(fault: Fault) -> range:
     return {"none": _ONCE, "once": _TWICE, "always": _FOR_30_S}[fault.undo]
 
 
-def _repeat_write(fault: Fault) -> Course:
+def _repeat_write(fault: Fault) -> CallPrediction:
     if _has_passed(fault, 1) or not _is_transient(fault):
-        return Course(_ONCE, 0.0, is_well=_has_passed(fault, 1))
+        return CallPrediction(_ONCE, 0.0, has_succeeded=_has_passed(fault, 1))
     if fault.is_once or fault.then is not None:
-        return Course(_TWICE, _timeout(fault) + _retry_after(fault), is_well=fault.is_once)
-    return Course(_FOR_10_S, _COMMIT, is_well=False)
+        return CallPrediction(_TWICE, _timeout(fault) + _retry_after(fault), has_succeeded=fault.is_once)
+    return CallPrediction(_FOR_10_S, _COMMIT, has_succeeded=False)
 
 
-def _has_passed(fault: Fault, asked: int) -> bool:
-    return fault.kind == "none" or (fault.is_once and asked > 1)
+def _has_passed(fault: Fault, attempt: int) -> bool:
+    return fault.kind == "none" or (fault.is_once and attempt > 1)
 
 
 def _is_transient(fault: Fault) -> bool:

@@ -30,8 +30,8 @@ That makes {cells} cells. The tests send the request of each cell to the whole g
 with the responses of the services in different orders. They verify this page and these invariants:
 
 - The response does not depend on the order of arrival. The OpenAPI document declares its status and body.
-- The number of attempts and the duration of the request are those of the tables below.
-- No call of a later stage is made. No task, response or call is left open.
+- The number of attempts and the duration of the request match the tables below.
+- After a failed stage, no call of a later stage is made. No task, response or call is left open.
 - After a failure, every write of the commit has been refused or undone, or the response has the code
   `stuck`. After a success, none is undone. The final state of the services matches these outcomes.
 - A failed optional call never fails the request.
@@ -80,10 +80,10 @@ not attempted at all. Retries of a write that was sent, and undos, ignore both.
 
 | policy | the calls | the response to failures |
 |---|---|---|
-| settle | run concurrently; all are awaited | all failures: several 4xx are 207, with a 5xx the highest |
+| settle | run concurrently; all are awaited | all failures: 207 for several 4xx, or the highest 5xx |
 | fail fast | run concurrently; a failure cancels the calls after it | the first failure in call order |
 | commit, parallel | run concurrently; a failure undoes all of them | as for settle, or `stuck` |
-| commit, in order | run one after the other; a failure undoes those before it | that failure, or `stuck` |
+| commit, in order | run in sequence; a failure undoes the writes made so far | the failure, or `stuck` |
 
 If a commit takes longer than the deadline of 5 s, the first response is 202, with the URL of the execution.
 In the tables, "202, then" precedes the final response, which a repeated request with the same
@@ -105,27 +105,30 @@ def render_page() -> str:
         (sample, discover_call_graphs()[sample.name], document.success_of(sample.method, sample.route))
         for sample in SAMPLES
     ]
-    counted = [(sample, *_counts(graph)) for sample, graph, _ in found]
-    cells = sum(one + two for _, one, two, _ in counted)
+    counted = [(sample, *_count_cells(graph)) for sample, graph, _ in found]
+    cells = sum(singles + pairs for _, singles, pairs, _ in counted)
     lines = [_INTRODUCTION.format(cells=cells).rstrip()]
-    lines += [f"| {_request(sample)} | {one} | {two} | {sent} |" for sample, one, two, sent in counted]
+    lines += [
+        f"| {_format_request(sample)} | {singles} | {pairs} | {sent} |"
+        for sample, singles, pairs, sent in counted
+    ]
     for sample, graph, success in found:
-        lines += ["", f"## {_request(sample)}"]
+        lines += ["", f"## {_format_request(sample)}"]
         for stage in graph.stages:
-            lines += ["", *_stage(graph, stage, success)]
+            lines += ["", *_render_stage(graph, stage, success)]
     return "\n".join(lines) + "\n"
 
 
-def _request(sample: Sample) -> str:
+def _format_request(sample: Sample) -> str:
     return f"`{sample.method} {sample.route}`"
 
 
-def _counts(graph: CallGraph) -> tuple[int, int, int]:
-    """Count the cells with one fault, those with two, and the requests that run them."""
-    ones = {stage: len([*_single_fault_cells(stage)]) for stage in graph.stages}
-    twos = {stage: len([*_fault_pair_cells(stage)]) for stage in graph.stages}
-    sent = sum((ones[stage] + twos[stage]) * len(arrival_orders(stage)) for stage in graph.stages)
-    return sum(ones.values()), sum(twos.values()), sent
+def _count_cells(graph: CallGraph) -> tuple[int, int, int]:
+    """Return the numbers of single-fault cells, of fault-pair cells, and of requests that run all cells."""
+    singles = {stage: len([*_single_fault_cells(stage)]) for stage in graph.stages}
+    pairs = {stage: len([*_fault_pair_cells(stage)]) for stage in graph.stages}
+    sent = sum((singles[stage] + pairs[stage]) * len(arrival_orders(stage)) for stage in graph.stages)
+    return sum(singles.values()), sum(pairs.values()), sent
 
 
 def _single_fault_cells(stage: Stage) -> Iterator[Cell]:
@@ -134,71 +137,80 @@ def _single_fault_cells(stage: Stage) -> Iterator[Cell]:
 
 
 def _fault_pair_cells(stage: Stage) -> Iterator[Cell]:
-    for one, other in combinations(stage.calls, 2):
-        yield from fault_pair_cells(stage, one, other)
+    for call, other in combinations(stage.calls, 2):
+        yield from fault_pair_cells(stage, call, other)
 
 
-def _stage(graph: CallGraph, stage: Stage, success: int) -> Iterator[str]:
+def _render_stage(graph: CallGraph, stage: Stage, success: int) -> Iterator[str]:
     yield f"### {stage.name} ({'commit, ' if stage.is_commit else ''}{stage.policy})"
     yield ""
-    yield from _commit(graph, stage, success) if stage.is_commit else _reads(graph, stage, success)
+    yield from (
+        _render_commit_table(graph, stage, success)
+        if stage.is_commit
+        else _render_reads_table(graph, stage, success)
+    )
     yield ""
     pairs = [expect_result(graph, cell, success) for cell in _fault_pair_cells(stage)]
     if pairs:
         yield f"Two of these faults at once ({len(pairs)} cells): {_summarize(pairs)}."
 
 
-def _reads(graph: CallGraph, stage: Stage, success: int) -> Iterator[str]:
+def _render_reads_table(graph: CallGraph, stage: Stage, success: int) -> Iterator[str]:
     """Yield a table with a row per fault and a column per call."""
     answers: dict[str, dict[str, str]] = {}
-    for call, fault, expected in _rows(graph, stage, success):
-        answers.setdefault(_label(fault), {})[call.name] = _answer(expected)
+    for call, fault, expected in _list_rows(graph, stage, success):
+        answers.setdefault(_format_fault(fault), {})[call.name] = _format_response(expected)
     names = [call.name for call in stage.calls]
-    yield _line(["fault", *map(_code, names)])
+    yield _format_line(["fault", *map(_format_code, names)])
     yield "|---" * (len(names) + 1) + "|"
     for label, by_call in answers.items():
-        yield _line([label, *(by_call.get(name, "") for name in names)])
+        yield _format_line([label, *(by_call.get(name, "") for name in names)])
 
 
-def _commit(graph: CallGraph, stage: Stage, success: int) -> Iterator[str]:
+def _render_commit_table(graph: CallGraph, stage: Stage, success: int) -> Iterator[str]:
     """Yield a table of the faults of each call, with the response and the outcomes of the writes."""
     writes = [call.name for call in stage.calls if call.kind == "write"]
-    yield _line(["call", "fault", "response", *map(_code, writes)])
+    yield _format_line(["call", "fault", "response", *map(_format_code, writes)])
     yield "|---" * (len(writes) + 3) + "|"
-    for call, fault, expected in _rows(graph, stage, success):
+    for call, fault, expected in _list_rows(graph, stage, success):
         outcomes = expected.writes or {}
-        yield _line(
-            [_code(call.name), _label(fault), _answer(expected), *(outcomes[name] for name in writes)]
+        yield _format_line(
+            [
+                _format_code(call.name),
+                _format_fault(fault),
+                _format_response(expected),
+                *(outcomes[name] for name in writes),
+            ]
         )
 
 
-def _rows(graph: CallGraph, stage: Stage, success: int) -> Iterator[_Row]:
-    """Return every single fault of every call of *stage*, the declared ones first."""
+def _list_rows(graph: CallGraph, stage: Stage, success: int) -> Iterator[_Row]:
+    """Return a row for every fault of every call of *stage*; declared statuses first, except in a commit."""
     calls = {call.name: call for call in stage.calls}
     found: list[_Row] = []
     for cell in _single_fault_cells(stage):
         ((name, fault),) = cell.faults.items()
         found.append((calls[name], fault, expect_result(graph, cell, success)))
-    return iter(found) if stage.is_commit else iter(sorted(found, key=_declared_first))
+    return iter(found) if stage.is_commit else iter(sorted(found, key=_sort_key))
 
 
-def _declared_first(row: _Row) -> tuple[bool, int]:
+def _sort_key(row: _Row) -> tuple[bool, int]:
     _, fault, _ = row
     return (not fault.is_declared, fault.status if fault.is_declared else 0)
 
 
-def _label(fault: Fault) -> str:
+def _format_fault(fault: Fault) -> str:
     """Return the label of a fault, which is the same for every call."""
     if fault.is_declared:
         return str(fault.status)
     return "another 4xx" if fault.status and fault.status < 500 else fault.title
 
 
-def _answer(expected: ExpectedResult) -> str:
+def _format_response(expected: ExpectedResult) -> str:
     first = "202, then " if expected.outlasts else ""
     if expected.missing:
         return f"{expected.status} degraded"
-    return f"{first}{expected.status}" + (f" {_code(expected.code)}" if expected.code else "")
+    return f"{first}{expected.status}" + (f" {_format_code(expected.code)}" if expected.code else "")
 
 
 def _summarize(pairs: Sequence[ExpectedResult]) -> str:
@@ -209,13 +221,13 @@ def _summarize(pairs: Sequence[ExpectedResult]) -> str:
 
 def _abbreviate(expected: ExpectedResult) -> str:
     if expected.code == "stuck":
-        return f"{expected.status} {_code(expected.code)}"
+        return f"{expected.status} {_format_code(expected.code)}"
     return f"{expected.status} degraded" if expected.missing else f"{expected.status}"
 
 
-def _code(text: str | None) -> str:
+def _format_code(text: str | None) -> str:
     return f"`{text}`"
 
 
-def _line(cells: Iterable[str]) -> str:
+def _format_line(cells: Iterable[str]) -> str:
     return "".join(f"| {cell} " if cell else "| " for cell in cells) + "|"

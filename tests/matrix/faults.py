@@ -9,10 +9,10 @@ from tests.matrix.call_graph import CallSpec
 __all__ = ("NO_FAULT", "Fault", "FaultKind", "UndoFault", "faults_of")
 
 FaultKind: TypeAlias = Literal[
-    "none", "status", "hang", "refused", "dropped", "halved", "garbage", "lost", "late"
+    "none", "status", "hang", "refused", "dropped", "truncated", "garbage", "lost", "late"
 ]
-"""*halved* is a response that breaks off in its body, *lost* a write that takes effect without a response,
-and *late* a write that takes effect long after the timeout of its client."""
+"""*truncated* is a response that ends in the middle of its body, *lost* a write that takes effect without a
+response, and *late* a write that takes effect long after the timeout of its client."""
 
 UndoFault: TypeAlias = Literal["none", "once", "always"]
 
@@ -22,10 +22,10 @@ _UNDECLARED: Final = (404, 410, 418)
 @final
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault of a call, for every attempt or only the first (*is_once*), and the fault of its undo.
+    """A fault of a call, for every attempt or only the first (*is_once*), and the fault of its undo.
 
-    With *then*, attempts from the second on fail with that declared status. *is_alone_only* faults are not
-    combined with those of other calls, which limits the number of cells.
+    With *then*, attempts from the second on fail with this declared status. Faults with *is_alone_only* are
+    not combined with faults of other calls, which limits the number of cells.
     """
 
     title: str
@@ -49,12 +49,12 @@ def faults_of(call: CallSpec) -> Iterator[Fault]:
     undeclared = next(status for status in _UNDECLARED if status not in call.declared)
     yield Fault(f"{undeclared}, not declared", "status", undeclared)
     yield Fault("500", "status", 500)
-    # Each call of a stage has another value, so that the response shows which one was used.
+    # Each call of a stage has a different value, so that the response identifies the call.
     busy = Fault("503 with Retry-After", "status", 503, retry_after=2 + call.place)
     hanging, refused = Fault("no response", "hang"), Fault("connection refused", "refused")
-    dropped, halved = Fault("connection dropped", "dropped"), Fault("truncated response", "halved")
-    yield from (busy, hanging, refused, dropped, halved, Fault("malformed response", "garbage"))
-    for transient in (busy, hanging, refused, halved):
+    dropped, truncated = Fault("connection dropped", "dropped"), Fault("truncated response", "truncated")
+    yield from (busy, hanging, refused, dropped, truncated, Fault("malformed response", "garbage"))
+    for transient in (busy, hanging, refused, truncated):
         yield replace(transient, title=f"{transient.title}, once", is_once=True, is_alone_only=True)
     yield replace(dropped, title=f"{dropped.title}, once", is_once=True)
     if call.is_write:

@@ -19,7 +19,7 @@ from tests.shipped_services import URLS
 
 __all__ = ("SECRET", "ReceivedRequest", "Script", "Services")
 
-SECRET: Final = "the innards of a service"  # noqa: S105 - must not leak to clients
+SECRET: Final = "internal details of a service"  # noqa: S105 - must not leak to clients
 """Text in the responses of faulty services that must not reach clients."""
 
 _LATENCY: Final = 0.01
@@ -40,7 +40,7 @@ class ReceivedRequest:
 @final
 @dataclass(frozen=True, slots=True)
 class Script:
-    """The faults and latencies (seconds) of one run; *name_of* identifies the call of a request."""
+    """The faults and latencies (seconds) of a run; *name_of* identifies the call of a request."""
 
     name_of: Callable[[httpx.Request], str]
     faults: Mapping[str, Fault] = field(default_factory=dict[str, Fault])
@@ -50,16 +50,16 @@ class Script:
 
 @final
 class _Body(httpx.AsyncByteStream):
-    """A body that reports when it is closed, and may break off."""
+    """A body that reports when it is closed, and may be truncated."""
 
-    def __init__(self, content: bytes, on_close: Callable[[], None], *, breaks_off: bool) -> None:
+    def __init__(self, content: bytes, on_close: Callable[[], None], *, is_truncated: bool) -> None:
         self._content = content
         self._on_close = on_close
-        self._breaks_off = breaks_off
+        self._is_truncated = is_truncated
 
     @override
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._breaks_off:
+        if self._is_truncated:
             yield self._content[: len(self._content) // 2]
             raise httpx.RemoteProtocolError(SECRET)
         yield self._content
@@ -67,7 +67,7 @@ class _Body(httpx.AsyncByteStream):
     @override
     async def aclose(self) -> None:
         self._on_close()
-        self._on_close = _nothing
+        self._on_close = _ignore
 
 
 @final
@@ -103,16 +103,16 @@ class Services(httpx.AsyncBaseTransport):
             raise httpx.ReadError(SECRET)
         fault = script.faults.get(name, NO_FAULT)
         if attempt > 1:
-            fault = _later(fault)
-        answer = await self._faulty(fault, request)
-        return self._response(answer, breaks_off=fault.kind == "halved")
+            fault = _fault_of_retry(fault)
+        answer = await self._respond(fault, request)
+        return self._to_httpx_response(answer, is_truncated=fault.kind == "truncated")
 
-    async def _faulty(self, fault: Fault, request: httpx.Request) -> Response:
+    async def _respond(self, fault: Fault, request: httpx.Request) -> Response:
         match fault.kind:
-            case "none" | "halved":
-                return self._answer(request)
+            case "none" | "truncated":
+                return self._handle(request)
             case "status":
-                return _refusal(fault)
+                return _build_refusal(fault)
             case "garbage":
                 return Response(HTTPStatus.OK, ((b"content-type", b"application/json"),), SECRET.encode())
             case "refused":
@@ -120,16 +120,16 @@ class Services(httpx.AsyncBaseTransport):
             case "dropped":
                 raise httpx.RemoteProtocolError(SECRET)
             case "lost":
-                self._answer(request)
+                self._handle(request)
                 raise httpx.RemoteProtocolError(SECRET)
             case "late":
-                asyncio.get_running_loop().call_later(_MUCH_LATER, self._answer, request)
+                asyncio.get_running_loop().call_later(_MUCH_LATER, self._handle, request)
                 await asyncio.Event().wait()
             case "hang":
                 await asyncio.Event().wait()
         raise AssertionError
 
-    def _answer(self, request: httpx.Request) -> Response:
+    def _handle(self, request: httpx.Request) -> Response:
         """Let the service handle *request*."""
         name = _NAMES[request.url.port]
         instance = self._instances.setdefault(name, Instance(SERVICES[name]()))
@@ -138,26 +138,26 @@ class Services(httpx.AsyncBaseTransport):
         headers = [(header.lower(), value) for header, value in request.headers.raw]
         return endpoint.handle(Request(method, path, request.url.query, headers, params, request.content))
 
-    def _response(self, answer: Response, *, breaks_off: bool) -> httpx.Response:
+    def _to_httpx_response(self, answer: Response, *, is_truncated: bool) -> httpx.Response:
         self.open += 1
-        body = _Body(answer.body, self._closed, breaks_off=breaks_off)
+        body = _Body(answer.body, self._count_closed, is_truncated=is_truncated)
         return httpx.Response(answer.status, headers=[*answer.headers], stream=body)
 
-    def _closed(self) -> None:
+    def _count_closed(self) -> None:
         self.open -= 1
 
 
-def _nothing() -> None:
+def _ignore() -> None:
     """Ignore further closing."""
 
 
-def _later(fault: Fault) -> Fault:
+def _fault_of_retry(fault: Fault) -> Fault:
     """Return the fault of attempts after the first."""
     if fault.then is not None:
         return Fault(fault.title, "status", fault.then, is_declared=True)
     return NO_FAULT if fault.is_once else fault
 
 
-def _refusal(fault: Fault) -> Response:
+def _build_refusal(fault: Fault) -> Response:
     after = () if fault.retry_after is None else ((b"retry-after", str(fault.retry_after).encode()),)
     return Problem(fault.status, fault.title if fault.is_declared else SECRET, after).to_response()

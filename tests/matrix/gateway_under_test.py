@@ -18,7 +18,7 @@ from tests.matrix.faulty_services import ReceivedRequest, Script, Services
 from tests.matrix.openapi_answers import Document
 from tests.matrix.sample_requests import Sample
 
-__all__ = ("Gateway", "PlayedCell", "load_document", "without_ids")
+__all__ = ("CellResult", "Gateway", "load_document", "without_ids")
 
 _LONG_ENOUGH: Final = 600.0
 """Seconds after which everything is idle; days would take too long on the jumping clock."""
@@ -32,13 +32,14 @@ _COMPARED: Final = ("content-type", "retry-after", "gateway-completed", "www-aut
 
 @final
 @dataclass(frozen=True)
-class PlayedCell:
-    """The result of a cell in one order of arrival.
+class CellResult:
+    """The result of a cell in an order of arrival.
 
-    The *first* response is the *final* one, unless it is a 202. *before_end* are the requests that services
-    received before the end, *received* all of them; *states* is what was written. An execution has a
-    *record*, and *repeat* is the response to a repeated request. *seconds* is the time of the first
-    response, *left* are leaked tasks and responses.
+    *first* and *final* are the same response, unless the first is a 202. *before_end* are the requests that
+    services received before the final response, *received* also contains later requests. *states* are the
+    states of the services. If there is an execution, *record* is the response with its record, and *repeat*
+    the response to a repeated request. *seconds* is the time of the first response. *left* names leaked tasks
+    and responses.
     """
 
     first: httpx.Response
@@ -58,7 +59,7 @@ class PlayedCell:
 
     @property
     def execution_id(self) -> str | None:
-        return _execution_of(self.final)
+        return _find_execution_id(self.final)
 
     @property
     def fingerprint(self) -> str:
@@ -69,13 +70,13 @@ class PlayedCell:
 
 @final
 class Gateway:
-    """One app for many cells, with time to become idle between two of them."""
+    """The gateway for many cells, with time to become idle after each."""
 
     def __init__(
         self, sample: Sample, graph: CallGraph, client: httpx.AsyncClient, services: Services
     ) -> None:
         self._sample = sample
-        self._shape = graph
+        self._graph = graph
         self._client = client
         self._services = services
         self._count = 0
@@ -83,7 +84,7 @@ class Gateway:
     @classmethod
     @asynccontextmanager
     async def open(cls, sample: Sample, graph: CallGraph) -> AsyncGenerator[Self]:
-        """Create the gateway and a client for it."""
+        """Create the gateway and a client for it, and yield an object that runs cells."""
         services = Services()
         app = create_app(transport=services)
         transport = httpx.ASGITransport(app)
@@ -96,12 +97,12 @@ class Gateway:
         breakers = {name: {check["breaker"], check["optionalBreaker"]} for name, (check,) in checks.items()}
         return [name for name, states in breakers.items() if states != {"closed"}]
 
-    async def play(
+    async def run(
         self, cell: Cell, latencies: Mapping[str, float], headers: Mapping[str, str] = _NONE
-    ) -> PlayedCell:
-        """Send the request once, and wait for its final response."""
+    ) -> CellResult:
+        """Send the request, wait for its final response, and repeat the request if it has an execution."""
         self._count += 1
-        services, graph = self._services, self._shape
+        services, graph = self._services, self._graph
         undo_faults = {
             call.undo.name: fault
             for call in graph.calls
@@ -116,15 +117,15 @@ class Gateway:
             if end.status_code != _RUNNING:
                 break
             end = await send()
-        left = [*await self._left()]
-        made = (*services.received,)
-        again = record = None
-        if (execution_id := _execution_of(end)) is not None:
-            again = await send()
+        left = [*await self._find_leaks()]
+        before_end = (*services.received,)
+        repeat = record = None
+        if (execution_id := _find_execution_id(end)) is not None:
+            repeat = await send()
             record = await self._client.get(f"/executions/{execution_id}")
         await asyncio.sleep(_LONG_ENOUGH)
-        return PlayedCell(
-            first, end, again, record, made, (*services.received,), services.states, seconds, left
+        return CellResult(
+            first, end, repeat, record, before_end, (*services.received,), services.states, seconds, left
         )
 
     async def _send(self, key: str, headers: Mapping[str, str]) -> httpx.Response:
@@ -132,11 +133,11 @@ class Gateway:
         sent = {"X-Request-Id": "matrix", "Idempotency-Key": key, **sample.headers, **headers}
         return await self._client.request(sample.method, sample.target, json=sample.body, headers=sent)
 
-    async def _left(self) -> Sequence[str]:
-        """Return the tasks and open responses of the request, one turn of the loop after its end."""
+    async def _find_leaks(self) -> Sequence[str]:
+        """Return the leaked tasks and responses of the request, after a turn of the loop."""
         await asyncio.sleep(0)
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        streams = [f"{self._services.open} answers were not closed"] if self._services.open else []
+        streams = [f"{self._services.open} responses were not closed"] if self._services.open else []
         return [*(f"left: {task}" for task in tasks), *streams]
 
 
@@ -144,7 +145,7 @@ class Gateway:
 def load_document() -> Document:
     """Return the gateway's OpenAPI document, which is the same for every app of these tests.
 
-    Runs an event loop of its own, so it is called outside any other.
+    Runs its own event loop, so it must be called outside any loop.
     """
 
     async def fetch() -> Document:
@@ -160,8 +161,8 @@ def without_ids(text: str) -> str:
     return _GENERATED_ID.sub(r"\1-", text)
 
 
-def _execution_of(answer: httpx.Response) -> str | None:
-    """Return the id of the execution, if there was one, from Location or the problem."""
+def _find_execution_id(answer: httpx.Response) -> str | None:
+    """Return the id of the execution from Location or the problem; None without an execution."""
     location = answer.headers.get("location")
     if location is not None:
         return str(location).removeprefix("/executions/")

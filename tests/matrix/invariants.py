@@ -13,7 +13,7 @@ from mock_services.catalogue import SERVICES
 from tests.matrix.call_graph import CallGraph
 from tests.matrix.expected_answers import ExpectedFailure, ExpectedResult
 from tests.matrix.faulty_services import SECRET
-from tests.matrix.gateway_under_test import PlayedCell, without_ids
+from tests.matrix.gateway_under_test import CellResult, without_ids
 from tests.matrix.openapi_answers import Document
 from tests.matrix.sample_requests import Sample
 
@@ -38,8 +38,8 @@ class Case:
     sample: Sample
     graph: CallGraph
     document: Document
-    healthy: PlayedCell
-    played: PlayedCell
+    healthy: CellResult
+    result: CellResult
     expected: ExpectedResult
 
 
@@ -49,12 +49,13 @@ def find_violations(case: Case) -> Iterator[str]:
         yield from invariant(case)
 
 
-def _the_answer_is_the_expected_one(case: Case) -> Iterator[str]:
-    answer, expected = case.played.final, case.expected
-    said = answer.json()
+def _check_response(case: Case) -> Iterator[str]:
+    """Check that the final response has the expected status, code, failures and headers."""
+    answer, expected = case.result.final, case.expected
+    body = answer.json()
     yield from _compare("status", answer.status_code, expected.status)
-    yield from _compare("code", said.get("code"), expected.code)
-    yield from _compare("failures", [*_failures_in(said)], [_to_tuple(part) for part in expected.parts])
+    yield from _compare("code", body.get("code"), expected.code)
+    yield from _compare("failures", [*_list_failures(body)], [_to_tuple(part) for part in expected.parts])
     after = None if expected.retry_after is None else str(expected.retry_after)
     yield from _compare("Retry-After", answer.headers.get("retry-after"), after)
     is_whole = not expected.parts and not expected.missing
@@ -63,8 +64,9 @@ def _the_answer_is_the_expected_one(case: Case) -> Iterator[str]:
     yield from _compare("WWW-Authenticate", answer.headers.get("www-authenticate"), scheme)
 
 
-def _what_a_service_says_is_told_only_if_it_was_declared(case: Case) -> Iterator[str]:
-    details = [*_details(case.played.final.json())]
+def _check_details(case: Case) -> Iterator[str]:
+    """Check that the detail of a service is passed on only if its status is declared."""
+    details = [*_list_details(case.result.final.json())]
     for part, detail in zip(case.expected.parts, details, strict=False):
         if part.detail is not None:
             yield from _compare("detail", detail, part.detail)
@@ -72,59 +74,66 @@ def _what_a_service_says_is_told_only_if_it_was_declared(case: Case) -> Iterator
             yield f"detail: {detail}"
 
 
-def _a_success_is_whole_but_for_what_is_optional(case: Case) -> Iterator[str]:
+def _check_success_body(case: Case) -> Iterator[str]:
+    """Check that a success is complete except for failed optional calls."""
     if case.expected.parts:
         return
-    said, whole = _fields(case.played.final), _fields(case.healthy.final)
-    missing = [name for name, value in said.items() if value is None and whole[name] is not None]
-    degraded: Sequence[str] = said.get("degraded", ())
+    body, whole = _parse_body(case.result.final), _parse_body(case.healthy.final)
+    missing = [name for name, value in body.items() if value is None and whole[name] is not None]
+    degraded: Sequence[str] = body.get("degraded", ())
     yield from _compare("degraded", [*degraded], missing)
-    yield from _compare("how many are missing", len(missing), len(case.expected.missing))
+    yield from _compare("number of missing parts", len(missing), len(case.expected.missing))
     same = {name: whole[name] for name in whole if name not in {*missing, "degraded"}}
-    yield from _compare("body", {name: said.get(name) for name in same}, same)
+    yield from _compare("body", {name: body.get(name) for name in same}, same)
 
 
-def _a_commit_that_outlasts_the_deadline_is_202_first(case: Case) -> Iterator[str]:
-    first = case.played.first
-    yield from _compare("202 at first", first.status_code == _RUNNING, case.expected.outlasts)
+def _check_accepted_response(case: Case) -> Iterator[str]:
+    """Check that the first response is a 202 if the commit outlasts the deadline."""
+    first = case.result.first
+    yield from _compare("first response is a 202", first.status_code == _RUNNING, case.expected.outlasts)
     if first.status_code == _RUNNING:
-        body = {"execution_id": case.played.execution_id, "pipeline": case.graph.name, "state": "running"}
+        body = {"execution_id": case.result.execution_id, "pipeline": case.graph.name, "state": "running"}
         yield from _compare("body of the 202", first.json(), body)
         yield from _compare("Retry-After of the 202", first.headers.get("retry-after"), "1")
-        where = f"/executions/{case.played.execution_id}"
-        yield from _compare("Location of the 202", first.headers.get("location"), where)
+        location = f"/executions/{case.result.execution_id}"
+        yield from _compare("Location of the 202", first.headers.get("location"), location)
 
 
-def _an_answer_takes_as_long_as_it_must(case: Case) -> Iterator[str]:
+def _check_duration(case: Case) -> Iterator[str]:
+    """Check that the first response takes the expected time, plus backoff."""
     least = case.expected.seconds
-    if not least <= case.played.seconds < least + _MAX_BACKOFF:
-        yield f"it took {case.played.seconds} s, not {least} s and a little"
+    if not least <= case.result.seconds < least + _MAX_BACKOFF:
+        yield f"the response took {case.result.seconds} s, not {least} s plus up to {_MAX_BACKOFF} s backoff"
 
 
-def _only_what_the_document_declares_is_sent(case: Case) -> Iterator[str]:
-    for answer in case.played.answers:
+def _check_openapi(case: Case) -> Iterator[str]:
+    """Check that every response matches the OpenAPI document."""
+    for answer in case.result.answers:
         yield from case.document.find_violations(case.sample.method, case.sample.route, answer)
-    if case.played.record is not None:
-        yield from case.document.find_violations("GET", "/executions/{execution_id}", case.played.record)
+    if case.result.record is not None:
+        yield from case.document.find_violations("GET", "/executions/{execution_id}", case.result.record)
 
 
-def _no_caller_sees_what_is_not_meant_for_callers(case: Case) -> Iterator[str]:
-    for answer in case.played.answers:
+def _check_internals(case: Case) -> Iterator[str]:
+    """Check that no response contains undeclared text of a service."""
+    for answer in case.result.answers:
         if SECRET in f"{answer.text}{answer.headers}":
-            yield f"the answer has what a service said for itself: {answer.text}"
+            yield f"the response contains internals of a service: {answer.text}"
 
 
-def _what_is_called_is_asked_as_often_as_it_must_and_nothing_else(case: Case) -> Iterator[str]:
-    asked = Counter(seen.name for seen in case.played.before_end)
-    yield from _compare("calls", sorted(asked), sorted(case.expected.attempts))
+def _check_attempts(case: Case) -> Iterator[str]:
+    """Check that exactly the expected calls are made, with the expected number of attempts."""
+    attempts = Counter(seen.name for seen in case.result.before_end)
+    yield from _compare("calls", sorted(attempts), sorted(case.expected.attempts))
     for name, times in case.expected.attempts.items():
-        if name in asked and asked[name] not in times:
-            yield f"{name} was asked for {asked[name]} times, not {times.start} to {times[-1]}"
+        if name in attempts and attempts[name] not in times:
+            yield f"{name} had {attempts[name]} attempts, not {times.start} to {times[-1]}"
 
 
-def _only_what_may_have_been_written_is_undone_the_last_first(case: Case) -> Iterator[str]:
+def _check_undos(case: Case) -> Iterator[str]:
+    """Check that exactly the writes that may have taken effect are undone, in reverse order."""
     calls = {call.name for call in case.graph.calls}
-    undone = dict.fromkeys(seen.name for seen in case.played.before_end if seen.name not in calls)
+    undone = dict.fromkeys(seen.name for seen in case.result.before_end if seen.name not in calls)
     writes = case.expected.writes or {}
     expected = [
         call.undo.name
@@ -134,96 +143,102 @@ def _only_what_may_have_been_written_is_undone_the_last_first(case: Case) -> Ite
     yield from _compare("undos", [*undone], expected)
 
 
-def _a_write_is_repeated_under_its_one_key(case: Case) -> Iterator[str]:
+def _check_keys(case: Case) -> Iterator[str]:
+    """Check that all attempts of a write have the same key."""
     keys: dict[str, set[str | None]] = {}
-    for seen in case.played.before_end:
+    for seen in case.result.before_end:
         keys.setdefault(seen.name, set()).add(seen.key)
     for name, found in keys.items():
         if len(found) > 1:
-            yield f"{name} was sent under {len(found)} keys"
+            yield f"{name} was sent with {len(found)} keys"
 
 
-def _nothing_is_left_behind(case: Case) -> Iterator[str]:
-    yield from case.played.left
-    late = case.played.received[len(case.played.before_end) :]
+def _check_leaks(case: Case) -> Iterator[str]:
+    """Check that no task, response or call is left open."""
+    yield from case.result.left
+    late = case.result.received[len(case.result.before_end) :]
     if late:
-        yield f"calls after the answer: {', '.join(seen.name for seen in late)}"
+        yield f"calls after the response: {', '.join(seen.name for seen in late)}"
 
 
-def _what_stands_is_what_was_done_and_not_undone(case: Case) -> Iterator[str]:
-    played = case.played
-    by_key = {seen.key: seen.name for seen in played.before_end if seen.key is not None}
-    standing = sorted(by_key.get(key, f"nobody's {key}") for key in _standing(played.states))
-    yield from _compare("standing", standing, sorted(case.expected.standing))
+def _check_writes_in_effect(case: Case) -> Iterator[str]:
+    """Check that exactly the expected writes are in effect at the end."""
+    result = case.result
+    by_key = {seen.key: seen.name for seen in result.before_end if seen.key is not None}
+    in_effect = sorted(by_key.get(key, f"unknown key {key}") for key in _list_keys_in_effect(result.states))
+    yield from _compare("writes in effect", in_effect, sorted(case.expected.in_effect))
 
 
-def _what_is_counted_is_as_if_it_had_all_or_never_been(case: Case) -> Iterator[str]:
+def _check_quantities(case: Case) -> Iterator[str]:
+    """Check that stock and balances match a success, or are unchanged if no write is in effect."""
     if not case.expected.parts:
-        expected = _quantities(case.healthy.states)
-    elif not case.expected.standing:
-        expected = _quantities({name: SERVICES[name]().state() for name in case.played.states})
+        expected = _collect_quantities(case.healthy.states)
+    elif not case.expected.in_effect:
+        expected = _collect_quantities({name: SERVICES[name]().state() for name in case.result.states})
     else:
         return
-    yield from _compare("stock and balances", _quantities(case.played.states), expected)
+    yield from _compare("stock and balances", _collect_quantities(case.result.states), expected)
 
 
-def _the_record_says_what_became_of_each_write(case: Case) -> Iterator[str]:
-    writes, record = case.expected.writes, case.played.record
+def _check_record(case: Case) -> Iterator[str]:
+    """Check that the execution has a record with the outcome of each write."""
+    writes, record = case.expected.writes, case.result.record
     if writes is None or record is None:
-        yield from _compare("a record of the execution", record is not None, writes is not None)
+        yield from _compare("record of the execution", record is not None, writes is not None)
         return
-    said = record.json()
-    found = {write["name"]: write["outcome"] for write in said["writes"]}
+    body = record.json()
+    found = {write["name"]: write["outcome"] for write in body["writes"]}
     yield from _compare("writes", found, dict(writes))
     outcomes = set(writes.values())
     ended = "stuck" if "stuck" in outcomes else "undone" if case.expected.parts else "committed"
-    yield from _compare("state", said["state"], ended)
+    yield from _compare("state", body["state"], ended)
 
 
-def _asked_again_it_says_the_same(case: Case) -> Iterator[str]:
-    again, answer = case.played.repeat, case.played.final
-    if again is None:
+def _check_repeat(case: Case) -> Iterator[str]:
+    """Check that a repeated request gets the same response."""
+    repeat, answer = case.result.repeat, case.result.final
+    if repeat is None:
         return
-    yield from _compare("status when asked again", again.status_code, answer.status_code)
-    yield from _compare("body when asked again", again.text, answer.text)
-    yield from _compare("Idempotent-Replayed", again.headers.get("idempotent-replayed"), "true")
+    yield from _compare("status of the repeat", repeat.status_code, answer.status_code)
+    yield from _compare("body of the repeat", repeat.text, answer.text)
+    yield from _compare("Idempotent-Replayed", repeat.headers.get("idempotent-replayed"), "true")
 
 
 _INVARIANTS: Final[Sequence[Callable[[Case], Iterator[str]]]] = (
-    _the_answer_is_the_expected_one,
-    _what_a_service_says_is_told_only_if_it_was_declared,
-    _a_success_is_whole_but_for_what_is_optional,
-    _a_commit_that_outlasts_the_deadline_is_202_first,
-    _an_answer_takes_as_long_as_it_must,
-    _only_what_the_document_declares_is_sent,
-    _no_caller_sees_what_is_not_meant_for_callers,
-    _what_is_called_is_asked_as_often_as_it_must_and_nothing_else,
-    _only_what_may_have_been_written_is_undone_the_last_first,
-    _a_write_is_repeated_under_its_one_key,
-    _nothing_is_left_behind,
-    _what_stands_is_what_was_done_and_not_undone,
-    _what_is_counted_is_as_if_it_had_all_or_never_been,
-    _the_record_says_what_became_of_each_write,
-    _asked_again_it_says_the_same,
+    _check_response,
+    _check_details,
+    _check_success_body,
+    _check_accepted_response,
+    _check_duration,
+    _check_openapi,
+    _check_internals,
+    _check_attempts,
+    _check_undos,
+    _check_keys,
+    _check_leaks,
+    _check_writes_in_effect,
+    _check_quantities,
+    _check_record,
+    _check_repeat,
 )
 
 
-def _compare(what: str, found: object, expected: object) -> Iterator[str]:
+def _compare(name: str, found: object, expected: object) -> Iterator[str]:
     if found != expected:
-        yield f"{what}: {found}, not {expected}"
+        yield f"{name}: {found}, not {expected}"
 
 
-def _failures_in(said: _Object) -> Iterator[tuple[int, str, str | None]]:
+def _list_failures(body: _Object) -> Iterator[tuple[int, str, str | None]]:
     """Yield the failures in a problem."""
-    if "errors" in said:
-        for part in said["errors"]:
+    if "errors" in body:
+        for part in body["errors"]:
             yield part["status"], part["code"], part.get("source")
-    elif "code" in said:
-        yield said["status"], said["code"], said.get("source")
+    elif "code" in body:
+        yield body["status"], body["code"], body.get("source")
 
 
-def _details(said: _Object) -> Iterator[str]:
-    for part in said.get("errors", (said,)):
+def _list_details(body: _Object) -> Iterator[str]:
+    for part in body.get("errors", (body,)):
         yield part.get("detail", "")
 
 
@@ -231,11 +246,11 @@ def _to_tuple(part: ExpectedFailure) -> tuple[int, str, str | None]:
     return part.status, part.code, part.source
 
 
-def _fields(answer: httpx.Response) -> _Object:
+def _parse_body(answer: httpx.Response) -> _Object:
     return cast("_Object", json.loads(without_ids(answer.text)))
 
 
-def _standing(states: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
+def _list_keys_in_effect(states: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
     """Yield the keys of the writes in effect."""
     for state in states.values():
         for records in state.values():
@@ -245,11 +260,11 @@ def _standing(states: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
                         yield record["key"]
 
 
-def _quantities(states: Mapping[str, Mapping[str, object]]) -> object:
+def _collect_quantities(states: Mapping[str, Mapping[str, object]]) -> object:
     """Return all quantities: stock and balances."""
     return {
-        (service, what): dict(cast("Mapping[str, object]", amounts))
+        (service, name): dict(cast("Mapping[str, object]", amounts))
         for service, state in states.items()
-        for what, amounts in state.items()
+        for name, amounts in state.items()
         if isinstance(amounts, dict)
     }

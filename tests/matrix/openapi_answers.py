@@ -15,14 +15,14 @@ _GENERIC: Final = frozenset({"content-length", "content-type", "cache-control"})
 
 @final
 class Document:
-    """The document, with a lazily created validator for each schema."""
+    """The OpenAPI document; a validator for a schema is created when the schema is first used."""
 
     def __init__(self, document: _Object) -> None:
         self._document = document
         self._validators: dict[tuple[str, str, int, str], jsonschema_rs.Draft202012Validator] = {}
 
     def success_of(self, method: str, route: str) -> int:
-        """Return the status of a success, the lowest declared one."""
+        """Return the status of a success: the lowest declared status."""
         return min(self.statuses(method, route))
 
     def statuses(self, method: str, route: str) -> Sequence[int]:
@@ -58,7 +58,7 @@ class Document:
         known = (method, route, status, kind)
         if known not in self._validators:
             schema = self._operation(method, route)["responses"][str(status)]["content"][kind]["schema"]
-            self._validators[known] = self._compiled(schema)
+            self._validators[known] = self._compile(schema)
         return self._validators[known]
 
     def _fits(self, reference: Mapping[str, str], value: str) -> bool:
@@ -68,7 +68,7 @@ class Document:
             return value.isdecimal()
         return value in schema.get("enum", (value,))
 
-    def _compiled(self, schema: _Object) -> jsonschema_rs.Draft202012Validator:
+    def _compile(self, schema: _Object) -> jsonschema_rs.Draft202012Validator:
         return jsonschema_rs.Draft202012Validator(
             {**schema, "components": self._document["components"]}, validate_formats=True
         )

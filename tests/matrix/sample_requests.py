@@ -1,4 +1,4 @@
-"""One successful request to each pipeline that makes all of its calls."""
+"""A successful request to each pipeline that makes all of its calls."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ _PURCHASE: Final[Body] = {"user_id": _USER, "product_id": "prod-456"}
 @final
 @dataclass(frozen=True)
 class Sample:
-    """A request; *run* is the same without HTTP, *route* the path template in OpenAPI."""
+    """A request; *run* runs the same pipeline without HTTP, *route* is the path template in OpenAPI."""
 
     name: str
     method: str

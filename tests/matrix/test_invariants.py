@@ -1,4 +1,4 @@
-"""An invariant of the matrix that is broken is complained of."""
+"""Violations of the invariants of the matrix."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -14,35 +14,35 @@ from tests.matrix.discovery import discover_call_graphs
 from tests.matrix.expected_answers import ExpectedFailure, ExpectedResult, expect_result
 from tests.matrix.faults import Fault
 from tests.matrix.faulty_services import SECRET, ReceivedRequest
-from tests.matrix.gateway_under_test import Gateway, PlayedCell, load_document
+from tests.matrix.gateway_under_test import CellResult, Gateway, load_document
 from tests.matrix.invariants import Case, find_violations
 from tests.matrix.sample_requests import SAMPLES
 
 NO_FAULT: Final[Mapping[str, Fault]] = {}
 NO_USER: Final = {"users.fetch": Fault("no such user", "status", 404, is_declared=True)}
 LOST: Final = {"inventory.reserve": Fault("lost", "lost")}
-RESTIVE: Final = {"users.fetch": Fault("refused", "refused")}
+REFUSED: Final = {"users.fetch": Fault("refused", "refused")}
 BUSY: Final = {"users.fetch": Fault("busy", "status", 503, retry_after=2, is_once=True)}
 ONCE: Final = range(1, 2)
 TWICE: Final = range(2, 3)
-SHAPE: Final = discover_call_graphs()["orders"]
+GRAPH: Final = discover_call_graphs()["orders"]
 DOCUMENT: Final = load_document()
-MISSING: Final = ExpectedFailure(404, "users.fetch", detail="nobody")
+MISSING: Final = ExpectedFailure(404, "users.fetch", detail="another detail")
 
 
 @asynccontextmanager
-async def judged(faults: Mapping[str, Fault]) -> AsyncGenerator[Case]:
-    """Play one cell of the orders, as it should be."""
+async def run_cell(faults: Mapping[str, Fault]) -> AsyncGenerator[Case]:
+    """Run a cell of the orders pipeline that violates no invariant."""
     (sample,) = (sample for sample in SAMPLES if sample.name == "orders")
-    cell = Cell(SHAPE.stages[-1], faults)
-    async with Gateway.open(sample, SHAPE) as gateway:
-        healthy = await gateway.play(Cell(SHAPE.stages[0], NO_FAULT), {})
-        played = await gateway.play(cell, {})
-        yield Case(sample, SHAPE, DOCUMENT, healthy, played, expect_result(SHAPE, cell, 201))
+    cell = Cell(GRAPH.stages[-1], faults)
+    async with Gateway.open(sample, GRAPH) as gateway:
+        healthy = await gateway.run(Cell(GRAPH.stages[0], NO_FAULT), {})
+        result = await gateway.run(cell, {})
+        yield Case(sample, GRAPH, DOCUMENT, healthy, result, expect_result(GRAPH, cell, 201))
 
 
-def said(answer: httpx.Response, **headers: str) -> httpx.Response:
-    """Give *answer* with other headers, one of them its body."""
+def change_response(answer: httpx.Response, **headers: str) -> httpx.Response:
+    """Return *answer* with other headers, or with another body (*content*)."""
     content = headers.pop("content", answer.text)
     return httpx.Response(
         answer.status_code,
@@ -51,118 +51,160 @@ def said(answer: httpx.Response, **headers: str) -> httpx.Response:
     )
 
 
-def wants(change: Callable[[ExpectedResult], ExpectedResult]) -> Callable[[Case], Case]:
+def change_expected(change: Callable[[ExpectedResult], ExpectedResult]) -> Callable[[Case], Case]:
     return lambda case: replace(case, expected=change(case.expected))
 
 
-def plays(change: Callable[[PlayedCell], PlayedCell]) -> Callable[[Case], Case]:
-    return lambda case: replace(case, played=change(case.played))
+def change_result(change: Callable[[CellResult], CellResult]) -> Callable[[Case], Case]:
+    return lambda case: replace(case, result=change(case.result))
 
 
 @pytest.mark.parametrize(
-    ("faults", "broken", "complaint"),
+    ("faults", "change", "message"),
     [
-        (NO_FAULT, wants(lambda it: replace(it, status=200)), "status: 201, not 200"),
+        (NO_FAULT, change_expected(lambda expected: replace(expected, status=200)), "status: 201, not 200"),
         (
             NO_FAULT,
-            wants(lambda it: replace(it, parts=(MISSING,))),
+            change_expected(lambda expected: replace(expected, parts=(MISSING,))),
             "failures: [], not [(404, 'not-found', 'users.fetch')]",
         ),
         (
             NO_USER,
-            wants(lambda it: replace(it, parts=(ExpectedFailure(502, "users.fetch"),))),
+            change_expected(lambda expected: replace(expected, parts=(ExpectedFailure(502, "users.fetch"),))),
             "detail: no such user",
         ),
-        (NO_USER, wants(lambda it: replace(it, parts=(MISSING,))), "detail: no such user, not nobody"),
-        (NO_FAULT, wants(lambda it: replace(it, missing=("users.fetch",))), "how many are missing: 0, not 1"),
+        (
+            NO_USER,
+            change_expected(lambda expected: replace(expected, parts=(MISSING,))),
+            "detail: no such user, not another detail",
+        ),
         (
             NO_FAULT,
-            wants(lambda it: replace(it, attempts={"users.fetch": ONCE})),
+            change_expected(lambda expected: replace(expected, missing=("users.fetch",))),
+            "number of missing parts: 0, not 1",
+        ),
+        (
+            NO_FAULT,
+            change_expected(lambda expected: replace(expected, attempts={"users.fetch": ONCE})),
             "calls: ['fraud.screen', 'inventory.check'",
         ),
         (
             NO_FAULT,
-            wants(lambda it: replace(it, writes={"inventory.reserve": "undone"})),
+            change_expected(lambda expected: replace(expected, writes={"inventory.reserve": "undone"})),
             "undos: [], not ['inventory.release']",
         ),
-        (NO_FAULT, wants(lambda it: replace(it, writes=None)), "a record of the execution: True, not False"),
         (
             NO_FAULT,
-            wants(lambda it: replace(it, standing=frozenset[str]())),
-            "standing: ['inventory.reserve'], not []",
+            change_expected(lambda expected: replace(expected, writes=None)),
+            "record of the execution: True, not False",
         ),
         (
             NO_FAULT,
-            wants(lambda it: replace(it, attempts={**it.attempts, "users.fetch": TWICE})),
-            "asked for 1 times",
+            change_expected(lambda expected: replace(expected, in_effect=frozenset[str]())),
+            "writes in effect: ['inventory.reserve'], not []",
         ),
-        (
-            RESTIVE,
-            wants(lambda it: replace(it, attempts={**it.attempts, "users.fetch": TWICE})),
-            "asked for 3 times",
-        ),
-        (NO_FAULT, plays(lambda it: replace(it, seconds=1.0)), "it took 1.0 s, not 0.0 s and a little"),
-        (BUSY, plays(lambda it: replace(it, seconds=1.9)), "it took 1.9 s, not 2.0 s and a little"),
-        (NO_FAULT, plays(lambda it: replace(it, left=["a task"])), "a task"),
         (
             NO_FAULT,
-            plays(lambda it: replace(it, states={})),
+            change_expected(
+                lambda expected: replace(expected, attempts={**expected.attempts, "users.fetch": TWICE})
+            ),
+            "users.fetch had 1 attempts, not 2 to 2",
+        ),
+        (
+            REFUSED,
+            change_expected(
+                lambda expected: replace(expected, attempts={**expected.attempts, "users.fetch": TWICE})
+            ),
+            "users.fetch had 3 attempts, not 2 to 2",
+        ),
+        (
+            NO_FAULT,
+            change_result(lambda result: replace(result, seconds=1.0)),
+            "the response took 1.0 s, not 0.0 s plus up to 1.0 s backoff",
+        ),
+        (
+            BUSY,
+            change_result(lambda result: replace(result, seconds=1.9)),
+            "the response took 1.9 s, not 2.0 s plus up to 1.0 s backoff",
+        ),
+        (NO_FAULT, change_result(lambda result: replace(result, left=["a task"])), "a task"),
+        (
+            NO_FAULT,
+            change_result(lambda result: replace(result, states={})),
             "stock and balances: {}, not {('inventory', 'stock')",
         ),
         (
             NO_FAULT,
-            plays(lambda it: replace(it, received=[*it.received, ReceivedRequest("users.fetch", None)])),
-            "calls after the answer: users.fetch",
-        ),
-        (
-            NO_FAULT,
-            plays(
-                lambda it: replace(
-                    it, before_end=[*it.before_end, ReceivedRequest("inventory.reserve", "another")]
+            change_result(
+                lambda result: replace(
+                    result, received=[*result.received, ReceivedRequest("users.fetch", None)]
                 )
             ),
-            "inventory.reserve was sent under 2 keys",
+            "calls after the response: users.fetch",
         ),
         (
             NO_FAULT,
-            plays(lambda it: replace(it, final=said(it.final, content="{}"))),
+            change_result(
+                lambda result: replace(
+                    result, before_end=[*result.before_end, ReceivedRequest("inventory.reserve", "another")]
+                )
+            ),
+            "inventory.reserve was sent with 2 keys",
+        ),
+        (
+            NO_FAULT,
+            change_result(lambda result: replace(result, final=change_response(result.final, content="{}"))),
             '"order_id" is a required',
         ),
         (
             NO_FAULT,
-            plays(lambda it: replace(it, final=said(it.final, server="x"))),
+            change_result(lambda result: replace(result, final=change_response(result.final, server="x"))),
             "the header server is not",
         ),
         (
             NO_FAULT,
-            plays(lambda it: replace(it, final=said(it.final, location=SECRET))),
-            "the answer has what a service said for itself",
+            change_result(
+                lambda result: replace(result, final=change_response(result.final, location=SECRET))
+            ),
+            "the response contains internals of a service",
         ),
-        (NO_FAULT, plays(lambda it: replace(it, repeat=it.final)), "Idempotent-Replayed: None, not true"),
-        (LOST, wants(lambda it: replace(it, outlasts=False)), "202 at first: True, not False"),
+        (
+            NO_FAULT,
+            change_result(lambda result: replace(result, repeat=result.final)),
+            "Idempotent-Replayed: None, not true",
+        ),
         (
             LOST,
-            wants(lambda it: replace(it, writes={"inventory.reserve": "stuck"})),
+            change_expected(lambda expected: replace(expected, outlasts=False)),
+            "first response is a 202: True, not False",
+        ),
+        (
+            LOST,
+            change_expected(lambda expected: replace(expected, writes={"inventory.reserve": "stuck"})),
             "state: undone, not stuck",
         ),
-        (LOST, plays(lambda it: replace(it, first=said(it.first, location="/"))), "Location of the 202: /"),
+        (
+            LOST,
+            change_result(lambda result: replace(result, first=change_response(result.first, location="/"))),
+            "Location of the 202: /",
+        ),
     ],
 )
-async def test_what_does_not_hold_is_said(
-    faults: Mapping[str, Fault], broken: Callable[[Case], Case], complaint: str
+async def test_violated_invariant_is_reported(
+    faults: Mapping[str, Fault], change: Callable[[Case], Case], message: str
 ) -> None:
-    async with judged(faults) as case:
-        found = [*find_violations(broken(case))]
+    async with run_cell(faults) as case:
+        found = [*find_violations(change(case))]
 
         assert not [*find_violations(case)]
-        assert any(complaint in said for said in found), found
+        assert any(message in violation for violation in found), found
 
 
-async def test_a_breaker_that_a_cell_leaves_open_is_seen() -> None:
+async def test_open_breaker_after_cell_is_found() -> None:
     (sample,) = (sample for sample in SAMPLES if sample.name == "orders")
-    async with Gateway.open(sample, SHAPE) as gateway:
+    async with Gateway.open(sample, GRAPH) as gateway:
         before = await gateway.find_open_breakers()
-        await asyncio.gather(*(gateway.play(Cell(SHAPE.stages[0], RESTIVE), {}) for _ in range(20)))
+        await asyncio.gather(*(gateway.run(Cell(GRAPH.stages[0], REFUSED), {}) for _ in range(20)))
         after = await gateway.find_open_breakers()
 
     assert (before, after) == ([], ["user"])

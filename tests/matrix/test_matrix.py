@@ -13,7 +13,7 @@ from tests.matrix.call_graph import CallGraph
 from tests.matrix.cells import Cell, arrival_orders, cells, fault_pair_cells, single_fault_cells
 from tests.matrix.discovery import discover_call_graphs
 from tests.matrix.expected_answers import ExpectedFailure, ExpectedResult, expect_result
-from tests.matrix.gateway_under_test import Gateway, PlayedCell, load_document
+from tests.matrix.gateway_under_test import CellResult, Gateway, load_document
 from tests.matrix.invariants import Case, find_violations
 from tests.matrix.openapi_answers import Document
 from tests.matrix.sample_requests import SAMPLES, Sample
@@ -21,145 +21,150 @@ from tests.matrix.sample_requests import SAMPLES, Sample
 CALL_GRAPHS: Final = discover_call_graphs()
 DOCUMENT: Final = load_document()
 
-OWN: Final[Mapping[int, str]] = {
-    400: "a header makes no sense",
+ROUTE_STATUSES: Final[Mapping[int, str]] = {
+    400: "a header is invalid",
     408: "the body does not arrive in time",
-    413: "the body is too large, even one that nobody reads",
-    422: "an argument is not valid",
-    429: "its caller asks too often, where that is limited",
-    500: "there is a bug",
+    413: "the body is too large, even if the route has no body",
+    422: "an argument is invalid",
+    429: "the client exceeds the configured rate limit",
+    500: "an unexpected exception is raised",
 }
-"""What a route answers by itself, and why."""
+"""Statuses that a route returns by itself, with the reasons."""
 
-OF_BODIES: Final[Mapping[int, str]] = {415: "the body is not declared as JSON"}
-OF_PIPELINES: Final[Mapping[str, Mapping[int, str]]] = {
+BODY_STATUSES: Final[Mapping[int, str]] = {415: "the body is not declared as JSON"}
+PIPELINE_STATUSES: Final[Mapping[str, Mapping[int, str]]] = {
     "checkout": {},
     "orders": {},
     "feed": {},
     "transfers": {},
-    "purchases": {403: "the token is somebody else's: no service says so, it is seen in what one answers"},
+    "purchases": {403: "the token belongs to another user, as the pipeline finds in a response"},
 }
 
 
 @final
 @dataclass(frozen=True)
-class Table:
-    """The matrix of one pipeline, ready to be played."""
+class Matrix:
+    """The matrix of a pipeline, with a gateway that runs its cells."""
 
     sample: Sample
     graph: CallGraph
     gateway: Gateway
     document: Document
-    healthy: PlayedCell
+    healthy: CellResult
 
     async def find_violations_in(self, cells: Iterable[Cell]) -> Sequence[str]:
-        """Play *cells* in every order of arrival; say what does not hold."""
-        return [complaint for cell in cells for complaint in await self._play(cell)]
+        """Run *cells* in every order of arrival, and return the violations."""
+        return [violation for cell in cells for violation in await self._run(cell)]
 
-    async def _play(self, cell: Cell) -> Sequence[str]:
+    async def _run(self, cell: Cell) -> Sequence[str]:
         success = self.document.success_of(self.sample.method, self.sample.route)
         expected = expect_result(self.graph, cell, success)
         found: list[str] = []
-        told: dict[str, str] = {}
+        orders: dict[str, str] = {}
         for order, latencies in arrival_orders(cell.stage).items():
-            played = await self.gateway.play(cell, latencies)
-            told[played.fingerprint] = order
+            result = await self.gateway.run(cell, latencies)
+            orders[result.fingerprint] = order
             found += [
-                f"{cell} ({order}): {complaint}" for complaint in self.find_violations(played, expected)
+                f"{cell} ({order}): {violation}" for violation in self.find_violations(result, expected)
             ]
         found += [
-            f"{cell}: the breaker of {name} is not closed" for name in await self.gateway.find_open_breakers()
+            f"{cell}: the circuit breaker of {name} is not closed"
+            for name in await self.gateway.find_open_breakers()
         ]
-        if len(told) > 1:
-            found.append(f"{cell}: not the same answer {' and '.join(told.values())}: {[*told]}")
+        if len(orders) > 1:
+            found.append(f"{cell}: different responses ({', '.join(orders.values())}): {[*orders]}")
         return found
 
-    def find_violations(self, played: PlayedCell, expected: ExpectedResult) -> Iterator[str]:
-        return find_violations(Case(self.sample, self.graph, self.document, self.healthy, played, expected))
+    def find_violations(self, result: CellResult, expected: ExpectedResult) -> Iterator[str]:
+        return find_violations(Case(self.sample, self.graph, self.document, self.healthy, result, expected))
 
 
 @pytest.fixture(autouse=True)
-def _quietly(caplog: pytest.LogCaptureFixture) -> None:
+def _quiet_log(caplog: pytest.LogCaptureFixture) -> None:
     """Keep the log of thousands of failures out of the report."""
     caplog.set_level(logging.CRITICAL)
 
 
 @asynccontextmanager
-async def opened(sample: Sample) -> AsyncGenerator[Table]:
+async def open_matrix(sample: Sample) -> AsyncGenerator[Matrix]:
     graph = CALL_GRAPHS[sample.name]
     async with Gateway.open(sample, graph) as gateway:
-        healthy = await gateway.play(Cell(graph.stages[0], {}), {})
-        yield Table(sample, graph, gateway, DOCUMENT, healthy)
+        healthy = await gateway.run(Cell(graph.stages[0], {}), {})
+        yield Matrix(sample, graph, gateway, DOCUMENT, healthy)
 
 
-def calls(size: int) -> Iterator[object]:
-    """Give the calls of each stage of each pipeline, *size* at a time."""
+def list_calls(size: int) -> Iterator[object]:
+    """Yield a test parameter for each combination of *size* calls in the same stage, for all pipelines."""
     for sample in SAMPLES:
         for stage in CALL_GRAPHS[sample.name].stages:
-            for some in combinations(stage.calls, size):
-                names = [call.name for call in some]
+            for combined in combinations(stage.calls, size):
+                names = [call.name for call in combined]
                 yield pytest.param(sample, names, id=" ".join((sample.name, *names)))
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
-async def test_nothing_that_befalls_no_call_fails_a_pipeline(sample: Sample) -> None:
-    async with opened(sample) as table:
-        found = await table.find_violations_in(Cell(stage, {}) for stage in table.graph.stages)
+async def test_healthy_pipeline_violates_no_invariant(sample: Sample) -> None:
+    async with open_matrix(sample) as matrix:
+        found = await matrix.find_violations_in(Cell(stage, {}) for stage in matrix.graph.stages)
 
-    assert not found, report(found)
-
-
-@pytest.mark.parametrize(("sample", "names"), [*calls(1)])
-async def test_whatever_befalls_a_call_is_answered_as_it_must_be(
-    sample: Sample, names: Sequence[str]
-) -> None:
-    async with opened(sample) as table:
-        (call,), stage = table.graph.select(names)
-        found = await table.find_violations_in(single_fault_cells(stage, call))
-
-    assert not found, report(found)
+    assert not found, format_report(found)
 
 
-@pytest.mark.parametrize(("sample", "names"), [*calls(2)])
-async def test_whatever_befalls_two_calls_of_a_stage_is_answered_as_it_must_be(
-    sample: Sample, names: Sequence[str]
-) -> None:
-    async with opened(sample) as table:
-        (one, other), stage = table.graph.select(names)
-        found = await table.find_violations_in(fault_pair_cells(stage, one, other))
+@pytest.mark.parametrize(("sample", "names"), [*list_calls(1)])
+async def test_single_fault_violates_no_invariant(sample: Sample, names: Sequence[str]) -> None:
+    async with open_matrix(sample) as matrix:
+        (call,), stage = matrix.graph.select(names)
+        found = await matrix.find_violations_in(single_fault_cells(stage, call))
 
-    assert not found, report(found)
+    assert not found, format_report(found)
+
+
+@pytest.mark.parametrize(("sample", "names"), [*list_calls(2)])
+async def test_fault_pair_violates_no_invariant(sample: Sample, names: Sequence[str]) -> None:
+    async with open_matrix(sample) as matrix:
+        (call, other), stage = matrix.graph.select(names)
+        found = await matrix.find_violations_in(fault_pair_cells(stage, call, other))
+
+    assert not found, format_report(found)
 
 
 @pytest.mark.parametrize(
-    "sample", [one for one in SAMPLES if CALL_GRAPHS[one.name].commit], ids=lambda sample: sample.name
+    "sample",
+    [sample for sample in SAMPLES if CALL_GRAPHS[sample.name].commit],
+    ids=lambda sample: sample.name,
 )
-async def test_nothing_is_written_if_there_is_too_little_time_for_a_commit(sample: Sample) -> None:
+async def test_short_timeout_prevents_commit(sample: Sample) -> None:
     graph = CALL_GRAPHS[sample.name]
     assert graph.commit
-    asked = {call.name: range(1, 2) for stage in graph.before(graph.commit) for call in stage.calls}
-    expected = ExpectedResult(503, (ExpectedFailure(503, None),), attempts=asked)
-    async with opened(sample) as table:
-        played = await table.gateway.play(Cell(graph.commit, {}), {}, {"X-Request-Timeout-Ms": "499"})
-        found = [*table.find_violations(played, expected)]
+    attempts = {call.name: range(1, 2) for stage in graph.before(graph.commit) for call in stage.calls}
+    expected = ExpectedResult(503, (ExpectedFailure(503, None),), attempts=attempts)
+    async with open_matrix(sample) as matrix:
+        result = await matrix.gateway.run(Cell(graph.commit, {}), {}, {"X-Request-Timeout-Ms": "499"})
+        found = [*matrix.find_violations(result, expected)]
 
-    assert not found, report(found)
+    assert not found, format_report(found)
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
-async def test_nothing_is_declared_but_what_comes_of_a_cell_or_has_a_reason(sample: Sample) -> None:
-    async with opened(sample) as table:
-        success = table.document.success_of(sample.method, sample.route)
-        declared = table.document.statuses(sample.method, sample.route)
-        came = [
-            expect_result(table.graph, cell, success)
-            for cell in (Cell(table.graph.stages[0], {}), *cells(table.graph))
+async def test_route_declares_exactly_its_reachable_statuses(sample: Sample) -> None:
+    """A route declares the statuses of its cells and those in the three mappings above, and no others."""
+    async with open_matrix(sample) as matrix:
+        success = matrix.document.success_of(sample.method, sample.route)
+        declared = matrix.document.statuses(sample.method, sample.route)
+        results = [
+            expect_result(matrix.graph, cell, success)
+            for cell in (Cell(matrix.graph.stages[0], {}), *cells(matrix.graph))
         ]
 
-    reached = {expected.status for expected in came} | {202 for expected in came if expected.outlasts}
-    assert {*declared} == {*reached, *OWN, *(OF_BODIES if sample.body else ()), *OF_PIPELINES[sample.name]}
+    reached = {expected.status for expected in results} | {202 for expected in results if expected.outlasts}
+    assert {*declared} == {
+        *reached,
+        *ROUTE_STATUSES,
+        *(BODY_STATUSES if sample.body else ()),
+        *PIPELINE_STATUSES[sample.name],
+    }
 
 
-def report(found: Sequence[str]) -> str:
-    """Say what does not hold, as far as anybody will read it."""
-    return "\n".join((f"{len(found)} complaints", *found[:20]))
+def format_report(found: Sequence[str]) -> str:
+    """Return the number of violations, and the first 20 of them."""
+    return "\n".join((f"{len(found)} violations", *found[:20]))

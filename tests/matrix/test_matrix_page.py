@@ -1,7 +1,9 @@
-"""The page that shows the matrix."""
+"""Failures page: docs/failures.md and its generator."""
 
 from tests.matrix.failures_page import PAGE, render_page
 
 
-def test_page_shows_the_current_matrix() -> None:
-    assert PAGE.read_text(encoding="utf-8") == render_page(), "run .venv/bin/python -m tests.matrix"
+def test_failures_page_shows_current_matrix() -> None:
+    assert PAGE.read_text(encoding="utf-8") == render_page(), (
+        "docs/failures.md is out of date; run .venv/bin/python -m tests.matrix"
+    )

@@ -1,4 +1,4 @@
-"""Those who call a service in this process."""
+"""Clients of a mock service in the same process."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _STATE = TypeAdapter(dict[str, object])
 
 
 def create_client(service: ServiceApp | str) -> httpx.AsyncClient:
-    """Call a service, or one of the catalogue's without latency."""
+    """Return a client of a service; a name creates the service of the catalogue, without latency."""
     app = create_service(service, latency_scale=0) if isinstance(service, str) else service
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://mock")
 
@@ -31,7 +31,7 @@ async def write(client: httpx.AsyncClient, path: str, key: str, body: object) ->
 
 
 async def fetch_state(client: httpx.AsyncClient) -> dict[str, object]:
-    """Read what a service has written; compare it whole, it is typed no further."""
+    """Return the state of a service, which is compared as a whole and not typed further."""
     return _STATE.validate_json((await client.get("/_mock/state")).content)
 
 
@@ -40,13 +40,13 @@ async def fetch_calls(client: httpx.AsyncClient) -> Sequence[Call]:
 
 
 class AsgiConnection:
-    """The far end of an ASGI connection: can hang up, and sees it when the service does."""
+    """Client's end of an ASGI connection; both sides close it by setting *closed*."""
 
-    def __init__(self, method: str, path: str, *, body_breaks_off: bool = False) -> None:
+    def __init__(self, method: str, path: str, *, is_truncated: bool = False) -> None:
         self.sent: list[Message] = []
         self.closed = asyncio.Event()
         self._requests: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}]
-        if not body_breaks_off:
+        if not is_truncated:
             self._requests.append({"type": "http.request", "body": b"}"})
         self.scope: Scope = {
             "type": "http",

@@ -12,7 +12,7 @@ from tests.mock_services.in_process_client import AsgiConnection, create_client,
 
 
 class Counter(MockService):
-    """Counts what reaches it."""
+    """A service that counts the requests that it handles."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -22,7 +22,7 @@ class Counter(MockService):
         return (
             Endpoint("GET /counts/{name}", 100, self._add_one),
             Endpoint("POST /counts", 100, self._add_one, status=201, is_write=True),
-            Endpoint("DELETE /counts/{name}", 0, self._forget, status=204, is_write=True),
+            Endpoint("DELETE /counts/{name}", 0, self._clear, status=204, is_write=True),
         )
 
     @override
@@ -33,7 +33,7 @@ class Counter(MockService):
         self._count += 1
         return self.state()
 
-    def _forget(self, _: Request) -> None:
+    def _clear(self, _: Request) -> None:
         self._count = 0
 
 
@@ -46,43 +46,43 @@ async def fetch_state(service: ServiceApp) -> object:
     return (await create_client(service).get("/_mock/state")).json()
 
 
-def clock() -> float:
+def read_clock() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def test_an_answer_takes_as_long_as_its_endpoint_says(service: ServiceApp) -> None:
-    before = clock()
+async def test_response_takes_latency_of_endpoint(service: ServiceApp) -> None:
+    before = read_clock()
 
     answer = await create_client(service).get("/counts/a")
 
     assert answer.status_code == 200
-    assert clock() - before == pytest.approx(0.1)
+    assert read_clock() - before == pytest.approx(0.1)
 
 
-async def test_latency_is_multiplied_by_the_scale() -> None:
-    before = clock()
+async def test_latency_is_multiplied_by_scale() -> None:
+    before = read_clock()
 
     await create_client(ServiceApp(Counter, latency_scale=2.5)).get("/counts/a")
 
-    assert clock() - before == pytest.approx(0.25)
+    assert read_clock() - before == pytest.approx(0.25)
 
 
-async def test_a_scale_of_zero_takes_no_time() -> None:
-    before = clock()
+async def test_latency_scale_zero_takes_no_time() -> None:
+    before = read_clock()
 
     await create_client(ServiceApp(Counter, latency_scale=0)).get("/counts/a")
 
-    assert clock() == before
+    assert read_clock() == before
 
 
-async def test_an_endpoint_answers_with_its_own_status(service: ServiceApp) -> None:
+async def test_endpoint_responds_with_its_status(service: ServiceApp) -> None:
     client = create_client(service)
 
     assert (await client.post("/counts")).status_code == 201
     assert (await client.delete("/counts/a")).status_code == 204
 
 
-async def test_a_call_is_logged_with_its_path_template_and_key(service: ServiceApp) -> None:
+async def test_logged_call_has_path_template_and_key(service: ServiceApp) -> None:
     client = create_client(service)
 
     await client.delete("/counts/a?all=true", headers={"Idempotency-Key": "key-1"})
@@ -92,7 +92,7 @@ async def test_a_call_is_logged_with_its_path_template_and_key(service: ServiceA
     ]
 
 
-async def test_calls_are_logged_in_the_order_in_which_they_end(service: ServiceApp) -> None:
+async def test_calls_are_logged_in_order_of_end(service: ServiceApp) -> None:
     client = create_client(service)
 
     await asyncio.gather(client.get("/counts/slow"), client.delete("/counts/fast"))
@@ -100,7 +100,7 @@ async def test_calls_are_logged_in_the_order_in_which_they_end(service: ServiceA
     assert [call.path for call in await fetch_calls(client)] == ["/counts/fast", "/counts/slow"]
 
 
-async def test_a_path_that_does_not_exist_is_a_logged_404(service: ServiceApp) -> None:
+async def test_unknown_path_is_logged_as_404(service: ServiceApp) -> None:
     client = create_client(service)
 
     answer = await client.get("/nowhere")
@@ -111,7 +111,7 @@ async def test_a_path_that_does_not_exist_is_a_logged_404(service: ServiceApp) -
     assert await fetch_calls(client) == [Call("GET /nowhere", "GET", "/nowhere", None, 404, "answered")]
 
 
-async def test_another_method_is_a_logged_405_that_says_which_are_allowed(service: ServiceApp) -> None:
+async def test_wrong_method_gets_405_with_allow_header(service: ServiceApp) -> None:
     client = create_client(service)
 
     answer = await client.patch("/counts/a")
@@ -121,27 +121,27 @@ async def test_another_method_is_a_logged_405_that_says_which_are_allowed(servic
     assert (await fetch_calls(client))[0].operation == "PATCH /counts/{name}"
 
 
-async def test_a_path_parameter_is_one_segment(service: ServiceApp) -> None:
+async def test_path_parameter_is_one_segment(service: ServiceApp) -> None:
     assert (await create_client(service).get("/counts/a/b")).status_code == 404
 
 
-async def test_a_read_stops_when_its_caller_hangs_up(service: ServiceApp) -> None:
-    line = AsgiConnection("GET", "/counts/a")
-    call = asyncio.create_task(line.call(service))
+async def test_read_stops_when_client_disconnects(service: ServiceApp) -> None:
+    connection = AsgiConnection("GET", "/counts/a")
+    call = asyncio.create_task(connection.call(service))
     await asyncio.sleep(0.05)
 
-    line.closed.set()
+    connection.closed.set()
     await call
     await asyncio.sleep(1)
 
-    assert line.sent == []
+    assert connection.sent == []
     assert await fetch_state(service) == {"count": 0}
     assert await fetch_calls(create_client(service)) == [
         Call("GET /counts/{name}", "GET", "/counts/a", None, None, "disconnected")
     ]
 
 
-async def test_a_read_stops_when_its_caller_in_this_process_is_cancelled(service: ServiceApp) -> None:
+async def test_read_stops_when_client_is_cancelled(service: ServiceApp) -> None:
     client = create_client(service)
 
     with pytest.raises(TimeoutError):
@@ -152,11 +152,11 @@ async def test_a_read_stops_when_its_caller_in_this_process_is_cancelled(service
     assert [call.outcome for call in await fetch_calls(client)] == ["disconnected"]
 
 
-async def test_a_write_is_applied_in_its_time_though_its_caller_has_hung_up(service: ServiceApp) -> None:
-    line = AsgiConnection("POST", "/counts")
-    call = asyncio.create_task(line.call(service))
+async def test_write_takes_effect_after_disconnect(service: ServiceApp) -> None:
+    connection = AsgiConnection("POST", "/counts")
+    call = asyncio.create_task(connection.call(service))
     await asyncio.sleep(0.05)
-    line.closed.set()
+    connection.closed.set()
     await call
 
     assert await fetch_state(service) == {"count": 0}
@@ -165,7 +165,7 @@ async def test_a_write_is_applied_in_its_time_though_its_caller_has_hung_up(serv
     assert [call.outcome for call in await fetch_calls(create_client(service))] == ["disconnected"]
 
 
-async def test_a_write_is_applied_though_its_caller_in_this_process_is_cancelled(service: ServiceApp) -> None:
+async def test_write_takes_effect_after_cancellation(service: ServiceApp) -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(create_client(service).post("/counts"), 0.05)
     await asyncio.sleep(0.06)
@@ -173,17 +173,18 @@ async def test_a_write_is_applied_though_its_caller_in_this_process_is_cancelled
     assert await fetch_state(service) == {"count": 1}
 
 
-async def test_a_request_that_breaks_off_is_not_handled(service: ServiceApp) -> None:
-    line = AsgiConnection("POST", "/counts", body_breaks_off=True)
-    line.closed.set()
+async def test_incomplete_request_is_not_handled(service: ServiceApp) -> None:
+    connection = AsgiConnection("POST", "/counts", is_truncated=True)
+    connection.closed.set()
 
-    await line.call(service)
+    await connection.call(service)
 
     assert await fetch_state(service) == {"count": 0}
     assert [call.outcome for call in await fetch_calls(create_client(service))] == ["disconnected"]
 
 
-async def test_a_call_that_a_reset_overtakes_leaves_no_trace_in_the_new_world(service: ServiceApp) -> None:
+async def test_reset_discards_call_in_flight(service: ServiceApp) -> None:
+    """A call that is in flight at a reset affects neither the new state nor the new call log."""
     client = create_client(service)
     await put_faults(client, {"path_prefix": "/counts", "kind": "latency", "latency_ms": 500})
     call = asyncio.create_task(client.post("/counts"))
@@ -196,7 +197,7 @@ async def test_a_call_that_a_reset_overtakes_leaves_no_trace_in_the_new_world(se
     assert await fetch_calls(client) == []
 
 
-def test_the_log_keeps_the_latest_calls_only() -> None:
+def test_call_log_drops_oldest_calls() -> None:
     log = CallLog()
 
     for number in range(MAX_CALLS + 1):

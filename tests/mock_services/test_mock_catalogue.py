@@ -50,7 +50,7 @@ MODULES = [
 ]
 
 
-def test_the_ports_follow_the_order_of_the_contract() -> None:
+def test_default_ports_follow_service_order() -> None:
     ports = {port_of(name): name for name in SERVICES}
 
     assert ports == {
@@ -69,15 +69,13 @@ def test_the_ports_follow_the_order_of_the_contract() -> None:
     }
 
 
-def test_the_ports_can_be_moved_or_left_to_the_system() -> None:
+def test_ports_follow_base_port() -> None:
     assert port_of("payment", 9001) == 9003
     assert port_of("payment", 0) == 0
 
 
 @pytest.mark.parametrize(("name", "method", "path", "milliseconds"), LATENCIES)
-async def test_each_endpoint_has_the_latency_of_the_contract(
-    name: str, method: str, path: str, milliseconds: int
-) -> None:
+async def test_endpoint_has_specified_latency(name: str, method: str, path: str, milliseconds: int) -> None:
     client = create_client(create_service(name))
     before = asyncio.get_running_loop().time()
 
@@ -87,7 +85,7 @@ async def test_each_endpoint_has_the_latency_of_the_contract(
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.__name__))
-def test_each_module_says_what_is_public_in_it(module: ModuleType) -> None:
+def test_module_lists_public_names_in_order(module: ModuleType) -> None:
     names: list[str] = module.__all__
 
     assert names == sorted(names, key=lambda name: (not name.isupper(), name))

@@ -1,4 +1,4 @@
-"""Whatever callers send, and in whatever order it arrives, nothing is lost and nothing comes from nowhere."""
+"""Conservation of stock and money under random writes and undos, in any order."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -28,7 +28,7 @@ OPENING = {account_id: seed.balance for account_id, seed in SEEDS.items()}
 AMOUNTS = [Decimal(amount) for amount in ("0.01", "100.00", "333.33", "700", "1000.00")]
 
 
-def transfer_of(accounts: Sequence[str], amount: Decimal, currency: str) -> TransferOrder:
+def make_transfer(accounts: Sequence[str], amount: Decimal, currency: str) -> TransferOrder:
     source, destination = accounts
     terms = {"from_account": source, "to_account": destination, "amount": str(amount), "currency": currency}
     return TransferOrder.model_validate(terms)
@@ -38,7 +38,7 @@ keys = st.sampled_from([f"key-{number}" for number in range(8)])
 products = st.sampled_from([*STOCK, "prod-none"])
 reservations = st.builds(ReservationRequest, product_id=products, quantity=st.integers(1, 60))
 transfers = st.builds(
-    transfer_of,
+    make_transfer,
     accounts=st.lists(st.sampled_from([*OPENING, "acc-none"]), min_size=2, max_size=2, unique=True),
     amount=st.sampled_from(AMOUNTS),
     currency=st.sampled_from(["USD", "USD", "USD", "EUR"]),
@@ -46,13 +46,13 @@ transfers = st.builds(
 orders = st.builds(OrderRequest, user_id=st.just("user-123"), product_id=products, quantity=st.integers(1, 2))
 
 
-class Reserved(BaseModel):
+class ReservationRecord(BaseModel):
     key: str
     product_id: str
     quantity: int
 
 
-class Recorded(BaseModel):
+class StatusRecord(BaseModel):
     key: str
     status: str
 
@@ -67,18 +67,18 @@ class Receipt(BaseModel):
 
 
 class State(BaseModel):
-    """What /_mock/state shows, as far as it is looked at here."""
+    """The parts of /_mock/state that the invariants use."""
 
     stock: dict[str, int] = {}
-    reservations: list[Reserved] = []
+    reservations: list[ReservationRecord] = []
     balances: dict[str, Decimal] = {}
-    postings: list[Recorded] = []
-    transfers: list[Recorded] = []
-    orders: list[Recorded] = []
+    postings: list[StatusRecord] = []
+    transfers: list[StatusRecord] = []
+    orders: list[StatusRecord] = []
 
 
-class Callers(RuleBasedStateMachine, Generic[S]):
-    """Callers who share a few keys, write, repeat, change their minds and undo, before and after."""
+class WriteMachine(RuleBasedStateMachine, Generic[S]):
+    """Clients that share a few keys, repeat writes with the same or another body, and undo at any time."""
 
     def __init__(self, domain: MockService, path: str) -> None:
         super().__init__()
@@ -114,17 +114,17 @@ class Callers(RuleBasedStateMachine, Generic[S]):
         return {key: body for key, body in self.succeeded.items() if key not in self._undone}
 
     @property
-    def taken_back(self) -> dict[str, S]:
+    def reverted(self) -> dict[str, S]:
         return {key: body for key, body in self.succeeded.items() if key in self._undone}
 
     @property
     def succeeded(self) -> dict[str, S]:
         return {key: body for key, (body, answer) in self._first.items() if answer.status == 201}
 
-    def assert_recorded(self, records: Sequence[Recorded], in_effect: str, taken_back: str) -> None:
-        """Each key that succeeded is there once, with a status that says whether it still counts."""
-        expected = {key: in_effect if key in self.in_effect else taken_back for key in self.succeeded}
-        assert sorted((one.key, one.status) for one in records) == sorted(expected.items())
+    def assert_recorded(self, records: Sequence[StatusRecord], in_effect: str, reverted: str) -> None:
+        """Assert that each successful key has a single record, with the status *in_effect* or *reverted*."""
+        expected = {key: in_effect if key in self.in_effect else reverted for key in self.succeeded}
+        assert sorted((record.key, record.status) for record in records) == sorted(expected.items())
 
     def _call(self, method: str, path: str, key: str | None, body: bytes = b"") -> Response:
         endpoint, params = self._routes.find(method, path)
@@ -132,7 +132,7 @@ class Callers(RuleBasedStateMachine, Generic[S]):
         return endpoint.handle(Request(method, path, b"", headers, params, body))
 
 
-class Reserving(Callers[ReservationRequest]):
+class ReservationMachine(WriteMachine[ReservationRequest]):
     def __init__(self) -> None:
         super().__init__(Inventory(), "/reservations")
 
@@ -144,17 +144,19 @@ class Reserving(Callers[ReservationRequest]):
     def stock_is_conserved(self) -> None:
         state = self.state
         for product_id, before in STOCK.items():
-            reserved = sum(one.quantity for one in state.reservations if one.product_id == product_id)
+            reserved = sum(
+                record.quantity for record in state.reservations if record.product_id == product_id
+            )
             assert 0 <= state.stock[product_id] == before - reserved
 
     @invariant()
-    def each_key_is_in_effect_once_at_most(self) -> None:
-        shown = [(one.key, one.product_id, one.quantity) for one in self.state.reservations]
+    def key_is_in_effect_at_most_once(self) -> None:
+        shown = [(record.key, record.product_id, record.quantity) for record in self.state.reservations]
         expected = [(key, body.product_id, body.quantity) for key, body in self.in_effect.items()]
         assert sorted(shown) == sorted(expected)
 
 
-class Posting(Callers[TransferOrder]):
+class PostingMachine(WriteMachine[TransferOrder]):
     def __init__(self) -> None:
         super().__init__(Accounts(), "/postings")
 
@@ -175,17 +177,17 @@ class Posting(Callers[TransferOrder]):
         assert sum(balances.values()) == sum(OPENING.values())
 
     @invariant()
-    def an_account_is_overdrawn_by_no_more_than_what_was_taken_back_from_it(self) -> None:
+    def overdraft_is_at_most_reverted_amount(self) -> None:
         for account_id, balance in self.state.balances.items():
-            taken = [one.amount for one in self.taken_back.values() if one.to_account == account_id]
-            assert balance >= -sum(taken)
+            amounts = [order.amount for order in self.reverted.values() if order.to_account == account_id]
+            assert balance >= -sum(amounts)
 
     @invariant()
-    def each_key_is_in_effect_once_at_most(self) -> None:
+    def key_is_in_effect_at_most_once(self) -> None:
         self.assert_recorded(self.state.postings, "posted", "reversed")
 
 
-class Transferring(Callers[TransferOrder]):
+class TransferMachine(WriteMachine[TransferOrder]):
     def __init__(self) -> None:
         super().__init__(Payments(), "/transfers")
 
@@ -194,11 +196,11 @@ class Transferring(Callers[TransferOrder]):
         self.write(key, body)
 
     @invariant()
-    def each_key_is_in_effect_once_at_most(self) -> None:
+    def key_is_in_effect_at_most_once(self) -> None:
         self.assert_recorded(self.state.transfers, "executed", "reversed")
 
 
-class Ordering(Callers[OrderRequest]):
+class OrderMachine(WriteMachine[OrderRequest]):
     def __init__(self) -> None:
         super().__init__(Orders(), "/orders")
 
@@ -207,21 +209,23 @@ class Ordering(Callers[OrderRequest]):
         self.write(key, body)
 
     @invariant()
-    def each_key_is_in_effect_once_at_most(self) -> None:
+    def key_is_in_effect_at_most_once(self) -> None:
         self.assert_recorded(self.state.orders, "created", "cancelled")
 
 
-def test_whatever_callers_do_stock_is_conserved() -> None:
-    run_state_machine_as_test(Reserving, settings=BOUNDED)
+def test_random_writes_conserve_stock() -> None:
+    run_state_machine_as_test(ReservationMachine, settings=BOUNDED)
 
 
-def test_whatever_callers_do_money_is_conserved() -> None:
-    run_state_machine_as_test(Posting, settings=BOUNDED)
+def test_random_writes_conserve_money() -> None:
+    run_state_machine_as_test(PostingMachine, settings=BOUNDED)
 
 
-def test_whatever_callers_do_a_transfer_is_executed_once_and_not_after_its_undo() -> None:
-    run_state_machine_as_test(Transferring, settings=BOUNDED)
+def test_random_writes_execute_transfer_once() -> None:
+    """A transfer is executed at most once, and never after its undo."""
+    run_state_machine_as_test(TransferMachine, settings=BOUNDED)
 
 
-def test_whatever_callers_do_an_order_is_created_once_and_not_after_its_undo() -> None:
-    run_state_machine_as_test(Ordering, settings=BOUNDED)
+def test_random_writes_create_order_once() -> None:
+    """An order is created at most once, and never after its undo."""
+    run_state_machine_as_test(OrderMachine, settings=BOUNDED)

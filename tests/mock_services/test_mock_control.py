@@ -13,7 +13,7 @@ def inventory() -> httpx.AsyncClient:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-async def test_every_service_passes_its_health_check_and_has_a_log_and_a_state(name: str) -> None:
+async def test_every_service_has_control_endpoints(name: str) -> None:
     client = create_client(name)
 
     assert (await client.get("/health")).json() == {"status": "pass"}
@@ -22,7 +22,7 @@ async def test_every_service_passes_its_health_check_and_has_a_log_and_a_state(n
     assert (await client.delete("/_mock")).status_code == 204
 
 
-async def test_state_shows_what_the_service_has(inventory: httpx.AsyncClient) -> None:
+async def test_state_has_only_data_of_service(inventory: httpx.AsyncClient) -> None:
     stock = {"prod-456": 100, "prod-expensive": 5, "prod-out-of-stock": 0}
 
     assert (await inventory.get("/_mock/state")).json() == {"stock": stock, "reservations": []}
@@ -31,7 +31,7 @@ async def test_state_shows_what_the_service_has(inventory: httpx.AsyncClient) ->
 
 
 @pytest.mark.parametrize("path", CONTROL_PATHS)
-async def test_control_is_neither_faulted_nor_logged(inventory: httpx.AsyncClient, path: str) -> None:
+async def test_control_call_is_neither_faulted_nor_logged(inventory: httpx.AsyncClient, path: str) -> None:
     await put_faults(inventory, {"path_prefix": "/", "kind": "drop"})
 
     answer = await inventory.get(path)
@@ -40,7 +40,7 @@ async def test_control_is_neither_faulted_nor_logged(inventory: httpx.AsyncClien
     assert await fetch_calls(inventory) == []
 
 
-async def test_a_reset_clears_faults_and_log(inventory: httpx.AsyncClient) -> None:
+async def test_reset_clears_faults_and_log(inventory: httpx.AsyncClient) -> None:
     await put_faults(inventory, {"path_prefix": "/", "kind": "status"})
     await inventory.get("/inventory/prod-456")
 
@@ -55,7 +55,7 @@ async def test_a_reset_clears_faults_and_log(inventory: httpx.AsyncClient) -> No
     ("method", "path", "status"),
     [("GET", "/_mock", 405), ("POST", "/health", 405), ("GET", "/_mock/secrets", 404)],
 )
-async def test_control_paths_that_do_not_exist_are_refused_and_not_logged(
+async def test_rejected_control_request_is_not_logged(
     inventory: httpx.AsyncClient, method: str, path: str, status: int
 ) -> None:
     answer = await inventory.request(method, path)
@@ -64,7 +64,7 @@ async def test_control_paths_that_do_not_exist_are_refused_and_not_logged(
     assert await fetch_calls(inventory) == []
 
 
-async def test_services_share_nothing(inventory: httpx.AsyncClient) -> None:
+async def test_services_do_not_share_faults(inventory: httpx.AsyncClient) -> None:
     await put_faults(inventory, {"path_prefix": "/", "kind": "status"})
 
     answer = await create_client("inventory").get("/inventory/prod-456")

@@ -19,7 +19,7 @@ def client(service: ServiceApp) -> httpx.AsyncClient:
     return create_client(service)
 
 
-async def test_a_status_fault_answers_a_problem(client: httpx.AsyncClient) -> None:
+async def test_status_fault_responds_with_problem(client: httpx.AsyncClient) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "status", "status": 429, "retry_after": 7})
 
     answer = await client.get("/counts/a")
@@ -31,9 +31,7 @@ async def test_a_status_fault_answers_a_problem(client: httpx.AsyncClient) -> No
     assert [call.status for call in await fetch_calls(client)] == [429]
 
 
-async def test_a_status_fault_keeps_a_write_from_happening(
-    client: httpx.AsyncClient, service: ServiceApp
-) -> None:
+async def test_status_fault_prevents_write(client: httpx.AsyncClient, service: ServiceApp) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "status"})
 
     answer = await client.post("/counts")
@@ -43,13 +41,13 @@ async def test_a_status_fault_keeps_a_write_from_happening(
     assert await fetch_state(service) == {"count": 0}
 
 
-async def test_a_status_that_http_does_not_name_has_a_title_all_the_same(client: httpx.AsyncClient) -> None:
+async def test_unassigned_status_is_titled_unknown(client: httpx.AsyncClient) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "status", "status": 599})
 
     assert (await client.get("/counts/a")).json()["title"] == "Unknown"
 
 
-async def test_a_status_that_has_no_body_goes_without(client: httpx.AsyncClient) -> None:
+async def test_status_204_fault_has_no_body(client: httpx.AsyncClient) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "status", "status": 204})
 
     answer = await client.get("/counts/a")
@@ -59,9 +57,7 @@ async def test_a_status_that_has_no_body_goes_without(client: httpx.AsyncClient)
 
 
 @pytest.mark.parametrize(("fault", "seconds"), [({"latency_ms": 1500}, 1.5), ({"latency_ms": 0}, 0), ({}, 1)])
-async def test_a_latency_fault_takes_the_place_of_the_endpoints_latency(
-    fault: dict[str, int], seconds: float
-) -> None:
+async def test_latency_fault_replaces_endpoint_latency(fault: dict[str, int], seconds: float) -> None:
     client = create_client(ServiceApp(Counter, latency_scale=0.5))
     await put_faults(client, {"path_prefix": "/counts", "kind": "latency", **fault})
     before = asyncio.get_running_loop().time()
@@ -72,7 +68,7 @@ async def test_a_latency_fault_takes_the_place_of_the_endpoints_latency(
     assert asyncio.get_running_loop().time() - before == pytest.approx(seconds)
 
 
-async def test_any_fault_can_be_slow(client: httpx.AsyncClient) -> None:
+async def test_status_fault_can_be_delayed(client: httpx.AsyncClient) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "status", "latency_ms": 300})
     before = asyncio.get_running_loop().time()
 
@@ -82,7 +78,7 @@ async def test_any_fault_can_be_slow(client: httpx.AsyncClient) -> None:
     assert asyncio.get_running_loop().time() - before == pytest.approx(0.3)
 
 
-async def test_a_write_with_a_latency_fault_is_applied_after_the_wait_though_its_caller_has_left(
+async def test_delayed_write_takes_effect_after_disconnect(
     client: httpx.AsyncClient, service: ServiceApp
 ) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "latency", "latency_ms": 3000})
@@ -95,9 +91,7 @@ async def test_a_write_with_a_latency_fault_is_applied_after_the_wait_though_its
     assert await fetch_state(service) == {"count": 1}
 
 
-async def test_a_slow_status_fault_writes_nothing_after_its_caller_has_left(
-    client: httpx.AsyncClient, service: ServiceApp
-) -> None:
+async def test_delayed_status_fault_never_writes(client: httpx.AsyncClient, service: ServiceApp) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "status", "latency_ms": 3000})
 
     with pytest.raises(TimeoutError):
@@ -107,7 +101,7 @@ async def test_a_slow_status_fault_writes_nothing_after_its_caller_has_left(
     assert await fetch_state(service) == {"count": 0}
 
 
-async def test_a_hang_never_answers_and_never_writes(client: httpx.AsyncClient, service: ServiceApp) -> None:
+async def test_hang_fault_never_responds_or_writes(client: httpx.AsyncClient, service: ServiceApp) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "hang", "latency_ms": 10})
 
     with pytest.raises(TimeoutError):
@@ -118,7 +112,7 @@ async def test_a_hang_never_answers_and_never_writes(client: httpx.AsyncClient, 
     assert [(call.status, call.outcome) for call in await fetch_calls(client)] == [(None, "disconnected")]
 
 
-async def test_garbage_is_a_200_that_is_not_json(client: httpx.AsyncClient, service: ServiceApp) -> None:
+async def test_garbage_fault_returns_200_without_json(client: httpx.AsyncClient, service: ServiceApp) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "garbage"})
 
     answer = await client.post("/counts")
@@ -130,63 +124,59 @@ async def test_garbage_is_a_200_that_is_not_json(client: httpx.AsyncClient, serv
     assert await fetch_state(service) == {"count": 0}
 
 
-async def test_a_drop_closes_the_connection_without_an_answer_or_a_write(
-    client: httpx.AsyncClient, service: ServiceApp
-) -> None:
+async def test_drop_fault_prevents_response_and_write(client: httpx.AsyncClient, service: ServiceApp) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "drop"})
-    line = AsgiConnection("POST", "/counts")
+    connection = AsgiConnection("POST", "/counts")
 
-    await line.call(service)
+    await connection.call(service)
 
-    assert line.closed.is_set()
-    assert line.sent == []
+    assert connection.closed.is_set()
+    assert connection.sent == []
     assert await fetch_state(service) == {"count": 0}
     assert [(call.status, call.outcome) for call in await fetch_calls(client)] == [(None, "disconnected")]
 
 
-async def test_a_drop_after_write_closes_the_connection_when_the_write_has_happened(
+async def test_drop_after_write_fault_sends_no_response(
     client: httpx.AsyncClient, service: ServiceApp
 ) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "drop_after_write"})
-    line = AsgiConnection("POST", "/counts")
+    connection = AsgiConnection("POST", "/counts")
 
-    await line.call(service)
+    await connection.call(service)
 
-    assert line.closed.is_set()
-    assert line.sent == []
+    assert connection.closed.is_set()
+    assert connection.sent == []
     assert await fetch_state(service) == {"count": 1}
     assert [(call.status, call.outcome) for call in await fetch_calls(client)] == [(None, "disconnected")]
 
 
-async def test_truncate_promises_a_whole_body_sends_half_and_closes(
-    client: httpx.AsyncClient, service: ServiceApp
-) -> None:
+async def test_truncate_fault_sends_half_of_body(client: httpx.AsyncClient, service: ServiceApp) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "truncate"})
-    line = AsgiConnection("POST", "/counts")
+    connection = AsgiConnection("POST", "/counts")
 
-    await line.call(service)
+    await connection.call(service)
 
-    start, body = line.sent
+    start, body = connection.sent
     assert start["status"] == 201
     assert (b"content-length", b"11") in start["headers"]
     assert body == {"type": "http.response.body", "body": b'{"cou', "more_body": True}
-    assert line.closed.is_set()
+    assert connection.closed.is_set()
     assert [(call.status, call.outcome) for call in await fetch_calls(client)] == [(201, "disconnected")]
 
 
-async def test_of_an_answer_without_a_body_truncate_sends_nothing(
+async def test_truncate_fault_without_body_sends_nothing(
     client: httpx.AsyncClient, service: ServiceApp
 ) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "truncate"})
-    line = AsgiConnection("DELETE", "/counts/a")
+    connection = AsgiConnection("DELETE", "/counts/a")
 
-    await line.call(service)
+    await connection.call(service)
 
-    assert line.closed.is_set()
-    assert line.sent == []
+    assert connection.closed.is_set()
+    assert connection.sent == []
 
 
-async def test_a_caller_in_this_process_gets_an_exception_for_a_connection_that_is_dropped(
+async def test_drop_fault_raises_for_in_process_client(
     client: httpx.AsyncClient,
 ) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "drop"})
@@ -195,21 +185,21 @@ async def test_a_caller_in_this_process_gets_an_exception_for_a_connection_that_
         await client.get("/counts/a")
 
 
-async def test_a_fault_is_for_paths_that_begin_with_its_prefix(client: httpx.AsyncClient) -> None:
+async def test_fault_matches_path_prefix(client: httpx.AsyncClient) -> None:
     await put_faults(client, {"path_prefix": "/counts/b", "kind": "status"})
 
     assert (await client.get("/counts/a")).status_code == 200
     assert (await client.get("/counts/bad")).status_code == 503
 
 
-async def test_a_fault_with_a_method_is_for_that_method(client: httpx.AsyncClient) -> None:
+async def test_fault_matches_method(client: httpx.AsyncClient) -> None:
     await put_faults(client, {"path_prefix": "/", "method": "DELETE", "kind": "status"})
 
     assert (await client.get("/counts/a")).status_code == 200
     assert (await client.delete("/counts/a")).status_code == 503
 
 
-async def test_of_several_faults_the_first_that_matches_applies(client: httpx.AsyncClient) -> None:
+async def test_first_matching_fault_applies(client: httpx.AsyncClient) -> None:
     await put_faults(
         client,
         {"path_prefix": "/counts/b", "kind": "status", "status": 500},
@@ -220,7 +210,7 @@ async def test_of_several_faults_the_first_that_matches_applies(client: httpx.As
     assert (await client.get("/counts/a")).status_code == 501
 
 
-async def test_a_fault_applies_as_often_as_it_says_and_then_the_next_one(client: httpx.AsyncClient) -> None:
+async def test_next_fault_applies_after_times_is_used_up(client: httpx.AsyncClient) -> None:
     await put_faults(
         client,
         {"path_prefix": "/counts", "kind": "status", "status": 500, "times": 2},
@@ -232,7 +222,7 @@ async def test_a_fault_applies_as_often_as_it_says_and_then_the_next_one(client:
     assert statuses == [500, 500, 501, 200]
 
 
-async def test_a_fault_without_times_applies_until_the_faults_are_replaced(client: httpx.AsyncClient) -> None:
+async def test_fault_without_times_never_expires(client: httpx.AsyncClient) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "status", "times": None})
     statuses = {(await client.get("/counts/a")).status_code for _ in range(10)}
 
@@ -259,7 +249,7 @@ async def test_a_fault_without_times_applies_until_the_faults_are_replaced(clien
         {"path_prefix": "/", "kind": "drop", "colour": "red"},
     ],
 )
-async def test_a_fault_that_makes_no_sense_is_refused_and_the_faults_stay_as_they_were(
+async def test_invalid_fault_keeps_previous_faults(
     client: httpx.AsyncClient, fault: dict[str, object]
 ) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "status"})
@@ -271,6 +261,6 @@ async def test_a_fault_that_makes_no_sense_is_refused_and_the_faults_stay_as_the
     assert (await client.get("/counts/a")).status_code == 503
 
 
-async def test_faults_that_are_not_json_or_not_a_list_are_refused(client: httpx.AsyncClient) -> None:
+async def test_invalid_fault_list_is_rejected(client: httpx.AsyncClient) -> None:
     assert (await client.put("/_mock/faults", content=b"[")).status_code == 400
     assert (await client.put("/_mock/faults", json={})).status_code == 422

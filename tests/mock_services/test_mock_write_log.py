@@ -1,4 +1,4 @@
-"""A service that is started again, on what it has been told before."""
+"""Restart of a service with a log of its earlier writes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +13,12 @@ from tests.mock_services.test_mock_lost_writes import WRITES, Write
 
 TOO_MANY = {"product_id": "prod-456", "quantity": 101}
 
-each_write = pytest.mark.parametrize("one", WRITES, ids=lambda one: str(one.service))
+each_write = pytest.mark.parametrize("operation", WRITES, ids=lambda operation: str(operation.service))
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[[str], httpx.AsyncClient]:
-    """Start a service, for the first time or again; the one before is as good as killed."""
+    """Return a function that starts a service with the same file, as after a SIGKILL."""
 
     def start(name: str) -> httpx.AsyncClient:
         return create_client(create_service(name, latency_scale=0, write_log=WriteLog(tmp_path / "state")))
@@ -27,19 +27,19 @@ def start(tmp_path: Path) -> Callable[[str], httpx.AsyncClient]:
 
 
 @each_write
-async def test_it_knows_what_was_written_and_answers_a_repeat_as_before(
-    start: Callable[[str], httpx.AsyncClient], one: Write
+async def test_restart_restores_writes_and_responses(
+    start: Callable[[str], httpx.AsyncClient], operation: Write
 ) -> None:
-    before = start(one.service)
-    answers = [await write(before, one.path, f"key-{number}", one.body) for number in range(2)]
-    after = start(one.service)
+    before = start(operation.service)
+    answers = [await write(before, operation.path, f"key-{number}", operation.body) for number in range(2)]
+    after = start(operation.service)
 
     assert await fetch_state(after) == await fetch_state(before)
     for number, answer in enumerate(answers):
-        assert (await write(after, one.path, f"key-{number}", one.body)).content == answer.content
+        assert (await write(after, operation.path, f"key-{number}", operation.body)).content == answer.content
 
 
-async def test_it_knows_what_was_undone_and_what_was_refused(
+async def test_restart_restores_undos_and_failures(
     start: Callable[[str], httpx.AsyncClient],
 ) -> None:
     before = start("inventory")
@@ -51,7 +51,7 @@ async def test_it_knows_what_was_undone_and_what_was_refused(
     assert (await write(after, "/reservations", "key-2", TOO_MANY)).json()["detail"].endswith("been undone")
 
 
-async def test_it_knows_a_write_whose_answer_nobody_got_but_none_that_never_reached_it(
+async def test_restart_restores_handled_writes_only(
     start: Callable[[str], httpx.AsyncClient],
 ) -> None:
     before = start("order")
@@ -69,14 +69,14 @@ async def test_it_knows_a_write_whose_answer_nobody_got_but_none_that_never_reac
     assert [record["key"] for record in (await after.get("/_mock/state")).json()["orders"]] == ["key-2"]
 
 
-async def test_a_body_that_is_no_text_is_kept_as_well(start: Callable[[str], httpx.AsyncClient]) -> None:
+async def test_restart_restores_binary_body(start: Callable[[str], httpx.AsyncClient]) -> None:
     for _ in range(2):
         answer = await start("order").post("/orders", content=b"\xff\n", headers={"Idempotency-Key": "key-1"})
 
         assert answer.status_code == 400
 
 
-async def test_faults_and_the_log_of_calls_end_with_it(start: Callable[[str], httpx.AsyncClient]) -> None:
+async def test_restart_clears_faults_and_call_log(start: Callable[[str], httpx.AsyncClient]) -> None:
     before = start("order")
     await put_faults(before, {"path_prefix": "/", "kind": "status"})
     await before.get("/orders/ord-1")
@@ -86,7 +86,7 @@ async def test_faults_and_the_log_of_calls_end_with_it(start: Callable[[str], ht
     assert (await after.get("/orders/ord-1")).status_code == 404
 
 
-async def test_a_reset_is_for_good(start: Callable[[str], httpx.AsyncClient]) -> None:
+async def test_reset_clears_persisted_writes(start: Callable[[str], httpx.AsyncClient]) -> None:
     before = start("inventory")
     await write(before, "/reservations", "key-1", {"product_id": "prod-456", "quantity": 1})
     await before.delete("/_mock")
@@ -97,7 +97,7 @@ async def test_a_reset_is_for_good(start: Callable[[str], httpx.AsyncClient]) ->
     assert (await after.get("/inventory/prod-456")).json()["stock_level"] == 90
 
 
-async def test_a_line_that_a_kill_has_torn_is_dropped(
+async def test_incomplete_last_line_is_dropped(
     start: Callable[[str], httpx.AsyncClient], tmp_path: Path
 ) -> None:
     for key in ("key-1", "key-2"):
@@ -110,10 +110,10 @@ async def test_a_line_that_a_kill_has_torn_is_dropped(
     assert [record["key"] for record in reserved] == ["key-1", "key-3"]
 
 
-def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+def test_foreign_file_is_rejected_unchanged(tmp_path: Path) -> None:
     file = tmp_path / "notes"
     file.write_text("dear diary\nwell")
 
-    with pytest.raises(WriteLogError, match="notes: it contains something else"):
+    with pytest.raises(WriteLogError, match="notes as the --state file: it is not a write log"):
         WriteLog(file)
     assert file.read_text() == "dear diary\nwell"

@@ -1,4 +1,4 @@
-"""The trace of a request."""
+"""Trace of a request."""
 
 import asyncio
 
@@ -39,7 +39,7 @@ async def pair(
     await run.stage("pair", first, second, policy=policy)
 
 
-async def test_call_has_its_stage_and_times() -> None:
+async def test_trace_records_stages_and_times() -> None:
     trace = create_trace()
 
     await pair.on(RunContext(observer=trace))(slow_call("a", 0.05), slow_call("b", 0.02), FAIL_FAST)
@@ -51,7 +51,7 @@ async def test_call_has_its_stage_and_times() -> None:
     assert [call.end for call in trace.calls] == pytest.approx([0.05, 0.02])
 
 
-async def test_status_of_failed_and_cancelled_calls() -> None:
+async def test_trace_marks_failed_and_cancelled_calls() -> None:
     trace = create_trace()
 
     await pair.on(RunContext(observer=trace))(slow_call("lost", 0.01), slow_call("b", 0.02), FAIL_FAST)
@@ -59,7 +59,7 @@ async def test_status_of_failed_and_cancelled_calls() -> None:
     assert [call.status for call in trace.calls] == ["not-found", "cancelled"]
 
 
-async def test_status_of_a_call_that_raised() -> None:
+async def test_trace_marks_call_that_raises_as_bug() -> None:
     async def broken() -> Result[str, NotFound]:
         raise ZeroDivisionError
 
@@ -71,7 +71,7 @@ async def test_status_of_a_call_that_raised() -> None:
     assert [call.status for call in trace.calls] == ["bug", "cancelled"]
 
 
-async def test_busy_excludes_pauses() -> None:
+async def test_busy_time_excludes_time_between_calls() -> None:
     trace = create_trace()
     run = pair.on(RunContext(observer=trace))
 
@@ -84,7 +84,7 @@ async def test_busy_excludes_pauses() -> None:
     assert trace.elapsed == pytest.approx(1.08)
 
 
-async def test_busy_counts_overlapping_calls_once() -> None:
+async def test_busy_time_counts_overlap_once() -> None:
     trace = create_trace()
     run = pair.on(RunContext(observer=trace))
 
@@ -96,7 +96,7 @@ async def test_busy_counts_overlapping_calls_once() -> None:
     assert trace.busy == pytest.approx(0.08)
 
 
-async def test_server_timing_lists_calls_and_own_time() -> None:
+async def test_server_timing_lists_calls_and_gateway() -> None:
     trace = create_trace()
 
     await asyncio.sleep(0.002)
@@ -107,7 +107,7 @@ async def test_server_timing_lists_calls_and_own_time() -> None:
     assert trace.server_timing() == "users.fetch;dur=50.0, a_b;dur=20.0, gateway;dur=2.0"
 
 
-async def test_running_call_counts_until_now() -> None:
+async def test_running_call_is_timed_until_now() -> None:
     trace = create_trace()
 
     async with asyncio.TaskGroup() as group:
@@ -120,7 +120,7 @@ async def test_running_call_counts_until_now() -> None:
         assert trace.server_timing() == "a;dur=30.0, b;dur=20.0, gateway;dur=0.0"
 
 
-async def test_call_outside_a_stage_has_no_stage() -> None:
+async def test_call_outside_stage_is_traced_without_stage() -> None:
     @railway
     async def single(run: Run[NotFound]) -> str:
         return run.unwrap(await slow_call("a", 0.01))

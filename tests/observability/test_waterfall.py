@@ -1,4 +1,4 @@
-"""The waterfall of a request."""
+"""Waterfall of a request."""
 
 import asyncio
 import io
@@ -29,12 +29,12 @@ async def trace_checkout() -> Trace:
     return trace
 
 
-async def test_each_call_is_a_bar_under_its_stage() -> None:
+async def test_waterfall_draws_bars_by_stage() -> None:
     drawing = draw_waterfall("POST /checkout 200", await trace_checkout())
 
     summary, *rows = drawing.splitlines()
-    assert summary.startswith("POST /checkout 200 in 90.0 ms, 0.0 ms of it in the gateway; ")
-    assert summary.endswith("one after the other 120.0 ms, 1.3 times as long")
+    assert summary.startswith("POST /checkout 200 in 90.0 ms, 0.0 ms of that in the gateway; ")
+    assert summary.endswith("the calls in sequence: 120.0 ms, 1.3 times as long")
     assert rows == [
         "  core data",
         "    users.fetch      ██████████████████████                      50.0 ms",
@@ -46,16 +46,16 @@ async def test_each_call_is_a_bar_under_its_stage() -> None:
     ]
 
 
-async def test_request_without_calls_has_only_a_summary() -> None:
+async def test_waterfall_without_calls_is_only_a_summary() -> None:
     trace = Trace(asyncio.get_running_loop().time)
     await asyncio.sleep(0.002)
 
     drawing = draw_waterfall("POST /checkout 422", trace)
 
-    assert drawing == "POST /checkout 422 in 2.0 ms, 2.0 ms of it in the gateway"
+    assert drawing == "POST /checkout 422 in 2.0 ms, 2.0 ms of that in the gateway"
 
 
-async def test_at_most_one_drawing_per_second() -> None:
+async def test_waterfall_is_printed_once_per_second() -> None:
     out = io.StringIO()
     draw = Waterfall(out, asyncio.get_running_loop().time)
     trace = await trace_checkout()

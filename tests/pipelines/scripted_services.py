@@ -1,4 +1,4 @@
-"""Fake services behind a scripted transport; a test makes one of them slow or faulty."""
+"""Fake services behind a scripted transport, which tests make slow or faulty."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from tests.shipped_services import NAMES, ShippedServices
 FOREVER: Final = 3600.0
 """An hour: longer than any test may wait."""
 
-ORDERS: Final = (*permutations((0.1, 0.2, 0.3)),)
+PERMUTED_DELAYS: Final = (*permutations((0.1, 0.2, 0.3)),)
 """Delays of three calls, in every order of their responses."""
 
 
-class InTurn:
-    """The answers to successive requests."""
+class AnswerSequence:
+    """Answers to successive requests."""
 
     def __init__(self, *answers: object) -> None:
         self._answers = iter(answers)
@@ -31,10 +31,10 @@ class InTurn:
 
 @dataclass
 class FakeServices(httpx.AsyncBaseTransport):
-    """Transport that answers by path, with *answers*, and after *delays* in seconds.
+    """Transport with *answers* and *delays* (in seconds) by path.
 
-    An answer is JSON, a status, an exception to raise, or an `InTurn` of these. The path of an undo is
-    written without its key, `DELETE /orders`; it succeeds unless *answers* has it.
+    An answer is JSON, a status, an exception to raise, or an `AnswerSequence` of these. The path of an undo
+    is `DELETE /orders`, without the key; an undo without an answer succeeds.
     """
 
     answers: dict[str, object]
@@ -47,7 +47,7 @@ class FakeServices(httpx.AsyncBaseTransport):
         path = _path_of(request)
         await asyncio.sleep(self.delays.get(path, 0.0))
         answer = self.answers.get(path, 204) if request.method == "DELETE" else self.answers[path]
-        match answer.next() if isinstance(answer, InTurn) else answer:
+        match answer.next() if isinstance(answer, AnswerSequence) else answer:
             case int(status):
                 return httpx.Response(status)
             case Exception() as error:
@@ -60,12 +60,12 @@ class FakeServices(httpx.AsyncBaseTransport):
         """Return the paths of the requests, in the order in which they were sent."""
         return [_path_of(request) for request in self.requests]
 
-    def keys(self, path: str) -> Sequence[str]:
+    def list_keys(self, path: str) -> Sequence[str]:
         """Return the key of each write to *path*."""
         return [request.headers["idempotency-key"] for request in self.requests if _path_of(request) == path]
 
-    def undone(self, path: str) -> Sequence[str]:
-        """Return the key of each write to *path* that was undone."""
+    def list_undone_keys(self, path: str) -> Sequence[str]:
+        """Return the key of each undo of a write to *path*."""
         undos = [request for request in self.requests if _path_of(request) == f"DELETE {path}"]
         return [undo.url.path.removeprefix(f"{path}/") for undo in undos]
 
@@ -81,7 +81,7 @@ def _path_of(request: httpx.Request) -> str:
 
 
 def list_repeats(path: str, error: type[Failure]) -> Sequence[str]:
-    """Return the path of each retry of a call to *path* that always fails with *error*."""
+    """Return *path* once for each retry of a call to *path* that always fails with *error*."""
     return [path] * 2 if issubclass(error, TimedOut | Unavailable) else []
 
 

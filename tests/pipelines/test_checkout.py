@@ -8,7 +8,7 @@ import pytest
 
 from gateway.pipelines.checkout import CheckoutRequest, checkout
 from gateway.railway import Aggregate, Conflict, Err, Fault, Forbidden, Invalid, Ok
-from tests.pipelines.scripted_services import ORDERS, FakeServices, InTurn, now
+from tests.pipelines.scripted_services import PERMUTED_DELAYS, AnswerSequence, FakeServices, now
 
 CORE_DATA: Final = ("/users/user-1", "/inventory/prod-1", "/payments/pm-1")
 ASSESSMENT: Final = ("/assessments", "/quotes")
@@ -39,7 +39,7 @@ def fake() -> FakeServices:
     )
 
 
-async def test_checkout_calls_three_stages_in_parallel(fake: FakeServices) -> None:
+async def test_checkout_calls_run_in_three_stages(fake: FakeServices) -> None:
     fake.delays = {"/users/user-1": 0.5, "/payments/pm-1": 0.25, "/quotes": 0.25, "/tax": 0.125}
     result = await fake.services.run(checkout, ORDER)
 
@@ -48,7 +48,7 @@ async def test_checkout_calls_three_stages_in_parallel(fake: FakeServices) -> No
     assert now() == 0.875
 
 
-async def test_checkout_total(fake: FakeServices) -> None:
+async def test_checkout_adds_up_total(fake: FakeServices) -> None:
     result = await fake.services.run(checkout, ORDER)
 
     assert isinstance(result, Ok)
@@ -56,8 +56,8 @@ async def test_checkout_total(fake: FakeServices) -> None:
     assert result.value.total == Decimal("41.79")
 
 
-@pytest.mark.parametrize("delays", ORDERS)
-async def test_failures_are_in_the_order_of_the_calls(fake: FakeServices, delays: tuple[float, ...]) -> None:
+@pytest.mark.parametrize("delays", PERMUTED_DELAYS)
+async def test_checkout_reports_failures_in_call_order(fake: FakeServices, delays: tuple[float, ...]) -> None:
     fake.delays = dict(zip(CORE_DATA, delays, strict=True))
     fake.answers |= dict(zip(CORE_DATA, (404, 409, 422), strict=True))
     result = await fake.services.run(checkout, ORDER)
@@ -68,28 +68,28 @@ async def test_failures_are_in_the_order_of_the_calls(fake: FakeServices, delays
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "asked"),
+    ("path", "status", "sent"),
     [
         ("/inventory/prod-1", 409, CORE_DATA),
         ("/assessments", 403, (*CORE_DATA, *ASSESSMENT)),
         ("/discounts", 404, (*CORE_DATA, *ASSESSMENT, *PRICING)),
     ],
 )
-async def test_failed_stage_ends_a_checkout(
-    fake: FakeServices, path: str, status: int, asked: tuple[str, ...]
+async def test_failed_stage_ends_checkout(
+    fake: FakeServices, path: str, status: int, sent: tuple[str, ...]
 ) -> None:
     fake.answers[path] = status
     result = await fake.services.run(checkout, ORDER)
 
     assert isinstance(result, Err)
-    assert fake.paths == [*asked]
+    assert fake.paths == [*sent]
 
 
 @pytest.mark.parametrize(
     "fault", [408, 429, 503, 504, httpx.ConnectError("refused"), httpx.ReadError("reset")]
 )
-async def test_checkout_survives_two_transient_failures(fake: FakeServices, fault: object) -> None:
-    fake.answers["/quotes"] = InTurn(fault, fault, fake.answers["/quotes"])
+async def test_checkout_survives_transient_failures(fake: FakeServices, fault: object) -> None:
+    fake.answers["/quotes"] = AnswerSequence(fault, fault, fake.answers["/quotes"])
     result = await fake.services.run(checkout, ORDER)
 
     assert isinstance(result, Ok)
@@ -104,7 +104,7 @@ async def test_checkout_survives_two_transient_failures(fake: FakeServices, faul
         ("/assessments", "is_safe", Forbidden),
     ],
 )
-async def test_negative_result_ends_a_checkout(
+async def test_negative_result_ends_checkout(
     fake: FakeServices, path: str, field: str, error: type[Fault]
 ) -> None:
     answer = fake.answers[path]

@@ -18,7 +18,7 @@ from gateway.railway import (
 )
 from gateway.services.social import Engagement, Friend, Notification, Post
 from gateway.services.users import User, UserSettings
-from tests.pipelines.scripted_services import FOREVER, ORDERS, FakeServices, list_repeats, now
+from tests.pipelines.scripted_services import FOREVER, PERMUTED_DELAYS, FakeServices, list_repeats, now
 
 USER: Final = "/users/user-1"
 FRIENDS: Final = "/friends/user-1"
@@ -30,24 +30,28 @@ RECOMMENDATIONS: Final = "/recommendations"
 
 PROFILE: Final = (USER, FRIENDS, SETTINGS)
 CONTENT: Final = (POSTS, NOTIFICATIONS)
-RESPONSE: Final = (ENGAGEMENT, RECOMMENDATIONS)
+LAST_STAGE: Final = (ENGAGEMENT, RECOMMENDATIONS)
 
 ADA: Final = User(user_id="user-1", email="ada@example.com", is_active=True)
 BOB: Final = Friend(user_id="user-2")
-WANTS: Final = UserSettings(languages=("en", "de"), show_recommendations=True)
-FROST: Final = Post(post_id="post-1", author_id="user-2", language="en", text="First frost.")
-CHESS: Final = Post(post_id="post-2", author_id="user-3", language="de", text="Zehn Schachprobleme.")
-LIKED: Final = Notification(notification_id="notification-1", from_user_id="user-2", text="has liked it")
-WARM: Final = Engagement(likes=7, comments=0)
+USER_SETTINGS: Final = UserSettings(languages=("en", "de"), show_recommendations=True)
+FRIENDS_POST: Final = Post(post_id="post-1", author_id="user-2", language="en", text="First frost.")
+RECOMMENDED_POST: Final = Post(
+    post_id="post-2", author_id="user-3", language="de", text="Zehn Schachprobleme."
+)
+NOTIFICATION: Final = Notification(
+    notification_id="notification-1", from_user_id="user-2", text="has liked it"
+)
+LIKES: Final = Engagement(likes=7, comments=0)
 
 FEED: Final = FeedResult(
     profile=ADA,
     friends=(BOB,),
-    settings=WANTS,
-    posts=(FROST,),
-    notifications=(LIKED,),
-    engagement={"post-1": WARM},
-    recommended=(CHESS,),
+    settings=USER_SETTINGS,
+    posts=(FRIENDS_POST,),
+    notifications=(NOTIFICATION,),
+    engagement={"post-1": LIKES},
+    recommended=(RECOMMENDED_POST,),
 )
 
 
@@ -57,35 +61,33 @@ def fake() -> FakeServices:
         {
             USER: ADA.model_dump(),
             FRIENDS: [BOB.model_dump()],
-            SETTINGS: WANTS.model_dump(),
-            POSTS: [FROST.model_dump()],
-            NOTIFICATIONS: [LIKED.model_dump()],
-            ENGAGEMENT: {"post-1": WARM.model_dump()},
-            RECOMMENDATIONS: [CHESS.model_dump()],
+            SETTINGS: USER_SETTINGS.model_dump(),
+            POSTS: [FRIENDS_POST.model_dump()],
+            NOTIFICATIONS: [NOTIFICATION.model_dump()],
+            ENGAGEMENT: {"post-1": LIKES.model_dump()},
+            RECOMMENDATIONS: [RECOMMENDED_POST.model_dump()],
         }
     )
 
 
-async def test_feed_calls_three_stages_in_parallel(fake: FakeServices) -> None:
+async def test_feed_calls_run_in_three_stages(fake: FakeServices) -> None:
     fake.delays = {USER: 0.5, FRIENDS: 0.25, NOTIFICATIONS: 0.125, ENGAGEMENT: 0.25, RECOMMENDATIONS: 0.5}
 
     assert await fake.services.run(feed, "user-1") == Ok(FEED)
-    assert fake.paths == [*PROFILE, *CONTENT, *RESPONSE]
+    assert fake.paths == [*PROFILE, *CONTENT, *LAST_STAGE]
     assert now() == 1.125
 
 
-@pytest.mark.parametrize("delays", ORDERS)
-async def test_feed_does_not_depend_on_the_order_of_responses(
-    fake: FakeServices, delays: tuple[float, ...]
-) -> None:
-    for stage in (PROFILE, CONTENT, RESPONSE):
+@pytest.mark.parametrize("delays", PERMUTED_DELAYS)
+async def test_feed_ignores_order_of_responses(fake: FakeServices, delays: tuple[float, ...]) -> None:
+    for stage in (PROFILE, CONTENT, LAST_STAGE):
         fake.delays |= dict(zip(stage, delays, strict=False))
 
     assert await fake.services.run(feed, "user-1") == Ok(FEED)
 
 
-@pytest.mark.parametrize("delays", ORDERS)
-async def test_failures_are_in_the_order_of_the_calls(fake: FakeServices, delays: tuple[float, ...]) -> None:
+@pytest.mark.parametrize("delays", PERMUTED_DELAYS)
+async def test_feed_reports_failures_in_call_order(fake: FakeServices, delays: tuple[float, ...]) -> None:
     fake.delays = dict(zip(PROFILE, delays, strict=True))
     fake.answers |= {USER: 404, FRIENDS: 503, SETTINGS: {}}
     result = await fake.services.run(feed, "user-1")
@@ -109,7 +111,7 @@ async def test_failures_are_in_the_order_of_the_calls(fake: FakeServices, delays
         (SETTINGS, 504, TimedOut, "users.settings"),
     ],
 )
-async def test_failed_profile_call_ends_a_feed(
+async def test_failed_profile_call_ends_feed(
     fake: FakeServices, path: str, answer: int, error: type[Fault], source: str
 ) -> None:
     fake.answers[path] = answer
@@ -120,7 +122,7 @@ async def test_failed_profile_call_ends_a_feed(
     assert fake.paths == [*PROFILE, *list_repeats(path, error)]
 
 
-async def test_failed_posts_end_a_feed(fake: FakeServices) -> None:
+async def test_failed_posts_end_feed(fake: FakeServices) -> None:
     fake.answers[POSTS] = 500
     result = await fake.services.run(feed, "user-1")
 
@@ -138,7 +140,7 @@ async def test_failed_posts_end_a_feed(fake: FakeServices) -> None:
         (RECOMMENDATIONS, "recommended", "social.recommendations"),
     ],
 )
-async def test_failed_optional_call_is_null_and_listed(
+async def test_failed_optional_call_degrades_feed(
     fake: FakeServices, path: str, field: str, source: str, answer: object
 ) -> None:
     fake.answers[path] = answer
@@ -147,7 +149,7 @@ async def test_failed_optional_call_is_null_and_listed(
     assert await fake.services.run(feed, "user-1") == Ok(expected, lacks=(source,))
 
 
-async def test_degraded_fields_are_listed_in_field_order(fake: FakeServices) -> None:
+async def test_degraded_fields_are_in_field_order(fake: FakeServices) -> None:
     fake.answers |= {NOTIFICATIONS: 503, ENGAGEMENT: 503, RECOMMENDATIONS: 503}
     result = await fake.services.run(feed, "user-1")
 
@@ -156,7 +158,7 @@ async def test_degraded_fields_are_listed_in_field_order(fake: FakeServices) -> 
 
 
 @pytest.mark.parametrize("path", [NOTIFICATIONS, ENGAGEMENT, RECOMMENDATIONS])
-async def test_hanging_optional_call_costs_the_optional_budget(fake: FakeServices, path: str) -> None:
+async def test_hanging_optional_call_costs_its_budget(fake: FakeServices, path: str) -> None:
     fake.delays[path] = FOREVER
     result = await fake.services.run(feed.on(RunContext(optional_budget=0.5)), "user-1")
 
@@ -165,7 +167,7 @@ async def test_hanging_optional_call_costs_the_optional_budget(fake: FakeService
     assert now() == 0.5
 
 
-async def test_feed_without_friends_sends_no_requests_for_posts(fake: FakeServices) -> None:
+async def test_feed_without_friends_has_no_posts(fake: FakeServices) -> None:
     fake.answers[FRIENDS] = []
     result = await fake.services.run(feed, "user-1")
 
@@ -183,8 +185,9 @@ async def test_feed_without_posts_has_no_engagement(fake: FakeServices) -> None:
     assert ENGAGEMENT not in fake.paths
 
 
-async def test_disabled_recommendations_are_empty_not_degraded(fake: FakeServices) -> None:
-    settings = WANTS.model_copy(update={"show_recommendations": False})
+async def test_disabled_recommendations_are_empty(fake: FakeServices) -> None:
+    """Disabled recommendations are not degraded, and send no request."""
+    settings = USER_SETTINGS.model_copy(update={"show_recommendations": False})
     fake.answers[SETTINGS] = settings.model_dump()
 
     expected = FEED.model_copy(update={"settings": settings, "recommended": ()})
@@ -193,7 +196,7 @@ async def test_disabled_recommendations_are_empty_not_degraded(fake: FakeService
 
 
 async def test_feed_without_languages_has_no_posts(fake: FakeServices) -> None:
-    settings = WANTS.model_copy(update={"languages": ()})
+    settings = USER_SETTINGS.model_copy(update={"languages": ()})
     fake.answers[SETTINGS] = settings.model_dump()
 
     nothing: dict[str, object] = {"settings": settings, "posts": (), "engagement": {}, "recommended": ()}
@@ -201,14 +204,14 @@ async def test_feed_without_languages_has_no_posts(fake: FakeServices) -> None:
     assert fake.paths == [*PROFILE, NOTIFICATIONS]
 
 
-async def test_feed_has_only_posts_in_the_users_languages(fake: FakeServices) -> None:
-    french = FROST.model_copy(update={"language": "fr"})
-    fake.answers[POSTS] = fake.answers[RECOMMENDATIONS] = [french.model_dump(), CHESS.model_dump()]
+async def test_feed_has_only_posts_in_user_languages(fake: FakeServices) -> None:
+    french = FRIENDS_POST.model_copy(update={"language": "fr"})
+    fake.answers[POSTS] = fake.answers[RECOMMENDATIONS] = [french.model_dump(), RECOMMENDED_POST.model_dump()]
     result = await fake.services.run(feed, "user-1")
 
     assert isinstance(result, Ok)
-    assert (result.value.posts, result.value.recommended) == ((CHESS,), (CHESS,))
+    assert (result.value.posts, result.value.recommended) == ((RECOMMENDED_POST,), (RECOMMENDED_POST,))
 
 
-def test_errors_that_a_feed_promises() -> None:
+def test_feed_promises_classes_of_feed_error() -> None:
     assert feed.promised == (NotFound, BadAnswer, Unavailable, TimedOut, Aggregate)

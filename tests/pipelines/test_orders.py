@@ -1,4 +1,4 @@
-"""Order pipeline: its stages, its reservation, and the undo of that."""
+"""Order pipeline: its stages, its reservation, and the release of the reservation."""
 
 import re
 from decimal import Decimal
@@ -29,7 +29,7 @@ from gateway.services.inventory import Reservation, Stock
 from gateway.services.payments import Payment
 from gateway.services.shipping import Quote
 from gateway.services.users import User
-from tests.pipelines.scripted_services import FOREVER, FakeServices, InTurn, list_repeats, now
+from tests.pipelines.scripted_services import FOREVER, AnswerSequence, FakeServices, list_repeats, now
 
 USER: Final = "/users/user-1"
 STOCK: Final = "/inventory/prod-1"
@@ -46,7 +46,7 @@ FULFILMENT: Final = (QUOTE, RESERVATION)
 ORDER: Final = OrderRequest(
     user_id="user-1", product_id="prod-1", payment_id="pm-1", address="1 Main St", quantity=3
 )
-ORDERED: Final = OrderResult(
+RESULT: Final = OrderResult(
     order_id="ord-1",
     status="confirmed",
     user=User(user_id="user-1", email="ada@example.com", is_active=True),
@@ -64,60 +64,58 @@ order = orders.on(RunContext(execution_id="exe-1"))
 def fake() -> FakeServices:
     return FakeServices(
         {
-            USER: ORDERED.user.model_dump(),
-            STOCK: ORDERED.inventory.model_dump(mode="json"),
-            PAYMENT: ORDERED.payment.model_dump(),
-            SCREENING: ORDERED.fraud_check.model_dump(),
-            QUOTE: ORDERED.shipping.model_dump(mode="json"),
-            RESERVATION: ORDERED.reservation.model_dump(),
+            USER: RESULT.user.model_dump(),
+            STOCK: RESULT.inventory.model_dump(mode="json"),
+            PAYMENT: RESULT.payment.model_dump(),
+            SCREENING: RESULT.fraud_check.model_dump(),
+            QUOTE: RESULT.shipping.model_dump(mode="json"),
+            RESERVATION: RESULT.reservation.model_dump(),
         }
     )
 
 
-async def test_order_calls_three_stages_in_parallel(fake: FakeServices) -> None:
+async def test_order_calls_run_in_three_stages(fake: FakeServices) -> None:
     fake.delays = {USER: 0.25, STOCK: 0.5, PAYMENT: 0.125, SCREENING: 0.25, QUOTE: 0.125, RESERVATION: 0.5}
 
-    assert await fake.services.run(order, ORDER) == Ok(ORDERED)
+    assert await fake.services.run(order, ORDER) == Ok(RESULT)
     assert fake.paths == [*CORE_DATA, *VERIFICATION, *FULFILMENT]
     assert now() == 1.25
 
 
 @pytest.mark.parametrize("slow", FULFILMENT)
-async def test_shipping_is_quoted_during_the_reservation(fake: FakeServices, slow: str) -> None:
+async def test_quote_and_reservation_run_in_parallel(fake: FakeServices, slow: str) -> None:
     fake.delays[slow] = 0.5
     await fake.services.run(order, ORDER)
 
     assert now() == 0.5
 
 
-async def test_screening_is_sent_without_the_payment(fake: FakeServices) -> None:
+async def test_screening_omits_payment(fake: FakeServices) -> None:
     await fake.services.run(order, ORDER)
     (screening,) = [request for request in fake.requests if request.url.path == SCREENING]
 
     assert screening.content == b'{"user_id":"user-1","product_id":"prod-1","stock_level":5}'
 
 
-async def test_same_execution_is_the_same_order(fake: FakeServices) -> None:
+async def test_same_execution_id_makes_same_order(fake: FakeServices) -> None:
     first = await fake.services.run(order, ORDER)
     again = await fake.services.run(order, ORDER)
 
-    assert first == again == Ok(ORDERED)
-    assert fake.keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 2
+    assert first == again == Ok(RESULT)
+    assert fake.list_keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 2
 
 
 @pytest.mark.parametrize(
     ("execution", "order_id"), [("exe-exe-1", "ord-exe-1"), ("1", "ord-1"), ("an-exe-1", "ord-an-exe-1")]
 )
-async def test_order_id_is_derived_from_the_execution_id(
-    fake: FakeServices, execution: str, order_id: str
-) -> None:
+async def test_order_id_derives_from_execution_id(fake: FakeServices, execution: str, order_id: str) -> None:
     result = await fake.services.run(orders.on(RunContext(execution_id=execution)), ORDER)
 
     assert isinstance(result, Ok)
     assert result.value.order_id == order_id
 
 
-async def test_orders_without_an_execution_id_have_distinct_ids(fake: FakeServices) -> None:
+async def test_orders_have_distinct_random_ids(fake: FakeServices) -> None:
     results = [await fake.services.run(orders, ORDER) for _ in range(2)]
 
     ids = {result.value.order_id for result in results if isinstance(result, Ok)}
@@ -126,7 +124,8 @@ async def test_orders_without_an_execution_id_have_distinct_ids(fake: FakeServic
 
 
 @pytest.mark.parametrize("delays", [(0.1, 0.2), (0.2, 0.1)])
-async def test_missing_user_precedes_missing_stock(fake: FakeServices, delays: tuple[float, float]) -> None:
+async def test_missing_user_hides_missing_stock(fake: FakeServices, delays: tuple[float, float]) -> None:
+    """If the user does not exist and the product is out of stock, only the user is reported."""
     fake.delays = dict(zip(CORE_DATA, delays, strict=True))
     fake.answers |= {USER: 404, STOCK: 409}
     result = await fake.services.run(order, ORDER)
@@ -136,7 +135,7 @@ async def test_missing_user_precedes_missing_stock(fake: FakeServices, delays: t
     assert now() == delays[0]
 
 
-async def test_missing_user_cancels_the_stock_check(fake: FakeServices) -> None:
+async def test_missing_user_cancels_stock_check(fake: FakeServices) -> None:
     fake.answers[USER] = 404
     fake.delays = {USER: 0.125, STOCK: 0.5}
     await fake.services.run(order, ORDER)
@@ -156,7 +155,7 @@ async def test_verification_reports_every_failure(fake: FakeServices) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "answer", "error", "asked"),
+    ("path", "answer", "error", "expected_paths"),
     [
         (USER, 404, NotFound, CORE_DATA),
         (STOCK, 404, NotFound, CORE_DATA),
@@ -175,22 +174,22 @@ async def test_verification_reports_every_failure(fake: FakeServices) -> None:
         (SCREENING, 503, Unavailable, (*CORE_DATA, *VERIFICATION)),
     ],
 )
-async def test_failed_stage_ends_an_order_without_a_reservation(
-    fake: FakeServices, path: str, answer: object, error: type[Fault], asked: tuple[str, ...]
+async def test_failed_stage_reserves_nothing(
+    fake: FakeServices, path: str, answer: object, error: type[Fault], expected_paths: tuple[str, ...]
 ) -> None:
     fake.answers[path] = answer
     result = await fake.services.run(order, ORDER)
 
     assert isinstance(result, Err)
     assert type(result.error) is error
-    assert fake.paths == [*asked, *list_repeats(path, error)]
+    assert fake.paths == [*expected_paths, *list_repeats(path, error)]
 
 
 @pytest.mark.parametrize(
     ("answer", "error"), [(422, Invalid), (503, Unavailable), (404, BadAnswer), ({"rate": "1"}, BadAnswer)]
 )
 @pytest.mark.parametrize("delay", [0.0, 0.5])
-async def test_failed_quote_releases_the_reservation(
+async def test_failed_quote_releases_reservation(
     fake: FakeServices, answer: object, error: type[Fault], delay: float
 ) -> None:
     fake.answers[QUOTE] = answer
@@ -200,10 +199,10 @@ async def test_failed_quote_releases_the_reservation(
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (error, "shipping.quote")
     assert fake.paths == [*CORE_DATA, *VERIFICATION, *FULFILMENT, *list_repeats(QUOTE, error), RELEASE]
-    assert fake.undone(RESERVATION) == fake.keys(RESERVATION)
+    assert fake.list_undone_keys(RESERVATION) == fake.list_keys(RESERVATION)
 
 
-async def test_failed_quote_waits_for_the_reservation(
+async def test_failed_quote_waits_for_slow_reservation(
     fake: FakeServices,
 ) -> None:
     fake.answers[QUOTE] = 422
@@ -237,7 +236,7 @@ async def test_refused_reservation_is_not_released(
         {"reservation_id": "res-1", "is_reserved": True, "quantity": 2},
     ],
 )
-async def test_unusable_reservation_is_released_at_once(fake: FakeServices, answer: object) -> None:
+async def test_reservation_with_unusable_answer_is_released(fake: FakeServices, answer: object) -> None:
     fake.answers[RESERVATION] = answer
     result = await fake.services.run(order, ORDER)
 
@@ -246,7 +245,7 @@ async def test_unusable_reservation_is_released_at_once(fake: FakeServices, answ
     assert fake.paths[-2:] == [RESERVATION, RELEASE]
 
 
-async def test_failures_of_a_commit_are_in_the_order_of_the_calls(fake: FakeServices) -> None:
+async def test_order_commit_reports_failures_in_call_order(fake: FakeServices) -> None:
     fake.answers |= {QUOTE: 422, RESERVATION: 409}
     fake.delays[QUOTE] = 0.5
     result = await fake.services.run(order, ORDER)
@@ -258,50 +257,51 @@ async def test_failures_of_a_commit_are_in_the_order_of_the_calls(fake: FakeServ
 
 
 @pytest.mark.parametrize("lost", [503, 504, httpx.ReadError("reset")])
-async def test_unknown_reservation_is_repeated_with_its_key(fake: FakeServices, lost: object) -> None:
-    fake.answers[RESERVATION] = InTurn(lost, ORDERED.reservation.model_dump())
+async def test_reservation_with_lost_response_is_repeated(fake: FakeServices, lost: object) -> None:
+    """A reservation whose response is lost, or a 503 or 504, is repeated with the same key."""
+    fake.answers[RESERVATION] = AnswerSequence(lost, RESULT.reservation.model_dump())
 
-    assert await fake.services.run(order, ORDER) == Ok(ORDERED)
-    assert fake.keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 2
+    assert await fake.services.run(order, ORDER) == Ok(RESULT)
+    assert fake.list_keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 2
 
 
-async def test_unsent_reservation_is_repeated_with_its_key(fake: FakeServices) -> None:
+async def test_unsent_reservation_is_repeated(fake: FakeServices) -> None:
     refused = httpx.ConnectError("refused")
-    fake.answers[RESERVATION] = InTurn(refused, refused, ORDERED.reservation.model_dump())
+    fake.answers[RESERVATION] = AnswerSequence(refused, refused, RESULT.reservation.model_dump())
 
-    assert await fake.services.run(order, ORDER) == Ok(ORDERED)
-    assert fake.keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 3
+    assert await fake.services.run(order, ORDER) == Ok(RESULT)
+    assert fake.list_keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 3
 
 
-async def test_reservation_that_stays_unknown_is_released(fake: FakeServices) -> None:
+async def test_hanging_reservation_is_released(fake: FakeServices) -> None:
     fake.delays[RESERVATION] = FOREVER
     result = await fake.services.run(order, ORDER)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (TimedOut, "inventory.reserve")
-    assert set(fake.undone(RESERVATION)) == set(fake.keys(RESERVATION))
+    assert set(fake.list_undone_keys(RESERVATION)) == set(fake.list_keys(RESERVATION))
     assert now() == pytest.approx(10.0, abs=1.0)
 
 
-async def test_reservation_that_cannot_be_released_is_stuck(fake: FakeServices) -> None:
+async def test_failed_release_makes_order_stuck(fake: FakeServices) -> None:
     fake.answers |= {QUOTE: 422, RELEASE: 500}
     result = await fake.services.run(order, ORDER)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Stuck)
-    assert len(set(fake.undone(RESERVATION))) == 1
-    assert len(fake.undone(RESERVATION)) > 10
+    assert len(set(fake.list_undone_keys(RESERVATION))) == 1
+    assert len(fake.list_undone_keys(RESERVATION)) > 10
 
 
 @pytest.mark.parametrize(
     "change", [{"address": " \t"}, {"quantity": 0}, {"quantity": 1001}, {"discount_code": None}]
 )
-def test_invalid_order_is_refused(change: dict[str, Any]) -> None:
+def test_order_request_refuses_invalid_field(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         OrderRequest.model_validate({**dict(ORDER), **change})
 
 
-def test_errors_that_an_order_promises() -> None:
+def test_order_promises_classes_of_order_error() -> None:
     assert orders.promised == (
         NotFound,
         Forbidden,

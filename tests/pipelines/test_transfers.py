@@ -25,7 +25,14 @@ from gateway.railway import (
 )
 from gateway.services.accounts import AccountBalance
 from gateway.services.fraud import Compliance, Risk
-from tests.pipelines.scripted_services import FOREVER, ORDERS, FakeServices, InTurn, list_repeats, now
+from tests.pipelines.scripted_services import (
+    FOREVER,
+    PERMUTED_DELAYS,
+    AnswerSequence,
+    FakeServices,
+    list_repeats,
+    now,
+)
 
 ACCOUNT: Final = "/accounts/acc-1"
 HISTORY: Final = "/accounts/acc-1/transactions"
@@ -48,16 +55,16 @@ PAYER: Final = {
     "currency": "USD",
     "status": "active",
 }
-PAST: Final = {"transfer_id": "pst-0", "amount": "1.00", "direction": "debit"}
+PAST_TRANSACTION: Final = {"transfer_id": "pst-0", "amount": "1.00", "direction": "debit"}
 POSTED: Final = {
     "posting_id": "pst-1",
     "from_account": {"account_id": "acc-1", "balance": "0.00"},
     "to_account": {"account_id": "acc-2", "balance": "25.50"},
 }
-RENT: Final = TransferRequest(
+REQUEST: Final = TransferRequest(
     from_account="acc-1", to_account="acc-2", amount=Decimal("25.50"), currency="USD", reference="rent"
 )
-MOVED: Final = TransferResult(
+RESULT: Final = TransferResult(
     transfer_id="trf-1",
     status="completed",
     from_account=AccountBalance(account_id="acc-1", balance=Decimal("0.00")),
@@ -75,7 +82,7 @@ def fake() -> FakeServices:
     return FakeServices(
         {
             ACCOUNT: PAYER,
-            HISTORY: [PAST, PAST],
+            HISTORY: [PAST_TRANSACTION, PAST_TRANSACTION],
             PROFILE: {"account_id": "acc-1", "risk_level": "Low"},
             FRAUD: {"is_safe": True, "risk_level": "Low"},
             COMPLIANCE: {"is_compliant": True},
@@ -85,37 +92,38 @@ def fake() -> FakeServices:
     )
 
 
-def sent(fake: FakeServices, path: str) -> bytes:
+def find_body(fake: FakeServices, path: str) -> bytes:
     """Return the body of the request to *path*."""
     return next(request.content for request in fake.requests if request.url.path == path)
 
 
-async def test_transfer_commits_its_writes_in_order(fake: FakeServices) -> None:
+async def test_transfer_makes_writes_in_order(fake: FakeServices) -> None:
     fake.delays = {HISTORY: 0.5, PROFILE: 0.25, FRAUD: 0.125, COMPLIANCE: 0.25, TRANSFER: 0.5, POSTING: 0.25}
 
-    assert await fake.services.run(transfer, RENT) == Ok(MOVED)
+    assert await fake.services.run(transfer, REQUEST) == Ok(RESULT)
     assert fake.paths == [*ACCOUNT_DATA, *CHECKS, *SETTLEMENT]
     assert now() == 0.5 + 0.25 + 0.5 + 0.25
 
 
-async def test_checks_receive_the_account_data(fake: FakeServices) -> None:
-    await fake.services.run(transfer, RENT)
+async def test_transfer_checks_get_account_data(fake: FakeServices) -> None:
+    await fake.services.run(transfer, REQUEST)
 
-    assert sent(fake, FRAUD) == (
+    assert find_body(fake, FRAUD) == (
         b'{"account_id":"acc-1","risk_level":"Low","amount":"25.50","recent_transactions":2}'
     )
-    assert sent(fake, COMPLIANCE) == b'{"from_account":"acc-1","to_account":"acc-2","amount":"25.50"}'
+    assert find_body(fake, COMPLIANCE) == b'{"from_account":"acc-1","to_account":"acc-2","amount":"25.50"}'
 
 
-async def test_writes_have_the_same_terms_and_their_own_keys(fake: FakeServices) -> None:
-    await fake.services.run(transfer, RENT)
+async def test_transfer_writes_have_distinct_keys(fake: FakeServices) -> None:
+    """Both writes send the same terms, each under its own key."""
+    await fake.services.run(transfer, REQUEST)
 
     terms = (
         b'{"from_account":"acc-1","to_account":"acc-2","amount":"25.50","currency":"USD","reference":"rent"}'
     )
-    assert sent(fake, TRANSFER) == sent(fake, POSTING) == terms
-    assert fake.keys(TRANSFER) == ["exe-1.settlement.0.payments.execute_transfer"]
-    assert fake.keys(POSTING) == ["exe-1.settlement.1.accounts.post"]
+    assert find_body(fake, TRANSFER) == find_body(fake, POSTING) == terms
+    assert fake.list_keys(TRANSFER) == ["exe-1.settlement.0.payments.execute_transfer"]
+    assert fake.list_keys(POSTING) == ["exe-1.settlement.1.accounts.post"]
 
 
 @pytest.mark.parametrize(
@@ -129,20 +137,23 @@ async def test_writes_have_the_same_terms_and_their_own_keys(fake: FakeServices)
         ({"balance": "-25.50"}, "Insufficient funds"),
     ],
 )
-async def test_source_account_that_cannot_pay_is_not_checked_further(
+async def test_source_unable_to_pay_ends_transfer(
     fake: FakeServices, account: dict[str, str], reason: str
 ) -> None:
+    """The source account is rejected before any fraud or compliance check."""
     fake.answers[ACCOUNT] = {**PAYER, **account}
 
-    assert await fake.services.run(transfer, RENT) == Err(Conflict(reason, source="accounts.fetch"))
+    assert await fake.services.run(transfer, REQUEST) == Err(Conflict(reason, source="accounts.fetch"))
     assert fake.paths == [*ACCOUNT_DATA]
 
 
-@pytest.mark.parametrize("delays", ORDERS)
-async def test_unknown_account_is_the_only_failure(fake: FakeServices, delays: tuple[float, ...]) -> None:
+@pytest.mark.parametrize("delays", PERMUTED_DELAYS)
+async def test_missing_source_account_hides_other_failures(
+    fake: FakeServices, delays: tuple[float, ...]
+) -> None:
     fake.delays = dict(zip(ACCOUNT_DATA, delays, strict=True))
     fake.answers |= {ACCOUNT: 404, HISTORY: 503, PROFILE: 500}
-    result = await fake.services.run(transfer, RENT)
+    result = await fake.services.run(transfer, REQUEST)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (NotFound, "accounts.fetch")
@@ -150,10 +161,10 @@ async def test_unknown_account_is_the_only_failure(fake: FakeServices, delays: t
 
 
 @pytest.mark.parametrize("delays", [*permutations((0.1, 0.2), 2)])
-async def test_failures_of_both_checks_are_reported(fake: FakeServices, delays: tuple[float, ...]) -> None:
+async def test_transfer_reports_both_failed_checks(fake: FakeServices, delays: tuple[float, ...]) -> None:
     fake.delays = dict(zip(CHECKS, delays, strict=True))
     fake.answers |= {FRAUD: 403, COMPLIANCE: 403}
-    result = await fake.services.run(transfer, RENT)
+    result = await fake.services.run(transfer, REQUEST)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Aggregate)
@@ -165,7 +176,7 @@ async def test_failures_of_both_checks_are_reported(fake: FakeServices, delays: 
 
 
 @pytest.mark.parametrize(
-    ("path", "answer", "error", "asked"),
+    ("path", "answer", "error", "expected_paths"),
     [
         (ACCOUNT, 404, NotFound, ACCOUNT_DATA),
         (ACCOUNT, {**PAYER, "status": "closed"}, BadAnswer, ACCOUNT_DATA),
@@ -180,27 +191,25 @@ async def test_failures_of_both_checks_are_reported(fake: FakeServices, delays: 
     ],
 )
 async def test_failed_check_moves_no_money(
-    fake: FakeServices, path: str, answer: object, error: type[Fault], asked: tuple[str, ...]
+    fake: FakeServices, path: str, answer: object, error: type[Fault], expected_paths: tuple[str, ...]
 ) -> None:
     fake.answers[path] = answer
-    result = await fake.services.run(transfer, RENT)
+    result = await fake.services.run(transfer, REQUEST)
 
     assert isinstance(result, Err)
     assert type(result.error) is error
-    assert fake.paths == [*asked, *list_repeats(path, error)]
+    assert fake.paths == [*expected_paths, *list_repeats(path, error)]
 
 
 @pytest.mark.parametrize(("status", "error"), [(404, NotFound), (409, Conflict)])
-async def test_refused_posting_reverses_the_transfer(
-    fake: FakeServices, status: int, error: type[Fault]
-) -> None:
+async def test_refused_posting_reverses_transfer(fake: FakeServices, status: int, error: type[Fault]) -> None:
     fake.answers[POSTING] = status
-    result = await fake.services.run(transfer, RENT)
+    result = await fake.services.run(transfer, REQUEST)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (error, "accounts.post")
     assert fake.paths == [*ACCOUNT_DATA, *CHECKS, *SETTLEMENT, REVERSE]
-    assert fake.undone(TRANSFER) == fake.keys(TRANSFER)
+    assert fake.list_undone_keys(TRANSFER) == fake.list_keys(TRANSFER)
 
 
 @pytest.mark.parametrize(
@@ -211,41 +220,44 @@ async def test_refused_posting_reverses_the_transfer(
         {**POSTED, "to_account": {"account_id": "acc-9", "balance": "25.50"}},
     ],
 )
-async def test_unknown_posting_is_undone_before_the_transfer(fake: FakeServices, answer: object) -> None:
+async def test_posting_with_unusable_answer_is_undone_first(fake: FakeServices, answer: object) -> None:
     fake.answers[POSTING] = answer
-    result = await fake.services.run(transfer, RENT)
+    result = await fake.services.run(transfer, REQUEST)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (BadAnswer, "accounts.post")
     assert fake.paths[-3:] == [POSTING, POST_BACK, REVERSE]
-    assert (fake.undone(POSTING), fake.undone(TRANSFER)) == (fake.keys(POSTING), fake.keys(TRANSFER))
+    assert (fake.list_undone_keys(POSTING), fake.list_undone_keys(TRANSFER)) == (
+        fake.list_keys(POSTING),
+        fake.list_keys(TRANSFER),
+    )
 
 
-async def test_posting_may_overdraw_the_account(fake: FakeServices) -> None:
+async def test_posting_may_overdraw_account(fake: FakeServices) -> None:
     fake.answers[POSTING] = {**POSTED, "from_account": {"account_id": "acc-1", "balance": "-1.00"}}
-    result = await fake.services.run(transfer, RENT)
+    result = await fake.services.run(transfer, REQUEST)
 
     overdrawn = AccountBalance(account_id="acc-1", balance=Decimal("-1.00"))
-    assert result == Ok(MOVED.model_copy(update={"from_account": overdrawn}))
+    assert result == Ok(RESULT.model_copy(update={"from_account": overdrawn}))
 
 
 @pytest.mark.parametrize(
     ("answer", "error"), [(409, BadAnswer), ({"transfer_id": "trf-1", "status": "pending"}, BadAnswer)]
 )
-async def test_transfer_that_was_not_executed_is_not_posted(
+async def test_unexecuted_transfer_is_not_posted(
     fake: FakeServices, answer: object, error: type[Fault]
 ) -> None:
     fake.answers[TRANSFER] = answer
-    result = await fake.services.run(transfer, RENT)
+    result = await fake.services.run(transfer, REQUEST)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (error, "payments.execute_transfer")
     assert fake.paths[-2:] == [TRANSFER, REVERSE]
 
 
-async def test_transfer_that_was_not_sent_is_not_reversed(fake: FakeServices) -> None:
+async def test_unsent_transfer_is_not_reversed(fake: FakeServices) -> None:
     fake.answers[TRANSFER] = httpx.ConnectError("refused")
-    result = await fake.services.run(transfer, RENT)
+    result = await fake.services.run(transfer, REQUEST)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Unavailable)
@@ -253,29 +265,28 @@ async def test_transfer_that_was_not_sent_is_not_reversed(fake: FakeServices) ->
 
 
 @pytest.mark.parametrize("path", SETTLEMENT)
-async def test_write_with_a_lost_response_is_repeated_with_its_key(fake: FakeServices, path: str) -> None:
-    fake.answers[path] = InTurn(httpx.ReadError("reset"), fake.answers[path])
+async def test_write_with_lost_response_is_repeated(fake: FakeServices, path: str) -> None:
+    fake.answers[path] = AnswerSequence(httpx.ReadError("reset"), fake.answers[path])
 
-    assert await fake.services.run(transfer, RENT) == Ok(MOVED)
-    assert len(fake.keys(path)) == 2
-    assert len(set(fake.keys(path))) == 1
+    assert await fake.services.run(transfer, REQUEST) == Ok(RESULT)
+    assert len(fake.list_keys(path)) == 2
+    assert len(set(fake.list_keys(path))) == 1
 
 
 @pytest.mark.parametrize(("path", "undone"), [(TRANSFER, [REVERSE]), (POSTING, [POST_BACK, REVERSE])])
-async def test_unanswered_write_is_undone_with_all_earlier_ones(
-    fake: FakeServices, path: str, undone: list[str]
-) -> None:
+async def test_hanging_write_undoes_transfer(fake: FakeServices, path: str, undone: list[str]) -> None:
+    """A write without a response is undone, and so are the writes before it."""
     fake.delays[path] = FOREVER
-    result = await fake.services.run(transfer, RENT)
+    result = await fake.services.run(transfer, REQUEST)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, TimedOut)
     assert fake.paths[-len(undone) :] == undone
 
 
-async def test_transfer_that_cannot_be_reversed_is_stuck(fake: FakeServices) -> None:
+async def test_failed_reversal_makes_transfer_stuck(fake: FakeServices) -> None:
     fake.answers |= {POSTING: 404, REVERSE: 500}
-    result = await fake.services.run(transfer, RENT)
+    result = await fake.services.run(transfer, REQUEST)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Stuck)
@@ -283,8 +294,8 @@ async def test_transfer_that_cannot_be_reversed_is_stuck(fake: FakeServices) -> 
 
 
 @pytest.mark.parametrize("amount", ["0.01", "25", "25.5", "1000000.00"])
-def test_amount_out_of_range_is_refused(amount: str) -> None:
-    assert TransferRequest.model_validate({**dict(RENT), "amount": amount}).amount == Decimal(amount)
+def test_transfer_accepts_valid_amount(amount: str) -> None:
+    assert TransferRequest.model_validate({**dict(REQUEST), "amount": amount}).amount == Decimal(amount)
 
 
 @pytest.mark.parametrize(
@@ -301,12 +312,12 @@ def test_amount_out_of_range_is_refused(amount: str) -> None:
         {"note": "x"},
     ],
 )
-def test_invalid_transfer_is_refused(change: dict[str, Any]) -> None:
+def test_transfer_request_refuses_invalid_field(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        TransferRequest.model_validate({**dict(RENT), **change})
+        TransferRequest.model_validate({**dict(REQUEST), **change})
 
 
-def test_errors_that_a_transfer_promises() -> None:
+def test_transfer_promises_classes_of_transfer_error() -> None:
     assert transfers.promised == (
         NotFound,
         Forbidden,

@@ -1,4 +1,4 @@
-"""Dry runs."""
+"""Dry run of a pipeline on example data."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -57,7 +57,7 @@ def write(name: str) -> Write[Lamp, Failure]:
 
 @railway
 async def pipeline(run: Run[Failure], body: Body) -> object:
-    """Do as *body* does.
+    """Run *body*.
 
     And nothing else.
     """
@@ -68,34 +68,34 @@ def plan(body: Body) -> Plan:
     return dry_run(pipeline, body).plan
 
 
-def reads(*names: str) -> tuple[PlannedCall, ...]:
+def plan_reads(*names: str) -> tuple[PlannedCall, ...]:
     return tuple(
         PlannedCall(f"things.{name}", refusals=(NotFound, Conflict), service="things") for name in names
     )
 
 
-def undone(name: str) -> PlannedCall:
+def plan_write(name: str) -> PlannedCall:
     return PlannedCall(f"things.{name}", Kind.WRITE, undo="things.forget", service="things")
 
 
-def shaped(call: PlannedCall) -> PlannedCall:
+def mark_shaped(call: PlannedCall) -> PlannedCall:
     return replace(call, is_shaped=True)
 
 
-def test_plan_has_the_name_and_summary_of_its_pipeline() -> None:
+def test_plan_has_pipeline_name_and_summary() -> None:
     found = plan(lambda run: run.stage("one", read("a")))
 
-    assert (found.name, found.summary) == ("pipeline", "Do as *body* does.")
+    assert (found.name, found.summary) == ("pipeline", "Run *body*.")
 
 
-def test_pipeline_without_docstring_has_no_summary() -> None:
+def test_undocumented_pipeline_has_no_summary() -> None:
     @railway
-    async def silent(run: Run[Failure]) -> None: ...
+    async def undocumented(run: Run[Failure]) -> None: ...
 
-    assert dry_run(silent).plan == Plan("silent", "", ())
+    assert dry_run(undocumented).plan == Plan("undocumented", "", ())
 
 
-def test_dry_run_returns_the_value_of_the_pipeline() -> None:
+def test_dry_run_returns_pipeline_value() -> None:
     async def measure(run: Run[Failure]) -> int:
         (lamp,) = await run.stage("one", read("a"))
         return lamp.size
@@ -103,33 +103,33 @@ def test_dry_run_returns_the_value_of_the_pipeline() -> None:
     assert dry_run(pipeline, measure).value == 3
 
 
-def test_call_has_the_registered_name_of_its_service() -> None:
+def test_planned_call_has_registered_service_name() -> None:
     lamps = service_client("lamp", "http://lamp.test", Raising(AssertionError("the network")))
     found = plan(lambda run: run.stage("one", lamps.get("lamps.fetch", ("a",), answer=LAMP)))
 
     assert [call.service for call in found.calls] == ["lamp"]
 
 
-def test_stages_have_their_calls_in_argument_order() -> None:
-    async def two(run: Run[Failure]) -> None:
+def test_stage_lists_calls_in_argument_order() -> None:
+    async def run_stages(run: Run[Failure]) -> None:
         await run.stage("one", read("b"), read("a"))
         await run.stage("two", read("c"), policy=FAIL_FAST)
 
-    assert plan(two).stages == (
-        PlannedStage("one", SETTLE, reads("b", "a")),
-        PlannedStage("two", FAIL_FAST, reads("c")),
+    assert plan(run_stages).stages == (
+        PlannedStage("one", SETTLE, plan_reads("b", "a")),
+        PlannedStage("two", FAIL_FAST, plan_reads("c")),
     )
 
 
-def test_later_call_gets_the_example_of_an_earlier_one() -> None:
-    async def two(run: Run[Failure]) -> None:
+def test_example_answers_feed_later_calls() -> None:
+    async def run_stages(run: Run[Failure]) -> None:
         (lamp,) = await run.stage("one", read("a"))
         await run.stage("two", read(f"of-size-{lamp.size}"))
 
-    assert plan(two).stages[1].calls == reads("of-size-3")
+    assert plan(run_stages).stages[1].calls == plan_reads("of-size-3")
 
 
-def test_call_with_a_check_is_shaped() -> None:
+def test_call_with_ensure_is_planned_as_shaped() -> None:
     ensured = read("a").ensure(bool, lambda _: Conflict("no"))
     found = plan(
         lambda run: run.stage("one", ensured, read("b"), read("c").optional(), constant("things.d", 1))
@@ -138,22 +138,22 @@ def test_call_with_a_check_is_shaped() -> None:
     assert [call.is_shaped for call in found.stages[0].calls] == [True, False, False, False]
 
 
-def test_optional_call_stays_optional_when_mapped() -> None:
+def test_mapped_optional_call_stays_optional() -> None:
     found = plan(lambda run: run.stage("one", read("a").map(str).optional(None).map(str), read("b")))
 
     assert [call.need for call in found.stages[0].calls] == [Need.OPTIONAL, Need.REQUIRED]
 
 
-@pytest.mark.parametrize("order", CommitPolicy)
-def test_commit_has_writes_with_their_undos_and_reads(order: CommitPolicy) -> None:
+@pytest.mark.parametrize("policy", CommitPolicy)
+def test_commit_lists_writes_undos_and_reads(policy: CommitPolicy) -> None:
     steps = write("a").map(str), read("b").map(str), write("c")
-    found = plan(lambda run: run.commit("do", *steps, policy=order))
+    found = plan(lambda run: run.commit("do", *steps, policy=policy))
 
-    calls = undone("a"), shaped(*reads("b")), undone("c")
-    assert found.stages == (PlannedStage("do", order, calls),)
+    calls = plan_write("a"), mark_shaped(*plan_reads("b")), plan_write("c")
+    assert found.stages == (PlannedStage("do", policy, calls),)
 
 
-def test_writes_after_a_commit_are_best_effort() -> None:
+def test_write_after_commit_is_best_effort() -> None:
     async def commit(run: Run[Failure]) -> None:
         await run.stage("before", read("a"))
         await run.commit("do", write("b"))
@@ -170,111 +170,115 @@ def test_writes_after_a_commit_are_best_effort() -> None:
 def test_constant_sends_no_request() -> None:
     found = plan(lambda run: run.stage("one", constant("things.a", 1), read("b")))
 
-    assert found.stages[0].calls == (PlannedCall("things.a", Kind.NOTHING), *reads("b"))
-    assert found.calls == reads("b")
+    assert found.stages[0].calls == (PlannedCall("things.a", Kind.NOTHING), *plan_reads("b"))
+    assert found.calls == plan_reads("b")
 
 
-def test_bound_call_follows_its_call() -> None:
+def test_bound_call_is_planned_after_first_call() -> None:
     chain = read("a").bind(lambda lamp: read(f"of-size-{lamp.size}"))
     (call,) = plan(lambda run: run.stage("one", chain)).stages[0].calls
 
-    assert (call.name, call.then) == ("things.a", reads("of-size-3"))
+    assert (call.name, call.then) == ("things.a", plan_reads("of-size-3"))
 
 
-def test_chain_in_a_sequential_commit_ends_at_the_next_write() -> None:
+def test_next_write_ends_chain_of_bound_calls() -> None:
+    """In a sequential commit, the calls bound to a step end at the next write."""
     chain = read("b").bind(lambda _: read("c"))
     first, second, third = plan(lambda run: run.commit("do", write("a"), chain, write("d"))).stages[0].calls
 
-    assert (first, second.then, third) == (undone("a"), reads("c"), undone("d"))
+    assert (first, second.then, third) == (plan_write("a"), plan_reads("c"), plan_write("d"))
 
 
-def test_parallel_calls_are_an_inner_stage() -> None:
+def test_parallel_calls_form_inner_stage() -> None:
     both = parallel(read("a"), read("b"), name="both").call
     (inner, last) = plan(lambda run: run.stage("one", both, read("c"))).stages[0].calls
 
-    within = PlannedStage("both", SETTLE, reads("a", "b"))
-    assert inner == shaped(PlannedCall("both", Kind.NOTHING, then=(within,)))
-    assert last == reads("c")[0]
+    within = PlannedStage("both", SETTLE, plan_reads("a", "b"))
+    assert inner == mark_shaped(PlannedCall("both", Kind.NOTHING, then=(within,)))
+    assert last == plan_reads("c")[0]
 
 
-def test_call_bound_to_a_constant_is_planned() -> None:
+def test_call_bound_to_constant_is_planned() -> None:
     found = plan(lambda run: run.stage("one", constant("things.a", 1).bind(lambda _: read("b")), read("c")))
 
-    assert found.stages[0].calls == (shaped(PlannedCall("things.a", Kind.NOTHING)), *reads("c", "b"))
+    assert found.stages[0].calls == (
+        mark_shaped(PlannedCall("things.a", Kind.NOTHING)),
+        *plan_reads("c", "b"),
+    )
 
 
-def test_call_outside_a_stage_is_a_stage_of_its_own() -> None:
-    async def between(run: Run[Failure]) -> None:
+def test_call_outside_stage_gets_own_stage() -> None:
+    async def call_between_stages(run: Run[Failure]) -> None:
         await run.stage("one", read("a"))
         run.unwrap(await read("b"))
 
-    assert plan(between).stages[1] == PlannedStage(None, None, reads("b"))
+    assert plan(call_between_stages).stages[1] == PlannedStage(None, None, plan_reads("b"))
 
 
 def test_pipeline_without_calls_has_no_stages() -> None:
-    async def idle(_: Run[Failure]) -> None: ...
+    async def do_nothing(_: Run[Failure]) -> None: ...
 
-    assert plan(idle).stages == ()
+    assert plan(do_nothing).stages == ()
 
 
-def test_execution_id_of_a_dry_run_is_fixed() -> None:
-    async def identified(run: Run[Failure]) -> None:
+def test_dry_run_has_fixed_execution_id() -> None:
+    async def use_execution_id(run: Run[Failure]) -> None:
         await run.stage(run.execution_id, read("a"))
 
-    assert plan(identified).stages[0].name == "exe-example"
+    assert plan(use_execution_id).stages[0].name == "exe-example"
 
 
-async def test_dry_run_works_within_a_running_loop() -> None:
+async def test_dry_run_works_in_running_loop() -> None:
     found = plan(lambda run: run.stage("one", read("a")))
 
-    assert found.calls == reads("a")
+    assert found.calls == plan_reads("a")
     assert asyncio.get_running_loop().is_running()
 
 
-async def a_number() -> Result[int, Failure]:
+async def fail_if_sent() -> Result[int, Failure]:
     raise AssertionError
 
 
-def test_call_without_info_has_no_example() -> None:
+def test_call_without_info_fails_dry_run() -> None:
     with pytest.raises(DryRunError, match=r"^no example for my\.number: the call does not come"):
-        plan(lambda run: run.stage("one", Call("my.number", a_number)))
+        plan(lambda run: run.stage("one", Call("my.number", fail_if_sent)))
 
 
-def test_answer_without_example_is_named() -> None:
+def test_missing_example_fails_dry_run() -> None:
     plain = THINGS.get("things.plain", ("plain",), answer=TypeAdapter(int))
 
     with pytest.raises(DryRunError, match=r"^no example for things\.plain: integer has no example"):
         plan(lambda run: run.stage("one", plain))
 
 
-def test_stub_of_the_context_precedes_the_examples() -> None:
-    def numbers(call: CallSpan) -> Ok[int] | None:
+def test_context_stub_precedes_examples() -> None:
+    def answer_number(call: CallSpan) -> Ok[int] | None:
         return Ok(7) if call.name == "my.number" else None
 
-    seen = pipeline.on(RunContext(stub=numbers))
-    found = dry_run(seen, lambda run: run.stage("one", Call("my.number", a_number), read("a"))).plan
+    stubbed = pipeline.on(RunContext(stub=answer_number))
+    found = dry_run(stubbed, lambda run: run.stage("one", Call("my.number", fail_if_sent), read("a"))).plan
 
-    assert found.calls == (PlannedCall("my.number"), *reads("a"))
-
-
-def test_dry_run_ignores_the_deadline_of_its_context() -> None:
-    late = pipeline.on(RunContext(deadline=0.0))
-
-    (stage,) = dry_run(late, lambda run: run.commit("write", write("a"))).plan.stages
-
-    assert stage.calls == (undone("a"),)
+    assert found.calls == (PlannedCall("my.number"), *plan_reads("a"))
 
 
-def test_pipeline_that_fails_on_examples_is_an_error() -> None:
+def test_dry_run_ignores_context_deadline() -> None:
+    expired = pipeline.on(RunContext(deadline=0.0))
+
+    (stage,) = dry_run(expired, lambda run: run.commit("write", write("a"))).plan.stages
+
+    assert stage.calls == (plan_write("a"),)
+
+
+def test_failing_pipeline_fails_dry_run() -> None:
     async def fail(run: Run[Failure]) -> None:
         run.fail(Conflict("Account is frozen"))
 
-    with pytest.raises(DryRunError, match="the dry run of pipeline failed: conflict, Account"):
+    with pytest.raises(DryRunError, match="the dry run of pipeline failed with conflict: Account"):
         plan(fail)
 
 
-def test_no_undo_is_sent_if_the_dry_run_of_a_commit_fails() -> None:
+def test_failed_dry_run_of_commit_sends_no_undo() -> None:
     refused = read("b").ensure(lambda _: False, lambda _: Conflict("no"))
 
-    with pytest.raises(DryRunError, match="conflict, no"):
+    with pytest.raises(DryRunError, match="conflict: no"):
         plan(lambda run: run.commit("do", write("a"), refused))

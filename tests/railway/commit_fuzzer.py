@@ -1,4 +1,4 @@
-"""Any commit, any luck: what must hold whatever happens."""
+"""Runner of random commits, which checks the invariants of every commit."""
 
 import asyncio
 import re
@@ -19,99 +19,99 @@ from gateway.railway import (
     WriteOutcome,
 )
 from tests.railway.scripted_calls import Answer, now
-from tests.railway.scripted_writes import Bank, Told, Values, committing
+from tests.railway.scripted_writes import Bank, Reply, Values, payment
 
-TAIL = 100
-"""Seconds after which nothing is on its way any more."""
+LANDING_TIME = 100
+"""Seconds after which every late write has reached the bank."""
 
-LONGEST = 10 + 1 + 30 + 5
-"""Both budgets, and what a write and five undos may overrun them by."""
+LONGEST_COMMIT = 10 + 1 + 30 + 5
+"""Longest commit, in seconds: both budgets, and 1 s of grace for a write and for each of five undos."""
 
 
-class Bug(Exception):  # noqa: N818 - it is none that is expected
-    """What a write is not expected to raise."""
+class Bug(Exception):  # noqa: N818 - named for the bug that it simulates
+    """Unexpected exception in a write or an undo."""
 
 
 @dataclass(frozen=True)
-class Read:
-    """How a read that rides along behaves."""
+class ReadPlan:
+    """Behaviour of a read in a commit."""
 
     answer: Answer
     after: float = 0
 
 
 @dataclass(frozen=True)
-class Change:
-    """How a write behaves, attempt by attempt, and its undo."""
+class WritePlan:
+    """Replies to the attempts of a write and of its undo."""
 
-    attempts: tuple[Told, ...]
-    undos: tuple[Told, ...]
+    attempts: tuple[Reply, ...]
+    undos: tuple[Reply, ...]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A commit, and the instants at which the caller goes away."""
+    """A commit, and the instants at which its caller is cancelled."""
 
-    order: CommitPolicy
-    parts: tuple[Read | Change, ...]
+    policy: CommitPolicy
+    steps: tuple[ReadPlan | WritePlan, ...]
     cancels: tuple[float, ...] = ()
 
-    def slower(self, latencies: Sequence[float]) -> "Plan":
-        """Give the same behaviours with other latencies."""
-        later = iter(latencies)
-        return replace(self, parts=tuple(_slower(part, later) for part in self.parts))
+    def replace_latencies(self, latencies: Sequence[float]) -> "Plan":
+        """Return the same plan with other latencies."""
+        remaining = iter(latencies)
+        return replace(self, steps=tuple(_replace_latencies(step, remaining) for step in self.steps))
 
 
 Outcome: TypeAlias = Result[Values, Failure] | str
-"""What a commit comes to; a bug is known by its name."""
+"""Result of a commit, or the type and message of its bug."""
 
 
-def _slower(part: Read | Change, latencies: Iterator[float]) -> Read | Change:
-    if isinstance(part, Read):
-        return replace(part, after=next(latencies))
-    return Change(
-        tuple(replace(told, after=next(latencies)) for told in part.attempts),
-        tuple(replace(told, after=next(latencies)) for told in part.undos),
+def _replace_latencies(step: ReadPlan | WritePlan, latencies: Iterator[float]) -> ReadPlan | WritePlan:
+    if isinstance(step, ReadPlan):
+        return replace(step, after=next(latencies))
+    return WritePlan(
+        tuple(replace(reply, after=next(latencies)) for reply in step.attempts),
+        tuple(replace(reply, after=next(latencies)) for reply in step.undos),
     )
 
 
-def _step(bank: Bank, place: int, part: Read | Change) -> CommitStep[int, Failure]:
-    if isinstance(part, Read):
-        return bank.call(f"{place}", part.answer, after=part.after)
-    return bank.write(f"{place}", *part.attempts, undone=part.undos)
+def _build_step(bank: Bank, position: int, step: ReadPlan | WritePlan) -> CommitStep[int, Failure]:
+    if isinstance(step, ReadPlan):
+        return bank.call(f"{position}", step.answer, after=step.after)
+    return bank.write(f"{position}", *step.attempts, undos=step.undos)
 
 
-async def play(plan: Plan) -> Outcome | None:
-    """Make the commit of *plan*, hold it to what is promised, and say what it came to, if not cancelled."""
-    bank, began = Bank(), now()
+async def run_and_check(plan: Plan) -> Outcome | None:
+    """Run the commit of *plan* and check its invariants; return its outcome, or None if it was cancelled."""
+    bank, start = Bank(), now()
     tasks = asyncio.all_tasks()
-    steps = [_step(bank, place, part) for place, part in enumerate(plan.parts)]
-    task = asyncio.ensure_future(committing.on(bank.around())(*steps, policy=plan.order))
+    steps = [_build_step(bank, position, step) for position, step in enumerate(plan.steps)]
+    task = asyncio.ensure_future(payment.on(bank.build_context())(*steps, policy=plan.policy))
     for instant in plan.cancels:
         asyncio.get_running_loop().call_later(instant, task.cancel)
     await asyncio.wait((task,))
 
-    assert now() - began <= LONGEST
+    assert now() - start <= LONGEST_COMMIT
     assert asyncio.all_tasks() == tasks
-    outcome = came_to(task)
-    await bank.passing(TAIL)
-    judge_ledger(bank)
-    judge_undos(bank)
+    outcome = get_outcome(task)
+    await bank.wait(LANDING_TIME)
+    check_ledger(bank)
+    check_undos(bank)
     if outcome is not None:
-        judge_outcome(bank, outcome)
+        check_outcome(bank, outcome)
     return outcome
 
 
-def came_to(task: "asyncio.Future[Result[Values, Failure]]") -> Outcome | None:
-    """Say how a commit ended, if nobody cancelled it."""
+def get_outcome(task: "asyncio.Future[Result[Values, Failure]]") -> Outcome | None:
+    """Return the outcome of a commit: None if it was cancelled."""
     if task.cancelled():
         return None
     bug = task.exception()
     return task.result() if bug is None else f"{type(bug).__name__}: {bug}"
 
 
-def judge_outcome(bank: Bank, outcome: Outcome) -> None:
-    """Hold what the caller is told to what the journal says."""
+def check_outcome(bank: Bank, outcome: Outcome) -> None:
+    """Check that the caller's outcome agrees with the journal."""
     ((_, state),) = bank.journal.ends
     match outcome:
         case Ok():
@@ -122,16 +122,16 @@ def judge_outcome(bank: Bank, outcome: Outcome) -> None:
             assert state is CommitState.UNDONE
 
 
-def judge_ledger(bank: Bank) -> None:
-    """Hold what the journal says of the end, and of each write, to what the service has done."""
+def check_ledger(bank: Bank) -> None:
+    """Check that the journal's records agree with the ledger."""
     ((_, state),) = bank.journal.ends
-    intents = bank.journal.begun[0].intents
+    intents = bank.journal.starts[0].intents
     writes = {intent.key: bank.journal.outcomes[intent.key] for intent in intents if intent.undo}
     standing = bank.ledger.standing
-    assert all(times == 1 for times in bank.ledger.times.values())
+    assert all(count == 1 for count in bank.ledger.counts.values())
     if state is CommitState.COMMITTED:
         assert standing == {*writes}
-        assert not bank.ledger.marks
+        assert not bank.ledger.tombstones
         assert {*writes.values()} == {WriteOutcome.DONE}
     else:
         assert {*writes.values()} <= {WriteOutcome.REFUSED, WriteOutcome.UNDONE, WriteOutcome.STUCK}
@@ -139,19 +139,19 @@ def judge_ledger(bank: Bank) -> None:
         assert (state is CommitState.STUCK) == (WriteOutcome.STUCK in writes.values())
 
 
-def judge_undos(bank: Bank) -> None:
-    """Hold the undos to rounds in reverse order: each of those that the round before has left."""
+def check_undos(bank: Bank) -> None:
+    """Check the rounds of undos: the first has all undos, each is in reverse order, none adds an undo."""
     undos = [int(found[1]) for line in bank.log if (found := re.fullmatch(r"(\d)\.undo sent", line))]
     rounds: list[list[int]] = []
-    for place in undos:
-        if not rounds or place >= rounds[-1][-1]:
+    for position in undos:
+        if not rounds or position >= rounds[-1][-1]:
             rounds.append([])
-        rounds[-1].append(place)
+        rounds[-1].append(position)
     for before, after in pairwise(rounds):
         assert {*after} <= {*before}
-    undone = {WriteOutcome.UNDONE, WriteOutcome.STUCK}
+    to_undo = {WriteOutcome.UNDONE, WriteOutcome.STUCK}
     assert {*(rounds[0] if rounds else ())} == {
-        place
-        for place, intent in enumerate(bank.journal.begun[0].intents)
-        if bank.journal.outcomes[intent.key] in undone
+        position
+        for position, intent in enumerate(bank.journal.starts[0].intents)
+        if bank.journal.outcomes[intent.key] in to_undo
     }

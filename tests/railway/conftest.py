@@ -1,16 +1,16 @@
-"""A healthy world for every test, and no task left behind by any."""
+"""Healthy services and an empty bank for each test, and a check for leftover tasks."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.railway.scripted_calls import World
+from tests.railway.scripted_calls import Services
 from tests.railway.scripted_writes import Bank
 
 
 @pytest.fixture(autouse=True)
-async def no_task_is_left_behind() -> AsyncIterator[None]:
+async def forbid_leftover_tasks() -> AsyncIterator[None]:
     before = asyncio.all_tasks()
     yield
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
@@ -19,8 +19,8 @@ async def no_task_is_left_behind() -> AsyncIterator[None]:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def services() -> Services:
+    return Services()
 
 
 @pytest.fixture

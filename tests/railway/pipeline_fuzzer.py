@@ -1,4 +1,4 @@
-"""Any pipeline, any luck: what must hold whatever happens."""
+"""Runner of random pipelines, which checks the invariants of every pipeline."""
 
 import asyncio
 import contextlib
@@ -24,47 +24,50 @@ from gateway.railway import (
 
 Values: TypeAlias = tuple[int, ...]
 
-TURNS = 500
-"""More turns of the loop than any plan takes: later than that it hangs."""
+MAX_TURNS = 500
+"""Turns of the event loop after which a pipeline counts as hanging."""
 
 
-class Bug(Exception):  # noqa: N818 - it is none that is expected
-    """What a call is not expected to raise."""
+class Bug(Exception):  # noqa: N818 - named for the bug that it simulates
+    """Unexpected exception in a call."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """How one call behaves: what it answers after how many turns, and how it takes being cancelled."""
+class CallPlan:
+    """Behaviour of a call: its *answer* after *turns* of the event loop, and its reaction to a cancellation.
+
+    The answer "stray" raises `CancelledError` although the call was not cancelled.
+    """
 
     turns: int
     answer: Literal["fine", "missing", "invalid", "bug", "stray"]
-    cancelled: Literal["quick", "slow", "deaf", "sore"] = "quick"
+    on_cancel: Literal["stop", "clean up", "ignore", "raise"] = "stop"
 
 
 @dataclass(frozen=True)
-class Act:
-    """One stage."""
+class StagePlan:
+    """A stage: its policy and its calls."""
 
     policy: Policy
-    parts: tuple[Part, ...]
+    calls: tuple[CallPlan, ...]
 
     @property
     def has_bug(self) -> bool:
-        return any(part.answer in {"bug", "stray"} or part.cancelled == "sore" for part in self.parts)
+        return any(call.answer in {"bug", "stray"} or call.on_cancel == "raise" for call in self.calls)
 
     @property
-    def must_break(self) -> bool:
-        """A bug is cut off by nothing but a failure named before it, where that fails fast."""
-        answers = [part.answer for part in self.parts]
+    def must_raise(self) -> bool:
+        """True if a call has a bug, and no earlier failure can cancel that call."""
+        answers = [call.answer for call in self.calls]
         if self.policy is FAIL_FAST:
             answers = [*takewhile(lambda answer: answer not in {"missing", "invalid"}, answers)]
         return "bug" in answers or "stray" in answers
 
     @property
     def outcome(self) -> Result[Values, Failure]:
-        """Say what the stage comes to: the answers decide, and nothing else."""
-        answers = [answer(place, part) for place, part in enumerate(self.parts)]
-        errors = [one.error for one in answers if isinstance(one, Err)]
+        """Return the result of the stage if no call raises: it depends on the answers alone."""
+        answers = [build_answer(position, call) for position, call in enumerate(self.calls)]
+        errors = [answer.error for answer in answers if isinstance(answer, Err)]
         if not errors:
             return Ok(tuple(range(len(answers))))
         return Err(errors[0] if self.policy is FAIL_FAST else combine_failures(errors))
@@ -72,114 +75,118 @@ class Act:
 
 @dataclass(frozen=True)
 class Plan:
-    """Stages one after the other, and the turns at which the caller goes away."""
+    """Stages in sequence, and the turns at which the caller is cancelled."""
 
-    acts: tuple[Act, ...]
+    stages: tuple[StagePlan, ...]
     cancels: tuple[int, ...] = ()
 
     @property
     def outcome(self) -> Result[Values, Failure]:
-        """Say what the pipeline comes to: its first failed stage, or the values of its last."""
-        outcomes = [act.outcome for act in self.acts]
-        return next((one for one in outcomes if isinstance(one, Err)), outcomes[-1])
+        """Return the failure of the first failed stage, or the values of the last stage."""
+        outcomes = [stage.outcome for stage in self.stages]
+        return next((outcome for outcome in outcomes if isinstance(outcome, Err)), outcomes[-1])
 
 
-def answer(place: int, part: Part) -> Result[int, Failure]:
-    """Say what the call in this place of its stage answers."""
-    match part.answer:
+def build_answer(position: int, call: CallPlan) -> Result[int, Failure]:
+    """Return the answer of *call* at *position* of its stage."""
+    match call.answer:
         case "missing":
-            return Err(NotFound(f"{place}"))
+            return Err(NotFound(f"{position}"))
         case "invalid":
-            return Err(Invalid(f"{place}", violations=((f"{place % 2}", (f"{place}",)),)))
+            return Err(Invalid(f"{position}", violations=((f"{position % 2}", (f"{position}",)),)))
         case _:
-            return Ok(place)
+            return Ok(position)
 
 
 @dataclass
-class Stage:
-    """The calls that are being made right now."""
+class CallTracker:
+    """Names of the running calls, and the number of *tasks* outside any stage."""
 
-    going: set[str] = field(default_factory=set[str])
+    running: set[str] = field(default_factory=set[str])
     tasks: int = 0
 
-    def call(self, name: str, place: int, part: Part) -> Call[int, Failure]:
-        """Describe a call that plays its *part*."""
+    def build_call(self, name: str, position: int, plan: CallPlan) -> Call[int, Failure]:
+        """Build a call that behaves as *plan* describes."""
 
         async def attempt() -> Result[int, Failure]:
-            with self._going(name):
+            with self._track(name):
                 try:
-                    await turns(part.turns)
+                    await pass_turns(plan.turns)
                 except asyncio.CancelledError:
-                    if part.cancelled == "slow":
-                        await turns(3)
-                    if part.cancelled == "deaf":
-                        return answer(place, part)
-                    if part.cancelled == "sore":
+                    if plan.on_cancel == "clean up":
+                        await pass_turns(3)
+                    if plan.on_cancel == "ignore":
+                        return build_answer(position, plan)
+                    if plan.on_cancel == "raise":
                         raise Bug(name) from None
                     raise
-                if part.answer == "bug":
+                if plan.answer == "bug":
                     raise Bug(name)
-                if part.answer == "stray":
+                if plan.answer == "stray":
                     raise asyncio.CancelledError
-                return answer(place, part)
+                return build_answer(position, plan)
 
         return Call(name, attempt)
 
     @contextlib.contextmanager
-    def _going(self, name: str) -> Generator[None]:
-        self.going.add(name)
+    def _track(self, name: str) -> Generator[None]:
+        self.running.add(name)
         try:
             yield
         finally:
-            self.going.remove(name)
+            self.running.remove(name)
 
 
 @railway
-async def perform(run: Run[Failure], stage: Stage, plan: Plan) -> Values:
-    """Go through the plan; after each stage, nothing of it is left."""
+async def run_stages(run: Run[Failure], tracker: CallTracker, plan: Plan) -> Values:
+    """Run the stages of *plan*; after each stage, check that no call or task is left."""
     values: Values = ()
-    for number, act in enumerate(plan.acts):
-        calls = [stage.call(f"{number}.{place}", place, part) for place, part in enumerate(act.parts)]
+    for number, stage in enumerate(plan.stages):
+        calls = [
+            tracker.build_call(f"{number}.{position}", position, call)
+            for position, call in enumerate(stage.calls)
+        ]
         try:
-            values = cast("Values", await run.stage(f"{number}", *calls, policy=act.policy))
+            values = cast("Values", await run.stage(f"{number}", *calls, policy=stage.policy))
         finally:
-            assert not stage.going
-            assert len(asyncio.all_tasks()) == stage.tasks
+            assert not tracker.running
+            assert len(asyncio.all_tasks()) == tracker.tasks
     return values
 
 
-async def turns(count: int) -> None:
-    """Let everything else move so many times."""
+async def pass_turns(count: int) -> None:
+    """Let *count* turns of the event loop pass."""
     for _ in range(count):
         await asyncio.sleep(0)
 
 
-async def play(plan: Plan) -> None:
-    """Run the pipeline of *plan*, and hold it to what is promised."""
-    stage = Stage(tasks=len(asyncio.all_tasks()) + 1)
-    task = asyncio.create_task(perform(stage, plan))
-    sent = 0
-    for turn in range(TURNS):
+async def run_and_check(plan: Plan) -> None:
+    """Run the pipeline of *plan* and check its invariants."""
+    tracker = CallTracker(tasks=len(asyncio.all_tasks()) + 1)
+    task = asyncio.create_task(run_stages(tracker, plan))
+    cancellations = 0
+    for turn in range(MAX_TURNS):
         if task.done():
             break
-        sent += sum(task.cancel() for at in plan.cancels if at == turn)
+        cancellations += sum(task.cancel() for at in plan.cancels if at == turn)
         await asyncio.sleep(0)
-    assert task.done(), "it hangs"
-    assert not stage.going
-    assert task.cancelling() == sent
-    assert task.cancelled() == (sent > 0)
-    if not sent:
-        judge(plan, task)
+    assert task.done(), "the pipeline hangs"
+    assert not tracker.running
+    assert task.cancelling() == cancellations
+    assert task.cancelled() == (cancellations > 0)
+    if not cancellations:
+        check_outcome(plan, task)
 
 
-def judge(plan: Plan, task: "asyncio.Task[Result[Values, Failure]]") -> None:
-    """Hold a pipeline that nobody cancelled to the one outcome that its answers allow."""
+def check_outcome(plan: Plan, task: "asyncio.Task[Result[Values, Failure]]") -> None:
+    """Check that a pipeline that was not cancelled ended as its answers determine."""
     bug = task.exception()
-    until = next((n for n, act in enumerate(plan.acts) if isinstance(act.outcome, Err)), len(plan.acts))
-    played = plan.acts[: until + 1]
+    stages = plan.stages
+    last = next((n for n, stage in enumerate(stages) if isinstance(stage.outcome, Err)), len(stages))
+    reached = stages[: last + 1]
     if bug is not None:
         assert isinstance(bug, Bug | RuntimeError)
-        assert any(act.has_bug for act in played)
+        assert any(stage.has_bug for stage in reached)
     else:
-        assert not any(act.must_break for act in played)
+        assert not any(stage.must_raise for stage in reached)
         assert task.result() == plan.outcome

@@ -1,4 +1,4 @@
-"""An observer that writes down what it hears."""
+"""Observer that records its notifications."""
 
 from dataclasses import dataclass, field
 
@@ -8,10 +8,10 @@ from gateway.railway import CallOutcome, CallSpan, Observer, StageSpan
 
 
 @dataclass
-class Ear(Observer):
-    """Keeps the spans it hears of, and writes down what it hears."""
+class RecordingObserver(Observer):
+    """Records spans, outcomes by call name, and *events*: `+name` for a start, `-name` for an end."""
 
-    told: list[str] = field(default_factory=list[str])
+    events: list[str] = field(default_factory=list[str])
     stages: list[StageSpan] = field(default_factory=list[StageSpan])
     calls: list[CallSpan] = field(default_factory=list[CallSpan])
     outcomes: dict[str, CallOutcome] = field(default_factory=dict[str, CallOutcome])
@@ -19,20 +19,20 @@ class Ear(Observer):
     @override
     def stage_started(self, stage: StageSpan, /) -> None:
         self.stages.append(stage)
-        self.told.append(f"+{stage.name}")
+        self.events.append(f"+{stage.name}")
 
     @override
     def stage_ended(self, stage: StageSpan, /) -> None:
         self.stages.append(stage)
-        self.told.append(f"-{stage.name}")
+        self.events.append(f"-{stage.name}")
 
     @override
     def call_started(self, call: CallSpan, /) -> None:
         self.calls.append(call)
-        self.told.append(f"+{call.name}")
+        self.events.append(f"+{call.name}")
 
     @override
     def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
         self.calls.append(call)
-        self.told.append(f"-{call.name}")
+        self.events.append(f"-{call.name}")
         self.outcomes[call.name] = outcome

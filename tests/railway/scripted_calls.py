@@ -1,4 +1,4 @@
-"""Calls that answer when told to, and write down what became of them."""
+"""Calls with scripted answers and delays, which log their progress."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -24,31 +24,34 @@ from gateway.railway import (
 Answer: TypeAlias = Result[int, Failure]
 
 FOREVER: Final = 3600.0
-"""An hour: nothing that is right waits for it."""
+"""An hour in seconds: a correct test never waits for it."""
 
 FINE: Final = Ok(1)
 MISSING: Final = Err(NotFound("missing"))
 TAKEN: Final = Err(Conflict("taken"))
 
-ORDERS: Final = (*permutations((1.0, 2.0, 3.0)),)
-"""When each of three calls answers, in every order."""
+DELAYS: Final = (*permutations((1.0, 2.0, 3.0)),)
+"""Seconds until each of three calls answers, for every order of arrival."""
 
 
 @dataclass
-class World:
-    """Every call writes here that it started, ended or was cleaned up, and how much was to be done for it."""
+class Services:
+    """Fake services: every call logs its start, end and cleanup, and records its mode."""
 
     log: list[str] = field(default_factory=list[str])
-    efforts: dict[str, list[CallMode]] = field(default_factory=dict[str, list[CallMode]])
+    modes: dict[str, list[CallMode]] = field(default_factory=dict[str, list[CallMode]])
 
     def call(
         self, name: str, answer: Answer | BaseException = FINE, *, after: float = 0, cleanup: float = 0
     ) -> Call[int, Failure]:
-        """Describe a call that comes to *answer* *after* so many seconds; cancelled, it takes *cleanup*."""
+        """Build a call that returns or raises *answer* after *after* seconds.
+
+        A cancelled call cleans up for *cleanup* seconds.
+        """
 
         async def attempt() -> Answer:
             self.log.append(f"{name} started")
-            self.note_effort(name)
+            self.record_mode(name)
             try:
                 await asyncio.sleep(after)
             except asyncio.CancelledError:
@@ -62,29 +65,29 @@ class World:
 
         return Call(name, attempt)
 
-    def note_effort(self, name: str) -> None:
-        """Write down how much is to be done for the call that is made."""
-        self.efforts.setdefault(name, []).append(current_context().mode)
+    def record_mode(self, name: str) -> None:
+        """Record the current mode under the *name* of the call."""
+        self.modes.setdefault(name, []).append(current_context().mode)
 
-    def hung(self, name: str, *, cleanup: float = 0) -> Call[int, Failure]:
-        """Describe a call that does not answer."""
+    def hang(self, name: str, *, cleanup: float = 0) -> Call[int, Failure]:
+        """Build a call that never answers."""
         return self.call(name, after=FOREVER, cleanup=cleanup)
 
 
 def now() -> float:
-    """Give the seconds since the test began."""
+    """Return the seconds since the test began."""
     return asyncio.get_running_loop().time()
 
 
-def cancellations() -> int:
-    """Count the requests to cancel this task that nobody has answered."""
+def count_cancellations() -> int:
+    """Return the number of pending cancellation requests of the current task."""
     task = asyncio.current_task()
     assert task is not None
     return task.cancelling()
 
 
 @railway
-async def trio(
+async def three_calls(
     run: Run[Failure],
     a: Call[int, Failure],
     b: Call[int, Failure],
@@ -92,5 +95,5 @@ async def trio(
     *,
     policy: Policy = SETTLE,
 ) -> tuple[int, int, int]:
-    """Make a stage of three calls, and nothing else."""
-    return await run.stage("trio", a, b, c, policy=policy)
+    """Run a single stage of three calls."""
+    return await run.stage("three_calls", a, b, c, policy=policy)

@@ -1,4 +1,4 @@
-"""A bank that does what it is told with what is written to it, and a journal that says what it heard."""
+"""Bank with scripted replies to writes and undos, and its recording journal."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -32,7 +32,7 @@ from gateway.railway import (
     railway,
     time_left,
 )
-from tests.railway.scripted_calls import FINE, FOREVER, Answer, World
+from tests.railway.scripted_calls import FINE, FOREVER, Answer, Services
 
 LATE: Final = Err(TimedOut("late"))
 BUSY: Final = Err(Unavailable("busy"))
@@ -42,11 +42,12 @@ Values: TypeAlias = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Told:
-    """What one attempt comes to *after* so many seconds; it *lands* with the service after so many.
+class Reply:
+    """Reply to an attempt: *answer* is returned or raised after *after* seconds.
 
-    By default it lands with an answer that is fine, and with no other. It keeps to the deadline it is given,
-    unless it takes `FOREVER`.
+    The bank executes the attempt *lands* seconds after it was sent; if *lands* is None, at a reply with `Ok`.
+    An attempt whose deadline comes before its reply returns `LATE` at the deadline, unless *after* is
+    `FOREVER`.
     """
 
     answer: Answer | BaseException | type[BaseException] = FINE
@@ -54,37 +55,42 @@ class Told:
     lands: float | None = None
 
 
-Telling: TypeAlias = Answer | BaseException | Told
+ReplyLike: TypeAlias = Answer | BaseException | Reply
+"""A reply, or its answer alone."""
 
 
 @dataclass
 class Ledger:
-    """What a service has done: each key once, and never after its undo."""
+    """State of the bank, which executes each key at most once, and never after its undo.
+
+    *standing* are the executed keys that are not undone, *tombstones* the undone keys, executed or not, and
+    *counts* are the executions of each key.
+    """
 
     standing: set[Key] = field(default_factory=set[Key])
-    marks: set[Key] = field(default_factory=set[Key])
-    times: dict[Key, int] = field(default_factory=dict[Key, int])
+    tombstones: set[Key] = field(default_factory=set[Key])
+    counts: dict[Key, int] = field(default_factory=dict[Key, int])
 
     def write(self, key: Key) -> bool:
-        """Make the write, if it has been neither made nor undone; say whether it stands."""
-        if key not in self.standing | self.marks:
+        """Execute the write unless it was executed or undone before; return True if it is not undone."""
+        if key not in self.standing | self.tombstones:
             self.standing.add(key)
-            self.times[key] = self.times.get(key, 0) + 1
+            self.counts[key] = self.counts.get(key, 0) + 1
         return key in self.standing
 
     def undo(self, key: Key) -> None:
-        """Take the write back, and leave a mark."""
+        """Undo the write, and leave a tombstone, so that a write that arrives later has no effect."""
         self.standing.discard(key)
-        self.marks.add(key)
+        self.tombstones.add(key)
 
 
 @dataclass
-class Diary(Journal):
-    """Writes down all it hears; it raises *bugs* instead, where there is one for what it would write."""
+class RecordingJournal(Journal):
+    """Journal that logs a line for each record, or raises the exception that *bugs* has for the line."""
 
     log: list[str]
     bugs: dict[str, BaseException] = field(default_factory=dict[str, BaseException])
-    begun: list[CommitStart] = field(default_factory=list[CommitStart])
+    starts: list[CommitStart] = field(default_factory=list[CommitStart])
     outcomes: dict[Key, WriteOutcome] = field(default_factory=dict[Key, WriteOutcome])
     values: dict[str, object] = field(default_factory=dict[str, object])
     ends: list[tuple[str, CommitState]] = field(default_factory=list[tuple[str, CommitState]])
@@ -92,11 +98,11 @@ class Diary(Journal):
     @override
     async def begin(self, commit: CommitStart, /) -> None:
         self._write(f"begin {commit.name}")
-        self.begun.append(commit)
+        self.starts.append(commit)
 
     @override
     async def note(self, execution_id: str, key: Key, outcome: WriteOutcome, value: object, /) -> None:
-        name = next(intent.name for intent in self.begun[-1].intents if intent.key == key)
+        name = next(intent.name for intent in self.starts[-1].intents if intent.key == key)
         self._write(f"{name} is {outcome.value}")
         self.outcomes[key] = outcome
         self.values[name] = value
@@ -113,20 +119,23 @@ class Diary(Journal):
 
 
 @dataclass
-class Bank(World):
-    """Takes writes, and has the journal write into its own log, so that the order of all is seen."""
+class Bank(Services):
+    """Fake service that executes writes; it shares its log with its journal, to show the order of events."""
 
     ledger: Ledger = field(default_factory=Ledger)
     keys: dict[str, list[Key]] = field(default_factory=dict[str, list[Key]])
-    journal: Diary = field(init=False)
+    journal: RecordingJournal = field(init=False)
 
     def __post_init__(self) -> None:
-        self.journal = Diary(self.log)
+        self.journal = RecordingJournal(self.log)
 
-    def write(self, name: str, *told: Telling, undone: Sequence[Telling] = ()) -> Write[int, Failure]:
-        """Describe a write whose attempts come to what is *told*, then the last; its undo likewise."""
-        undo = Undo(f"{name}.undo", self._attempt(f"{name}.undo", undone, self.ledger.undo))
-        return Write(name, self._attempt(name, told, self.ledger.write), {"to": name}, undo)
+    def write(self, name: str, *replies: ReplyLike, undos: Sequence[ReplyLike] = ()) -> Write[int, Failure]:
+        """Build a write that gets *replies* in turn, and its undo, which gets *undos*.
+
+        The last reply repeats; without replies, every attempt gets `FINE`.
+        """
+        undo = Undo(f"{name}.undo", self._attempt(f"{name}.undo", undos, self.ledger.undo))
+        return Write(name, self._attempt(name, replies, self.ledger.write), {"to": name}, undo)
 
     def commit(
         self,
@@ -134,52 +143,52 @@ class Bank(World):
         policy: CommitPolicy = SEQUENTIAL,
         deadline: float | None = None,
     ) -> Awaitable[Result[Values, Failure]]:
-        """Run a pipeline of this commit and nothing else."""
-        return committing.on(self.around(deadline=deadline))(*steps, policy=policy)
+        """Run a pipeline of a single commit of *steps*."""
+        return payment.on(self.build_context(deadline=deadline))(*steps, policy=policy)
 
-    def around(self, *, deadline: float | None = None) -> RunContext:
-        """Give the context of a run that commits with the bank's own journal."""
+    def build_context(self, *, deadline: float | None = None) -> RunContext:
+        """Return the context of a run that commits with the bank's journal."""
         terms = CommitTerms(reserve=0.5, budget=10, undo_budget=30)
         return RunContext(deadline=deadline, execution_id="exe-1", commit_terms=terms, journal=self.journal)
 
-    def made(self, body: Callable[[Run[Failure]], Awaitable[object]]) -> Awaitable[Result[object, Failure]]:
+    def run(self, body: Callable[[Run[Failure]], Awaitable[object]]) -> Awaitable[Result[object, Failure]]:
         """Run *body* as a pipeline."""
         pipeline: Pipeline[[], object, Failure] = railway(body)
-        return pipeline.on(self.around())()
+        return pipeline.on(self.build_context())()
 
-    async def passing(self, seconds: float) -> None:
-        """Let the time pass in which what is on its way lands."""
+    async def wait(self, seconds: float) -> None:
+        """Wait *seconds*, so that late writes can reach the bank."""
         await asyncio.sleep(seconds)
 
     def _attempt(
-        self, name: str, tellings: Sequence[Telling], land: Callable[[Key], object]
+        self, name: str, replies: Sequence[ReplyLike], land: Callable[[Key], object]
     ) -> WriteAttempt[int, Failure]:
-        plan = [one if isinstance(one, Told) else Told(one) for one in tellings or (FINE,)]
+        plan = [reply if isinstance(reply, Reply) else Reply(reply) for reply in replies or (FINE,)]
 
         async def attempt(key: Key) -> Answer:
             keys = self.keys.setdefault(name, [])
-            told = plan[min(len(keys), len(plan) - 1)]
+            reply = plan[min(len(keys), len(plan) - 1)]
             keys.append(key)
             self.log.append(f"{name} sent")
-            self.note_effort(name)
-            if told.lands is not None:
-                asyncio.get_running_loop().call_later(told.lands, land, key)
-            if FOREVER > told.after > time_left():
+            self.record_mode(name)
+            if reply.lands is not None:
+                asyncio.get_running_loop().call_later(reply.lands, land, key)
+            if FOREVER > reply.after > time_left():
                 await asyncio.sleep(time_left())
                 return LATE
-            await asyncio.sleep(told.after)
-            if not isinstance(told.answer, Ok | Err):
-                raise told.answer
-            if told.lands is None and isinstance(told.answer, Ok):
+            await asyncio.sleep(reply.after)
+            if not isinstance(reply.answer, Ok | Err):
+                raise reply.answer
+            if reply.lands is None and isinstance(reply.answer, Ok):
                 land(key)
-            return told.answer
+            return reply.answer
 
         return attempt
 
 
 @railway
-async def committing(
+async def payment(
     run: Run[Failure], *steps: CommitStep[int, Failure], policy: CommitPolicy = SEQUENTIAL
 ) -> Values:
-    """Make a commit, and nothing else."""
+    """Run a single commit of *steps*."""
     return cast("Values", await run.commit("settlement", *steps, policy=policy))

@@ -1,4 +1,4 @@
-"""Annotations that are strings, of names that come later or are never there at run time."""
+"""Pipeline with string annotations: names that are defined later, or for type checkers only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @railway
 async def refund(run: Run[LateError], amount: Decimal) -> Decimal:
-    """Know `Decimal` by name only."""
+    """Refund *amount*; `Decimal` is not defined at run time."""
     return amount or run.fail(Gone())
 
 

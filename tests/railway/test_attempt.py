@@ -1,4 +1,4 @@
-"""Where exceptions become values."""
+"""`attempt` and `attempt_async`, which turn exceptions into values."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ async def divide_later(a: int, *, by: int) -> float:
     return a / by
 
 
-def fault_of(result: Result[object, Unexpected]) -> Unexpected:
+def get_fault(result: Result[object, Unexpected]) -> Unexpected:
     match result:
         case Ok(value):
             raise AssertionError(value)
@@ -26,71 +26,71 @@ def fault_of(result: Result[object, Unexpected]) -> Unexpected:
             return error
 
 
-async def test_what_succeeds_is_ok() -> None:
+async def test_attempt_returns_ok_on_success() -> None:
     assert attempt(divide, 4, by=2) == Ok(2)
     assert await attempt_async(divide_later, 4, by=2) == Ok(2)
 
 
-async def test_an_exception_becomes_unexpected_and_says_which_it_was() -> None:
-    error = fault_of(attempt(divide, 4, by=0))
-    later = fault_of(await attempt_async(divide_later, 4, by=0))
+async def test_attempt_turns_exception_into_unexpected() -> None:
+    error = get_fault(attempt(divide, 4, by=0))
+    later = get_fault(await attempt_async(divide_later, 4, by=0))
 
     assert error.detail == later.detail == "ZeroDivisionError: division by zero"
 
 
-async def test_the_fault_id_stands_in_the_log_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
-    error = fault_of(attempt(divide, 4, by=0))
-    later = fault_of(await attempt_async(divide_later, 4, by=0))
+async def test_attempt_logs_fault_id_with_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    error = get_fault(attempt(divide, 4, by=0))
+    later = get_fault(await attempt_async(divide_later, 4, by=0))
 
     assert [record.getMessage() for record in caplog.records] == [
-        f"fault {error.fault}",
-        f"fault {later.fault}",
+        f"unexpected exception, fault id {error.fault}",
+        f"unexpected exception, fault id {later.fault}",
     ]
     assert all(record.levelno == logging.ERROR and record.exc_info for record in caplog.records)
 
 
-def test_every_fault_has_an_id_of_its_own() -> None:
-    faults = {fault_of(attempt(divide, 1, by=0)).fault for _ in range(10)}
+def test_attempt_creates_unique_fault_ids() -> None:
+    faults = {get_fault(attempt(divide, 1, by=0)).fault for _ in range(10)}
 
     assert len(faults) == 10
 
 
-async def test_what_an_async_function_raises_before_it_is_awaited_is_caught_too() -> None:
-    def at_once(_: int) -> asyncio.Future[int]:
+async def test_attempt_async_catches_error_before_await() -> None:
+    def raise_at_once(_: int) -> asyncio.Future[int]:
         raise LookupError
 
-    assert fault_of(await attempt_async(at_once, 1)).detail == "LookupError: "
+    assert get_fault(await attempt_async(raise_at_once, 1)).detail == "LookupError: "
 
 
-def raise_it(error: BaseException) -> None:
+def raise_error(error: BaseException) -> None:
     raise error
 
 
-async def raise_it_later(error: BaseException) -> None:
+async def raise_error_later(error: BaseException) -> None:
     raise error
 
 
-@pytest.mark.parametrize("passing", [asyncio.CancelledError, SystemExit, KeyboardInterrupt, GeneratorExit])
-async def test_what_is_no_exception_passes(passing: type[BaseException]) -> None:
-    with pytest.raises(passing):
-        attempt(raise_it, passing())
-    with pytest.raises(passing):
-        await attempt_async(raise_it_later, passing())
+@pytest.mark.parametrize("error", [asyncio.CancelledError, SystemExit, KeyboardInterrupt, GeneratorExit])
+async def test_attempt_does_not_catch_base_exceptions(error: type[BaseException]) -> None:
+    with pytest.raises(error):
+        attempt(raise_error, error())
+    with pytest.raises(error):
+        await attempt_async(raise_error_later, error())
 
 
-async def leave(run: Run[Gone]) -> Result[None, Unexpected]:
+async def exit_run(run: Run[Gone]) -> Result[None, Unexpected]:
     return attempt(lambda: run.fail(Gone()))
 
 
-async def leave_later(run: Run[Gone]) -> Result[None, Unexpected]:
+async def exit_run_later(run: Run[Gone]) -> Result[None, Unexpected]:
     async def fail() -> None:
         run.fail(Gone())
 
     return await attempt_async(fail)
 
 
-@pytest.mark.parametrize("pipeline", [leave, leave_later])
-async def test_the_leaving_of_a_run_passes(
+@pytest.mark.parametrize("pipeline", [exit_run, exit_run_later])
+async def test_attempt_does_not_catch_run_fail(
     pipeline: Callable[[Run[Gone]], asyncio.Future[Result[None, Unexpected]]],
 ) -> None:
     assert await railway(pipeline)() == Err(Gone())

@@ -1,4 +1,4 @@
-"""A call that has not been made yet."""
+"""Calls: their names, and when they are made."""
 
 import asyncio
 import dataclasses
@@ -8,7 +8,7 @@ import inspect
 import pytest
 
 from gateway.railway import Err, NotFound, Ok, Result, UpstreamFault, call, constant
-from tests.railway.scripted_calls import MISSING, World
+from tests.railway.scripted_calls import MISSING, Services
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Users:
     @call
     async def fetch(self, user: str, *, title: str = "") -> Result[str, NotFound | UpstreamFault]:
         """Greet *user*."""
-        return Ok(f"{self.greeting} {title}{user}") if user else Err(NotFound("nobody"))
+        return Ok(f"{self.greeting} {title}{user}") if user else Err(NotFound("unknown user"))
 
     @staticmethod
     @call
@@ -26,7 +26,7 @@ class Users:
         return Ok(2)
 
     @call(name="accounts.list")
-    async def everybody(self) -> Result[list[str], UpstreamFault]:
+    async def list_all(self) -> Result[list[str], UpstreamFault]:
         return Ok([self.greeting])
 
 
@@ -40,82 +40,83 @@ def users() -> Users:
     return Users("hello")
 
 
-def test_making_a_call_starts_nothing_and_it_is_dropped_without_a_warning(world: World) -> None:
-    _ = world.call("a").map(str).within(1).optional()
+def test_unawaited_call_sends_nothing(services: Services) -> None:
+    """Dropping the call raises no warning either."""
+    _ = services.call("a").map(str).within(1).optional()
     gc.collect()
 
-    assert world.log == []
+    assert services.log == []
 
 
-async def test_awaiting_a_call_gives_a_result(world: World) -> None:
-    assert await world.call("a", Ok(7)) == Ok(7)
-    assert await world.call("b", MISSING) == MISSING
+async def test_awaited_call_returns_result(services: Services) -> None:
+    assert await services.call("a", Ok(7)) == Ok(7)
+    assert await services.call("b", MISSING) == MISSING
 
 
-async def test_a_call_is_made_once_each_time_it_is_awaited(world: World) -> None:
-    again = world.call("a")
+async def test_each_await_makes_call_once(services: Services) -> None:
+    twin = services.call("a")
 
-    assert [await again, await again] == [Ok(1), Ok(1)]
-    assert world.log == ["a started", "a ended"] * 2
-
-
-async def test_one_call_may_be_made_at_the_same_time_twice(world: World) -> None:
-    again = world.call("a", after=1)
-
-    await asyncio.gather(again.make(), again.make())
-
-    assert world.log == ["a started", "a started", "a ended", "a ended"]
+    assert [await twin, await twin] == [Ok(1), Ok(1)]
+    assert services.log == ["a started", "a ended"] * 2
 
 
-async def test_a_bug_in_a_call_outside_any_stage_propagates(world: World) -> None:
+async def test_call_can_run_twice_concurrently(services: Services) -> None:
+    twin = services.call("a", after=1)
+
+    await asyncio.gather(twin.make(), twin.make())
+
+    assert services.log == ["a started", "a started", "a ended", "a ended"]
+
+
+async def test_call_outside_stage_propagates_bug(services: Services) -> None:
     with pytest.raises(ZeroDivisionError):
-        await world.call("bug", ZeroDivisionError())
+        await services.call("bug", ZeroDivisionError())
 
 
-async def test_a_described_function_is_called_with_its_arguments(users: Users) -> None:
+async def test_call_passes_arguments_to_function(users: Users) -> None:
     assert await users.fetch("ada", title="Ms ") == Ok("hello Ms ada")
-    assert await users.fetch("") == Err(NotFound("nobody"))
+    assert await users.fetch("") == Err(NotFound("unknown user"))
 
 
-def test_a_call_of_a_method_is_named_after_its_class_and_itself(users: Users) -> None:
+def test_method_call_is_named_after_class(users: Users) -> None:
     assert users.fetch("ada").name == "users.fetch"
     assert Users.count().name == "users.count"
 
 
-def test_a_call_of_a_function_is_named_after_its_module_and_itself() -> None:
+def test_function_call_is_named_after_module() -> None:
     assert cap(1).name == "test_call.cap"
 
 
-def test_a_call_of_a_function_in_a_function_is_named_after_both() -> None:
+def test_nested_function_call_has_outer_function_name() -> None:
     @call
     async def inner() -> Result[int, NotFound]:
         return Ok(1)
 
-    assert inner().name == "test_a_call_of_a_function_in_a_function_is_named_after_both.inner"
+    assert inner().name == "test_nested_function_call_has_outer_function_name.inner"
 
 
-async def test_a_call_is_named_as_it_is_told(users: Users) -> None:
-    assert users.everybody().name == "accounts.list"
-    assert await users.everybody() == Ok(["hello"])
+async def test_call_accepts_explicit_name(users: Users) -> None:
+    assert users.list_all().name == "accounts.list"
+    assert await users.list_all() == Ok(["hello"])
 
 
-def test_a_described_function_keeps_its_name_and_its_words() -> None:
+def test_call_keeps_function_name_and_docstring() -> None:
     assert Users.fetch.__name__ == "fetch"
     assert inspect.getdoc(Users.fetch) == "Greet *user*."
 
 
-def test_a_shaped_call_keeps_the_name_of_its_leaf(world: World) -> None:
-    shaped = world.call("a").map(str).within(1).recover(lambda _: Ok("b")).optional()
+def test_derived_call_keeps_original_name(services: Services) -> None:
+    shaped = services.call("a").map(str).within(1).recover(lambda _: Ok("b")).optional()
 
     assert (shaped.name, shaped.is_shaped) == ("a", True)
 
 
-async def test_what_is_known_is_given_without_asking_anybody() -> None:
+async def test_constant_returns_value_without_request() -> None:
     assert constant("posts.list", (1, 2)).name == "posts.list"
     assert await constant("posts.list", (1, 2)) == Ok((1, 2))
     assert await constant("posts.list", 7).map(str).optional() == Ok("7")
 
 
-def test_a_call_is_a_frozen_fact(world: World) -> None:
+def test_call_is_immutable(services: Services) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        world.call("a").name = "b"  # type: ignore[misc]
+        services.call("a").name = "b"  # type: ignore[misc]

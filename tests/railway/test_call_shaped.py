@@ -1,4 +1,4 @@
-"""Calls made of other calls; the functions given to them are sync or async."""
+"""Combinators of `Call`, with sync and async functions."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,14 +7,14 @@ from typing import TypeVar, cast
 import pytest
 
 from gateway.railway import Call, Conflict, Err, Failure, Gone, NotFound, Ok, Result
-from tests.railway.scripted_calls import MISSING, Answer, World
+from tests.railway.scripted_calls import MISSING, Answer, Services
 
 T = TypeVar("T")
 U = TypeVar("U")
 
 
-class Either:
-    """Makes a function async, or leaves it sync; the type checkers are not told which."""
+class MaybeAsync:
+    """Makes a function async, or leaves it sync; the type checkers see a sync function."""
 
     def __init__(self, *, is_async: bool) -> None:
         self._is_async = is_async
@@ -28,161 +28,165 @@ class Either:
 
 
 @pytest.fixture(params=[False, True], ids=["sync", "async"])
-def either(request: pytest.FixtureRequest) -> Either:
-    return Either(is_async=request.param)
+def adapt(request: pytest.FixtureRequest) -> MaybeAsync:
+    return MaybeAsync(is_async=request.param)
 
 
 @pytest.fixture
-def fine(world: World) -> Call[int, Failure]:
-    return world.call("fine", Ok(7, lacks=("extra",)))
+def fine(services: Services) -> Call[int, Failure]:
+    return services.call("fine", Ok(7, lacks=("extra",)))
 
 
 @pytest.fixture
-def failed(world: World) -> Call[int, Failure]:
-    return world.call("failed", MISSING)
+def failed(services: Services) -> Call[int, Failure]:
+    return services.call("failed", MISSING)
 
 
 def plus_one(n: int) -> Answer:
     return Ok(n + 1, lacks=("more",))
 
 
-def told(error: Failure) -> Result[str, Gone]:
+def recover_detail(error: Failure) -> Result[str, Gone]:
     return Ok(error.detail)
 
 
-def untouched(_: object) -> Answer:
-    pytest.fail("the other rail was touched")
+def fail_if_called(_: object) -> Answer:
+    pytest.fail("this function must not be called")
 
 
-async def test_map_changes_the_value(fine: Call[int, Failure], either: Either) -> None:
-    assert await fine.map(either(str)) == Ok("7", lacks=("extra",))
+async def test_call_map_changes_value(fine: Call[int, Failure], adapt: MaybeAsync) -> None:
+    assert await fine.map(adapt(str)) == Ok("7", lacks=("extra",))
 
 
-async def test_map_leaves_a_failure_alone(failed: Call[int, Failure]) -> None:
-    assert await failed.map(untouched) is MISSING
+async def test_call_map_skips_failure(failed: Call[int, Failure]) -> None:
+    assert await failed.map(fail_if_called) is MISSING
 
 
-async def test_bind_goes_on_with_a_result(fine: Call[int, Failure], either: Either) -> None:
-    assert await fine.bind(either(plus_one)) == Ok(8, lacks=("extra", "more"))
+async def test_call_bind_continues_with_result(fine: Call[int, Failure], adapt: MaybeAsync) -> None:
+    assert await fine.bind(adapt(plus_one)) == Ok(8, lacks=("extra", "more"))
 
 
-async def test_bind_goes_on_with_another_call(fine: Call[int, Failure], world: World) -> None:
-    onward = fine.bind(lambda n: world.call("next", Ok(n + 1, lacks=("more",))))
+async def test_call_bind_continues_with_call(fine: Call[int, Failure], services: Services) -> None:
+    chain = fine.bind(lambda n: services.call("next", Ok(n + 1, lacks=("more",))))
 
-    assert await onward == Ok(8, lacks=("extra", "more"))
-    assert world.log == ["fine started", "fine ended", "next started", "next ended"]
-
-
-async def test_bind_fails_as_what_it_goes_on_with_fails(fine: Call[int, Failure], world: World) -> None:
-    assert await fine.bind(lambda _: world.call("next", MISSING)) == MISSING
+    assert await chain == Ok(8, lacks=("extra", "more"))
+    assert services.log == ["fine started", "fine ended", "next started", "next ended"]
 
 
-async def test_bind_leaves_a_failure_alone(failed: Call[int, Failure]) -> None:
-    assert await failed.bind(untouched) is MISSING
+async def test_call_bind_returns_failure_of_bound_call(fine: Call[int, Failure], services: Services) -> None:
+    assert await fine.bind(lambda _: services.call("next", MISSING)) == MISSING
 
 
-async def test_tap_shows_the_value_and_changes_nothing(
-    fine: Call[int, Failure], either: Either, world: World
+async def test_call_bind_skips_failure(failed: Call[int, Failure]) -> None:
+    assert await failed.bind(fail_if_called) is MISSING
+
+
+async def test_call_tap_sees_and_keeps_value(
+    fine: Call[int, Failure], adapt: MaybeAsync, services: Services
 ) -> None:
-    assert await fine.tap(either(lambda n: world.log.append(f"saw {n}"))) == Ok(7, lacks=("extra",))
-    assert world.log[-1] == "saw 7"
+    assert await fine.tap(adapt(lambda n: services.log.append(f"saw {n}"))) == Ok(7, lacks=("extra",))
+    assert services.log[-1] == "saw 7"
 
 
-async def test_tap_does_not_see_a_failure(failed: Call[int, Failure]) -> None:
-    assert await failed.tap(untouched) is MISSING
+async def test_call_tap_skips_failure(failed: Call[int, Failure]) -> None:
+    assert await failed.tap(fail_if_called) is MISSING
 
 
-async def test_tap_error_shows_the_failure_and_changes_nothing(
-    failed: Call[int, Failure], either: Either, world: World
+async def test_call_tap_error_sees_and_keeps_failure(
+    failed: Call[int, Failure], adapt: MaybeAsync, services: Services
 ) -> None:
-    assert await failed.tap_error(either(lambda error: world.log.append(error.detail))) is MISSING
-    assert world.log[-1] == "missing"
+    assert await failed.tap_error(adapt(lambda error: services.log.append(error.detail))) is MISSING
+    assert services.log[-1] == "missing"
 
 
-async def test_tap_error_does_not_see_a_value(fine: Call[int, Failure]) -> None:
-    assert await fine.tap_error(untouched) == Ok(7, lacks=("extra",))
+async def test_call_tap_error_skips_value(fine: Call[int, Failure]) -> None:
+    assert await fine.tap_error(fail_if_called) == Ok(7, lacks=("extra",))
 
 
-async def test_ensure_keeps_a_value_that_holds(fine: Call[int, Failure], either: Either) -> None:
-    ensured = fine.ensure(either(lambda n: n > 0), lambda n: Conflict(f"{n}"))
+async def test_call_ensure_keeps_valid_value(fine: Call[int, Failure], adapt: MaybeAsync) -> None:
+    ensured = fine.ensure(adapt(lambda n: n > 0), lambda n: Conflict(f"{n}"))
 
     assert await ensured == Ok(7, lacks=("extra",))
 
 
-async def test_ensure_fails_a_value_that_does_not_hold(fine: Call[int, Failure], either: Either) -> None:
-    ensured = fine.ensure(either(lambda n: n < 0), lambda n: Conflict(f"{n}"))
+async def test_call_ensure_rejects_invalid_value(fine: Call[int, Failure], adapt: MaybeAsync) -> None:
+    ensured = fine.ensure(adapt(lambda n: n < 0), lambda n: Conflict(f"{n}"))
 
     assert await ensured == Err(Conflict("7"))
 
 
-async def test_ensure_leaves_a_failure_alone(failed: Call[int, Failure]) -> None:
-    assert await failed.ensure(lambda _: pytest.fail("touched"), lambda _: Gone()) is MISSING
+async def test_call_ensure_skips_failure(failed: Call[int, Failure]) -> None:
+    assert await failed.ensure(lambda _: pytest.fail("called"), lambda _: Gone()) is MISSING
 
 
-async def test_map_error_changes_the_failure(failed: Call[int, Failure], either: Either) -> None:
-    assert await failed.map_error(either(lambda error: Gone(error.detail))) == Err(Gone("missing"))
+async def test_call_map_error_changes_failure(failed: Call[int, Failure], adapt: MaybeAsync) -> None:
+    assert await failed.map_error(adapt(lambda error: Gone(error.detail))) == Err(Gone("missing"))
 
 
-async def test_map_error_leaves_a_value_alone(fine: Call[int, Failure]) -> None:
-    assert await fine.map_error(lambda _: Gone(pytest.fail("touched"))) == Ok(7, lacks=("extra",))
+async def test_call_map_error_skips_value(fine: Call[int, Failure]) -> None:
+    assert await fine.map_error(lambda _: Gone(pytest.fail("called"))) == Ok(7, lacks=("extra",))
 
 
-async def test_recover_gives_a_failure_one_more_chance(failed: Call[int, Failure], either: Either) -> None:
-    assert await failed.recover(either(told)) == Ok("missing")
+async def test_call_recover_replaces_failure(failed: Call[int, Failure], adapt: MaybeAsync) -> None:
+    assert await failed.recover(adapt(recover_detail)) == Ok("missing")
 
 
-async def test_recover_goes_on_with_another_call(failed: Call[int, Failure], world: World) -> None:
-    assert await failed.recover(lambda _: world.call("spare", Ok(2))) == Ok(2)
-    assert world.log[-1] == "spare ended"
+async def test_call_recover_continues_with_call(failed: Call[int, Failure], services: Services) -> None:
+    assert await failed.recover(lambda _: services.call("spare", Ok(2))) == Ok(2)
+    assert services.log[-1] == "spare ended"
 
 
-async def test_recover_when_it_is_one_of_those(failed: Call[int, Failure], either: Either) -> None:
-    rescued = failed.recover(either(told), when=lambda error: isinstance(error, NotFound))
+async def test_call_recover_replaces_matching_failure(failed: Call[int, Failure], adapt: MaybeAsync) -> None:
+    rescued = failed.recover(adapt(recover_detail), when=lambda error: isinstance(error, NotFound))
 
     assert await rescued == Ok("missing")
 
 
-async def test_recover_leaves_a_failure_alone_when_it_is_none_of_those(failed: Call[int, Failure]) -> None:
-    assert await failed.recover(untouched, when=lambda error: isinstance(error, Gone)) is MISSING
+async def test_call_recover_skips_unmatched_failure(failed: Call[int, Failure]) -> None:
+    assert await failed.recover(fail_if_called, when=lambda error: isinstance(error, Gone)) is MISSING
 
 
-async def test_recover_leaves_a_value_alone(fine: Call[int, Failure]) -> None:
-    assert await fine.recover(untouched) == Ok(7, lacks=("extra",))
+async def test_call_recover_skips_value(fine: Call[int, Failure]) -> None:
+    assert await fine.recover(fail_if_called) == Ok(7, lacks=("extra",))
 
 
-async def test_a_bug_in_a_function_is_a_bug_of_the_call(fine: Call[int, Failure], either: Either) -> None:
+async def test_bug_in_mapped_function_propagates(fine: Call[int, Failure], adapt: MaybeAsync) -> None:
     with pytest.raises(ZeroDivisionError):
-        await fine.map(either(lambda _: 1 // 0))
+        await fine.map(adapt(lambda _: 1 // 0))
 
 
-async def test_shaping_starts_nothing_and_leaves_the_leaf_as_it_was(
-    fine: Call[int, Failure], world: World
+async def test_deriving_call_sends_nothing_and_keeps_original(
+    fine: Call[int, Failure], services: Services
 ) -> None:
     _ = fine.map(str).tap(print).ensure(bool, lambda _: Gone())
 
-    assert world.log == []
+    assert services.log == []
     assert not fine.is_shaped
 
 
-def given(value: T) -> Callable[[object], Awaitable[T]]:
-    async def give(_: object) -> T:
+def return_later(value: T) -> Callable[[object], Awaitable[T]]:
+    async def function(_: object) -> T:
         await asyncio.sleep(0)
         return value
 
-    return give
+    return function
 
 
-async def test_a_chain_of_async_functions_is_typed_and_made_in_order(fine: Call[int, Failure]) -> None:
+async def test_chain_of_async_functions_runs_in_order(fine: Call[int, Failure]) -> None:
     chain = (
-        fine.map(given("x")).bind(given(Ok("y"))).ensure(given(value=True), lambda _: Gone()).tap(given(0))
+        fine.map(return_later("x"))
+        .bind(return_later(Ok("y")))
+        .ensure(return_later(value=True), lambda _: Gone())
+        .tap(return_later(0))
     )
 
     assert await chain == Ok("y", lacks=("extra",))
 
 
-@pytest.mark.parametrize("made", [Ok(1), MISSING])
-async def test_map_refuses_a_function_that_makes_a_result_since_its_failure_would_be_a_value(
-    fine: Call[int, Failure], made: Answer
+@pytest.mark.parametrize("result", [Ok(1), MISSING])
+async def test_call_map_rejects_function_that_returns_result(
+    fine: Call[int, Failure], result: Answer
 ) -> None:
-    with pytest.raises(TypeError, match="that is what bind is for"):
-        await fine.map(lambda _: made)
+    """Otherwise the result's failure would pass as a value."""
+    with pytest.raises(TypeError, match="use bind instead"):
+        await fine.map(lambda _: result)

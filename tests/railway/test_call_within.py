@@ -1,4 +1,4 @@
-"""How long a call may take."""
+"""Time limits of calls: `within`, and the budget of optional calls."""
 
 import asyncio
 from typing import Any
@@ -21,139 +21,141 @@ from gateway.railway import (
     parallel,
     railway,
 )
-from tests.railway.scripted_calls import MISSING, World, cancellations, now
+from tests.railway.scripted_calls import MISSING, Services, count_cancellations, now
 
 
-async def deadline() -> Result[float | None, Failure]:
+async def read_deadline() -> Result[float | None, Failure]:
     return Ok(current_context().deadline)
 
 
-LOOK = Call("look", deadline)
+READ_DEADLINE = Call("read deadline", read_deadline)
 GRACE = 0.01
-"""How much later than its deadline a call is cut off that does not keep to it."""
+"""Seconds between the deadline of a call and its cancellation."""
 
 
 @railway
-async def on(_run: Run[Failure], call: Call[object, Failure]) -> Result[object, Failure]:
+async def single_call(_run: Run[Failure], call: Call[object, Failure]) -> Result[object, Failure]:
     return await call
 
 
-async def test_within_gives_timed_out_with_its_budget(world: World) -> None:
-    result = await world.hung("slow").within(1.5)
+async def test_within_returns_timed_out_with_budget(services: Services) -> None:
+    result = await services.hang("slow").within(1.5)
 
     assert result == Err(TimedOut("slow took longer than 1.5 s", source="slow", budget=1.5))
-    assert world.log == ["slow started", "slow cleaned up"]
+    assert services.log == ["slow started", "slow cleaned up"]
     assert now() == 1.5 + GRACE
-    assert cancellations() == 0
+    assert count_cancellations() == 0
 
 
-async def test_a_call_that_keeps_to_its_deadline_says_itself_why_it_was_late() -> None:
-    late = Err(TimedOut("nobody answered", source="a"))
+async def test_call_ending_at_deadline_returns_own_timeout() -> None:
+    late = Err(TimedOut("no answer", source="a"))
 
-    async def punctual() -> Result[int, Failure]:
-        around = current_context()
-        assert around.deadline is not None
-        await asyncio.sleep(around.deadline - now())
+    async def stop_at_deadline() -> Result[int, Failure]:
+        context = current_context()
+        assert context.deadline is not None
+        await asyncio.sleep(context.deadline - now())
         return late
 
-    assert await Call("a", punctual).within(1) == late
+    assert await Call("a", stop_at_deadline).within(1) == late
     assert now() == 1
 
 
-async def test_what_an_optional_call_makes_can_see_that_it_is_optional() -> None:
-    async def look() -> Result[bool, Failure]:
+async def test_context_of_optional_call_is_marked_optional() -> None:
+    async def read_is_optional() -> Result[bool, Failure]:
         return Ok(current_context().is_optional)
 
-    seen = Call("look", look)
+    read = Call("read is_optional", read_is_optional)
 
-    assert await parallel(seen, seen.optional(), seen.within(1)) == Ok((False, True, False))
+    assert await parallel(read, read.optional(), read.within(1)) == Ok((False, True, False))
     assert not current_context().is_optional
 
 
-async def test_within_leaves_a_call_in_time_alone(world: World) -> None:
-    assert await world.call("a", after=1).within(2) == Ok(1)
-    assert await world.call("b", MISSING, after=1).within(2) is MISSING
+async def test_within_keeps_result_of_fast_call(services: Services) -> None:
+    assert await services.call("a", after=1).within(2) == Ok(1)
+    assert await services.call("b", MISSING, after=1).within(2) is MISSING
 
 
-async def test_within_waits_for_the_clean_up(world: World) -> None:
-    await world.hung("slow", cleanup=3).within(1)
+async def test_within_waits_for_cleanup(services: Services) -> None:
+    await services.hang("slow", cleanup=3).within(1)
 
     assert now() == 4 + GRACE
 
 
-async def test_within_clips_the_deadline_that_the_inner_call_sees() -> None:
+async def test_within_shortens_deadline_of_call() -> None:
     await asyncio.sleep(10)
 
-    assert await LOOK.within(2) == Ok(12)
-    assert await on.on(RunContext(deadline=50))(LOOK.within(2)) == Ok(Ok(12))
+    assert await READ_DEADLINE.within(2) == Ok(12)
+    assert await single_call.on(RunContext(deadline=50))(READ_DEADLINE.within(2)) == Ok(Ok(12))
 
 
 @pytest.mark.parametrize("earlier", [11.0, 10.0, 0.0, -1.0])
-async def test_within_never_moves_the_deadline_out(earlier: float) -> None:
+async def test_within_never_extends_deadline(earlier: float) -> None:
     await asyncio.sleep(10)
 
-    assert await on.on(RunContext(deadline=earlier))(LOOK.within(2)) == Ok(Ok(earlier))
+    assert await single_call.on(RunContext(deadline=earlier))(READ_DEADLINE.within(2)) == Ok(Ok(earlier))
 
 
-async def test_the_shortest_of_several_limits_counts(world: World) -> None:
-    assert await LOOK.within(5).within(2).within(9) == Ok(2)
-    result = await world.hung("slow").within(5).within(2).within(9)
+async def test_shortest_of_nested_limits_applies(services: Services) -> None:
+    assert await READ_DEADLINE.within(5).within(2).within(9) == Ok(2)
+    result = await services.hang("slow").within(5).within(2).within(9)
 
     assert result == Err(TimedOut("slow took longer than 2 s", source="slow", budget=2))
 
 
-async def test_after_the_call_the_deadline_is_what_it_was() -> None:
-    await LOOK.within(2)
+async def test_within_restores_deadline() -> None:
+    await READ_DEADLINE.within(2)
 
     assert current_context().deadline is None
 
 
-async def test_the_limits_of_two_calls_in_a_stage_are_their_own(world: World) -> None:
-    result = await parallel(LOOK.within(1), LOOK, LOOK.within(3), world.call("a"))
+async def test_limits_of_sibling_calls_are_independent(services: Services) -> None:
+    result = await parallel(
+        READ_DEADLINE.within(1), READ_DEADLINE, READ_DEADLINE.within(3), services.call("a")
+    )
 
     assert result == Ok((1, None, 3, 1))
 
 
-async def test_a_foreign_timeout_passes_as_a_bug(world: World) -> None:
-    with pytest.raises(TimeoutError, match="not ours"):
-        await world.call("a", TimeoutError("not ours")).within(1)
+async def test_timeout_error_raised_by_call_is_bug(services: Services) -> None:
+    with pytest.raises(TimeoutError, match="raised by the call"):
+        await services.call("a", TimeoutError("raised by the call")).within(1)
 
 
-async def test_a_foreign_timeout_at_the_very_end_is_ours() -> None:
-    async def stubborn() -> Result[int, Failure]:
+async def test_timeout_error_at_limit_becomes_timed_out() -> None:
+    async def raise_timeout_error() -> Result[int, Failure]:
         try:
             await asyncio.Event().wait()
         finally:
             raise TimeoutError
 
-    assert await Call("a", stubborn).within(1) == Err(
+    assert await Call("a", raise_timeout_error).within(1) == Err(
         TimedOut("a took longer than 1 s", source="a", budget=1)
     )
 
 
-async def test_what_a_foreign_timeout_at_the_very_end_came_of_is_no_bug() -> None:
-    async def stubborn() -> Result[int, Failure]:
+async def test_cause_of_timeout_error_at_limit_is_ignored() -> None:
+    async def raise_timeout_error() -> Result[int, Failure]:
         try:
             await asyncio.Event().wait()
         finally:
-            broken = ConnectionError("closed")
-            broken.__cause__ = OSError("by peer")
-            raise TimeoutError from broken
+            cause = ConnectionError("closed")
+            cause.__cause__ = OSError("by peer")
+            raise TimeoutError from cause
 
-    assert isinstance(await Call("a", stubborn).within(1), Err)
+    assert isinstance(await Call("a", raise_timeout_error).within(1), Err)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "1", True, None])
-def test_limit_must_be_positive_and_finite(seconds: Any) -> None:  # noqa: ANN401 - also of a wrong type
+def test_within_requires_positive_finite_seconds(seconds: Any) -> None:  # noqa: ANN401 - of any type
     message = f"^seconds must be a positive, finite number of seconds, got {seconds!r}$"
     with pytest.raises(ValueError, match=message):
-        _ = LOOK.within(seconds)
+        _ = READ_DEADLINE.within(seconds)
     with pytest.raises(ValueError, match=message):
-        _ = parallel(LOOK, LOOK).within(seconds)
+        _ = parallel(READ_DEADLINE, READ_DEADLINE).within(seconds)
 
 
-async def test_cancelled_from_outside_a_limited_call_is_cancelled_and_not_timed_out(world: World) -> None:
-    request = asyncio.ensure_future(world.hung("a").within(5).make())
+async def test_cancelled_call_with_limit_raises(services: Services) -> None:
+    request = asyncio.ensure_future(services.hang("a").within(5).make())
     await asyncio.sleep(1)
     request.cancel()
 
@@ -162,8 +164,8 @@ async def test_cancelled_from_outside_a_limited_call_is_cancelled_and_not_timed_
     assert now() == 1
 
 
-async def test_cancelled_from_outside_as_its_time_runs_out_it_is_cancelled(world: World) -> None:
-    request = asyncio.ensure_future(world.hung("a", cleanup=2).within(5).make())
+async def test_cancellation_during_timeout_cleanup_is_raised(services: Services) -> None:
+    request = asyncio.ensure_future(services.hang("a", cleanup=2).within(5).make())
     await asyncio.sleep(6)
     request.cancel()
 
@@ -171,70 +173,72 @@ async def test_cancelled_from_outside_as_its_time_runs_out_it_is_cancelled(world
         await request
 
 
-async def test_a_stage_within_a_limit_is_timed_out_as_a_whole(world: World) -> None:
-    result = await parallel(world.hung("a"), world.call("b")).within(1)
+async def test_within_times_out_whole_stage(services: Services) -> None:
+    result = await parallel(services.hang("a"), services.call("b")).within(1)
 
     assert result == Err(TimedOut("a & b took longer than 1 s", source="a & b", budget=1))
-    assert world.log[-1] == "a cleaned up"
+    assert services.log[-1] == "a cleaned up"
 
 
-async def test_a_bug_that_comes_to_light_when_a_stage_is_timed_out_is_not_lost(world: World) -> None:
-    async def sore() -> Result[int, Failure]:
+async def test_bug_in_cleanup_after_timeout_propagates(services: Services) -> None:
+    async def fail_in_cleanup() -> Result[int, Failure]:
         try:
             await asyncio.Event().wait()
         finally:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await Call("sore", sore).within(1)
+        await Call("broken", fail_in_cleanup).within(1)
     with pytest.raises(ZeroDivisionError):
-        await parallel(world.hung("a"), Call("sore", sore)).within(1)
+        await parallel(services.hang("a"), Call("broken", fail_in_cleanup)).within(1)
 
 
-async def test_an_optional_call_never_fails_and_says_what_is_missing(world: World) -> None:
-    assert await world.call("a", Ok(7)).optional() == Ok(7)
-    assert await world.call("b", MISSING).optional() == Ok(Missing("b", NotFound("missing")), lacks=("b",))
+async def test_failed_optional_call_becomes_missing(services: Services) -> None:
+    assert await services.call("a", Ok(7)).optional() == Ok(7)
+    assert await services.call("b", MISSING).optional() == Ok(Missing("b", NotFound("missing")), lacks=("b",))
 
 
 @pytest.mark.parametrize("default", [None, 0, "none"])
-async def test_an_optional_call_gives_its_default(world: World, default: object) -> None:
-    assert await world.call("b", MISSING).optional(default) == Ok(default, lacks=("b",))
+async def test_failed_optional_call_returns_default(services: Services, default: object) -> None:
+    assert await services.call("b", MISSING).optional(default) == Ok(default, lacks=("b",))
 
 
-async def test_an_optional_call_keeps_what_its_value_lacks(world: World) -> None:
-    assert await world.call("a", Ok(7, lacks=("x",))).optional() == Ok(7, lacks=("x",))
+async def test_optional_call_keeps_names_of_missing_calls(services: Services) -> None:
+    assert await services.call("a", Ok(7, lacks=("x",))).optional() == Ok(7, lacks=("x",))
 
 
-async def test_an_optional_call_does_not_fail_its_stage(world: World) -> None:
-    result = await parallel(world.call("a"), world.call("b", MISSING).optional(None), world.call("c"))
+async def test_optional_call_does_not_fail_stage(services: Services) -> None:
+    result = await parallel(
+        services.call("a"), services.call("b", MISSING).optional(None), services.call("c")
+    )
 
     assert result == Ok((1, None, 1), lacks=("b",))
 
 
-async def test_an_optional_call_has_all_the_time_it_wants_by_default(world: World) -> None:
-    assert await world.call("a", after=1000).optional() == Ok(1)
-    assert await LOOK.optional() == Ok(None)
+async def test_optional_call_has_no_limit_by_default(services: Services) -> None:
+    assert await services.call("a", after=1000).optional() == Ok(1)
+    assert await READ_DEADLINE.optional() == Ok(None)
 
 
-async def test_an_optional_call_honours_the_optional_budget(world: World) -> None:
-    hurried = on.on(RunContext(optional_budget=0.5))
+async def test_optional_call_respects_optional_budget(services: Services) -> None:
+    limited = single_call.on(RunContext(optional_budget=0.5))
 
     late = TimedOut("a took longer than 0.5 s", source="a", budget=0.5)
-    assert await hurried(world.hung("a").optional()) == Ok(Ok(Missing("a", late), lacks=("a",)))
+    assert await limited(services.hang("a").optional()) == Ok(Ok(Missing("a", late), lacks=("a",)))
     assert now() == 0.5 + GRACE
-    assert await hurried(LOOK.optional()) == Ok(Ok(1.01))
+    assert await limited(READ_DEADLINE.optional()) == Ok(Ok(1.01))
 
 
-async def test_the_optional_budget_is_for_optional_calls_alone(world: World) -> None:
-    assert await on.on(RunContext(optional_budget=0.5))(world.call("a", after=9)) == Ok(Ok(1))
+async def test_optional_budget_does_not_limit_required_calls(services: Services) -> None:
+    assert await single_call.on(RunContext(optional_budget=0.5))(services.call("a", after=9)) == Ok(Ok(1))
 
 
-async def test_a_bug_in_an_optional_call_is_a_bug(world: World) -> None:
+async def test_bug_in_optional_call_propagates(services: Services) -> None:
     with pytest.raises(ZeroDivisionError):
-        await world.call("a", ZeroDivisionError()).optional(0)
+        await services.call("a", ZeroDivisionError()).optional(0)
 
 
-async def test_an_optional_call_may_go_on(world: World) -> None:
-    onward = world.call("a", MISSING).optional(0).bind(lambda n: world.call("b", Err(Conflict(f"{n}"))))
+async def test_bind_after_optional_call_can_fail(services: Services) -> None:
+    chain = services.call("a", MISSING).optional(0).bind(lambda n: services.call("b", Err(Conflict(f"{n}"))))
 
-    assert await onward == Err(Conflict("0"))
+    assert await chain == Err(Conflict("0"))

@@ -1,4 +1,4 @@
-"""Gate of a commit: whether it may still begin."""
+"""Gate that admits or denies a commit."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -8,12 +8,12 @@ import pytest
 from typing_extensions import override
 
 from gateway.railway import CommitGate, Failure, Ok, Result, RunContext
-from tests.railway.scripted_writes import Bank, Values, committing
+from tests.railway.scripted_writes import Bank, Values, payment
 
 
 @dataclass
 class Gate(CommitGate):
-    """Opens if it *is_open*, and logs what it is asked."""
+    """Gate that logs its calls, and lets commits begin while *is_open* is True."""
 
     log: list[str]
     is_open: bool = True
@@ -30,7 +30,7 @@ class Gate(CommitGate):
 
 @dataclass
 class GuardedBank(Bank):
-    """A bank whose commits pass a gate."""
+    """Bank with a gate for its commits."""
 
     gate: Gate = field(init=False)
 
@@ -41,56 +41,56 @@ class GuardedBank(Bank):
 
     @property
     def context(self) -> RunContext:
-        return replace(self.around(), gate=self.gate)
+        return replace(self.build_context(), gate=self.gate)
 
     def pay(self) -> Awaitable[Result[Values, Failure]]:
-        return committing.on(self.context)(self.write("a"))
+        return payment.on(self.context)(self.write("a"))
 
 
 @pytest.fixture
-def guarded() -> GuardedBank:
+def guarded_bank() -> GuardedBank:
     return GuardedBank()
 
 
-async def test_the_gate_is_asked_before_anything_is_recorded_or_sent(guarded: GuardedBank) -> None:
-    assert await guarded.pay() == Ok((1,))
-    assert guarded.log[:3] == ["exe-1 at the gate", "begin settlement", "a sent"]
+async def test_commit_passes_gate_before_journal(guarded_bank: GuardedBank) -> None:
+    assert await guarded_bank.pay() == Ok((1,))
+    assert guarded_bank.log[:3] == ["exe-1 at the gate", "begin settlement", "a sent"]
 
 
-async def test_a_denied_commit_ends_its_run_as_cancelled(guarded: GuardedBank) -> None:
-    guarded.gate.is_open = False
-    run = asyncio.ensure_future(guarded.pay())
+async def test_commit_denied_by_gate_cancels_run(guarded_bank: GuardedBank) -> None:
+    guarded_bank.gate.is_open = False
+    run = asyncio.ensure_future(guarded_bank.pay())
     await asyncio.wait((run,))
 
     assert run.cancelled()
-    assert guarded.log == ["exe-1 at the gate"]
+    assert guarded_bank.log == ["exe-1 at the gate"]
 
 
-async def test_a_commit_that_cannot_be_recorded_returns_its_pass(guarded: GuardedBank) -> None:
-    guarded.journal.bugs["begin settlement"] = ZeroDivisionError()
-
-    with pytest.raises(ZeroDivisionError):
-        await guarded.pay()
-    assert guarded.log == ["exe-1 at the gate", "exe-1 revoked"]
-
-
-async def test_a_recorded_commit_keeps_its_pass_whatever_fails_later(guarded: GuardedBank) -> None:
-    guarded.journal.bugs["a is done"] = ZeroDivisionError()
+async def test_failed_journal_begin_revokes_gate_pass(guarded_bank: GuardedBank) -> None:
+    guarded_bank.journal.bugs["begin settlement"] = ZeroDivisionError()
 
     with pytest.raises(ZeroDivisionError):
-        await guarded.pay()
-    assert "exe-1 revoked" not in guarded.log
+        await guarded_bank.pay()
+    assert guarded_bank.log == ["exe-1 at the gate", "exe-1 revoked"]
 
 
-async def test_an_undo_that_cannot_be_retried_is_refused_before_the_gate(guarded: GuardedBank) -> None:
-    context = replace(guarded.context, retryable_undos={"a.undo", "b.undo"})
+async def test_later_journal_failure_keeps_gate_pass(guarded_bank: GuardedBank) -> None:
+    guarded_bank.journal.bugs["a is done"] = ZeroDivisionError()
 
-    with pytest.raises(LookupError, match=r"unknown undo c\.undo, d\.undo: register it"):
-        await committing.on(context)(*map(guarded.write, "abdc"))
-    assert guarded.log == []
+    with pytest.raises(ZeroDivisionError):
+        await guarded_bank.pay()
+    assert "exe-1 revoked" not in guarded_bank.log
 
 
-async def test_undos_that_can_be_retried_are_accepted(guarded: GuardedBank) -> None:
-    context = replace(guarded.context, retryable_undos={"a.undo", "b.undo"})
+async def test_unretryable_undo_is_rejected_before_gate(guarded_bank: GuardedBank) -> None:
+    context = replace(guarded_bank.context, retryable_undos={"a.undo", "b.undo"})
 
-    assert await committing.on(context)(guarded.write("a"), guarded.call("b")) == Ok((1, 1))
+    with pytest.raises(LookupError, match=r"unregistered undo c\.undo, d\.undo: an operator"):
+        await payment.on(context)(*map(guarded_bank.write, "abdc"))
+    assert guarded_bank.log == []
+
+
+async def test_retryable_undos_are_accepted(guarded_bank: GuardedBank) -> None:
+    context = replace(guarded_bank.context, retryable_undos={"a.undo", "b.undo"})
+
+    assert await payment.on(context)(guarded_bank.write("a"), guarded_bank.call("b")) == Ok((1, 1))

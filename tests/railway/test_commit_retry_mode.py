@@ -1,4 +1,4 @@
-"""How much whoever makes the calls of a commit may do for each."""
+"""Call modes (`CallMode`) of the writes, undos and reads of a commit."""
 
 from typing import Final
 
@@ -8,63 +8,63 @@ from gateway.railway import CONCURRENT, SEQUENTIAL, CallMode, CommitPolicy, Fail
 from tests.railway.scripted_calls import FINE, TAKEN
 from tests.railway.scripted_writes import BUSY, LATE, UNREACHED, Bank
 
-ONCE: Final = CallMode.SEND_ONCE
+SEND_ONCE: Final = CallMode.SEND_ONCE
 BYPASS_POLICIES: Final = CallMode.BYPASS_POLICIES
 NORMAL: Final = CallMode.NORMAL
 
-BOTH = pytest.mark.parametrize("order", [SEQUENTIAL, CONCURRENT])
+BOTH_POLICIES = pytest.mark.parametrize("policy", [SEQUENTIAL, CONCURRENT])
 
 
-@BOTH
-async def test_the_first_attempt_of_a_write_is_made_once(bank: Bank, order: CommitPolicy) -> None:
-    await bank.commit(bank.write("a"), bank.write("b"), policy=order)
+@BOTH_POLICIES
+async def test_first_write_attempt_uses_send_once(bank: Bank, policy: CommitPolicy) -> None:
+    await bank.commit(bank.write("a"), bank.write("b"), policy=policy)
 
-    assert bank.efforts == {"a": [ONCE], "b": [ONCE]}
+    assert bank.modes == {"a": [SEND_ONCE], "b": [SEND_ONCE]}
 
 
-async def test_the_repeats_of_a_write_are_made_regardless(bank: Bank) -> None:
+async def test_write_retries_bypass_policies(bank: Bank) -> None:
     await bank.commit(bank.write("a", LATE, BUSY, FINE))
 
-    assert bank.efforts == {"a": [ONCE, BYPASS_POLICIES, BYPASS_POLICIES]}
+    assert bank.modes == {"a": [SEND_ONCE, BYPASS_POLICIES, BYPASS_POLICIES]}
 
 
-async def test_a_write_after_one_that_was_repeated_is_made_once_again(bank: Bank) -> None:
+async def test_write_after_retried_write_uses_send_once(bank: Bank) -> None:
     await bank.commit(bank.write("a", LATE, FINE), bank.write("b"))
 
-    assert bank.efforts["b"] == [ONCE]
+    assert bank.modes["b"] == [SEND_ONCE]
 
 
-async def test_undos_are_made_regardless_however_often(bank: Bank) -> None:
-    await bank.commit(bank.write("a", undone=(BUSY, UNREACHED, FINE)), bank.write("b", TAKEN))
+async def test_every_undo_attempt_bypasses_policies(bank: Bank) -> None:
+    await bank.commit(bank.write("a", undos=(BUSY, UNREACHED, FINE)), bank.write("b", TAKEN))
 
-    assert bank.efforts == {"a": [ONCE], "b": [ONCE], "a.undo": [BYPASS_POLICIES] * 3}
+    assert bank.modes == {"a": [SEND_ONCE], "b": [SEND_ONCE], "a.undo": [BYPASS_POLICIES] * 3}
 
 
-async def test_a_write_that_was_declined_is_not_made_regardless(bank: Bank) -> None:
+async def test_unsent_write_is_not_retried(bank: Bank) -> None:
     await bank.commit(bank.write("a", UNREACHED))
 
-    assert bank.efforts == {"a": [ONCE]}
+    assert bank.modes == {"a": [SEND_ONCE]}
 
 
-async def test_a_write_that_is_shaped_is_made_like_any_other(bank: Bank) -> None:
-    await bank.commit(bank.write("a", LATE, FINE, undone=(FINE,)).map(abs), bank.write("b", TAKEN))
+async def test_mapped_write_uses_same_modes(bank: Bank) -> None:
+    await bank.commit(bank.write("a", LATE, FINE, undos=(FINE,)).map(abs), bank.write("b", TAKEN))
 
-    assert bank.efforts == {"a": [ONCE, BYPASS_POLICIES], "b": [ONCE], "a.undo": [BYPASS_POLICIES]}
-
-
-@BOTH
-async def test_a_read_that_rides_along_is_made_as_usual(bank: Bank, order: CommitPolicy) -> None:
-    await bank.commit(bank.write("a", LATE, FINE), bank.call("b"), bank.write("c"), policy=order)
-
-    assert bank.efforts == {"a": [ONCE, BYPASS_POLICIES], "b": [NORMAL], "c": [ONCE]}
+    assert bank.modes == {"a": [SEND_ONCE, BYPASS_POLICIES], "b": [SEND_ONCE], "a.undo": [BYPASS_POLICIES]}
 
 
-async def test_what_comes_before_and_after_a_commit_is_made_as_usual(bank: Bank) -> None:
+@BOTH_POLICIES
+async def test_read_in_commit_uses_normal_mode(bank: Bank, policy: CommitPolicy) -> None:
+    await bank.commit(bank.write("a", LATE, FINE), bank.call("b"), bank.write("c"), policy=policy)
+
+    assert bank.modes == {"a": [SEND_ONCE, BYPASS_POLICIES], "b": [NORMAL], "c": [SEND_ONCE]}
+
+
+async def test_calls_around_commit_use_normal_mode(bank: Bank) -> None:
     async def body(run: Run[Failure]) -> None:
         await run.stage("before", bank.call("a"))
         await run.commit("settlement", bank.write("b", LATE, FINE))
         await run.stage("after", bank.call("c").optional(), bank.write("d").best_effort())
 
-    await bank.made(body)
+    await bank.run(body)
 
-    assert bank.efforts == {"a": [NORMAL], "b": [ONCE, BYPASS_POLICIES], "c": [NORMAL], "d": [NORMAL]}
+    assert bank.modes == {"a": [NORMAL], "b": [SEND_ONCE, BYPASS_POLICIES], "c": [NORMAL], "d": [NORMAL]}

@@ -1,4 +1,4 @@
-"""A commit that somebody wants to cut: caller, sibling, deadline."""
+"""Commits that finish although their caller, a sibling call or a deadline cancels them."""
 
 import asyncio
 import contextlib
@@ -20,30 +20,30 @@ from gateway.railway import (
     current_context,
     railway,
 )
-from tests.railway.scripted_calls import FINE, TAKEN, Answer, cancellations, now
-from tests.railway.scripted_writes import LATE, Bank, Told, committing
+from tests.railway.scripted_calls import FINE, TAKEN, Answer, count_cancellations, now
+from tests.railway.scripted_writes import LATE, Bank, Reply, payment
 
-BOTH = pytest.mark.parametrize("order", list(CommitPolicy))
+BOTH_POLICIES = pytest.mark.parametrize("policy", list(CommitPolicy))
 COMMITTED = ["a is done", "b sent", "b is done", "end committed"]
 
 
 @pytest.fixture
-def slow(bank: Bank) -> Callable[[], Awaitable[object]]:
-    return lambda: bank.commit(bank.write("a", Told(after=2)), bank.write("b", Told(after=2)))
+def commit_slowly(bank: Bank) -> Callable[[], Awaitable[object]]:
+    return lambda: bank.commit(bank.write("a", Reply(after=2)), bank.write("b", Reply(after=2)))
 
 
-def start(slow: Callable[[], Awaitable[object]]) -> asyncio.Task[object]:
+def start(function: Callable[[], Awaitable[object]]) -> asyncio.Task[object]:
     async def request() -> object:
-        return await slow()
+        return await function()
 
     return asyncio.create_task(request())
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
-async def test_cancelled_from_outside_a_commit_finishes_and_the_cancellation_passes(
-    bank: Bank, slow: Callable[[], Awaitable[object]], times: int
+async def test_cancelled_commit_finishes_then_raises(
+    bank: Bank, commit_slowly: Callable[[], Awaitable[object]], times: int
 ) -> None:
-    request = start(slow)
+    request = start(commit_slowly)
     for time in range(times):
         await asyncio.sleep(1)
         request.cancel(f"the client hung up {time}")
@@ -54,8 +54,8 @@ async def test_cancelled_from_outside_a_commit_finishes_and_the_cancellation_pas
     assert request.cancelling() == times
 
 
-async def test_cancelled_from_outside_a_commit_that_fails_is_undone_all_the_same(bank: Bank) -> None:
-    request = start(lambda: bank.commit(bank.write("a", Told(after=2)), bank.write("b", LATE)))
+async def test_cancelled_commit_that_fails_is_undone(bank: Bank) -> None:
+    request = start(lambda: bank.commit(bank.write("a", Reply(after=2)), bank.write("b", LATE)))
     await asyncio.sleep(1)
     request.cancel()
 
@@ -65,8 +65,8 @@ async def test_cancelled_from_outside_a_commit_that_fails_is_undone_all_the_same
     assert bank.ledger.standing == set()
 
 
-async def test_cancelled_during_the_undo_a_commit_undoes_the_rest(bank: Bank) -> None:
-    steps = [bank.write(name, undone=[Told(after=2)]) for name in "ab"]
+async def test_cancellation_does_not_interrupt_undos(bank: Bank) -> None:
+    steps = [bank.write(name, undos=[Reply(after=2)]) for name in "ab"]
     request = start(lambda: bank.commit(*steps, bank.write("c", TAKEN)))
     await asyncio.sleep(1)
     request.cancel()
@@ -76,8 +76,8 @@ async def test_cancelled_during_the_undo_a_commit_undoes_the_rest(bank: Bank) ->
     assert bank.log[-3:] == ["a.undo sent", "a is undone", "end undone"]
 
 
-async def test_a_cancellation_passes_with_the_bug_of_the_commit_as_its_cause(bank: Bank) -> None:
-    bug = Told(ZeroDivisionError(), after=2)
+async def test_cancellation_has_bug_of_commit_as_cause(bank: Bank) -> None:
+    bug = Reply(ZeroDivisionError(), after=2)
     request = start(lambda: bank.commit(bank.write("a"), bank.write("b", bug)))
     await asyncio.sleep(1)
     request.cancel()
@@ -88,8 +88,10 @@ async def test_a_cancellation_passes_with_the_bug_of_the_commit_as_its_cause(ban
     assert bank.ledger.standing == set()
 
 
-async def test_a_cancellation_without_a_bug_has_no_cause(slow: Callable[[], Awaitable[object]]) -> None:
-    request = start(slow)
+async def test_cancelled_commit_without_bug_has_no_cause(
+    commit_slowly: Callable[[], Awaitable[object]],
+) -> None:
+    request = start(commit_slowly)
     await asyncio.sleep(1)
     request.cancel()
 
@@ -98,21 +100,19 @@ async def test_a_cancellation_without_a_bug_has_no_cause(slow: Callable[[], Awai
     assert caught.value.__cause__ is None
 
 
-@BOTH
-async def test_a_timeout_round_a_commit_times_out_once_it_is_finished(
-    bank: Bank, order: CommitPolicy
-) -> None:
-    steps = bank.write("a", Told(after=2)), bank.write("b", Told(after=2))
+@BOTH_POLICIES
+async def test_timeout_expires_after_commit_has_ended(bank: Bank, policy: CommitPolicy) -> None:
+    steps = bank.write("a", Reply(after=2)), bank.write("b", Reply(after=2))
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1):
-            await bank.commit(*steps, policy=order)
+            await bank.commit(*steps, policy=policy)
     assert bank.log[-1] == "end committed"
-    assert cancellations() == 0
+    assert count_cancellations() == 0
 
 
-async def test_a_sibling_in_a_task_group_that_fails_waits_for_the_commit(
-    bank: Bank, slow: Callable[[], Awaitable[object]]
+async def test_failed_task_group_waits_for_commit(
+    bank: Bank, commit_slowly: Callable[[], Awaitable[object]]
 ) -> None:
     async def fail() -> None:
         await asyncio.sleep(1)
@@ -120,7 +120,7 @@ async def test_a_sibling_in_a_task_group_that_fails_waits_for_the_commit(
 
     async def request() -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(asyncio.wait_for(slow(), 60))
+            group.create_task(asyncio.wait_for(commit_slowly(), 60))
             group.create_task(fail())
 
     with pytest.raises(ExceptionGroup):
@@ -129,9 +129,9 @@ async def test_a_sibling_in_a_task_group_that_fails_waits_for_the_commit(
     assert now() == 4
 
 
-async def test_a_pipeline_that_commits_within_a_limit_is_cut_off_once_it_has_finished(bank: Bank) -> None:
+async def test_within_waits_for_running_commit(bank: Bank) -> None:
     async def nested() -> Result[tuple[int, ...], Failure]:
-        return await bank.commit(bank.write("a", Told(after=2)), bank.write("b", Told(after=2)))
+        return await bank.commit(bank.write("a", Reply(after=2)), bank.write("b", Reply(after=2)))
 
     result = await Call("nested", nested).within(1)
 
@@ -140,9 +140,9 @@ async def test_a_pipeline_that_commits_within_a_limit_is_cut_off_once_it_has_fin
     assert now() == 4
 
 
-async def test_a_sibling_in_a_stage_that_breaks_waits_for_the_commit(bank: Bank) -> None:
+async def test_bug_in_stage_waits_for_running_commit(bank: Bank) -> None:
     async def nested() -> Answer:
-        await bank.commit(bank.write("a", Told(after=2)), bank.write("b", Told(after=2)))
+        await bank.commit(bank.write("a", Reply(after=2)), bank.write("b", Reply(after=2)))
         return FINE
 
     @railway
@@ -154,95 +154,98 @@ async def test_a_sibling_in_a_stage_that_breaks_waits_for_the_commit(bank: Bank)
     assert bank.log[-4:] == COMMITTED
 
 
-async def test_the_deadline_clips_no_write(bank: Bank) -> None:
-    steps = bank.write("a", Told(after=2)), bank.write("b", LATE, LATE, FINE)
+async def test_run_deadline_does_not_apply_to_writes(bank: Bank) -> None:
+    steps = bank.write("a", Reply(after=2)), bank.write("b", LATE, LATE, FINE)
 
     assert await bank.commit(*steps, deadline=1) == Ok((1, 1))
 
 
-def deadlines(log: list[float | None]) -> Call[int, Failure]:
-    async def look() -> Answer:
+def read_deadline(log: list[float | None]) -> Call[int, Failure]:
+    async def read() -> Answer:
         log.append(current_context().deadline)
         return FINE
 
-    return Call("look", look)
+    return Call("read deadline", read)
 
 
-@BOTH
-async def test_a_step_of_a_commit_has_the_end_of_the_budget_for_its_deadline(
-    bank: Bank, order: CommitPolicy
-) -> None:
+@BOTH_POLICIES
+async def test_commit_budget_replaces_run_deadline(bank: Bank, policy: CommitPolicy) -> None:
     seen: list[float | None] = []
 
-    await bank.commit(bank.write("a", Told(after=2)), deadlines(seen), deadline=5, policy=order)
+    await bank.commit(bank.write("a", Reply(after=2)), read_deadline(seen), deadline=5, policy=policy)
 
     assert seen == [10]
 
 
-async def test_after_a_commit_the_deadline_clips_no_call(bank: Bank) -> None:
+async def test_calls_after_commit_have_no_deadline(bank: Bank) -> None:
     seen: list[float | None] = []
 
     async def body(run: Run[Failure]) -> int:
-        await run.stage("before", deadlines(seen))
-        await run.commit("settlement", bank.write("a", Told(after=2)))
-        await run.stage("after", deadlines(seen).optional())
+        await run.stage("before", read_deadline(seen))
+        await run.commit("settlement", bank.write("a", Reply(after=2)))
+        await run.stage("after", read_deadline(seen).optional())
         return run.unwrap(await bank.call("late", after=5))
 
-    around = bank.around(deadline=1)
-    assert await railway(body).on(around)() == Ok(1)
+    context = bank.build_context(deadline=1)
+    assert await railway(body).on(context)() == Ok(1)
     assert seen == [1, None]
 
 
-@pytest.mark.parametrize("told", [FINE, TAKEN, ZeroDivisionError()], ids=repr)
-async def test_after_the_run_the_surroundings_are_as_before(bank: Bank, told: Answer | Exception) -> None:
-    around = replace(bank.around(), deadline=9)
+@pytest.mark.parametrize("answer", [FINE, TAKEN, ZeroDivisionError()], ids=repr)
+async def test_context_is_restored_after_commit(bank: Bank, answer: Answer | Exception) -> None:
+    context = replace(bank.build_context(), deadline=9)
 
-    with change_context(around):
+    with change_context(context):
         with contextlib.suppress(ZeroDivisionError):
-            await committing(bank.write("a", told))
+            await payment(bank.write("a", answer))
 
-        assert current_context() is around
+        assert current_context() is context
 
 
-@BOTH
-async def test_with_less_than_the_reserve_left_nothing_is_written(bank: Bank, order: CommitPolicy) -> None:
-    result = await bank.commit(bank.write("a"), bank.write("b"), deadline=0.499, policy=order)
+@BOTH_POLICIES
+async def test_commit_with_less_time_than_reserve_sends_nothing(bank: Bank, policy: CommitPolicy) -> None:
+    result = await bank.commit(bank.write("a"), bank.write("b"), deadline=0.499, policy=policy)
 
     assert result == Err(Unavailable("There is too little time left to begin the commit", was_sent=False))
     assert bank.log == []
 
 
-async def test_the_reserve_itself_is_enough(bank: Bank) -> None:
+async def test_commit_begins_if_exactly_reserve_is_left(bank: Bank) -> None:
     assert await bank.commit(bank.write("a"), deadline=0.5) == Ok((1,))
 
 
-async def test_what_the_stages_before_took_counts_against_the_reserve(bank: Bank) -> None:
+async def test_earlier_stages_use_up_commit_reserve(bank: Bank) -> None:
     @railway
     async def late(run: Run[Failure]) -> None:
         await run.stage("slow", bank.call("slow", after=1))
         await run.commit("settlement", bank.write("a"))
 
-    result = await late.on(bank.around(deadline=1.25))()
+    result = await late.on(bank.build_context(deadline=1.25))()
 
     assert isinstance(result, Err)
     assert bank.log == ["slow started", "slow ended"]
 
 
-@BOTH
-async def test_a_commit_leaves_no_task_behind(bank: Bank, order: CommitPolicy) -> None:
+@BOTH_POLICIES
+async def test_commit_leaves_no_task_behind(bank: Bank, policy: CommitPolicy) -> None:
     before = asyncio.all_tasks()
-    steps = bank.write("a", Told(after=2)), bank.write("b", LATE, TAKEN), bank.call("c", TAKEN, after=1)
+    steps = bank.write("a", Reply(after=2)), bank.write("b", LATE, TAKEN), bank.call("c", TAKEN, after=1)
 
-    await bank.commit(*steps, policy=order)
+    await bank.commit(*steps, policy=policy)
 
     assert asyncio.all_tasks() == before
 
 
-async def test_two_commits_are_cancelled_apart(slow: Callable[[], Awaitable[object]]) -> None:
-    other = Bank()
-    gone, staying = start(slow), start(lambda: other.commit(other.write("a", Told(after=5))))
+async def test_cancelled_commit_does_not_affect_others(
+    commit_slowly: Callable[[], Awaitable[object]],
+) -> None:
+    other_bank = Bank()
+    cancelled, other_run = (
+        start(commit_slowly),
+        start(lambda: other_bank.commit(other_bank.write("a", Reply(after=5)))),
+    )
     await asyncio.sleep(1)
-    gone.cancel()
+    cancelled.cancel()
 
-    assert await staying == Ok((1,))
-    assert gone.cancelled()
+    assert await other_run == Ok((1,))
+    assert cancelled.cancelled()

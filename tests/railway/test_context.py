@@ -1,4 +1,4 @@
-"""Context of a run: read in one place, changed by one function."""
+"""Context of a run, and `change_context`, the only function that changes it."""
 
 import asyncio
 from dataclasses import fields, replace
@@ -25,7 +25,7 @@ from gateway.railway import (
 CONTEXT = RunContext(deadline=9, baggage={"traceparent": "00-1"})
 
 
-async def test_a_block_changes_the_context_and_restores_it() -> None:
+async def test_with_block_changes_and_restores_context() -> None:
     with change_context(CONTEXT):
         with change_context(deadline=5, mode=CallMode.SEND_ONCE):
             changed = current_context()
@@ -36,21 +36,21 @@ async def test_a_block_changes_the_context_and_restores_it() -> None:
     assert current_context() == RunContext()
 
 
-async def test_an_exception_restores_the_context() -> None:
+async def test_exception_in_with_block_restores_context() -> None:
     with pytest.raises(ZeroDivisionError), change_context(is_optional=True):
         raise ZeroDivisionError
 
     assert not current_context().is_optional
 
 
-async def test_a_change_leaves_its_base_as_it_was() -> None:
+async def test_change_context_does_not_modify_base() -> None:
     with change_context(CONTEXT, is_in_run=True):
         assert current_context() == replace(CONTEXT, is_in_run=True)
 
     assert not CONTEXT.is_in_run
 
 
-async def test_a_change_without_a_block_lasts_until_the_task_ends() -> None:
+async def test_change_outside_with_block_ends_with_task() -> None:
     async def change() -> None:
         change_context(CONTEXT)
         assert current_context() is CONTEXT
@@ -60,7 +60,7 @@ async def test_a_change_without_a_block_lasts_until_the_task_ends() -> None:
     assert current_context() == RunContext()
 
 
-async def test_an_enclosing_block_takes_back_a_change_without_one() -> None:
+async def test_enclosing_with_block_reverts_change() -> None:
     with change_context(CONTEXT):
         change_context(deadline=None)
         inside = current_context().deadline
@@ -69,18 +69,18 @@ async def test_an_enclosing_block_takes_back_a_change_without_one() -> None:
     assert current_context() == RunContext()
 
 
-def test_the_fields_that_a_scope_changes_are_those_of_the_context() -> None:
+def test_scope_changes_match_context_fields() -> None:
     context, changes = get_type_hints(RunContext), get_type_hints(ScopeChanges)
 
     assert changes == {name: kind for name, kind in context.items() if name in changes}
     assert {field.name for field in fields(RunContext)} > changes.keys() > {"deadline", "mode"}
 
 
-async def test_without_a_deadline_infinite_time_is_left() -> None:
+async def test_time_left_is_infinite_without_deadline() -> None:
     assert time_left() == float("inf")
 
 
-async def test_the_time_left_is_that_until_the_deadline() -> None:
+async def test_time_left_is_time_until_deadline() -> None:
     await asyncio.sleep(2)
 
     with change_context(deadline=5):
@@ -90,25 +90,25 @@ async def test_the_time_left_is_that_until_the_deadline() -> None:
 
 
 async def test_baggage_reaches_every_call() -> None:
-    async def look() -> Result[str, Failure]:
+    async def read_baggage() -> Result[str, Failure]:
         return Ok(current_context().baggage.get("traceparent", "none"))
 
     @railway
-    async def both(run: Run[Failure]) -> tuple[str, str]:
-        return await run.stage("core", Call("a", look), Call("b", look))
+    async def two_calls(run: Run[Failure]) -> tuple[str, str]:
+        return await run.stage("core", Call("a", read_baggage), Call("b", read_baggage))
 
-    assert await both.on(CONTEXT)() == Ok(("00-1", "00-1"))
-    assert await both() == Ok(("none", "none"))
+    assert await two_calls.on(CONTEXT)() == Ok(("00-1", "00-1"))
+    assert await two_calls() == Ok(("none", "none"))
 
 
 @pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "1", True, None])
 @pytest.mark.parametrize("argument", ["reserve", "budget", "undo_budget"])
-def test_invalid_commit_terms_are_refused(argument: str, value: Any) -> None:  # noqa: ANN401 - of any type
+def test_invalid_commit_terms_are_rejected(argument: str, value: Any) -> None:  # noqa: ANN401 - of any type
     with pytest.raises(ValueError, match=f"^{argument} must be a .*number of seconds, got {value!r}$"):
         CommitTerms(**{argument: value})
 
 
-def test_only_the_reserve_of_a_commit_may_be_zero() -> None:
+def test_only_commit_reserve_may_be_zero() -> None:
     assert CommitTerms(reserve=0).reserve == 0
     with pytest.raises(ValueError, match=r"^budget must be a positive, finite number of seconds, got 0$"):
         CommitTerms(budget=0)

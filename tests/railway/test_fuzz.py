@@ -1,4 +1,4 @@
-"""Random stages, policies, answers, delays and cancellations."""
+"""Random pipelines: their stages, policies, answers, delays and cancellations."""
 
 import asyncio
 
@@ -7,37 +7,40 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.railway import Policy
-from tests.railway.pipeline_fuzzer import Act, Part, Plan, play
+from tests.railway.pipeline_fuzzer import CallPlan, Plan, StagePlan, run_and_check
 
 ANSWERS = st.sampled_from(["fine", "fine", "fine", "missing", "missing", "invalid", "bug", "stray"])
 EXPECTED = st.sampled_from(["fine", "fine", "missing", "invalid"])
-CANCELLED = st.sampled_from(["quick", "slow", "deaf", "sore"])
+ON_CANCEL = st.sampled_from(["stop", "clean up", "ignore", "raise"])
 POLICIES = st.sampled_from(Policy)
 
 
-def plans(answers: st.SearchStrategy[str], cancelled: st.SearchStrategy[str]) -> st.SearchStrategy[Plan]:
-    parts = st.builds(Part, st.integers(0, 4), answers, cancelled)
-    acts = st.builds(Act, POLICIES, st.lists(parts, min_size=1, max_size=5).map(tuple))
+def build_plans(
+    answers: st.SearchStrategy[str], on_cancel: st.SearchStrategy[str]
+) -> st.SearchStrategy[Plan]:
+    calls = st.builds(CallPlan, st.integers(0, 4), answers, on_cancel)
+    stages = st.builds(StagePlan, POLICIES, st.lists(calls, min_size=1, max_size=5).map(tuple))
     cancels: st.SearchStrategy[list[int]] = st.just([]) | st.lists(st.integers(0, 8), max_size=3)
-    return st.builds(Plan, st.lists(acts, min_size=1, max_size=3).map(tuple), cancels.map(tuple))
+    return st.builds(Plan, st.lists(stages, min_size=1, max_size=3).map(tuple), cancels.map(tuple))
 
 
-ANYTHING = plans(ANSWERS, CANCELLED)
-NO_BUGS = plans(EXPECTED, st.sampled_from(["quick", "slow", "deaf"]))
+ANYTHING = build_plans(ANSWERS, ON_CANCEL)
+NO_BUGS = build_plans(EXPECTED, st.sampled_from(["stop", "clean up", "ignore"]))
 
 
 @settings(max_examples=400)
 @given(ANYTHING | NO_BUGS)
-async def test_whatever_happens_nothing_hangs_or_is_left_and_the_answers_decide(plan: Plan) -> None:
-    await play(plan)
+async def test_random_pipeline_keeps_invariants(plan: Plan) -> None:
+    """The pipeline ends as its answers determine, and leaves no call or task behind."""
+    await run_and_check(plan)
 
 
-def test_whatever_happens_it_happens_on_uvloop_too() -> None:
+def test_random_pipeline_keeps_invariants_on_uvloop() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
 
         @settings(max_examples=400)
         @given(ANYTHING | NO_BUGS)
         def check(plan: Plan) -> None:
-            runner.run(play(plan))
+            runner.run(run_and_check(plan))
 
         check()

@@ -1,4 +1,4 @@
-"""Observer of a run: the spans that it is notified of."""
+"""Spans that the observer of a run receives."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,13 +22,13 @@ from gateway.railway import (
     parallel,
     railway,
 )
-from tests.railway.recording_observer import Ear
-from tests.railway.scripted_calls import FINE, MISSING, TAKEN, World, trio
+from tests.railway.recording_observer import RecordingObserver
+from tests.railway.scripted_calls import FINE, MISSING, TAKEN, Services, three_calls
 
 
 @pytest.fixture
-def ear() -> Ear:
-    return Ear()
+def observer() -> RecordingObserver:
+    return RecordingObserver()
 
 
 @railway
@@ -36,69 +36,81 @@ async def pipeline(run: Run[Failure], body: Callable[[Run[Failure]], Awaitable[o
     return await body(run)
 
 
-def heard(ear: Ear, body: Callable[[Run[Failure]], Awaitable[object]]) -> Awaitable[Result[object, Failure]]:
-    return pipeline.on(RunContext(observer=ear))(body)
+def run_observed(
+    observer: RecordingObserver, body: Callable[[Run[Failure]], Awaitable[object]]
+) -> Awaitable[Result[object, Failure]]:
+    return pipeline.on(RunContext(observer=observer))(body)
 
 
-async def test_an_observer_hears_of_stages_and_calls_as_they_start_and_end(ear: Ear, world: World) -> None:
-    slow, fast = world.call("slow", after=2), world.call("fast", after=1)
-
-    await heard(ear, lambda run: run.stage("core", slow, fast))
-
-    assert ear.told == ["+core", "+slow", "+fast", "-fast", "-slow", "-core"]
-
-
-async def test_what_starts_and_what_ends_are_the_same_objects(ear: Ear, world: World) -> None:
-    twin = world.call("twin")
-
-    await heard(ear, lambda run: run.stage("core", twin, twin))
-
-    assert ear.stages[0] is ear.stages[1]
-    assert [ear.calls.index(call) for call in ear.calls] == [0, 1, 0, 1]
-
-
-async def test_a_span_knows_its_stage_and_a_stage_its_calls_in_argument_order(ear: Ear, world: World) -> None:
-    await heard(ear, lambda run: run.stage("core", world.call("a"), world.call("b")))
-
-    assert [call.name for call in ear.stages[0].calls] == ["a", "b"]
-    assert all(call.stage is ear.stages[0] for call in ear.calls)
-
-
-async def test_a_call_ends_with_its_result(ear: Ear, world: World) -> None:
-    await heard(ear, lambda run: run.stage("core", world.call("a"), world.call("b", TAKEN)))
-
-    assert ear.outcomes == {"a": FINE, "b": TAKEN}
-
-
-async def test_what_is_known_is_not_heard_of_as_a_call(ear: Ear, world: World) -> None:
-    await heard(ear, lambda run: run.stage("core", world.call("a"), constant("b", 7).map(str)))
-
-    assert ear.told == ["+core", "+a", "-a", "-core"]
-
-
-async def test_a_cancelled_call_ends_with_cancelled_error(ear: Ear, world: World) -> None:
-    calls = world.call("a", MISSING), world.hung("b")
-
-    await heard(ear, lambda run: run.stage("core", *calls, policy=FAIL_FAST))
-
-    assert isinstance(ear.outcomes["b"], asyncio.CancelledError)
-    assert ear.told[-1] == "-core"
-
-
-async def test_a_bug_ends_its_call_with_the_exception_and_every_call_is_told_to_end(
-    ear: Ear, world: World
+async def test_observer_sees_starts_and_ends_in_order(
+    observer: RecordingObserver, services: Services
 ) -> None:
+    slow, fast = services.call("slow", after=2), services.call("fast", after=1)
+
+    await run_observed(observer, lambda run: run.stage("core", slow, fast))
+
+    assert observer.events == ["+core", "+slow", "+fast", "-fast", "-slow", "-core"]
+
+
+async def test_start_and_end_share_span_object(observer: RecordingObserver, services: Services) -> None:
+    twin = services.call("twin")
+
+    await run_observed(observer, lambda run: run.stage("core", twin, twin))
+
+    assert observer.stages[0] is observer.stages[1]
+    assert [observer.calls.index(call) for call in observer.calls] == [0, 1, 0, 1]
+
+
+async def test_stage_span_lists_calls_in_argument_order(
+    observer: RecordingObserver, services: Services
+) -> None:
+    await run_observed(observer, lambda run: run.stage("core", services.call("a"), services.call("b")))
+
+    assert [call.name for call in observer.stages[0].calls] == ["a", "b"]
+    assert all(call.stage is observer.stages[0] for call in observer.calls)
+
+
+async def test_call_span_ends_with_result(observer: RecordingObserver, services: Services) -> None:
+    await run_observed(observer, lambda run: run.stage("core", services.call("a"), services.call("b", TAKEN)))
+
+    assert observer.outcomes == {"a": FINE, "b": TAKEN}
+
+
+async def test_constants_are_not_observed(observer: RecordingObserver, services: Services) -> None:
+    await run_observed(observer, lambda run: run.stage("core", services.call("a"), constant("b", 7).map(str)))
+
+    assert observer.events == ["+core", "+a", "-a", "-core"]
+
+
+async def test_cancelled_call_ends_with_cancelled_error(
+    observer: RecordingObserver, services: Services
+) -> None:
+    calls = services.call("a", MISSING), services.hang("b")
+
+    await run_observed(observer, lambda run: run.stage("core", *calls, policy=FAIL_FAST))
+
+    assert isinstance(observer.outcomes["b"], asyncio.CancelledError)
+    assert observer.events[-1] == "-core"
+
+
+async def test_bug_ends_every_call_span_of_stage(observer: RecordingObserver, services: Services) -> None:
     bug = ZeroDivisionError()
 
     with pytest.raises(ZeroDivisionError):
-        await heard(ear, lambda run: run.stage("core", world.call("a", bug), world.hung("b", cleanup=2)))
-    assert ear.outcomes["a"] is bug
-    assert ear.told[-2:] == ["-b", "-core"]
+        await run_observed(
+            observer, lambda run: run.stage("core", services.call("a", bug), services.hang("b", cleanup=2))
+        )
+    assert observer.outcomes["a"] is bug
+    assert observer.events[-2:] == ["-b", "-core"]
 
 
-async def test_cancelled_from_outside_every_call_and_then_the_stage_end(ear: Ear, world: World) -> None:
+async def test_cancellation_ends_call_spans_before_stage(
+    observer: RecordingObserver, services: Services
+) -> None:
     async def request() -> None:
-        await heard(ear, lambda run: run.stage("core", world.hung("a", cleanup=2), world.hung("b")))
+        await run_observed(
+            observer, lambda run: run.stage("core", services.hang("a", cleanup=2), services.hang("b"))
+        )
 
     task = asyncio.create_task(request())
     await asyncio.sleep(1)
@@ -106,21 +118,25 @@ async def test_cancelled_from_outside_every_call_and_then_the_stage_end(ear: Ear
 
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert ear.told[-3:] == ["-b", "-a", "-core"]
+    assert observer.events[-3:] == ["-b", "-a", "-core"]
 
 
-async def test_calls_never_made_are_never_told(ear: Ear, world: World) -> None:
-    async def two(run: Run[Failure]) -> None:
-        await run.stage("first", world.call("a", MISSING))
-        await run.stage("second", world.call("b"))
+async def test_calls_of_skipped_stage_are_not_observed(
+    observer: RecordingObserver, services: Services
+) -> None:
+    async def run_two_stages(run: Run[Failure]) -> None:
+        await run.stage("first", services.call("a", MISSING))
+        await run.stage("second", services.call("b"))
 
-    await heard(ear, two)
+    await run_observed(observer, run_two_stages)
 
-    assert ear.told == ["+first", "+a", "-a", "-first"]
+    assert observer.events == ["+first", "+a", "-a", "-first"]
 
 
-async def test_a_call_cancelled_before_its_first_step_is_never_told(ear: Ear, world: World) -> None:
-    async def hostile() -> Result[int, Failure]:
+async def test_calls_cancelled_before_start_are_not_observed(
+    observer: RecordingObserver, services: Services
+) -> None:
+    async def cancel_siblings() -> Result[int, Failure]:
         for task in asyncio.all_tasks() - {asyncio.current_task(), host}:
             task.cancel()
         return FINE
@@ -128,93 +144,98 @@ async def test_a_call_cancelled_before_its_first_step_is_never_told(ear: Ear, wo
     host = asyncio.current_task()
 
     with pytest.raises(RuntimeError):
-        await heard(ear, lambda run: run.stage("core", Call("hostile", hostile), world.call("victim")))
-    assert ear.told == ["+core", "+hostile", "-hostile", "-core"]
+        await run_observed(
+            observer, lambda run: run.stage("core", Call("hostile", cancel_siblings), services.call("victim"))
+        )
+    assert observer.events == ["+core", "+hostile", "-hostile", "-core"]
 
 
-async def test_a_shaped_call_is_told_once_by_its_leaf(ear: Ear, world: World) -> None:
-    shaped = world.call("a", MISSING).map(str).within(9).recover(lambda _: Ok("b")).optional()
+async def test_observer_sees_derived_call_once(observer: RecordingObserver, services: Services) -> None:
+    shaped = services.call("a", MISSING).map(str).within(9).recover(lambda _: Ok("b")).optional()
 
-    await heard(ear, lambda run: run.stage("core", shaped, world.call("b").tap(print)))
+    await run_observed(observer, lambda run: run.stage("core", shaped, services.call("b").tap(print)))
 
-    assert ear.told == ["+core", "+a", "+b", "-a", "-b", "-core"]
-    assert ear.outcomes["a"] is MISSING
-
-
-async def test_calls_that_one_call_goes_on_with_are_told_each(ear: Ear, world: World) -> None:
-    chain = world.call("a").bind(lambda _: world.call("b"))
-
-    await heard(ear, lambda run: run.stage("core", chain))
-
-    assert ear.told == ["+core", "+a", "-a", "+b", "-b", "-core"]
-    assert all(call.stage is ear.stages[0] for call in ear.calls)
+    assert observer.events == ["+core", "+a", "+b", "-a", "-b", "-core"]
+    assert observer.outcomes["a"] is MISSING
 
 
-async def test_a_call_awaited_outside_a_stage_has_none(ear: Ear, world: World) -> None:
-    async def between(run: Run[Failure]) -> None:
-        await run.stage("core", world.call("a"))
-        run.unwrap(await world.call("b"))
+async def test_observer_sees_every_bound_call(observer: RecordingObserver, services: Services) -> None:
+    chain = services.call("a").bind(lambda _: services.call("b"))
 
-    await heard(ear, between)
+    await run_observed(observer, lambda run: run.stage("core", chain))
 
-    assert ear.told == ["+core", "+a", "-a", "-core", "+b", "-b"]
-    assert ear.calls[-1].stage is None
+    assert observer.events == ["+core", "+a", "-a", "+b", "-b", "-core"]
+    assert all(call.stage is observer.stages[0] for call in observer.calls)
 
 
-async def test_calls_in_parallel_are_a_stage_to_an_observer(ear: Ear, world: World) -> None:
-    both = parallel(world.call("a"), world.call("b"))
+async def test_call_after_stage_has_no_stage_in_span(observer: RecordingObserver, services: Services) -> None:
+    async def call_after_stage(run: Run[Failure]) -> None:
+        await run.stage("core", services.call("a"))
+        run.unwrap(await services.call("b"))
 
-    await heard(ear, lambda _: both.map(max).make())
+    await run_observed(observer, call_after_stage)
 
-    assert ear.told == ["+a & b", "+a", "+b", "-a", "-b", "-a & b"]
-
-
-async def test_a_stage_in_a_call_of_a_stage_is_told_inside_it(ear: Ear, world: World) -> None:
-    nested = parallel(world.call("a"), world.call("b"), name="inner").call
-
-    await heard(ear, lambda run: run.stage("outer", nested, world.call("c", after=1)))
-
-    assert ear.told == ["+outer", "+inner", "+c", "+a", "+b", "-a", "-b", "-inner", "-c", "-outer"]
-    assert [call.stage.name for call in ear.calls[:3] if call.stage] == ["outer", "inner", "inner"]
+    assert observer.events == ["+core", "+a", "-a", "-core", "+b", "-b"]
+    assert observer.calls[-1].stage is None
 
 
-async def test_a_nested_pipeline_is_heard_by_the_observer_of_the_run_it_is_part_of(
-    ear: Ear, world: World
+async def test_observer_sees_parallel_as_stage(observer: RecordingObserver, services: Services) -> None:
+    both = parallel(services.call("a"), services.call("b"))
+
+    await run_observed(observer, lambda _: both.map(max).make())
+
+    assert observer.events == ["+a & b", "+a", "+b", "-a", "-b", "-a & b"]
+
+
+async def test_observer_sees_nested_stage_inside_outer(
+    observer: RecordingObserver, services: Services
 ) -> None:
-    nested = Call("nested", lambda: trio(world.call("a"), world.call("b"), world.call("c")))
+    nested = parallel(services.call("a"), services.call("b"), name="inner").call
 
-    await heard(ear, lambda run: run.stage("outer", nested))
+    await run_observed(observer, lambda run: run.stage("outer", nested, services.call("c", after=1)))
 
-    assert ear.told[:3] == ["+outer", "+nested", "+trio"]
-    assert ear.told[-3:] == ["-trio", "-nested", "-outer"]
+    assert observer.events == ["+outer", "+inner", "+c", "+a", "+b", "-a", "-b", "-inner", "-c", "-outer"]
+    assert [call.stage.name for call in observer.calls[:3] if call.stage] == ["outer", "inner", "inner"]
 
 
-async def test_two_requests_are_heard_apart(world: World) -> None:
-    ears = [Ear(), Ear()]
+async def test_outer_observer_sees_nested_pipeline(observer: RecordingObserver, services: Services) -> None:
+    nested = Call("nested", lambda: three_calls(services.call("a"), services.call("b"), services.call("c")))
+
+    await run_observed(observer, lambda run: run.stage("outer", nested))
+
+    assert observer.events[:3] == ["+outer", "+nested", "+three_calls"]
+    assert observer.events[-3:] == ["-three_calls", "-nested", "-outer"]
+
+
+async def test_each_run_notifies_its_own_observer(services: Services) -> None:
+    observers = [RecordingObserver(), RecordingObserver()]
     requests = [
-        heard(ear, lambda run: run.stage("core", world.call("a", after=1), world.call("b"))) for ear in ears
+        run_observed(observer, lambda run: run.stage("core", services.call("a", after=1), services.call("b")))
+        for observer in observers
     ]
 
     await asyncio.gather(*requests)
 
-    assert ears[0].told == ears[1].told == ["+core", "+a", "+b", "-b", "-a", "-core"]
+    assert observers[0].events == observers[1].events == ["+core", "+a", "+b", "-b", "-a", "-core"]
 
 
-class Deaf(Ear):
-    """Breaks when a call ends."""
+class FailingAtCallEnd(RecordingObserver):
+    """Observer that raises when a call ends."""
 
     @override
     def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
         raise ZeroDivisionError
 
 
-async def test_an_observer_that_raises_breaks_the_run_and_orphans_nothing(world: World) -> None:
+async def test_observer_error_raises_and_cancels_siblings(services: Services) -> None:
     with pytest.raises(ZeroDivisionError):
-        await heard(Deaf(), lambda run: run.stage("core", world.call("a"), world.hung("b")))
+        await run_observed(
+            FailingAtCallEnd(), lambda run: run.stage("core", services.call("a"), services.hang("b"))
+        )
 
-    assert world.log[-1] == "b cleaned up"
+    assert services.log[-1] == "b cleaned up"
 
 
-async def test_two_spans_of_one_name_are_not_equal() -> None:
+async def test_spans_of_same_name_are_not_equal() -> None:
     assert CallSpan("a", None) != CallSpan("a", None)
     assert StageSpan("a", (), SETTLE) != StageSpan("a", (), SETTLE)

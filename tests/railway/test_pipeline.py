@@ -1,4 +1,4 @@
-"""A pipeline as its callers see it."""
+"""Pipeline as its callers see it: context, arguments and promised failures."""
 
 import asyncio
 import inspect
@@ -30,44 +30,46 @@ from tests.railway.string_annotations import refund
 OrderError: TypeAlias = NotFound | Conflict | UpstreamFault | Aggregate
 
 
-async def deadline() -> Result[float | None, Failure]:
+async def read_deadline() -> Result[float | None, Failure]:
     return Ok(current_context().deadline)
 
 
 @railway
-async def look(run: Run[Failure]) -> float | None:
-    (seen,) = await run.stage("look", Call("look", deadline))
-    return seen
+async def current_deadline(run: Run[Failure]) -> float | None:
+    (deadline,) = await run.stage("deadline", Call("read deadline", read_deadline))
+    return deadline
 
 
-async def test_without_surroundings_a_run_has_none() -> None:
-    assert await look() == Ok(None)
+async def test_pipeline_has_no_deadline_by_default() -> None:
+    assert await current_deadline() == Ok(None)
 
 
-async def test_on_gives_the_run_its_surroundings() -> None:
-    assert await look.on(RunContext(deadline=5))() == Ok(5)
+async def test_pipeline_on_sets_context_of_run() -> None:
+    assert await current_deadline.on(RunContext(deadline=5))() == Ok(5)
 
 
-async def test_on_changes_nothing_for_others() -> None:
-    bound = look.on(RunContext(deadline=5))
+async def test_pipeline_on_does_not_affect_other_runs() -> None:
+    bound = current_deadline.on(RunContext(deadline=5))
 
     assert await bound() == Ok(5)
-    assert await look() == Ok(None)
+    assert await current_deadline() == Ok(None)
     assert current_context() == RunContext()
 
 
-async def test_a_nested_pipeline_inherits_the_surroundings_of_the_run_it_is_part_of() -> None:
+async def test_nested_pipeline_inherits_context() -> None:
     @railway
     async def outer(run: Run[Failure]) -> float | None:
-        return run.unwrap(await look())
+        return run.unwrap(await current_deadline())
 
     assert await outer.on(RunContext(deadline=5))() == Ok(5)
 
 
-async def test_a_nested_pipeline_on_surroundings_of_its_own_has_those() -> None:
+async def test_nested_pipeline_can_have_own_context() -> None:
     @railway
     async def outer(run: Run[Failure]) -> tuple[float | None, float | None]:
-        return run.unwrap(await look.on(RunContext(deadline=1))()), run.unwrap(await look())
+        return run.unwrap(await current_deadline.on(RunContext(deadline=1))()), run.unwrap(
+            await current_deadline()
+        )
 
     assert await outer.on(RunContext(deadline=5))() == Ok((1, 5))
 
@@ -77,20 +79,20 @@ async def buggy(_run: Run[Gone]) -> None:
     raise ZeroDivisionError
 
 
-async def test_the_surroundings_are_given_back_after_a_bug() -> None:
+async def test_bug_in_pipeline_restores_context() -> None:
     with pytest.raises(ZeroDivisionError):
         await buggy.on(RunContext(deadline=5))()
 
     assert current_context().deadline is None
 
 
-async def test_two_requests_have_their_own_surroundings() -> None:
-    requests = [look.on(RunContext(deadline=n))() for n in range(3)]
+async def test_concurrent_runs_have_separate_contexts() -> None:
+    requests = [current_deadline.on(RunContext(deadline=n))() for n in range(3)]
 
     assert await asyncio.gather(*requests) == [Ok(0), Ok(1), Ok(2)]
 
 
-async def test_arguments_are_passed_on_by_place_and_by_name() -> None:
+async def test_pipeline_passes_arguments_to_function() -> None:
     @railway
     async def add(_run: Run[Never], a: int, /, b: int, *, c: int = 0) -> int:
         return a + b + c
@@ -99,66 +101,66 @@ async def test_arguments_are_passed_on_by_place_and_by_name() -> None:
     assert await add(1, b=2, c=3) == Ok(6)
 
 
-async def test_the_last_value_stands_even_if_it_is_nothing() -> None:
+async def test_pipeline_can_return_none() -> None:
     @railway
-    async def nothing(_run: Run[Never]) -> None:
+    async def return_none(_run: Run[Never]) -> None:
         return None
 
-    assert await nothing() == Ok(None)
+    assert await return_none() == Ok(None)
 
 
-def test_calling_a_pipeline_starts_nothing() -> None:
-    started = look()
+def test_unawaited_pipeline_does_not_start() -> None:
+    started = current_deadline()
 
     assert inspect.getcoroutinestate(started) == inspect.CORO_CREATED
     started.close()
 
 
-def test_a_pipeline_is_called_as_its_function_is() -> None:
-    assert look.name == "look"
-    assert look.on(RunContext()).name == "look"
+def test_pipeline_is_named_after_function() -> None:
+    assert current_deadline.name == "current_deadline"
+    assert current_deadline.on(RunContext()).name == "current_deadline"
 
 
-def test_a_single_error_is_promised() -> None:
+def test_pipeline_promises_single_failure() -> None:
     assert buggy.promised == (Gone,)
 
 
-def test_a_union_is_promised_in_its_order() -> None:
+def test_pipeline_promises_union_in_order() -> None:
     @railway
     async def order(_run: Run[OrderError]) -> None: ...
 
     assert order.promised == (NotFound, Conflict, BadAnswer, Unavailable, TimedOut, Aggregate)
 
 
-def test_forward_references_are_promised() -> None:
+def test_pipeline_resolves_forward_references() -> None:
     assert refund.promised == (NotFound, Gone)
 
 
-def test_a_run_that_cannot_fail_promises_nothing() -> None:
+def test_infallible_pipeline_promises_nothing() -> None:
     @railway
     async def safe(_run: Run[Never]) -> None: ...
 
     assert safe.promised == ()
 
 
-async def unsaid(run: object) -> None: ...
+async def without_annotation(run: object) -> None: ...
 
 
-async def vague(run: Run[Never]) -> None: ...
+async def without_failures(run: Run[Never]) -> None: ...
 
 
-async def other(run: tuple[NotFound, Gone], order: Run[Gone]) -> None: ...
+async def with_other_type(run: tuple[NotFound, Gone], order: Run[Gone]) -> None: ...
 
 
-async def bare() -> None: ...
+async def without_run() -> None: ...
 
 
-del unsaid.__annotations__["run"]
-vague.__annotations__["run"] = Run
+del without_annotation.__annotations__["run"]
+without_failures.__annotations__["run"] = Run
 
 
-@pytest.mark.parametrize("function", [unsaid, vague, other, bare])
-def test_a_pipeline_that_does_not_annotate_its_run_is_a_type_error(
+@pytest.mark.parametrize("function", [without_annotation, without_failures, with_other_type, without_run])
+def test_promised_failures_require_run_annotation(
     function: Callable[..., Awaitable[None]],
 ) -> None:
     pipeline: Pipeline[..., None, Never] = Pipeline(function)
@@ -167,5 +169,5 @@ def test_a_pipeline_that_does_not_annotate_its_run_is_a_type_error(
         _ = pipeline.promised
 
 
-async def test_a_result_that_was_promised_late_is_a_result_like_any_other() -> None:
+async def test_pipeline_with_forward_reference_runs() -> None:
     assert await refund(0) == Err(Gone())  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Every combinator, on both rails."""
+"""Combinators of `Result`, on a value and on a failure."""
 
 import dataclasses
 
@@ -25,146 +25,144 @@ def err() -> Result[int, NotFound]:
     return FAILED
 
 
-def untouched(_: object) -> Result[int, NotFound]:
-    pytest.fail("the other rail was touched")
+def fail_if_called(_: object) -> Result[int, NotFound]:
+    pytest.fail("this function must not be called")
 
 
-def test_map_changes_the_value(ok: Result[int, NotFound]) -> None:
+def test_result_map_changes_value(ok: Result[int, NotFound]) -> None:
     assert ok.map(str) == Ok("7", lacks=("extra",))
 
 
-def test_map_leaves_a_failure_alone(err: Result[int, NotFound]) -> None:
-    assert err.map(untouched) is FAILED
+def test_result_map_skips_failure(err: Result[int, NotFound]) -> None:
+    assert err.map(fail_if_called) is FAILED
 
 
-def test_bind_goes_on_with_another_result(ok: Result[int, NotFound]) -> None:
+def test_result_bind_continues_with_result(ok: Result[int, NotFound]) -> None:
     assert ok.bind(lambda n: Ok(n + 1, lacks=("more",))) == Ok(8, lacks=("extra", "more"))
 
 
-def test_bind_fails_as_the_other_result_fails(ok: Result[int, NotFound]) -> None:
+def test_result_bind_returns_failure_of_function(ok: Result[int, NotFound]) -> None:
     assert ok.bind(lambda n: Err(Gone(f"{n}"))) == Err(Gone("7"))
 
 
-def test_bind_leaves_a_failure_alone(err: Result[int, NotFound]) -> None:
-    assert err.bind(untouched) is FAILED
+def test_result_bind_skips_failure(err: Result[int, NotFound]) -> None:
+    assert err.bind(fail_if_called) is FAILED
 
 
-def test_tap_shows_the_value_and_changes_nothing(ok: Result[int, NotFound], seen: list[object]) -> None:
+def test_result_tap_sees_and_keeps_value(ok: Result[int, NotFound], seen: list[object]) -> None:
     assert ok.tap(seen.append) is FINE
     assert seen == [7]
 
 
-def test_tap_does_not_see_a_failure(err: Result[int, NotFound]) -> None:
-    assert err.tap(untouched) is FAILED
+def test_result_tap_skips_failure(err: Result[int, NotFound]) -> None:
+    assert err.tap(fail_if_called) is FAILED
 
 
-def test_tap_error_shows_the_failure_and_changes_nothing(
-    err: Result[int, NotFound], seen: list[object]
-) -> None:
+def test_result_tap_error_sees_and_keeps_failure(err: Result[int, NotFound], seen: list[object]) -> None:
     assert err.tap_error(seen.append) is FAILED
     assert seen == [NotFound("missing")]
 
 
-def test_tap_error_does_not_see_a_value(ok: Result[int, NotFound]) -> None:
-    assert ok.tap_error(untouched) is FINE
+def test_result_tap_error_skips_value(ok: Result[int, NotFound]) -> None:
+    assert ok.tap_error(fail_if_called) is FINE
 
 
-def test_map_error_changes_the_failure(err: Result[int, NotFound]) -> None:
+def test_result_map_error_changes_failure(err: Result[int, NotFound]) -> None:
     assert err.map_error(lambda error: Gone(error.detail)) == Err(Gone("missing"))
 
 
-def test_map_error_leaves_a_value_alone(ok: Result[int, NotFound]) -> None:
-    assert ok.map_error(lambda _: Gone(pytest.fail("touched"))) is FINE
+def test_result_map_error_skips_value(ok: Result[int, NotFound]) -> None:
+    assert ok.map_error(lambda _: Gone(pytest.fail("called"))) is FINE
 
 
-def test_recover_gives_a_failure_one_more_chance(err: Result[int, NotFound]) -> None:
+def test_result_recover_replaces_failure(err: Result[int, NotFound]) -> None:
     assert err.recover(lambda error: Ok(error.detail)) == Ok("missing")
 
 
-def test_recover_may_fail_again(err: Result[int, NotFound]) -> None:
+def test_result_recover_can_fail_again(err: Result[int, NotFound]) -> None:
     assert err.recover(lambda error: Err(Gone(error.detail))) == Err(Gone("missing"))
 
 
-def test_recover_when_it_is_one_of_those(err: Result[int, NotFound]) -> None:
+def test_result_recover_replaces_matching_failure(err: Result[int, NotFound]) -> None:
     assert err.recover(lambda _: Ok(0), when=lambda error: error.detail == "missing") == Ok(0)
 
 
-def test_recover_leaves_a_failure_alone_when_it_is_none_of_those(err: Result[int, NotFound]) -> None:
-    assert err.recover(untouched, when=lambda error: error.detail == "other") is FAILED
+def test_result_recover_skips_unmatched_failure(err: Result[int, NotFound]) -> None:
+    assert err.recover(fail_if_called, when=lambda error: error.detail == "other") is FAILED
 
 
-def test_recover_leaves_a_value_alone(ok: Result[int, NotFound]) -> None:
-    assert ok.recover(untouched) is FINE
-    assert ok.recover(untouched, when=lambda _: True) is FINE
+def test_result_recover_skips_value(ok: Result[int, NotFound]) -> None:
+    assert ok.recover(fail_if_called) is FINE
+    assert ok.recover(fail_if_called, when=lambda _: True) is FINE
 
 
-def test_ensure_keeps_a_value_that_holds(ok: Result[int, NotFound]) -> None:
+def test_result_ensure_keeps_valid_value(ok: Result[int, NotFound]) -> None:
     assert ok.ensure(lambda n: n > 0, lambda n: Conflict(f"{n}")) is FINE
 
 
-def test_ensure_fails_a_value_that_does_not_hold(ok: Result[int, NotFound]) -> None:
+def test_result_ensure_rejects_invalid_value(ok: Result[int, NotFound]) -> None:
     assert ok.ensure(lambda n: n < 0, lambda n: Conflict(f"{n}")) == Err(Conflict("7"))
 
 
-def test_ensure_leaves_a_failure_alone(err: Result[int, NotFound]) -> None:
-    assert err.ensure(lambda _: pytest.fail("touched"), lambda _: Gone()) is FAILED
+def test_result_ensure_skips_failure(err: Result[int, NotFound]) -> None:
+    assert err.ensure(lambda _: pytest.fail("called"), lambda _: Gone()) is FAILED
 
 
-def test_check_keeps_the_value_and_not_its_own(ok: Result[int, NotFound]) -> None:
+def test_result_check_keeps_original_value(ok: Result[int, NotFound]) -> None:
     assert ok.check(lambda _: Ok("other")) is FINE
 
 
-def test_check_carries_what_the_check_lacked(ok: Result[int, NotFound]) -> None:
+def test_result_check_appends_names_of_missing_calls(ok: Result[int, NotFound]) -> None:
     assert ok.check(lambda _: Ok("other", lacks=("rules",))) == Ok(7, lacks=("extra", "rules"))
 
 
-def test_check_fails_as_the_check_fails(ok: Result[int, NotFound]) -> None:
+def test_result_check_returns_failure_of_check(ok: Result[int, NotFound]) -> None:
     assert ok.check(lambda n: Err(Gone(f"{n}"))) == Err(Gone("7"))
 
 
-def test_check_leaves_a_failure_alone(err: Result[int, NotFound]) -> None:
-    assert err.check(untouched) is FAILED
+def test_result_check_skips_failure(err: Result[int, NotFound]) -> None:
+    assert err.check(fail_if_called) is FAILED
 
 
-def test_match_makes_one_thing_of_both(ok: Result[int, NotFound], err: Result[int, NotFound]) -> None:
-    told = [result.match(lambda n: f"{n}", lambda error: error.detail) for result in (ok, err)]
-
-    assert told == ["7", "missing"]
-
-
-def test_value_or_gives_the_value_or_the_default(
+def test_result_match_handles_value_and_failure(
     ok: Result[int, NotFound], err: Result[int, NotFound]
 ) -> None:
+    matched = [result.match(lambda n: f"{n}", lambda error: error.detail) for result in (ok, err)]
+
+    assert matched == ["7", "missing"]
+
+
+def test_value_or_returns_value_or_default(ok: Result[int, NotFound], err: Result[int, NotFound]) -> None:
     assert (ok.value_or(None), err.value_or(None)) == (7, None)
 
 
-def test_lacking_puts_names_before_what_the_value_lacks() -> None:
+def test_lacking_prepends_names() -> None:
     assert FINE.lacking(("first", "second")) == Ok(7, lacks=("first", "second", "extra"))
 
 
-def test_lacking_nothing_changes_nothing() -> None:
+def test_lacking_without_names_returns_same_result() -> None:
     assert FINE.lacking(()) is FINE
 
 
-def test_a_failure_lacks_nothing() -> None:
+def test_lacking_on_failure_changes_nothing() -> None:
     assert FAILED.lacking(("extra",)) is FAILED
 
 
-def test_two_results_are_equal_when_all_they_say_is() -> None:
+def test_results_are_equal_by_value_and_missing_calls() -> None:
     assert Ok(1) == Ok(1)
     assert Ok(1) != Ok(1, lacks=("extra",))
     assert Err(Gone("a")) != Err(Gone("b"))
 
 
 @pytest.mark.parametrize("result", [FINE, FAILED])
-def test_a_result_is_a_frozen_fact(result: Result[int, Failure]) -> None:
+def test_result_is_immutable(result: Result[int, Failure]) -> None:
     (first, *_) = dataclasses.fields(result)
 
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(result, first.name, 8)
 
 
-def test_a_result_is_taken_apart_by_a_match(ok: Result[int, NotFound]) -> None:
+def test_match_statement_unpacks_result(ok: Result[int, NotFound]) -> None:
     match ok:
         case Ok(value, lacks=lacks):
             assert (value, lacks) == (7, ("extra",))
@@ -173,12 +171,12 @@ def test_a_result_is_taken_apart_by_a_match(ok: Result[int, NotFound]) -> None:
 
 
 def number(text: str) -> Result[int, Conflict]:
-    return Ok(int(text)) if text.isdecimal() else Err(Conflict(f"{text} is no number"))
+    return Ok(int(text)) if text.isdecimal() else Err(Conflict(f"{text} is not a number"))
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("4", Ok(2)), ("x", Err(Conflict("x is no number"))), ("0", Err(Gone("nothing left")))],
+    [("4", Ok(2)), ("x", Err(Conflict("x is not a number"))), ("0", Err(Gone("nothing left")))],
 )
-def test_a_chain_ends_at_its_first_failure(text: str, expected: Result[float, Failure]) -> None:
+def test_chain_of_results_stops_at_first_failure(text: str, expected: Result[float, Failure]) -> None:
     assert number(text).ensure(bool, lambda _: Gone("nothing left")).map(lambda n: n / 2) == expected

@@ -1,4 +1,4 @@
-"""The laws that make a chain of results mean what it says."""
+"""Laws of results: `bind` is a monad's bind, and the other combinators agree with it."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -39,56 +39,58 @@ STEPS = st.functions(like=positive, returns=RESULTS, pure=True)
 
 
 @given(st.integers(), STEPS)
-def test_binding_a_value_is_calling_the_function(value: int, step: Step) -> None:
+def test_bind_satisfies_left_identity(value: int, step: Step) -> None:
+    """Binding a value equals calling the function."""
     assert Ok(value).bind(step) == step(value)
 
 
 @given(RESULTS)
-def test_binding_ok_changes_nothing(result: Result[int, NotFound]) -> None:
+def test_bind_satisfies_right_identity(result: Result[int, NotFound]) -> None:
+    """Binding to `Ok` changes nothing."""
     assert result.bind(Ok) == result
 
 
 @given(RESULTS, STEPS, STEPS)
-def test_binding_is_associative(result: Result[int, NotFound], first: Step, second: Step) -> None:
+def test_bind_is_associative(result: Result[int, NotFound], first: Step, second: Step) -> None:
     assert result.bind(first).bind(second) == result.bind(lambda value: first(value).bind(second))
 
 
 @given(RESULTS, CHANGES)
-def test_mapping_is_binding_to_a_value(result: Result[int, NotFound], change: Callable[[int], int]) -> None:
+def test_map_equals_bind_to_ok(result: Result[int, NotFound], change: Callable[[int], int]) -> None:
     assert result.map(change) == result.bind(lambda value: Ok(change(value)))
 
 
 @given(RESULTS)
-def test_mapping_nothing_changes_nothing(result: Result[int, NotFound]) -> None:
+def test_map_of_identity_changes_nothing(result: Result[int, NotFound]) -> None:
     assert result.map(lambda value: value) == result
     assert result.map_error(lambda error: error) == result
 
 
 @given(RESULTS, CHANGES, CHANGES)
-def test_mapping_twice_is_mapping_once(
+def test_map_preserves_composition(
     result: Result[int, NotFound], first: Callable[[int], int], second: Callable[[int], int]
 ) -> None:
     assert result.map(first).map(second) == result.map(lambda value: second(first(value)))
 
 
 @given(RESULTS, STEPS)
-def test_a_check_is_a_bind_that_keeps_the_value(result: Result[int, NotFound], step: Step) -> None:
+def test_check_is_bind_that_keeps_value(result: Result[int, NotFound], step: Step) -> None:
     assert result.check(step) == result.bind(lambda value: step(value).map(lambda _: value))
 
 
 @given(RESULTS)
-def test_ensuring_what_always_holds_changes_nothing(result: Result[int, NotFound]) -> None:
+def test_ensure_of_true_changes_nothing(result: Result[int, NotFound]) -> None:
     assert result.ensure(lambda _: True, lambda _: Conflict()) == result
 
 
 @given(RESULTS)
-def test_recovering_with_the_failure_itself_changes_nothing(result: Result[int, NotFound]) -> None:
+def test_recover_with_same_failure_changes_nothing(result: Result[int, NotFound]) -> None:
     assert result.recover(Err) == result
     assert result.recover(Err, when=lambda _: False) == result
 
 
 @given(RESULTS, LACKS)
-def test_what_a_value_lacks_is_carried_through_all_combinators(
+def test_every_combinator_keeps_names_of_missing_calls(
     result: Result[int, NotFound], lacks: tuple[str, ...]
 ) -> None:
     lacking = result.lacking(lacks).map(abs).tap(abs).tap_error(repr).map_error(lambda error: error)
@@ -98,6 +100,6 @@ def test_what_a_value_lacks_is_carried_through_all_combinators(
 
     rescued = chained.recover(rescue)
 
-    own = (*lacks, *result.lacks, "rescue", "end") if isinstance(result, Ok) else ("rescue",)
+    expected = (*lacks, *result.lacks, "rescue", "end") if isinstance(result, Ok) else ("rescue",)
     assert isinstance(rescued, Ok)
-    assert rescued.lacks == own
+    assert rescued.lacks == expected

@@ -1,14 +1,14 @@
-"""One trip through a pipeline, as the pipeline sees it."""
+"""Run of a pipeline: failures that end it, missing values of optional calls, and nested runs."""
 
 import asyncio
 
 import pytest
 
 from gateway.railway import Call, Err, Failure, Gone, Missing, NotFound, Ok, Run, railway
-from tests.railway.scripted_calls import FINE, MISSING, Answer, World
+from tests.railway.scripted_calls import FINE, MISSING, Answer, Services
 
 
-async def test_a_pipeline_that_returns_comes_to_ok() -> None:
+async def test_pipeline_that_returns_succeeds() -> None:
     @railway
     async def seven(run: Run[NotFound]) -> int:
         return run.unwrap(Ok(7))
@@ -16,71 +16,71 @@ async def test_a_pipeline_that_returns_comes_to_ok() -> None:
     assert await seven() == Ok(7)
 
 
-async def test_failing_leaves_the_run_with_that_error() -> None:
+async def test_run_fail_exits_with_error() -> None:
     @railway
-    async def gone(run: Run[Gone]) -> int:
+    async def fail_run(run: Run[Gone]) -> int:
         run.fail(Gone("no more"))
 
-    assert await gone() == Err(Gone("no more"))
+    assert await fail_run() == Err(Gone("no more"))
 
 
-async def test_taking_a_failure_leaves_the_run_with_it(world: World) -> None:
+async def test_unwrapping_failure_exits_run(services: Services) -> None:
     @railway
-    async def take(run: Run[Failure]) -> int:
-        return run.unwrap(await world.call("a", MISSING))
+    async def unwrap_failure(run: Run[Failure]) -> int:
+        return run.unwrap(await services.call("a", MISSING))
 
-    assert await take() == MISSING
+    assert await unwrap_failure() == MISSING
 
 
-async def test_nothing_runs_after_a_run_was_left(world: World) -> None:
+async def test_nothing_runs_after_unwrapped_failure(services: Services) -> None:
     @railway
-    async def left(run: Run[NotFound]) -> None:
+    async def exit_run(run: Run[NotFound]) -> None:
         run.unwrap(Err(NotFound()))
-        world.log.append("went on")
+        services.log.append("continued")
 
-    await left()
+    await exit_run()
 
-    assert world.log == []
+    assert services.log == []
 
 
-async def test_a_helper_is_given_the_run_and_leaves_it() -> None:
-    def demand(run: Run[NotFound], *, it: bool) -> None:
-        if not it:
+async def test_helper_function_can_fail_run() -> None:
+    def require(run: Run[NotFound], *, condition: bool) -> None:
+        if not condition:
             run.fail(NotFound("nothing"))
 
     @railway
-    async def helped(run: Run[NotFound | Gone]) -> str:
-        demand(run, it=True)
-        demand(run, it=False)
+    async def call_helper(run: Run[NotFound | Gone]) -> str:
+        require(run, condition=True)
+        require(run, condition=False)
         return "unreached"
 
-    assert await helped() == Err(NotFound("nothing"))
+    assert await call_helper() == Err(NotFound("nothing"))
 
 
-async def test_leaving_cannot_be_swallowed_by_except_exception() -> None:
+async def test_except_exception_does_not_catch_run_fail() -> None:
     @railway
-    async def careless(run: Run[Gone]) -> int:
+    async def catch_exception(run: Run[Gone]) -> int:
         try:
             run.fail(Gone())
-        except Exception:  # noqa: BLE001 - what it is about
+        except Exception:  # noqa: BLE001 - the subject of the test
             return 7
 
-    assert await careless() == Err(Gone())
+    assert await catch_exception() == Err(Gone())
 
 
-async def test_clean_up_sees_a_leaving_pass(world: World) -> None:
+async def test_finally_block_runs_after_run_fail(services: Services) -> None:
     @railway
-    async def careful(run: Run[Gone]) -> None:
+    async def clean_up(run: Run[Gone]) -> None:
         try:
             run.fail(Gone())
         finally:
-            world.log.append("closed")
+            services.log.append("closed")
 
-    assert await careful() == Err(Gone())
-    assert world.log == ["closed"]
+    assert await clean_up() == Err(Gone())
+    assert services.log == ["closed"]
 
 
-async def test_an_exception_in_a_pipeline_is_a_bug() -> None:
+async def test_exception_in_pipeline_propagates() -> None:
     @railway
     async def buggy(_run: Run[Gone]) -> None:
         raise ZeroDivisionError
@@ -89,72 +89,72 @@ async def test_an_exception_in_a_pipeline_is_a_bug() -> None:
         await buggy()
 
 
-def leaving(run: Run[Failure], name: str) -> Call[int, Failure]:
-    """Describe a call that leaves *run*, and says which one did."""
+def build_exiting_call(run: Run[Failure], name: str) -> Call[int, Failure]:
+    """Build a call that exits *run* with a failure whose detail is *name*."""
 
-    async def leave() -> Answer:
+    async def exit_run() -> Answer:
         run.fail(Gone(name))
 
-    return Call(name, leave)
+    return Call(name, exit_run)
 
 
-async def test_a_call_of_a_stage_may_leave_the_run(world: World) -> None:
+async def test_call_in_stage_can_fail_run(services: Services) -> None:
     @railway
     async def inside(run: Run[Failure]) -> object:
-        return await run.stage("core", world.hung("slow"), leaving(run, "a"))
+        return await run.stage("core", services.hang("slow"), build_exiting_call(run, "a"))
 
     assert await inside() == Err(Gone("a"))
-    assert world.log[-1] == "slow cleaned up"
+    assert services.log[-1] == "slow cleaned up"
 
 
-async def test_of_two_calls_that_leave_at_once_the_earliest_argument_is_heard() -> None:
+async def test_first_argument_wins_if_two_calls_fail_run() -> None:
     @railway
     async def both(run: Run[Failure]) -> object:
-        return await run.stage("core", leaving(run, "a"), leaving(run, "b"))
+        return await run.stage("core", build_exiting_call(run, "a"), build_exiting_call(run, "b"))
 
     assert await both() == Err(Gone("a"))
 
 
-async def test_leaving_beats_the_errors_of_the_stage(world: World) -> None:
+async def test_run_fail_in_call_outranks_failed_call(services: Services) -> None:
     @railway
     async def inside(run: Run[Failure]) -> object:
-        return await run.stage("core", world.call("a", MISSING), leaving(run, "b"))
+        return await run.stage("core", services.call("a", MISSING), build_exiting_call(run, "b"))
 
     assert await inside() == Err(Gone("b"))
 
 
-async def test_a_run_carries_what_its_stages_and_results_lack() -> None:
-    optional = Call("extra", missing).optional()
+async def test_run_lists_missing_calls_of_stages_and_results() -> None:
+    optional = Call("extra", return_missing).optional()
 
     @railway
-    async def lacking(run: Run[Failure]) -> object:
+    async def collect_lacks(run: Run[Failure]) -> object:
         (extra,) = await run.stage("extras", optional)
         run.unwrap(Ok(1, lacks=("cache",)))
         return extra
 
     expected = Ok(Missing("extra", NotFound("missing")), lacks=("extra", "cache"))
-    assert await lacking() == expected
+    assert await collect_lacks() == expected
 
 
-async def missing() -> Answer:
+async def return_missing() -> Answer:
     return MISSING
 
 
-async def test_a_leaving_of_a_nested_pipeline_stops_at_its_own_run(world: World) -> None:
+async def test_failure_of_nested_pipeline_does_not_end_outer_run(services: Services) -> None:
     @railway
     async def inner(run: Run[NotFound]) -> int:
         run.fail(NotFound("inner"))
 
     @railway
     async def outer(_run: Run[Gone]) -> str:
-        world.log.append(f"{await inner()}")
-        return "went on"
+        services.log.append(f"{await inner()}")
+        return "continued"
 
-    assert await outer() == Ok("went on")
-    assert world.log == [f"{Err(NotFound('inner'))}"]
+    assert await outer() == Ok("continued")
+    assert services.log == [f"{Err(NotFound('inner'))}"]
 
 
-async def test_a_leaving_of_the_outer_run_passes_through_a_nested_pipeline(world: World) -> None:
+async def test_failure_of_outer_run_ends_nested_pipeline_too(services: Services) -> None:
     @railway
     async def inner(_run: Run[NotFound], outer: Run[Gone]) -> int:
         outer.fail(Gone("outer"))
@@ -162,13 +162,13 @@ async def test_a_leaving_of_the_outer_run_passes_through_a_nested_pipeline(world
     @railway
     async def outermost(run: Run[Gone]) -> None:
         await inner(run)
-        world.log.append("went on")
+        services.log.append("continued")
 
     assert await outermost() == Err(Gone("outer"))
-    assert world.log == []
+    assert services.log == []
 
 
-async def test_a_nested_pipeline_is_a_call_of_a_stage_like_any_other(world: World) -> None:
+async def test_nested_pipeline_can_be_call_in_stage(services: Services) -> None:
     @railway
     async def inner(run: Run[Failure], call: Call[int, Failure]) -> int:
         (value,) = await run.stage("inner", call)
@@ -178,27 +178,27 @@ async def test_a_nested_pipeline_is_a_call_of_a_stage_like_any_other(world: Worl
     async def outer(run: Run[Failure]) -> tuple[int, int]:
         return await run.stage(
             "outer",
-            Call("left", lambda: inner(world.call("a"))),
-            Call("right", lambda: inner(world.call("b", MISSING))),
+            Call("left", lambda: inner(services.call("a"))),
+            Call("right", lambda: inner(services.call("b", MISSING))),
         )
 
     assert await outer() == MISSING
 
 
-async def test_a_run_is_fresh_each_time_and_at_the_same_time(world: World) -> None:
+async def test_concurrent_runs_are_independent(services: Services) -> None:
     @railway
-    async def once(run: Run[Failure], answer: Answer) -> int:
-        (value,) = await run.stage("core", world.call("a", answer, after=1))
+    async def single_stage(run: Run[Failure], answer: Answer) -> int:
+        (value,) = await run.stage("core", services.call("a", answer, after=1))
         return value
 
     answers: list[Answer] = [MISSING, FINE, MISSING, FINE]
 
-    assert await asyncio.gather(*(once(answer) for answer in answers)) == answers
+    assert await asyncio.gather(*(single_stage(answer) for answer in answers)) == answers
 
 
-async def test_a_run_may_be_left_from_a_task_that_it_waits_for(world: World) -> None:
+async def test_failed_stage_in_awaited_task_ends_run(services: Services) -> None:
     @railway
-    async def waiting(run: Run[Failure]) -> object:
-        return await asyncio.wait_for(run.stage("core", world.call("a", MISSING)), 1)
+    async def wait_for_stage(run: Run[Failure]) -> object:
+        return await asyncio.wait_for(run.stage("core", services.call("a", MISSING)), 1)
 
-    assert await waiting() == MISSING
+    assert await wait_for_stage() == MISSING

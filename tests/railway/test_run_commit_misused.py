@@ -1,4 +1,4 @@
-"""What a pipeline must not do with a commit, and is told so."""
+"""Misuse of a commit, which raises `RunMisused`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -8,146 +8,153 @@ import pytest
 
 from gateway.railway import Call, Failure, Gone, Ok, Run, RunMisused, constant, parallel
 from tests.railway.scripted_calls import FINE, MISSING, Answer
-from tests.railway.scripted_writes import LATE, Bank, Told, committing
+from tests.railway.scripted_writes import LATE, Bank, Reply, payment
 
 Misuse = Callable[[Run[Failure], Bank], Awaitable[object]]
 
 
-async def a_write_in_a_stage(run: Run[Failure], bank: Bank) -> object:
+async def make_write_in_stage(run: Run[Failure], bank: Bank) -> object:
     return await run.stage("core", bank.call("b"), bank.write("a"))  # type: ignore[call-overload]
 
 
-async def best_effort_before_a_commit(run: Run[Failure], bank: Bank) -> object:
+async def make_best_effort_before_commit(run: Run[Failure], bank: Bank) -> object:
     return await run.stage("core", bank.call("b"), bank.write("a").best_effort())
 
 
-async def best_effort_alone(_run: Run[Failure], bank: Bank) -> object:
+async def await_best_effort(_run: Run[Failure], bank: Bank) -> object:
     return await bank.write("a").best_effort()
 
 
-async def best_effort_in_parallel(_run: Run[Failure], bank: Bank) -> object:
+async def make_best_effort_in_parallel(_run: Run[Failure], bank: Bank) -> object:
     return await parallel(bank.write("a").best_effort())
 
 
-async def best_effort_in_a_commit(run: Run[Failure], bank: Bank) -> object:
+async def commit_best_effort(run: Run[Failure], bank: Bank) -> object:
     return await run.commit("settlement", bank.write("b"), bank.write("a").best_effort())
 
 
-async def a_commit_without_a_write(run: Run[Failure], bank: Bank) -> object:
+async def commit_without_write(run: Run[Failure], bank: Bank) -> object:
     return await run.commit("settlement", bank.call("b"))
 
 
-async def a_write_without_an_undo(run: Run[Failure], bank: Bank) -> object:
+async def commit_write_without_undo(run: Run[Failure], bank: Bank) -> object:
     return await run.commit("settlement", bank.write("b"), replace(bank.write("a"), undo=None))
 
 
-async def a_commit_inside_another_run(run: Run[Failure], bank: Bank) -> object:
-    return run.unwrap(await committing(bank.write("a")))
+async def commit_inside_other_run(run: Run[Failure], bank: Bank) -> object:
+    return run.unwrap(await payment(bank.write("a")))
 
 
-async def a_commit_inside_a_stage(run: Run[Failure], bank: Bank) -> object:
-    return await run.stage("core", Call("inner", partial(committing, bank.write("a"))))
+async def commit_inside_stage(run: Run[Failure], bank: Bank) -> object:
+    return await run.stage("core", Call("inner", partial(payment, bank.write("a"))))
 
 
 @pytest.mark.parametrize(
-    ("misuse", "says"),
+    ("misuse", "message"),
     [
-        (a_commit_inside_another_run, "commit 'settlement' is inside another run, which may fail after it"),
-        (a_commit_inside_a_stage, "commit 'settlement' is inside another run, which may fail after it"),
-        (a_write_in_a_stage, "a in stage 'core': a write is made by a commit"),
-        (best_effort_before_a_commit, "a in stage 'core': a best-effort write is made after a commit"),
-        (best_effort_alone, "a is made only by a stage after a commit, and as `best_effort` returned it"),
-        (best_effort_in_parallel, "a is made only by a stage after a commit"),
         (
-            best_effort_in_a_commit,
-            "a cannot be undone: no part of commit 'settlement', but best effort after",
+            commit_inside_other_run,
+            "commit 'settlement' is in a nested run, and the outer run could still fail",
         ),
-        (a_commit_without_a_write, "commit 'settlement' has no write: it is a stage"),
+        (commit_inside_stage, "commit 'settlement' is in a nested run, and the outer run could still fail"),
+        (make_write_in_stage, "a in stage 'core' is a write: make it in a commit"),
         (
-            a_write_without_an_undo,
-            "a cannot be undone: no part of commit 'settlement', but best effort after",
+            make_best_effort_before_commit,
+            "a in stage 'core' is a best-effort write: make it in a stage after the commit",
+        ),
+        (
+            await_best_effort,
+            "a has no idempotency key: make it in a stage after the commit, and call map before",
+        ),
+        (make_best_effort_in_parallel, "a has no idempotency key: make it in a stage after the commit"),
+        (
+            commit_best_effort,
+            "a in commit 'settlement' is a best-effort write: make it in a stage after the commit",
+        ),
+        (commit_without_write, "commit 'settlement' has no write: make its calls in a stage"),
+        (
+            commit_write_without_undo,
+            "a in commit 'settlement' has no undo: add one, or make it `best_effort` in a later stage",
         ),
     ],
 )
-async def test_it_raises_run_misused_and_nothing_is_sent(bank: Bank, misuse: Misuse, says: str) -> None:
-    with pytest.raises(RunMisused, match=says):
-        await bank.made(lambda run: misuse(run, bank))
+async def test_misused_commit_raises_and_sends_nothing(bank: Bank, misuse: Misuse, message: str) -> None:
+    with pytest.raises(RunMisused, match=message):
+        await bank.run(lambda run: misuse(run, bank))
     assert bank.log == []
 
 
-async def a_call_that_can_fail(run: Run[Failure], bank: Bank) -> object:
+async def make_fallible_call(run: Run[Failure], bank: Bank) -> object:
     return await run.stage("after", bank.call("b").optional(), bank.call("c"))
 
 
-async def a_call_that_is_recovered(run: Run[Failure], bank: Bank) -> object:
+async def make_recovered_call(run: Run[Failure], bank: Bank) -> object:
     return await run.stage("after", bank.call("c").recover(lambda _: Ok(0)))
 
 
-async def failing(run: Run[Failure], _bank: Bank) -> object:
+async def fail_run(run: Run[Failure], _bank: Bank) -> object:
     run.fail(Gone("c"))
 
 
-async def taking_a_failure(run: Run[Failure], _bank: Bank) -> object:
+async def unwrap_failure(run: Run[Failure], _bank: Bank) -> object:
     return run.unwrap(MISSING)
 
 
-async def another_commit(run: Run[Failure], bank: Bank) -> object:
+async def commit_again(run: Run[Failure], bank: Bank) -> object:
     return await run.commit("again", bank.write("c"))
 
 
-async def a_shaped_best_effort(run: Run[Failure], bank: Bank) -> object:
+async def make_mapped_best_effort(run: Run[Failure], bank: Bank) -> object:
     return await run.stage("after", bank.write("c").best_effort().map(str))
 
 
 @pytest.mark.parametrize(
-    ("misuse", "says"),
+    ("misuse", "message"),
     [
         (
-            a_call_that_can_fail,
-            "c, which can fail, in stage 'after' after a commit, which is the point of no return",
+            make_fallible_call,
+            "c in stage 'after', after the commit, can fail: make the call optional",
         ),
-        (a_call_that_is_recovered, "c, which can fail, in stage 'after' after a commit"),
-        (failing, "the run fails after a commit, which is the point of no return"),
-        (taking_a_failure, "the run fails after a commit, which is the point of no return"),
-        (another_commit, "another commit, 'again', after a commit, which is the point of no return"),
-        (a_shaped_best_effort, "c is made only by a stage after a commit"),
+        (make_recovered_call, "c in stage 'after', after the commit, can fail"),
+        (fail_run, "`fail` after the commit began: from then on a run must not fail"),
+        (unwrap_failure, "`unwrap` of an error after the commit began: from then on a run must not fail"),
+        (commit_again, "commit 'again' follows another commit: a run has at most one commit"),
+        (make_mapped_best_effort, "c has no idempotency key: make it in a stage after the commit"),
     ],
 )
-async def test_after_a_commit_it_raises_run_misused_and_nothing_more_is_sent(
-    bank: Bank, misuse: Misuse, says: str
-) -> None:
+async def test_misuse_after_commit_raises_and_sends_nothing(bank: Bank, misuse: Misuse, message: str) -> None:
     async def body(run: Run[Failure]) -> object:
         await run.commit("settlement", bank.write("a"))
         return await misuse(run, bank)
 
-    with pytest.raises(RunMisused, match=says):
-        await bank.made(body)
+    with pytest.raises(RunMisused, match=message):
+        await bank.run(body)
     assert bank.log[-1] == "end committed"
 
 
-async def test_after_a_commit_what_cannot_fail_may_follow(bank: Bank) -> None:
+async def test_infallible_calls_may_follow_commit(bank: Bank) -> None:
     async def body(run: Run[Failure]) -> object:
         await run.commit("settlement", bank.write("a"))
-        told = await run.stage(
+        values = await run.stage(
             "after", bank.call("b", MISSING).optional(0), constant("c", 7), bank.call("d").optional().map(str)
         )
-        return told, run.unwrap(FINE), await bank.call("e", MISSING)
+        return values, run.unwrap(FINE), await bank.call("e", MISSING)
 
-    assert await bank.made(body) == Ok(((0, 7, "1"), 1, MISSING), lacks=("b",))
+    assert await bank.run(body) == Ok(((0, 7, "1"), 1, MISSING), lacks=("b",))
 
 
-async def test_a_commit_that_was_swallowed_keeps_another_from_being_made(bank: Bank) -> None:
+async def test_second_commit_after_caught_bug_raises(bank: Bank) -> None:
     async def body(run: Run[Failure]) -> object:
         with pytest.raises(ZeroDivisionError):
             await run.commit("settlement", bank.write("a", ZeroDivisionError()))
         return await run.commit("again", bank.write("b"))
 
-    with pytest.raises(RunMisused, match="another commit, 'again', after a commit"):
-        await bank.made(body)
+    with pytest.raises(RunMisused, match="commit 'again' follows another commit"):
+        await bank.run(body)
     assert "b" not in bank.keys
 
 
-async def test_a_stage_begun_inside_a_commit_raises_run_misused_and_all_is_undone(bank: Bank) -> None:
+async def test_stage_inside_commit_raises_and_undoes_writes(bank: Bank) -> None:
     async def body(run: Run[Failure]) -> object:
         async def nested() -> Answer:
             (value,) = await run.stage("inner", bank.call("c"))
@@ -156,14 +163,14 @@ async def test_a_stage_begun_inside_a_commit_raises_run_misused_and_all_is_undon
         return await run.commit("settlement", bank.write("a"), Call("nested", nested))
 
     with pytest.raises(RunMisused, match="'inner' begins while stage 'settlement' of the same run is open"):
-        await bank.made(body)
+        await bank.run(body)
     assert bank.ledger.standing == set()
 
 
-async def test_a_failed_commit_leaves_the_run(bank: Bank) -> None:
+async def test_failed_commit_exits_run(bank: Bank) -> None:
     async def body(run: Run[Failure]) -> None:
-        await run.commit("settlement", bank.write("a", Told(LATE)))
-        bank.log.append("never")
+        await run.commit("settlement", bank.write("a", Reply(LATE)))
+        bank.log.append("continued")
 
-    assert await bank.made(body) == LATE
-    assert "never" not in bank.log
+    assert await bank.run(body) == LATE
+    assert "continued" not in bank.log

@@ -1,4 +1,4 @@
-"""What a pipeline must not do with its run, and is told so."""
+"""Misuse of a run, which raises `RunMisused`."""
 
 import asyncio
 import contextlib
@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from gateway.railway import Call, Err, Failure, Gone, Ok, Pipeline, Run, RunMisused, railway
-from tests.railway.scripted_calls import FINE, Answer, World
+from tests.railway.scripted_calls import FINE, Answer, Services
 
 Misuse = Callable[[Run[Failure]], Awaitable[object]]
 
 
-def take(run: Run[Failure]) -> None:
+def unwrap(run: Run[Failure]) -> None:
     run.unwrap(FINE)
 
 
@@ -20,75 +20,75 @@ def fail(run: Run[Failure]) -> None:
     run.fail(Gone())
 
 
-BOTH_USES = pytest.mark.parametrize("use", [take, fail])
+BOTH_USES = pytest.mark.parametrize("use", [unwrap, fail])
 
 
 @pytest.fixture
-def caught() -> Misuse:
-    async def fail_and_go_on(run: Run[Failure]) -> None:
+def catch_exit() -> Misuse:
+    async def fail_and_continue(run: Run[Failure]) -> None:
         with contextlib.suppress(BaseException):
             run.fail(Gone())
 
-    return fail_and_go_on
+    return fail_and_continue
 
 
-async def test_a_swallowed_leaving_raises_run_misused(caught: Misuse) -> None:
+async def test_catching_run_fail_raises_run_misused(catch_exit: Misuse) -> None:
     with pytest.raises(RunMisused, match="a failure was caught on its way out of this run"):
-        await railway(caught)()
+        await railway(catch_exit)()
 
 
-async def test_a_swallowed_leaving_raises_at_the_next_stage(caught: Misuse, world: World) -> None:
+async def test_stage_after_caught_run_fail_raises_run_misused(catch_exit: Misuse, services: Services) -> None:
     @railway
-    async def going_on(run: Run[Failure]) -> None:
-        await caught(run)
-        await run.stage("next", world.call("a"))
+    async def pipeline(run: Run[Failure]) -> None:
+        await catch_exit(run)
+        await run.stage("next", services.call("a"))
 
     with pytest.raises(RunMisused, match="a failure was caught"):
-        await going_on()
-    assert world.log == []
+        await pipeline()
+    assert services.log == []
 
 
 @BOTH_USES
-async def test_a_swallowed_leaving_raises_at_the_next_use(
-    caught: Misuse, use: Callable[[Run[Failure]], object]
+async def test_use_after_caught_run_fail_raises_run_misused(
+    catch_exit: Misuse, use: Callable[[Run[Failure]], object]
 ) -> None:
     @railway
-    async def going_on(run: Run[Failure]) -> None:
-        await caught(run)
+    async def pipeline(run: Run[Failure]) -> None:
+        await catch_exit(run)
         with pytest.raises(RunMisused, match="a failure was caught"):
             use(run)
 
     with pytest.raises(RunMisused):
-        await going_on()
+        await pipeline()
 
 
-async def test_a_leaving_swallowed_by_a_call_raises_when_its_stage_ends(world: World) -> None:
+async def test_run_fail_caught_by_call_raises_after_stage(services: Services) -> None:
     @railway
     async def pipeline(run: Run[Failure]) -> object:
-        async def swallow() -> Answer:
+        async def catch_exit() -> Answer:
             with contextlib.suppress(BaseException):
                 run.fail(Gone())
             return FINE
 
-        return await run.stage("core", Call("swallow", swallow), world.call("b"))
+        return await run.stage("core", Call("catch", catch_exit), services.call("b"))
 
     with pytest.raises(RunMisused, match="a failure was caught"):
         await pipeline()
 
 
-async def test_a_leaving_that_an_exception_took_the_place_of_is_a_bug() -> None:
+async def test_exception_raised_during_run_fail_propagates() -> None:
     @railway
-    async def clumsy(run: Run[Failure]) -> None:
+    async def replace_exit(run: Run[Failure]) -> None:
         try:
             run.fail(Gone())
         finally:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await clumsy()
+        await replace_exit()
 
 
-async def escape() -> Run[Failure]:
+async def leak_run() -> Run[Failure]:
     @railway
     async def leak(run: Run[Failure]) -> Run[Failure]:
         return run
@@ -101,131 +101,133 @@ async def escape() -> Run[Failure]:
 
 
 @BOTH_USES
-async def test_a_run_used_after_its_end_raises_run_misused(use: Callable[[Run[Failure]], object]) -> None:
-    run = await escape()
+async def test_using_finished_run_raises_run_misused(use: Callable[[Run[Failure]], object]) -> None:
+    run = await leak_run()
 
     with pytest.raises(RunMisused, match="this run is over"):
         use(run)
 
 
-async def test_a_stage_begun_after_the_end_of_its_run_makes_no_call(world: World) -> None:
-    run = await escape()
+async def test_stage_of_finished_run_makes_no_call(services: Services) -> None:
+    run = await leak_run()
 
     with pytest.raises(RunMisused, match="this run is over"):
-        await run.stage("late", world.call("a"))
-    assert world.log == []
+        await run.stage("late", services.call("a"))
+    assert services.log == []
 
 
-async def test_a_stage_begun_while_another_of_the_same_run_is_open_raises_run_misused(world: World) -> None:
+async def test_nested_stage_of_same_run_raises(services: Services) -> None:
     @railway
-    async def inside(run: Run[Failure]) -> object:
-        async def again() -> Answer:
-            (value,) = await run.stage("inner", world.call("b"))
+    async def outer(run: Run[Failure]) -> object:
+        async def make_inner_stage() -> Answer:
+            (value,) = await run.stage("inner", services.call("b"))
             return Ok(value)
 
-        return await run.stage("outer", world.hung("a"), Call("again", again))
+        return await run.stage("outer", services.hang("a"), Call("nested", make_inner_stage))
 
     with pytest.raises(RunMisused, match="'inner' begins while stage 'outer' of the same run is open"):
-        await inside()
-    assert world.log == ["a started", "a cleaned up"]
+        await outer()
+    assert services.log == ["a started", "a cleaned up"]
 
 
-async def test_two_stages_of_one_run_at_once_raise_run_misused(world: World) -> None:
+async def test_concurrent_stages_of_same_run_raise(services: Services) -> None:
     @railway
-    async def at_once(run: Run[Failure]) -> None:
+    async def run_concurrent_stages(run: Run[Failure]) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(run.stage("left", world.hung("a")))
-            group.create_task(run.stage("right", world.hung("b")))
+            group.create_task(run.stage("left", services.hang("a")))
+            group.create_task(run.stage("right", services.hang("b")))
 
-    with pytest.raises(ExceptionGroup) as misused:
-        await at_once()
-    assert misused.group_contains(RunMisused)
-    assert world.log == ["a started", "a cleaned up"]
+    with pytest.raises(ExceptionGroup) as caught:
+        await run_concurrent_stages()
+    assert caught.group_contains(RunMisused)
+    assert services.log == ["a started", "a cleaned up"]
 
 
-async def test_after_an_open_stage_was_cancelled_the_next_may_begin(world: World) -> None:
+async def test_next_stage_may_follow_cancelled_stage(services: Services) -> None:
     @railway
-    async def patient(run: Run[Failure]) -> int:
+    async def time_out_stage(run: Run[Failure]) -> int:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
-                await run.stage("slow", world.hung("a"))
-        (value,) = await run.stage("next", world.call("b"))
+                await run.stage("slow", services.hang("a"))
+        (value,) = await run.stage("next", services.call("b"))
         return value
 
-    assert await patient() == FINE
+    assert await time_out_stage() == FINE
 
 
-async def test_a_run_that_ends_while_a_stage_of_it_is_open_raises_run_misused(world: World) -> None:
-    left_behind: list[asyncio.Task[object]] = []
+async def test_run_ending_with_open_stage_raises(services: Services) -> None:
+    left_open: list[asyncio.Task[object]] = []
 
     @railway
-    async def hasty(run: Run[Failure]) -> None:
-        left_behind.append(asyncio.create_task(run.stage("slow", world.call("a", after=1))))
+    async def end_early(run: Run[Failure]) -> None:
+        left_open.append(asyncio.create_task(run.stage("slow", services.call("a", after=1))))
         await asyncio.sleep(0)
 
     with pytest.raises(RunMisused, match="the run ended while its stage 'slow' was open"):
-        await hasty()
+        await end_early()
     with pytest.raises(RunMisused, match="over"):
-        await left_behind[0]
+        await left_open[0]
 
 
-async def in_a_task(run: Run[Failure]) -> None:
-    async def leave() -> None:
+async def exit_in_task(run: Run[Failure]) -> None:
+    async def exit_run() -> None:
         run.fail(Gone())
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(leave())
+        group.create_task(exit_run())
 
 
-async def in_the_body(run: Run[Failure]) -> None:
+async def exit_in_task_group(run: Run[Failure]) -> None:
     async with asyncio.TaskGroup():
         run.fail(Gone())
 
 
-async def in_a_stage(run: Run[Failure]) -> None:
-    async def leave() -> Answer:
-        await in_a_task(run)
+async def exit_in_stage(run: Run[Failure]) -> None:
+    async def exit_run() -> Answer:
+        await exit_in_task(run)
         return FINE
 
-    await run.stage("core", Call("leave", leave), Call("leave", leave))
+    await run.stage("core", Call("exit", exit_run), Call("exit", exit_run))
 
 
-@pytest.mark.parametrize("leave", [in_a_task, in_the_body, in_a_stage])
-async def test_leaving_inside_a_task_group_raises_run_misused(leave: Misuse) -> None:
-    with pytest.raises(RunMisused, match="a run was left inside a task group") as misused:
-        await railway(leave)()
-    assert isinstance(misused.value.__cause__, BaseExceptionGroup)
+@pytest.mark.parametrize("misuse", [exit_in_task, exit_in_task_group, exit_in_stage])
+async def test_run_fail_inside_task_group_raises_run_misused(misuse: Misuse) -> None:
+    with pytest.raises(RunMisused, match="the run failed inside a task group") as caught:
+        await railway(misuse)()
+    assert isinstance(caught.value.__cause__, BaseExceptionGroup)
 
 
-async def test_leaving_the_outer_run_inside_a_task_group_raises_run_misused() -> None:
+async def test_outer_run_fail_inside_task_group_raises() -> None:
     @railway
     async def inner(_run: Run[Gone], outer: Run[Failure]) -> None:
-        await in_a_task(outer)
+        await exit_in_task(outer)
 
     @railway
     async def outermost(run: Run[Failure]) -> object:
         return await inner(run)
 
-    with pytest.raises(RunMisused, match="a run was left inside a task group"):
+    with pytest.raises(RunMisused, match="the run failed inside a task group"):
         await outermost()
 
 
-async def test_a_group_of_exceptions_without_a_leaving_passes() -> None:
+async def test_exception_group_of_other_errors_propagates() -> None:
+    """The group contains no `RunExit`."""
+
     @railway
-    async def grouped(_run: Run[Gone]) -> None:
+    async def raise_group(_run: Run[Gone]) -> None:
         message = "two"
         raise BaseExceptionGroup(message, [KeyError(), ValueError()])
 
     with pytest.raises(BaseExceptionGroup, match="two"):
-        await grouped()
+        await raise_group()
 
 
-async def test_a_task_group_without_a_leaving_is_allowed_in_a_pipeline(world: World) -> None:
+async def test_task_group_is_allowed_in_pipeline(services: Services) -> None:
     @railway
-    async def grouped(_run: Run[Gone]) -> int:
+    async def use_task_group(_run: Run[Gone]) -> int:
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(world.call("a").make())
+            task = group.create_task(services.call("a").make())
         return (await task).value_or(0)
 
-    pipeline: Pipeline[[], int, Gone] = grouped
+    pipeline: Pipeline[[], int, Gone] = use_task_group
     assert await pipeline() == Ok(1)

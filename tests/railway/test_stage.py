@@ -1,15 +1,23 @@
-"""What every stage promises, whatever its policy."""
+"""Stages: guarantees that hold for both policies."""
 
 from contextvars import ContextVar
 
 import pytest
 
 from gateway.railway import FAIL_FAST, SETTLE, Call, Err, Failure, Ok, Policy, Result, Run, railway
-from tests.railway.scripted_calls import MISSING, ORDERS, Answer, World, cancellations, now, trio
+from tests.railway.scripted_calls import (
+    DELAYS,
+    MISSING,
+    Answer,
+    Services,
+    count_cancellations,
+    now,
+    three_calls,
+)
 
-BOTH = pytest.mark.parametrize("policy", [SETTLE, FAIL_FAST])
+BOTH_POLICIES = pytest.mark.parametrize("policy", [SETTLE, FAIL_FAST])
 
-visitor: ContextVar[str] = ContextVar("visitor", default="nobody")
+visitor: ContextVar[str] = ContextVar("visitor", default="unknown")
 
 
 @railway
@@ -22,115 +30,121 @@ async def two_stages(
     return await run.stage("second", *second)
 
 
-async def test_calls_of_a_stage_all_start_before_any_is_awaited(world: World) -> None:
-    await trio(world.call("a"), world.call("b"), world.call("c"))
+async def test_stage_starts_all_calls_at_once(services: Services) -> None:
+    await three_calls(services.call("a"), services.call("b"), services.call("c"))
 
-    assert world.log[:3] == ["a started", "b started", "c started"]
+    assert services.log[:3] == ["a started", "b started", "c started"]
 
 
-async def test_a_later_stage_starts_only_after_every_call_of_the_one_before_has_finished(
-    world: World,
+async def test_stage_starts_after_previous_stage_ended(
+    services: Services,
 ) -> None:
-    slow, fast = world.call("slow", after=2), world.call("fast", after=1)
+    slow, fast = services.call("slow", after=2), services.call("fast", after=1)
 
-    await two_stages((slow, fast), (world.call("c"), world.call("d")))
+    await two_stages((slow, fast), (services.call("c"), services.call("d")))
 
-    assert world.log[2:6] == ["fast ended", "slow ended", "c started", "d started"]
+    assert services.log[2:6] == ["fast ended", "slow ended", "c started", "d started"]
 
 
-async def test_a_failed_stage_keeps_later_stages_from_running(world: World) -> None:
-    later = world.call("c"), world.call("d")
+async def test_failed_stage_skips_later_stages(services: Services) -> None:
+    later = services.call("c"), services.call("d")
 
-    result = await two_stages((world.call("a", MISSING), world.call("b")), later)
+    result = await two_stages((services.call("a", MISSING), services.call("b")), later)
 
     assert result == MISSING
-    assert world.log == ["a started", "b started", "a ended", "b ended"]
+    assert services.log == ["a started", "b started", "a ended", "b ended"]
 
 
-async def test_a_stage_takes_as_long_as_its_slowest_call(world: World) -> None:
-    await trio(world.call("a", after=1), world.call("b", after=3), world.call("c", after=2))
+async def test_stage_takes_as_long_as_slowest_call(services: Services) -> None:
+    await three_calls(services.call("a", after=1), services.call("b", after=3), services.call("c", after=2))
 
     assert now() == 3
 
 
-@BOTH
-@pytest.mark.parametrize("delays", ORDERS)
-async def test_values_come_in_argument_order_whatever_the_order_of_arrival(
-    world: World, policy: Policy, delays: tuple[float, float, float]
+@BOTH_POLICIES
+@pytest.mark.parametrize("delays", DELAYS)
+async def test_stage_returns_values_in_argument_order(
+    services: Services, policy: Policy, delays: tuple[float, float, float]
 ) -> None:
-    calls = [world.call(f"{n}", Ok(n), after=delay) for n, delay in enumerate(delays)]
+    calls = [services.call(f"{n}", Ok(n), after=delay) for n, delay in enumerate(delays)]
 
-    assert await trio(*calls, policy=policy) == Ok((0, 1, 2))
+    assert await three_calls(*calls, policy=policy) == Ok((0, 1, 2))
 
 
-@BOTH
-async def test_a_stage_lacks_what_its_calls_lack_in_argument_order(world: World, policy: Policy) -> None:
+@BOTH_POLICIES
+async def test_stage_lists_missing_calls_in_argument_order(services: Services, policy: Policy) -> None:
     late, early = (
-        world.call("late", Ok(1, lacks=("x",)), after=2),
-        world.call("early", Ok(1, lacks=("y",)), after=1),
+        services.call("late", Ok(1, lacks=("x",)), after=2),
+        services.call("early", Ok(1, lacks=("y",)), after=1),
     )
 
-    assert await trio(late, world.call("whole"), early, policy=policy) == Ok((1, 1, 1), lacks=("x", "y"))
+    assert await three_calls(late, services.call("whole"), early, policy=policy) == Ok(
+        (1, 1, 1), lacks=("x", "y")
+    )
 
 
-@BOTH
-async def test_one_call_alone_is_a_stage_too(world: World, policy: Policy) -> None:
+@BOTH_POLICIES
+async def test_stage_can_have_single_call(services: Services, policy: Policy) -> None:
     @railway
-    async def solo(run: Run[Failure]) -> tuple[int]:
-        return await run.stage("solo", world.call("a", Ok(7)), policy=policy)
+    async def single(run: Run[Failure]) -> tuple[int]:
+        return await run.stage("single", services.call("a", Ok(7)), policy=policy)
 
-    assert await solo() == Ok((7,))
-
-
-async def test_a_call_may_stand_in_a_stage_twice(world: World) -> None:
-    twin = world.call("twin")
-
-    assert await trio(twin, twin, world.call("c")) == Ok((1, 1, 1))
-    assert world.log.count("twin started") == 2
+    assert await single() == Ok((7,))
 
 
-async def test_context_variables_are_visible_in_calls() -> None:
-    async def look() -> Result[str, Failure]:
+async def test_stage_can_contain_call_twice(services: Services) -> None:
+    twin = services.call("twin")
+
+    assert await three_calls(twin, twin, services.call("c")) == Ok((1, 1, 1))
+    assert services.log.count("twin started") == 2
+
+
+async def test_calls_see_context_variables() -> None:
+    async def read_visitor() -> Result[str, Failure]:
         return Ok(visitor.get())
 
     @railway
     async def visit(run: Run[Failure]) -> str:
         visitor.set("ada")
-        (seen,) = await run.stage("look", Call("look", look))
+        (seen,) = await run.stage("read", Call("read", read_visitor))
         return seen
 
     assert await visit() == Ok("ada")
 
 
-async def test_what_a_call_sets_stays_its_own() -> None:
-    async def arrive() -> Answer:
+async def test_context_variable_set_by_call_is_local() -> None:
+    async def set_visitor() -> Answer:
         visitor.set("eve")
         return Ok(1)
 
-    async def look() -> Result[str, Failure]:
+    async def read_visitor() -> Result[str, Failure]:
         return Ok(visitor.get())
 
     @railway
     async def visit(run: Run[Failure]) -> str:
         visitor.set("ada")
-        _, seen = await run.stage("both", Call("arrive", arrive), Call("look", look))
+        _, seen = await run.stage("both", Call("set", set_visitor), Call("read", read_visitor))
         return f"{seen}, {visitor.get()}"
 
     assert await visit() == Ok("ada, ada")
 
 
-@BOTH
+@BOTH_POLICIES
 @pytest.mark.parametrize("answer", [Ok(1), MISSING])
-async def test_a_stage_that_ends_by_itself_leaves_no_cancellation_on_its_task(
-    world: World, policy: Policy, answer: Answer
+async def test_finished_stage_leaves_no_pending_cancellation(
+    services: Services, policy: Policy, answer: Answer
 ) -> None:
-    await trio(world.call("a", answer), world.call("b", after=1), world.call("c", after=2), policy=policy)
+    await three_calls(
+        services.call("a", answer), services.call("b", after=1), services.call("c", after=2), policy=policy
+    )
 
-    assert cancellations() == 0
+    assert count_cancellations() == 0
 
 
-async def test_the_first_stage_that_fails_is_the_last_one(world: World) -> None:
-    result = await two_stages((world.call("a"), world.call("b")), (world.call("c", MISSING), world.call("d")))
+async def test_failure_of_second_stage_is_returned(services: Services) -> None:
+    result = await two_stages(
+        (services.call("a"), services.call("b")), (services.call("c", MISSING), services.call("d"))
+    )
 
     assert isinstance(result, Err)
     assert result == MISSING

@@ -1,4 +1,4 @@
-"""An exception in a call is a bug: nothing is orphaned, and it is told which bug it was."""
+"""Exceptions in a stage, which are bugs: every call ends before the exception is raised."""
 
 import asyncio
 import traceback
@@ -7,41 +7,50 @@ from itertools import permutations
 import pytest
 
 from gateway.railway import FAIL_FAST, SETTLE, Call, Failure, NotFound, Policy, Run, railway
-from tests.railway.scripted_calls import FOREVER, MISSING, ORDERS, Answer, World, cancellations, now, trio
+from tests.railway.scripted_calls import (
+    DELAYS,
+    FOREVER,
+    MISSING,
+    Answer,
+    Services,
+    count_cancellations,
+    now,
+    three_calls,
+)
 
-BOTH = pytest.mark.parametrize("policy", [SETTLE, FAIL_FAST])
+BOTH_POLICIES = pytest.mark.parametrize("policy", [SETTLE, FAIL_FAST])
 
 
 class Shutdown(BaseException):
-    """No `Exception`, and no leaving of a run either."""
+    """Exception that is neither an `Exception` nor a `RunExit`."""
 
 
-@BOTH
-@pytest.mark.parametrize("place", [0, 1, 2])
-async def test_an_exception_in_a_call_cancels_its_siblings_and_propagates(
-    world: World, policy: Policy, place: int
-) -> None:
-    calls = [world.hung("a"), world.hung("b")]
-    calls.insert(place, world.call("bug", ZeroDivisionError()))
+@BOTH_POLICIES
+@pytest.mark.parametrize("position", [0, 1, 2])
+async def test_bug_in_call_cancels_siblings(services: Services, policy: Policy, position: int) -> None:
+    calls = [services.hang("a"), services.hang("b")]
+    calls.insert(position, services.call("bug", ZeroDivisionError()))
 
     with pytest.raises(ZeroDivisionError):
-        await trio(*calls, policy=policy)
-    assert sorted(world.log[-2:]) == ["a cleaned up", "b cleaned up"]
+        await three_calls(*calls, policy=policy)
+    assert sorted(services.log[-2:]) == ["a cleaned up", "b cleaned up"]
     assert now() == 0
 
 
-async def test_the_siblings_of_a_bug_have_finished_cleaning_up_before_it_propagates(world: World) -> None:
+async def test_bug_propagates_after_sibling_cleanup(services: Services) -> None:
     with pytest.raises(ZeroDivisionError):
-        await trio(
-            world.hung("a", cleanup=2), world.call("bug", ZeroDivisionError()), world.hung("c", cleanup=3)
+        await three_calls(
+            services.hang("a", cleanup=2),
+            services.call("bug", ZeroDivisionError()),
+            services.hang("c", cleanup=3),
         )
 
-    assert world.log[-2:] == ["a cleaned up", "c cleaned up"]
+    assert services.log[-2:] == ["a cleaned up", "c cleaned up"]
     assert now() == 3
 
 
-async def sore(error: Exception, cleanup: float) -> Answer:
-    """Fail while being cancelled."""
+async def fail_in_cleanup(error: Exception, cleanup: float) -> Answer:
+    """Raise *error* when cancelled, after *cleanup* seconds."""
     try:
         await asyncio.Event().wait()
     finally:
@@ -50,98 +59,100 @@ async def sore(error: Exception, cleanup: float) -> Answer:
 
 
 @pytest.mark.parametrize(("first", "last"), [(1.0, 2.0), (2.0, 1.0)])
-async def test_of_two_bugs_the_one_of_the_earliest_argument_propagates(
-    world: World, first: float, last: float
-) -> None:
-    a = Call("a", lambda: sore(KeyError("a"), first))
-    c = Call("c", lambda: sore(ValueError("c"), last))
+async def test_bug_of_first_argument_propagates(services: Services, first: float, last: float) -> None:
+    a = Call("a", lambda: fail_in_cleanup(KeyError("a"), first))
+    c = Call("c", lambda: fail_in_cleanup(ValueError("c"), last))
 
     with pytest.raises(KeyError):
-        await trio(a, world.call("bug", ZeroDivisionError()), c)
+        await three_calls(a, services.call("bug", ZeroDivisionError()), c)
 
 
-async def test_the_other_bugs_of_the_stage_are_notes_on_the_first(world: World) -> None:
-    c = Call("c", lambda: sore(ValueError("a second one"), 0))
+async def test_other_bugs_are_notes_on_first_bug(services: Services) -> None:
+    c = Call("c", lambda: fail_in_cleanup(ValueError("second"), 0))
 
     with pytest.raises(KeyError) as caught:
-        await trio(world.call("a", KeyError("first")), world.call("b", ZeroDivisionError()), c)
+        await three_calls(services.call("a", KeyError("first")), services.call("b", ZeroDivisionError()), c)
     first, second = caught.value.__notes__
     assert first.startswith("also in this stage: Traceback")
     assert first.rstrip().endswith("ZeroDivisionError")
-    assert second.rstrip().endswith("ValueError: a second one")
+    assert second.rstrip().endswith("ValueError: second")
 
 
-async def test_a_bug_that_two_calls_share_is_told_once(world: World) -> None:
-    shared = ConnectionError("the one connection both calls wait for")
+async def test_bug_shared_by_calls_is_reported_once(services: Services) -> None:
+    shared = ConnectionError("the connection that both calls wait for")
 
     with pytest.raises(ConnectionError) as caught:
-        await trio(world.call("a", shared), world.call("b", shared), world.call("c"))
+        await three_calls(services.call("a", shared), services.call("b", shared), services.call("c"))
     assert "also in this stage" not in "".join(traceback.format_exception(caught.value))
 
 
-@BOTH
-@pytest.mark.parametrize("delays", ORDERS)
-async def test_a_bug_beats_the_errors_that_came_before_it(
-    world: World, policy: Policy, delays: tuple[float, float, float]
+@BOTH_POLICIES
+@pytest.mark.parametrize("delays", DELAYS)
+async def test_bug_in_stage_outranks_failures(
+    services: Services, policy: Policy, delays: tuple[float, float, float]
 ) -> None:
     a, _, c = delays
-    bug = world.call("bug", ZeroDivisionError(), after=a)
+    bug = services.call("bug", ZeroDivisionError(), after=a)
 
     with pytest.raises(ZeroDivisionError):
-        await trio(bug, world.call("b", MISSING, after=4), world.call("c", MISSING, after=c), policy=policy)
+        await three_calls(
+            bug, services.call("b", MISSING, after=4), services.call("c", MISSING, after=c), policy=policy
+        )
 
 
-async def leave_after(run: Run[NotFound], seconds: float) -> Answer:
+async def exit_after(run: Run[NotFound], seconds: float) -> Answer:
     await asyncio.sleep(seconds)
-    run.fail(NotFound("left"))
+    run.fail(NotFound("exit"))
 
 
 @pytest.mark.parametrize("bug", [ZeroDivisionError, Shutdown])
 @pytest.mark.parametrize("order", [*permutations(range(3))])
-async def test_a_bug_beats_the_leavings_of_its_siblings(
-    world: World, bug: type[BaseException], order: tuple[int, int, int]
+async def test_bug_in_stage_outranks_run_fail(
+    services: Services, bug: type[BaseException], order: tuple[int, int, int]
 ) -> None:
     @railway
-    async def leaving(run: Run[Failure]) -> object:
+    async def exit_in_stage(run: Run[Failure]) -> object:
         calls = [
-            Call("leaving", lambda: leave_after(run, 0)),
-            world.call("bug", bug()),
-            world.hung("slow"),
+            Call("exit", lambda: exit_after(run, 0)),
+            services.call("bug", bug()),
+            services.hang("slow"),
         ]
         a, b, c = (calls[n] for n in order)
         return await run.stage("core", a, b, c)
 
     with pytest.raises(bug):
-        await leaving()
+        await exit_in_stage()
 
 
-@BOTH
+@BOTH_POLICIES
 @pytest.mark.parametrize("order", [*permutations(range(3))])
-async def test_an_exception_that_is_no_exception_class_is_a_bug_too(
-    world: World, policy: Policy, order: tuple[int, int, int]
+async def test_base_exception_in_call_is_bug(
+    services: Services, policy: Policy, order: tuple[int, int, int]
 ) -> None:
-    calls = [world.call("bug", Shutdown()), world.hung("a"), world.call("b", MISSING)]
+    calls = [services.call("bug", Shutdown()), services.hang("a"), services.call("b", MISSING)]
 
     with pytest.raises(Shutdown):
-        await trio(*(calls[n] for n in order), policy=policy)
+        await three_calls(*(calls[n] for n in order), policy=policy)
 
 
-@BOTH
+@BOTH_POLICIES
 @pytest.mark.parametrize("order", [*permutations(range(3))])
-async def test_a_cancellation_nobody_asked_for_is_a_bug(
-    world: World, policy: Policy, order: tuple[int, int, int]
+async def test_stray_cancellation_in_call_is_bug(
+    services: Services, policy: Policy, order: tuple[int, int, int]
 ) -> None:
-    calls = [world.call("stray", asyncio.CancelledError()), world.hung("a"), world.hung("b")]
+    calls = [services.call("stray", asyncio.CancelledError()), services.hang("a"), services.hang("b")]
 
     with pytest.raises(RuntimeError, match=r"^stray was cancelled by other code$"):
-        await trio(*(calls[n] for n in order), policy=policy)
+        await three_calls(*(calls[n] for n in order), policy=policy)
     assert now() == 0
 
 
-async def test_a_call_that_a_sibling_cancels_before_its_first_step_does_not_hang_the_stage(
-    world: World,
+async def test_call_cancelled_by_sibling_does_not_hang(
+    services: Services,
 ) -> None:
-    async def hostile() -> Answer:
+    """The call is cancelled before its first step."""
+
+    async def cancel_siblings() -> Answer:
         for task in asyncio.all_tasks() - {asyncio.current_task(), host}:
             task.cancel()
         return MISSING
@@ -149,31 +160,31 @@ async def test_a_call_that_a_sibling_cancels_before_its_first_step_does_not_hang
     host = asyncio.current_task()
 
     with pytest.raises(RuntimeError, match="was cancelled by other code"):
-        await trio(Call("hostile", hostile), world.hung("victim"), world.hung("victim"))
+        await three_calls(Call("hostile", cancel_siblings), services.hang("victim"), services.hang("victim"))
 
 
-async def test_a_call_that_raises_before_it_waits_is_a_bug_like_any_other(world: World) -> None:
-    async def at_once() -> Answer:
+async def test_bug_before_first_await_propagates(services: Services) -> None:
+    async def raise_at_once() -> Answer:
         raise LookupError
 
     with pytest.raises(LookupError):
-        await trio(Call("bug", at_once), world.hung("b"), world.hung("c"))
+        await three_calls(Call("bug", raise_at_once), services.hang("b"), services.hang("c"))
 
 
-async def test_after_a_bug_its_task_carries_no_cancellation(world: World) -> None:
+async def test_bug_in_stage_leaves_no_pending_cancellation(services: Services) -> None:
     with pytest.raises(ZeroDivisionError):
-        await trio(world.call("bug", ZeroDivisionError()), world.hung("b"), world.hung("c"))
+        await three_calls(services.call("bug", ZeroDivisionError()), services.hang("b"), services.hang("c"))
 
-    assert cancellations() == 0
+    assert count_cancellations() == 0
     assert now() < FOREVER
 
 
-async def test_a_later_stage_does_not_run_after_a_bug(world: World) -> None:
+async def test_bug_in_stage_skips_later_stages(services: Services) -> None:
     @railway
-    async def two(run: Run[Failure]) -> None:
-        await run.stage("first", world.call("bug", ZeroDivisionError()))
-        await run.stage("second", world.call("later"))
+    async def two_stages(run: Run[Failure]) -> None:
+        await run.stage("first", services.call("bug", ZeroDivisionError()))
+        await run.stage("second", services.call("later"))
 
     with pytest.raises(ZeroDivisionError):
-        await two()
-    assert "later started" not in world.log
+        await two_stages()
+    assert "later started" not in services.log

@@ -1,4 +1,4 @@
-"""A stage whose caller goes away."""
+"""Cancellation of a stage's caller."""
 
 import asyncio
 import contextlib
@@ -20,61 +20,63 @@ from gateway.railway import (
     current_context,
     railway,
 )
-from tests.railway.scripted_calls import MISSING, Answer, World, now, trio
+from tests.railway.scripted_calls import MISSING, Answer, Services, now, three_calls
 
-BOTH = pytest.mark.parametrize("policy", [SETTLE, FAIL_FAST])
+BOTH_POLICIES = pytest.mark.parametrize("policy", [SETTLE, FAIL_FAST])
 
 
 def start(*calls: Call[int, Failure], policy: Policy = SETTLE) -> asyncio.Task[object]:
     async def request() -> object:
-        return await trio(*calls, policy=policy)
+        return await three_calls(*calls, policy=policy)
 
     return asyncio.create_task(request())
 
 
-@BOTH
-async def test_cancelled_from_outside_a_stage_cancels_every_call(world: World, policy: Policy) -> None:
-    request = start(world.hung("a"), world.hung("b"), world.hung("c"), policy=policy)
+@BOTH_POLICIES
+async def test_cancelled_stage_cancels_calls(services: Services, policy: Policy) -> None:
+    request = start(services.hang("a"), services.hang("b"), services.hang("c"), policy=policy)
     await asyncio.sleep(1)
 
     request.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await request
-    assert world.log[-3:] == ["a cleaned up", "b cleaned up", "c cleaned up"]
+    assert services.log[-3:] == ["a cleaned up", "b cleaned up", "c cleaned up"]
     assert now() == 1
 
 
-@BOTH
-async def test_cancelled_from_outside_a_stage_waits_for_the_clean_up_of_its_calls(
-    world: World, policy: Policy
-) -> None:
-    request = start(world.hung("a", cleanup=3), world.hung("b"), world.hung("c", cleanup=2), policy=policy)
+@BOTH_POLICIES
+async def test_cancelled_stage_waits_for_cleanup(services: Services, policy: Policy) -> None:
+    request = start(
+        services.hang("a", cleanup=3), services.hang("b"), services.hang("c", cleanup=2), policy=policy
+    )
     await asyncio.sleep(1)
 
     request.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await request
-    assert world.log[-3:] == ["b cleaned up", "c cleaned up", "a cleaned up"]
+    assert services.log[-3:] == ["b cleaned up", "c cleaned up", "a cleaned up"]
     assert now() == 4
 
 
-@BOTH
-async def test_a_second_cancellation_does_not_interrupt_the_clean_up(world: World, policy: Policy) -> None:
-    request = start(world.hung("a", cleanup=3), world.hung("b"), world.hung("c", cleanup=2), policy=policy)
+@BOTH_POLICIES
+async def test_second_cancellation_keeps_cleanup_running(services: Services, policy: Policy) -> None:
+    request = start(
+        services.hang("a", cleanup=3), services.hang("b"), services.hang("c", cleanup=2), policy=policy
+    )
     for _ in range(3):
         await asyncio.sleep(1)
         request.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await request
-    assert world.log[-3:] == ["b cleaned up", "c cleaned up", "a cleaned up"]
+    assert services.log[-3:] == ["b cleaned up", "c cleaned up", "a cleaned up"]
     assert now() == 4
 
 
-async def test_cancelled_twice_at_once_a_stage_cancels_its_calls_once(world: World) -> None:
-    request = start(world.hung("a", cleanup=3), world.call("b"), world.call("c"))
+async def test_stage_cancelled_twice_cancels_calls_once(services: Services) -> None:
+    request = start(services.hang("a", cleanup=3), services.call("b"), services.call("c"))
     await asyncio.sleep(1)
     request.cancel()
     request.cancel()
@@ -85,9 +87,12 @@ async def test_cancelled_twice_at_once_a_stage_cancels_its_calls_once(world: Wor
     assert now() == 4
 
 
-async def test_cancelled_while_it_fails_fast_a_stage_waits_for_the_clean_up(world: World) -> None:
+async def test_stage_cancelled_while_failing_waits_for_cleanup(services: Services) -> None:
     request = start(
-        world.call("a", MISSING), world.hung("b", cleanup=3), world.hung("c", cleanup=2), policy=FAIL_FAST
+        services.call("a", MISSING),
+        services.hang("b", cleanup=3),
+        services.hang("c", cleanup=2),
+        policy=FAIL_FAST,
     )
     await asyncio.sleep(1)
     request.cancel()
@@ -97,8 +102,10 @@ async def test_cancelled_while_it_fails_fast_a_stage_waits_for_the_clean_up(worl
     assert now() == 3
 
 
-async def test_cancelled_while_it_cleans_up_after_a_bug_a_stage_waits_and_is_cancelled(world: World) -> None:
-    request = start(world.call("bug", ZeroDivisionError()), world.hung("b", cleanup=3), world.call("c"))
+async def test_stage_cancelled_after_bug_waits_for_cleanup(services: Services) -> None:
+    request = start(
+        services.call("bug", ZeroDivisionError()), services.hang("b", cleanup=3), services.call("c")
+    )
     await asyncio.sleep(1)
     request.cancel()
 
@@ -108,14 +115,14 @@ async def test_cancelled_while_it_cleans_up_after_a_bug_a_stage_waits_and_is_can
     assert now() == 3
 
 
-async def test_a_cancellation_from_outside_beats_a_bug_with_the_bug_as_its_cause(world: World) -> None:
-    async def sore() -> Answer:
+async def test_cancelled_stage_has_bug_as_cause(services: Services) -> None:
+    async def fail_in_cleanup() -> Answer:
         try:
             await asyncio.Event().wait()
         finally:
             raise ZeroDivisionError
 
-    request = start(world.hung("a"), Call("sore", sore), world.hung("c"))
+    request = start(services.hang("a"), Call("broken", fail_in_cleanup), services.hang("c"))
     await asyncio.sleep(1)
     request.cancel()
 
@@ -124,8 +131,8 @@ async def test_a_cancellation_from_outside_beats_a_bug_with_the_bug_as_its_cause
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-async def test_a_cancellation_without_a_bug_has_no_cause_and_keeps_its_message(world: World) -> None:
-    request = start(world.hung("a"), world.hung("b"), world.hung("c"))
+async def test_cancelled_stage_keeps_message_and_has_no_cause(services: Services) -> None:
+    request = start(services.hang("a"), services.hang("b"), services.hang("c"))
     await asyncio.sleep(1)
     request.cancel("the client hung up")
 
@@ -134,24 +141,24 @@ async def test_a_cancellation_without_a_bug_has_no_cause_and_keeps_its_message(w
     assert caught.value.__cause__ is None
 
 
-async def test_a_cancellation_that_comes_with_the_last_answer_is_not_lost(world: World) -> None:
-    async def last() -> Answer:
+async def test_cancellation_during_last_answer_is_raised(services: Services) -> None:
+    async def cancel_request() -> Answer:
         request.cancel()
         return Ok(1)
 
-    request = start(world.call("a"), world.call("b"), Call("last", last))
+    request = start(services.call("a"), services.call("b"), Call("last", cancel_request))
 
     with pytest.raises(asyncio.CancelledError):
         await request
 
 
-async def test_a_call_that_will_not_be_cancelled_does_not_save_the_stage(world: World) -> None:
-    async def deaf() -> Answer:
+async def test_stage_is_cancelled_if_call_ignores_cancellation(services: Services) -> None:
+    async def ignore_cancellation() -> Answer:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
         return Ok(7)
 
-    request = start(Call("deaf", deaf), world.call("b"), world.call("c"))
+    request = start(Call("stubborn", ignore_cancellation), services.call("b"), services.call("c"))
     await asyncio.sleep(1)
     request.cancel()
 
@@ -159,59 +166,61 @@ async def test_a_call_that_will_not_be_cancelled_does_not_save_the_stage(world: 
         await request
 
 
-async def test_cancelled_before_its_first_step_a_stage_makes_no_call(world: World) -> None:
-    request = start(world.call("a"), world.call("b"), world.call("c"))
+async def test_stage_cancelled_at_start_makes_no_call(services: Services) -> None:
+    request = start(services.call("a"), services.call("b"), services.call("c"))
     request.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await request
-    assert world.log == []
+    assert services.log == []
 
 
-@BOTH
+@BOTH_POLICIES
 @pytest.mark.parametrize("order", [*permutations(range(3))])
-async def test_a_timeout_round_a_stage_still_times_out(
-    world: World, policy: Policy, order: tuple[int, int, int]
+async def test_timeout_around_stage_expires_after_cleanup(
+    services: Services, policy: Policy, order: tuple[int, int, int]
 ) -> None:
-    calls = [world.hung("a"), world.hung("b", cleanup=2), world.call("c")]
+    calls = [services.hang("a"), services.hang("b", cleanup=2), services.call("c")]
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1):
-            await trio(*(calls[n] for n in order), policy=policy)
+            await three_calls(*(calls[n] for n in order), policy=policy)
     assert now() == 3
 
 
 @railway
-async def three(
+async def sum_of_three(
     run: Run[Failure], a: Call[int, Failure], b: Call[int, Failure], c: Call[int, Failure]
 ) -> int:
     return sum(await run.stage("three", a, b, c))
 
 
-async def test_closing_the_coroutine_of_a_pipeline_by_hand_cancels_its_calls(world: World) -> None:
-    pipeline = three(world.hung("a"), world.hung("b"), world.call("c"))
+async def test_closing_pipeline_cancels_its_calls(services: Services) -> None:
+    pipeline = sum_of_three(services.hang("a"), services.hang("b"), services.call("c"))
     pipeline.send(None)
     await asyncio.sleep(1)
 
     pipeline.close()
 
     await asyncio.sleep(1)
-    assert world.log[-2:] == ["a cleaned up", "b cleaned up"]
+    assert services.log[-2:] == ["a cleaned up", "b cleaned up"]
 
 
-async def test_a_bug_in_a_call_that_was_closed_by_hand_is_nobodys(world: World) -> None:
-    pipeline = three(world.call("bug", ZeroDivisionError()), world.hung("b"), world.call("c"))
+async def test_closing_pipeline_at_once_makes_no_call(services: Services) -> None:
+    pipeline = sum_of_three(services.call("bug", ZeroDivisionError()), services.hang("b"), services.call("c"))
     pipeline.send(None)
 
     pipeline.close()
 
     await asyncio.sleep(1)
     gc.collect()
-    assert world.log == []
+    assert services.log == []
 
 
-async def test_closing_by_hand_gives_back_the_surroundings(world: World) -> None:
-    pipeline = three.on(RunContext(deadline=9))(world.hung("a").within(60), world.hung("b"), world.call("c"))
+async def test_closing_pipeline_restores_context(services: Services) -> None:
+    pipeline = sum_of_three.on(RunContext(deadline=9))(
+        services.hang("a").within(60), services.hang("b"), services.call("c")
+    )
     pipeline.send(None)
     pipeline.close()
     await asyncio.sleep(0)
@@ -219,12 +228,12 @@ async def test_closing_by_hand_gives_back_the_surroundings(world: World) -> None
     assert current_context().deadline is None
 
 
-async def test_two_requests_are_cancelled_apart(world: World) -> None:
-    gone = start(world.hung("a"), world.hung("b"), world.hung("c"))
-    staying = start(world.call("d", after=5), world.call("e"), world.call("f"))
+async def test_cancelled_run_does_not_affect_others(services: Services) -> None:
+    cancelled = start(services.hang("a"), services.hang("b"), services.hang("c"))
+    other_run = start(services.call("d", after=5), services.call("e"), services.call("f"))
     await asyncio.sleep(1)
-    gone.cancel()
+    cancelled.cancel()
 
     result: Result[object, object] = Ok((1, 1, 1))
-    assert await staying == result
-    assert gone.cancelled()
+    assert await other_run == result
+    assert cancelled.cancelled()

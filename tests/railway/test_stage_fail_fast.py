@@ -1,4 +1,4 @@
-"""A stage that fails fast, and fails the same way whatever comes first."""
+"""Stages that fail fast: their result does not depend on the order of arrival."""
 
 import asyncio
 import contextlib
@@ -9,141 +9,165 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.railway import FAIL_FAST, Call, Conflict, Err, Failure, Ok, Result
-from tests.railway.scripted_calls import FINE, MISSING, ORDERS, TAKEN, Answer, World, cancellations, now, trio
+from tests.railway.scripted_calls import (
+    DELAYS,
+    FINE,
+    MISSING,
+    TAKEN,
+    Answer,
+    Services,
+    count_cancellations,
+    now,
+    three_calls,
+)
 
 
-async def fast(*calls: Call[int, Failure]) -> Result[tuple[int, int, int], Failure]:
-    return await trio(*calls, policy=FAIL_FAST)
+async def run_fail_fast(*calls: Call[int, Failure]) -> Result[tuple[int, int, int], Failure]:
+    return await three_calls(*calls, policy=FAIL_FAST)
 
 
-async def test_a_slow_call_named_after_the_failed_one_is_cancelled(world: World) -> None:
-    result = await fast(world.call("a", MISSING, after=1), world.call("b"), world.hung("slow"))
+async def test_fail_fast_cancels_later_calls(services: Services) -> None:
+    result = await run_fail_fast(
+        services.call("a", MISSING, after=1), services.call("b"), services.hang("slow")
+    )
 
     assert result == MISSING
-    assert world.log[-1] == "slow cleaned up"
+    assert services.log[-1] == "slow cleaned up"
 
 
-async def test_the_stage_returns_before_the_slow_call_would_have_finished(world: World) -> None:
-    await fast(world.call("a", MISSING, after=1), world.hung("b"), world.hung("c"))
+async def test_fail_fast_does_not_wait_for_later_calls(services: Services) -> None:
+    await run_fail_fast(services.call("a", MISSING, after=1), services.hang("b"), services.hang("c"))
 
     assert now() == 1
 
 
-async def test_a_call_named_before_the_failed_one_is_awaited(world: World) -> None:
-    result = await fast(world.call("slow", after=5), world.call("b", MISSING, after=1), world.hung("c"))
+async def test_fail_fast_awaits_earlier_calls(services: Services) -> None:
+    result = await run_fail_fast(
+        services.call("slow", after=5), services.call("b", MISSING, after=1), services.hang("c")
+    )
 
     assert result == MISSING
-    assert world.log[-1] == "slow ended"
+    assert services.log[-1] == "slow ended"
     assert now() == 5
 
 
-async def test_a_call_named_before_the_failed_one_still_fails_the_stage_if_it_fails(world: World) -> None:
-    result = await fast(
-        world.call("slow", TAKEN, after=5), world.call("b", MISSING, after=1), world.hung("c")
+async def test_fail_fast_prefers_failure_of_earlier_call(services: Services) -> None:
+    result = await run_fail_fast(
+        services.call("slow", TAKEN, after=5), services.call("b", MISSING, after=1), services.hang("c")
     )
 
     assert result == TAKEN
 
 
-@pytest.mark.parametrize("delays", ORDERS)
-async def test_the_first_failure_in_argument_order_is_the_only_one_in_every_order_of_arrival(
-    world: World, delays: tuple[float, float, float]
+@pytest.mark.parametrize("delays", DELAYS)
+async def test_fail_fast_returns_first_failed_argument(
+    services: Services, delays: tuple[float, float, float]
 ) -> None:
     a, b, c = delays
 
-    result = await fast(
-        world.call("a", after=a), world.call("b", TAKEN, after=b), world.call("c", MISSING, after=c)
+    result = await run_fail_fast(
+        services.call("a", after=a), services.call("b", TAKEN, after=b), services.call("c", MISSING, after=c)
     )
 
     assert result == TAKEN
 
 
 @pytest.mark.parametrize("answers", [*permutations([FINE, MISSING, TAKEN])])
-@pytest.mark.parametrize("delays", [*ORDERS, (1.0, 1.0, 1.0)])
-async def test_the_same_answers_fail_alike_whatever_comes_first(
-    world: World, answers: tuple[Answer, ...], delays: tuple[float, float, float]
+@pytest.mark.parametrize("delays", [*DELAYS, (1.0, 1.0, 1.0)])
+async def test_fail_fast_ignores_arrival_order(
+    services: Services, answers: tuple[Answer, ...], delays: tuple[float, float, float]
 ) -> None:
     calls = [
-        world.call(f"{n}", answer, after=delay)
+        services.call(f"{n}", answer, after=delay)
         for n, (answer, delay) in enumerate(zip(answers, delays, strict=True))
     ]
 
-    assert await fast(*calls) == next(answer for answer in answers if isinstance(answer, Err))
+    assert await run_fail_fast(*calls) == next(answer for answer in answers if isinstance(answer, Err))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 10)), min_size=3, max_size=3))
-async def test_no_delays_change_which_failure_it_is(answers: list[tuple[bool, float]]) -> None:
-    world, failures = World(), [Err(Conflict(f"{n}")) for n in range(3)]
+async def test_fail_fast_ignores_random_delays(answers: list[tuple[bool, float]]) -> None:
+    services, failures = Services(), [Err(Conflict(f"{n}")) for n in range(3)]
     calls = [
-        world.call(f"{n}", failures[n] if fails else Ok(n), after=delay)
+        services.call(f"{n}", failures[n] if fails else Ok(n), after=delay)
         for n, (fails, delay) in enumerate(answers)
     ]
 
-    result = await fast(*calls)
+    result = await run_fail_fast(*calls)
 
     first = next((failures[n] for n, (fails, _) in enumerate(answers) if fails), None)
     assert result == (first or Ok((0, 1, 2)))
 
 
-async def test_cancelled_calls_have_finished_cleaning_up_before_the_stage_returns(world: World) -> None:
-    await fast(world.call("a", MISSING, after=1), world.hung("b", cleanup=3), world.hung("c", cleanup=2))
+async def test_fail_fast_waits_for_cleanup(services: Services) -> None:
+    await run_fail_fast(
+        services.call("a", MISSING, after=1), services.hang("b", cleanup=3), services.hang("c", cleanup=2)
+    )
 
-    assert world.log[-2:] == ["c cleaned up", "b cleaned up"]
+    assert services.log[-2:] == ["c cleaned up", "b cleaned up"]
     assert now() == 4
 
 
-async def test_an_earlier_failure_later_on_cancels_what_is_left_and_no_call_twice(world: World) -> None:
-    result = await fast(
-        world.call("a", TAKEN, after=2), world.call("b", MISSING, after=1), world.hung("c", cleanup=5)
+async def test_fail_fast_cancels_each_call_once(services: Services) -> None:
+    result = await run_fail_fast(
+        services.call("a", TAKEN, after=2),
+        services.call("b", MISSING, after=1),
+        services.hang("c", cleanup=5),
     )
 
     assert result == TAKEN
-    assert now() == 6
+    assert now() == 6  # 1 + 5: a second cancellation, at 2, would cut the cleanup short
 
 
-async def test_a_failure_that_comes_of_being_cancelled_is_not_told(world: World) -> None:
-    async def sore() -> Answer:
+async def test_fail_fast_drops_failure_of_cancelled_call(services: Services) -> None:
+    async def fail_when_cancelled() -> Answer:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
         return TAKEN
 
-    result = await fast(world.call("a", MISSING), world.call("b"), Call("sore", sore))
+    result = await run_fail_fast(
+        services.call("a", MISSING), services.call("b"), Call("failing", fail_when_cancelled)
+    )
 
     assert result == MISSING
 
 
-async def test_a_call_that_will_not_be_cancelled_is_awaited(world: World) -> None:
-    async def deaf() -> Answer:
+async def test_fail_fast_awaits_call_that_ignores_cancellation(services: Services) -> None:
+    async def ignore_cancellation() -> Answer:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
         await asyncio.sleep(4)
         return Ok(1)
 
-    result = await fast(world.call("a", MISSING), world.call("b"), Call("deaf", deaf))
+    result = await run_fail_fast(
+        services.call("a", MISSING), services.call("b"), Call("stubborn", ignore_cancellation)
+    )
 
     assert result == MISSING
     assert now() == 4
 
 
-async def test_an_exception_in_the_clean_up_of_a_cancelled_call_is_a_bug(world: World) -> None:
-    async def clumsy() -> Answer:
+async def test_fail_fast_raises_bug_in_cleanup(services: Services) -> None:
+    async def raise_in_cleanup() -> Answer:
         try:
             await asyncio.Event().wait()
         finally:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await fast(world.call("a", MISSING), world.call("b"), Call("clumsy", clumsy))
+        await run_fail_fast(services.call("a", MISSING), services.call("b"), Call("broken", raise_in_cleanup))
 
 
-async def test_all_calls_answer_when_none_fails(world: World) -> None:
-    assert await fast(world.call("a"), world.call("b", after=2), world.call("c")) == Ok((1, 1, 1))
+async def test_fail_fast_returns_all_values(services: Services) -> None:
+    assert await run_fail_fast(services.call("a"), services.call("b", after=2), services.call("c")) == Ok(
+        (1, 1, 1)
+    )
 
 
-async def test_after_a_stage_that_failed_fast_its_task_can_be_timed_out(world: World) -> None:
-    await fast(world.call("a", MISSING), world.hung("b"), world.hung("c"))
+async def test_timeout_works_after_fail_fast(services: Services) -> None:
+    await run_fail_fast(services.call("a", MISSING), services.hang("b"), services.hang("c"))
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1):
             await asyncio.Event().wait()
-    assert cancellations() == 0
+    assert count_cancellations() == 0

@@ -1,4 +1,4 @@
-"""What a stage or a commit leaves behind: nothing, so that memory is flat without the cycle collector."""
+"""Garbage of stages and commits: no reference cycles, so memory stays flat without the collector."""
 
 import asyncio
 import contextlib
@@ -8,71 +8,71 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 from gateway.railway import CONCURRENT, FAIL_FAST, parallel
-from tests.railway.scripted_calls import FINE, MISSING, TAKEN, World, trio
-from tests.railway.scripted_writes import LATE, Bank, Told
+from tests.railway.scripted_calls import FINE, MISSING, TAKEN, Services, three_calls
+from tests.railway.scripted_writes import LATE, Bank, Reply
 
 
 @pytest.fixture
-def _no_collector() -> Iterator[None]:
+def _disable_collector() -> Iterator[None]:
     gc.collect()
     gc.disable()
     yield
     gc.enable()
 
 
-async def succeeding(world: World) -> None:
-    await trio(world.call("a"), world.call("b"), world.call("c"))
+async def succeed(services: Services) -> None:
+    await three_calls(services.call("a"), services.call("b"), services.call("c"))
 
 
-async def failing(world: World) -> None:
-    await trio(world.call("a", MISSING), world.call("b"), world.call("c"))
+async def fail(services: Services) -> None:
+    await three_calls(services.call("a", MISSING), services.call("b"), services.call("c"))
 
 
-async def failing_fast(world: World) -> None:
-    await trio(world.call("a", MISSING), world.hung("b"), world.hung("c"), policy=FAIL_FAST)
+async def fail_fast(services: Services) -> None:
+    await three_calls(services.call("a", MISSING), services.hang("b"), services.hang("c"), policy=FAIL_FAST)
 
 
-async def timed_out(world: World) -> None:
-    await parallel(world.hung("a").within(1), world.hung("b")).within(2)
+async def time_out(services: Services) -> None:
+    await parallel(services.hang("a").within(1), services.hang("b")).within(2)
 
 
-async def cancelled(world: World) -> None:
-    request = asyncio.ensure_future(trio(world.hung("a"), world.hung("b"), world.hung("c")))
+async def cancel(services: Services) -> None:
+    request = asyncio.ensure_future(three_calls(services.hang("a"), services.hang("b"), services.hang("c")))
     await asyncio.sleep(1)
     request.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await request
 
 
-async def committed(_world: World) -> None:
+async def commit(_world: Services) -> None:
     bank = Bank()
     await bank.commit(bank.write("a", LATE, FINE), bank.write("b"))
 
 
-async def undone(_world: World) -> None:
+async def undo(_world: Services) -> None:
     bank = Bank()
-    await bank.commit(bank.write("a", undone=[LATE, FINE]), bank.write("b", TAKEN), policy=CONCURRENT)
+    await bank.commit(bank.write("a", undos=[LATE, FINE]), bank.write("b", TAKEN), policy=CONCURRENT)
 
 
-async def cut_off(_world: World) -> None:
+async def cancel_commit(_world: Services) -> None:
     bank = Bank()
-    request = asyncio.ensure_future(bank.commit(bank.write("a", Told(after=2))))
+    request = asyncio.ensure_future(bank.commit(bank.write("a", Reply(after=2))))
     await asyncio.sleep(1)
     request.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await request
 
 
-@pytest.mark.usefixtures("_no_collector")
+@pytest.mark.usefixtures("_disable_collector")
 @pytest.mark.parametrize(
-    "way", [succeeding, failing, failing_fast, timed_out, cancelled, committed, undone, cut_off]
+    "scenario", [succeed, fail, fail_fast, time_out, cancel, commit, undo, cancel_commit]
 )
-async def test_however_a_stage_or_a_commit_ends_it_leaves_no_cycle(
-    world: World, way: Callable[[World], Awaitable[None]]
+async def test_ended_stage_or_commit_leaves_no_cycle(
+    services: Services, scenario: Callable[[Services], Awaitable[None]]
 ) -> None:
-    await way(world)
+    await scenario(services)
     gc.collect()
 
-    await way(world)
+    await scenario(services)
 
     assert gc.collect() == 0

@@ -1,4 +1,4 @@
-"""Who answers in the place of services, and what is heard of it."""
+"""Stub that answers in place of services, and the spans of stubbed calls."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -31,27 +31,27 @@ from gateway.railway import (
     parallel,
     railway,
 )
-from tests.railway.scripted_calls import World, trio
+from tests.railway.scripted_calls import Services, three_calls
 
-GONE: Final = Err(NotFound("gone"))
+MISSING: Final = Err(NotFound("missing"))
 
 
-async def never(_: Key) -> Result[int, Failure]:
+async def fail_if_called(_: Key) -> Result[int, Failure]:
     raise AssertionError
 
 
-UNDO: Final = Undo("shop.cancel", never)
-WRITE: Final = Write("shop.order", never, undo=UNDO)
+UNDO: Final = Undo("shop.cancel", fail_if_called)
+WRITE: Final = Write("shop.order", fail_if_called, undo=UNDO)
 
 
-def knowing(**values: Result[object, Failure]) -> Stub:
-    """Answer for the calls that are named, with `_` for the dot."""
-    return lambda call: values.get(call.name.replace(".", "_"))
+def build_stub(**answers: Result[object, Failure]) -> Stub:
+    """Build a stub with *answers* by call name; the keyword `a_b` stands for the call `a.b`."""
+    return lambda call: answers.get(call.name.replace(".", "_"))
 
 
 @dataclass
-class Ear(Observer):
-    """Keeps what starts."""
+class SpanObserver(Observer):
+    """Observer that records the spans in the order of their start."""
 
     stages: list[StageSpan] = field(default_factory=list[StageSpan])
     calls: list[CallSpan] = field(default_factory=list[CallSpan])
@@ -76,89 +76,91 @@ class Ear(Observer):
 @railway
 async def order(run: Run[Failure], read: Call[int, Failure]) -> tuple[int, ...]:
     placed, seen = await run.commit("order", WRITE.map(lambda number: -number), read)
-    (told,) = await run.stage("announce", WRITE.best_effort(0))
-    return placed, seen, told
+    (announced,) = await run.stage("announce", WRITE.best_effort(0))
+    return placed, seen, announced
 
 
-async def test_it_answers_in_the_place_of_the_services_it_knows(world: World) -> None:
-    around = RunContext(stub=knowing(a=Ok(10), c=Ok(30)))
-    result = await trio.on(around)(world.call("a"), world.call("b", Ok(2)), world.call("c"))
+async def test_stub_replaces_only_calls_with_an_answer(services: Services) -> None:
+    context = RunContext(stub=build_stub(a=Ok(10), c=Ok(30)))
+    result = await three_calls.on(context)(services.call("a"), services.call("b", Ok(2)), services.call("c"))
 
     assert result == Ok((10, 2, 30))
-    assert world.log == ["b started", "b ended"]
+    assert services.log == ["b started", "b ended"]
 
 
-async def test_it_may_answer_with_a_failure(world: World) -> None:
-    around = RunContext(stub=knowing(b=GONE))
+async def test_stub_can_answer_with_failure(services: Services) -> None:
+    context = RunContext(stub=build_stub(b=MISSING))
 
-    assert await trio.on(around)(world.call("a"), world.call("b"), world.call("c")) == GONE
+    assert (
+        await three_calls.on(context)(services.call("a"), services.call("b"), services.call("c")) == MISSING
+    )
 
 
-async def test_what_is_made_of_a_call_is_made_of_its_answer(world: World) -> None:
+async def test_derived_call_uses_answer_of_stub(services: Services) -> None:
     @railway
     async def single(run: Run[Failure]) -> int:
-        return run.unwrap(await world.call("a").map(lambda value: value * 2))
+        return run.unwrap(await services.call("a").map(lambda value: value * 2))
 
-    assert await single.on(RunContext(stub=knowing(a=Ok(4))))() == Ok(8)
-
-
-async def test_it_answers_for_writes_whatever_is_made_of_them(world: World) -> None:
-    around = RunContext(stub=knowing(shop_order=Ok(7)))
-
-    assert await order.on(around)(world.call("stock", Ok(3))) == Ok((-7, 3, 7))
+    assert await single.on(RunContext(stub=build_stub(a=Ok(4))))() == Ok(8)
 
 
-async def test_it_answers_for_undos(world: World) -> None:
-    around = RunContext(stub=knowing(shop_order=Ok(7), shop_cancel=Ok(None)))
+async def test_stub_answers_for_derived_writes(services: Services) -> None:
+    context = RunContext(stub=build_stub(shop_order=Ok(7)))
 
-    assert await order.on(around)(world.call("stock", GONE)) == GONE
+    assert await order.on(context)(services.call("stock", Ok(3))) == Ok((-7, 3, 7))
 
 
-async def test_its_bug_is_a_bug_of_the_call(world: World) -> None:
-    def broken(_: CallSpan) -> None:
+async def test_stub_answers_for_undos(services: Services) -> None:
+    context = RunContext(stub=build_stub(shop_order=Ok(7), shop_cancel=Ok(None)))
+
+    assert await order.on(context)(services.call("stock", MISSING)) == MISSING
+
+
+async def test_bug_in_stub_propagates(services: Services) -> None:
+    def raise_error(_: CallSpan) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await trio.on(RunContext(stub=broken))(*(world.call(name) for name in "abc"))
+        await three_calls.on(RunContext(stub=raise_error))(*(services.call(name) for name in "abc"))
 
 
-async def test_an_observer_hears_of_it_what_it_hears_of_a_service(world: World) -> None:
-    ear = Ear()
-    around = RunContext(observer=ear, stub=knowing(shop_order=Ok(7)))
-    await order.on(around)(world.call("stock"))
+async def test_observer_sees_stubbed_calls(services: Services) -> None:
+    observer = SpanObserver()
+    context = RunContext(observer=observer, stub=build_stub(shop_order=Ok(7)))
+    await order.on(context)(services.call("stock"))
 
-    assert [call.name for call in ear.calls] == ["shop.order", "stock", "shop.order"]
+    assert [call.name for call in observer.calls] == ["shop.order", "stock", "shop.order"]
 
 
-async def test_a_span_has_what_is_called_without_what_was_made_of_it(world: World) -> None:
-    ear, read = Ear(), world.call("stock", GONE)
-    around = RunContext(observer=ear, stub=knowing(shop_order=Ok(7), shop_cancel=Ok(None)))
-    await order.on(around)(read.map(str).map(int))
+async def test_spans_of_derived_calls_describe_original_calls(services: Services) -> None:
+    observer, read = SpanObserver(), services.call("stock", MISSING)
+    context = RunContext(observer=observer, stub=build_stub(shop_order=Ok(7), shop_cancel=Ok(None)))
+    await order.on(context)(read.map(str).map(int))
 
-    assert [(call.name, call.kind, call.undo) for call in ear.calls] == [
+    assert [(call.name, call.kind, call.undo) for call in observer.calls] == [
         ("shop.order", CallKind.WRITE, "shop.cancel"),
         ("stock", CallKind.READ, None),
         ("shop.cancel", CallKind.UNDO, None),
     ]
 
 
-async def test_a_stage_has_its_calls_as_they_are_made_and_says_how(world: World) -> None:
-    ear = Ear()
-    a, b, c = (world.call(name) for name in "abc")
-    await trio.on(RunContext(observer=ear))(a, b, c, policy=FAIL_FAST)
-    await order.on(RunContext(observer=ear, stub=knowing(shop_order=Ok(7))))(a)
+async def test_stage_span_has_calls_and_policy(services: Services) -> None:
+    observer = SpanObserver()
+    a, b, c = (services.call(name) for name in "abc")
+    await three_calls.on(RunContext(observer=observer))(a, b, c, policy=FAIL_FAST)
+    await order.on(RunContext(observer=observer, stub=build_stub(shop_order=Ok(7))))(a)
 
-    assert ear.stages[0].calls == (StageCall("a"), StageCall("b"), StageCall("c"))
-    assert [stage.policy for stage in ear.stages] == [FAIL_FAST, SEQUENTIAL, SETTLE]
+    assert observer.stages[0].calls == (StageCall("a"), StageCall("b"), StageCall("c"))
+    assert [stage.policy for stage in observer.stages] == [FAIL_FAST, SEQUENTIAL, SETTLE]
 
 
-async def test_calls_in_parallel_say_how_too(world: World) -> None:
-    ear = Ear()
+async def test_stage_span_of_parallel_has_policy(services: Services) -> None:
+    observer = SpanObserver()
 
     @railway
     async def both(run: Run[Failure]) -> tuple[int, int]:
-        return run.unwrap(await parallel(world.call("a"), world.call("b")))
+        return run.unwrap(await parallel(services.call("a"), services.call("b")))
 
-    await both.on(RunContext(observer=ear))()
+    await both.on(RunContext(observer=observer))()
 
-    assert [(stage.name, stage.policy) for stage in ear.stages] == [("a & b", SETTLE)]
+    assert [(stage.name, stage.policy) for stage in observer.stages] == [("a & b", SETTLE)]

@@ -1,4 +1,4 @@
-"""What the railway shows, and what it needs."""
+"""Exports and imports of the railway."""
 
 import ast
 import sys
@@ -31,12 +31,12 @@ INTERNAL = {
     "resolve",
     "run_stage",
 }
-"""What the modules of the railway share among themselves."""
+"""Names that only the modules of the railway use."""
 
 every_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 
 
-def imported(tree: ast.Module) -> Iterator[str]:
+def list_imports(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -44,8 +44,8 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield "." * node.level + (node.module or "")
 
 
-def defined(module: ModuleType) -> set[str]:
-    """Name what the module itself makes and does not hide: not imports, not type variables."""
+def list_definitions(module: ModuleType) -> set[str]:
+    """Return the public names that the module itself defines: no imports, no type variables."""
     source = Path(f"{module.__file__}").read_text(encoding="utf-8")
     names: set[str] = set()
     for node in ast.parse(source).body:
@@ -60,10 +60,10 @@ def defined(module: ModuleType) -> set[str]:
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_the_railway_imports_nothing_outside_the_standard_library(path: Path) -> None:
+def test_railway_imports_only_standard_library(path: Path) -> None:
     foreign = {
         name
-        for name in imported(ast.parse(path.read_text(encoding="utf-8")))
+        for name in list_imports(ast.parse(path.read_text(encoding="utf-8")))
         if name.split(".")[0] not in sys.stdlib_module_names and not name.startswith("gateway.railway")
     }
 
@@ -71,33 +71,33 @@ def test_the_railway_imports_nothing_outside_the_standard_library(path: Path) ->
 
 
 @every_module
-def test_every_module_names_all_it_shows(module: ModuleType) -> None:
-    assert defined(module) - INTERNAL <= {*module.__all__}
+def test_module_exports_its_public_names(module: ModuleType) -> None:
+    assert list_definitions(module) - INTERNAL <= {*module.__all__}
     assert all(hasattr(module, name) for name in module.__all__)
 
 
 @every_module
-def test_what_a_module_shows_is_sorted_as_ruff_sorts_it(module: ModuleType) -> None:
-    def place(name: str) -> tuple[int, str]:
+def test_module_exports_are_sorted(module: ModuleType) -> None:
+    def build_sort_key(name: str) -> tuple[int, str]:
         kind = 0 if name.isupper() else 1 if name[0].isupper() else 2
         return kind, name
 
-    assert [*module.__all__] == sorted({*module.__all__}, key=place)
+    assert [*module.__all__] == sorted({*module.__all__}, key=build_sort_key)
 
 
 @every_module
-def test_the_railway_shows_all_that_its_modules_show(module: ModuleType) -> None:
+def test_railway_exports_names_of_modules(module: ModuleType) -> None:
     assert {*module.__all__} - INTERNAL <= {*railway.__all__}
 
 
-def test_the_railway_shows_nothing_else() -> None:
-    shown = {name for module in MODULES if module is not railway for name in module.__all__}
+def test_railway_exports_no_other_names() -> None:
+    exported = {name for module in MODULES if module is not railway for name in module.__all__}
 
-    assert {*railway.__all__} == shown - INTERNAL
+    assert {*railway.__all__} == exported - INTERNAL
 
 
 @every_module
-def test_every_module_says_in_a_sentence_what_it_is(module: ModuleType) -> None:
+def test_module_docstring_starts_with_sentence(module: ModuleType) -> None:
     first_line = f"{module.__doc__}".splitlines()[0]
 
     assert first_line.endswith((".", ":"))

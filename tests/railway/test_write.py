@@ -1,4 +1,4 @@
-"""A write that has not been made yet."""
+"""Writes before a commit makes them, and best-effort writes."""
 
 import dataclasses
 from collections.abc import Awaitable, Callable
@@ -12,28 +12,28 @@ from tests.railway.scripted_writes import Bank
 KEY = Key("exe-1.settlement.0.a")
 
 
-def aloud(value: int) -> str:
+def exclaim(value: int) -> str:
     return f"{value}!"
 
 
-async def aloud_in_time(value: int) -> str:
-    return aloud(value)
+async def exclaim_later(value: int) -> str:
+    return exclaim(value)
 
 
-@pytest.mark.parametrize("change", [aloud, aloud_in_time])
-async def test_map_changes_the_value(bank: Bank, change: Callable[[int], str | Awaitable[str]]) -> None:
+@pytest.mark.parametrize("change", [exclaim, exclaim_later])
+async def test_write_map_changes_value(bank: Bank, change: Callable[[int], str | Awaitable[str]]) -> None:
     assert await bank.write("a").map(change).attempt(KEY) == Ok("1!")
     assert await bank.write("b", TAKEN).map(change).attempt(KEY) == TAKEN
     assert bank.keys == {"a": [KEY], "b": [KEY]}
 
 
-async def test_map_keeps_what_is_lacking(bank: Bank) -> None:
+async def test_write_map_keeps_names_of_missing_calls(bank: Bank) -> None:
     lacking = bank.write("a", Ok(1, lacks=("extra",)))
 
     assert await lacking.map(str).attempt(KEY) == Ok("1", lacks=("extra",))
 
 
-def test_map_keeps_name_arguments_and_undo(bank: Bank) -> None:
+def test_write_map_keeps_arguments_and_undo(bank: Bank) -> None:
     write = bank.write("a")
 
     mapped = write.map(str)
@@ -41,24 +41,24 @@ def test_map_keeps_name_arguments_and_undo(bank: Bank) -> None:
     assert (mapped.name, mapped.arguments, mapped.undo) == (write.name, write.arguments, write.undo)
 
 
-async def test_a_write_mapped_to_a_result_is_a_mistake_and_says_so(bank: Bank) -> None:
-    with pytest.raises(TypeError, match="map was given a function that makes a call or a result"):
+async def test_write_map_rejects_function_that_returns_result(bank: Bank) -> None:
+    with pytest.raises(TypeError, match="map was given a function that returns a call or a result"):
         await bank.write("a").map(Ok).attempt(KEY)
 
 
-async def test_making_a_write_sends_nothing(bank: Bank) -> None:
-    made = bank.write("a").map(str).best_effort()
+async def test_creating_write_sends_nothing(bank: Bank) -> None:
+    call = bank.write("a").map(str).best_effort()
 
-    assert made.name == "a"
+    assert call.name == "a"
     assert bank.log == []
 
 
-def test_a_write_is_a_frozen_fact(bank: Bank) -> None:
+def test_write_is_immutable(bank: Bank) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         bank.write("a").name = "b"  # type: ignore[misc]
 
 
-def test_a_write_has_neither_arguments_nor_undo_unless_it_is_given_them() -> None:
+def test_write_has_no_arguments_or_undo_by_default() -> None:
     async def attempt(_key: Key) -> Ok[int]:
         return FINE
 
@@ -68,7 +68,7 @@ def test_a_write_has_neither_arguments_nor_undo_unless_it_is_given_them() -> Non
     assert write != Write("a", attempt, undo=Undo("a.undo", attempt))
 
 
-def after_commit(
+def build_best_effort_body(
     bank: Bank, *names: str, stage: str = "after"
 ) -> Callable[[Run[Failure]], Awaitable[object]]:
     async def body(run: Run[Failure]) -> object:
@@ -80,44 +80,44 @@ def after_commit(
     return body
 
 
-async def test_after_a_commit_a_best_effort_write_is_made_under_a_key_of_its_own(bank: Bank) -> None:
-    await bank.made(after_commit(bank, "mail", "event"))
+async def test_best_effort_write_has_its_own_key(bank: Bank) -> None:
+    await bank.run(build_best_effort_body(bank, "mail", "event"))
 
     assert bank.keys["mail"] == ["exe-1.0-after.0.mail"]
     assert bank.log[-2:] == ["mail sent", "event sent"]
 
 
-async def test_a_best_effort_write_that_fails_is_missing_and_lacking(bank: Bank) -> None:
-    result = await bank.made(after_commit(bank, "mail"))
+async def test_failed_best_effort_write_is_missing(bank: Bank) -> None:
+    result = await bank.run(build_best_effort_body(bank, "mail"))
 
     assert result == Ok((Missing("mail", TAKEN.error),), lacks=("mail",))
     assert len(bank.keys["mail"]) == 1
     assert "mail.undo" not in bank.keys
 
 
-async def test_a_best_effort_write_that_fails_is_what_it_is_given_instead(bank: Bank) -> None:
+async def test_failed_best_effort_write_returns_default(bank: Bank) -> None:
     async def body(run: Run[Failure]) -> object:
         await run.commit("settlement", bank.write("a"))
         return await run.stage(
             "after", bank.write("b", TAKEN).best_effort(None), bank.write("c").best_effort(0)
         )
 
-    assert await bank.made(body) == Ok((None, 1), lacks=("b",))
+    assert await bank.run(body) == Ok((None, 1), lacks=("b",))
 
 
-async def test_best_effort_writes_of_one_name_have_different_keys(bank: Bank) -> None:
+async def test_best_effort_writes_have_unique_keys(bank: Bank) -> None:
     async def body(run: Run[Failure]) -> None:
         mail = bank.write("mail")
-        await run.commit("tell", mail)
-        await run.stage("tell", mail.best_effort(), mail.best_effort())
-        await run.stage("tell", mail.best_effort())
+        await run.commit("mail stage", mail)
+        await run.stage("mail stage", mail.best_effort(), mail.best_effort())
+        await run.stage("mail stage", mail.best_effort())
 
-    await bank.made(body)
+    await bank.run(body)
 
     assert len({*bank.keys["mail"]}) == 4
 
 
-async def test_the_journal_hears_nothing_of_a_best_effort_write(bank: Bank) -> None:
-    await bank.made(after_commit(bank, "mail"))
+async def test_journal_ignores_best_effort_writes(bank: Bank) -> None:
+    await bank.run(build_best_effort_body(bank, "mail"))
 
     assert bank.log == ["begin settlement", "a sent", "a is done", "end committed", "mail sent"]

@@ -1,4 +1,4 @@
-"""An upstream service with scripted behaviour, one step per request, and calls to it."""
+"""Upstream service with a scripted step for each request, and calls to that service."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -56,8 +56,8 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def attempt(outcome: Outcome, after: float = 0.0) -> MakeAttempt[str, Fault]:
-    """Return a function that makes an attempt with this *outcome*, in *after* seconds."""
+def script_attempt(outcome: Outcome, after: float = 0.0) -> MakeAttempt[str, Fault]:
+    """Return a function that makes an attempt with *outcome*, which takes *after* seconds."""
 
     async def make_attempt() -> Outcome:
         await asyncio.sleep(after)
@@ -68,7 +68,7 @@ def attempt(outcome: Outcome, after: float = 0.0) -> MakeAttempt[str, Fault]:
 
 @dataclass(frozen=True)
 class Step:
-    """The reaction to a request: an answer, or the exception *raised*, *after* so many seconds."""
+    """Reaction to a request, *after* some seconds: a response, or the exception *raised*."""
 
     status: int = 200
     after: float = 0.0
@@ -90,7 +90,7 @@ IS_UNAVAILABLE: Final = Step(503)
 
 
 class Service(httpx.AsyncBaseTransport):
-    """Goes through *steps*, one per request, and repeats the last; records the requests and their times."""
+    """Transport that takes one step per request, repeats the last step, and records requests and times."""
 
     def __init__(self, *steps: Step) -> None:
         self.steps = list(steps)
@@ -123,13 +123,13 @@ class Service(httpx.AsyncBaseTransport):
         return [int(request.headers["x-envoy-expected-rq-timeout-ms"]) for request in self.requests]
 
 
-def policy_terms(
+def build_terms(
     *, max_concurrency: int = 200, breaker: BreakerTerms = BREAKER, retries: RetryTerms = RETRIES
 ) -> PolicyTerms:
     return PolicyTerms(ConcurrencyTerms(max_concurrency), breaker, retries)
 
 
-def client(
+def build_client(
     service: Service,
     *,
     timeout: float = 1.0,
@@ -137,7 +137,7 @@ def client(
     breaker: BreakerTerms = BREAKER,
     retries: RetryTerms = RETRIES,
 ) -> ServiceClient:
-    terms = policy_terms(max_concurrency=max_concurrency, breaker=breaker, retries=retries)
+    terms = build_terms(max_concurrency=max_concurrency, breaker=breaker, retries=retries)
     return service_client("things", "http://things.test", service, timeout=timeout, terms=terms)
 
 
@@ -145,31 +145,31 @@ def fetch(things: ServiceClient, declared: Declared | None = None) -> Call[Thing
     return things.get("things.fetch", ("things", "lamp"), answer=THING, declared=declared or {})
 
 
-def unavailable(retry_after: float | None = None, *, was_sent: bool = True) -> Err[Unavailable]:
-    """Return the error of a call to an unavailable service, or one with an open circuit breaker."""
+def build_unavailable(retry_after: float | None = None, *, was_sent: bool = True) -> Err[Unavailable]:
+    """Return the error of a call to a service that is unavailable or has an open circuit breaker."""
     fault = Unavailable(UNAVAILABLE, source="things.fetch", retry_after=retry_after, was_sent=was_sent)
     return Err(fault)
 
 
-def shed() -> Err[Unavailable]:
+def build_shed() -> Err[Unavailable]:
     """Return the error of a call that the concurrency limit rejected."""
     return Err(Unavailable(AT_LIMIT, source="things.fetch", retry_after=1.0, was_sent=False))
 
 
-def late(budget: float, *, was_sent: bool = True) -> Err[TimedOut]:
+def build_timed_out(budget: float, *, was_sent: bool = True) -> Err[TimedOut]:
     """Return the error of a call that timed out."""
     return Err(TimedOut(LATE, source="things.fetch", budget=budget, was_sent=was_sent))
 
 
-async def crowd(size: int, make: Callable[[], Call[T, Failure]]) -> Sequence[Result[T, Failure]]:
-    """Make *size* calls at once."""
+async def call_at_once(size: int, make: Callable[[], Call[T, Failure]]) -> Sequence[Result[T, Failure]]:
+    """Make *size* calls at once and return their results."""
     return await asyncio.gather(*(make().make() for _ in range(size)))
 
 
 async def open_breaker(things: ServiceClient, service: Service) -> None:
-    """Open the circuit breaker of *things* by failures; then reset *service*, which is healthy again."""
+    """Open the circuit breaker of *things* with failures; then make *service* healthy, without records."""
     service.steps = [Step(500)]
-    await crowd(20, lambda: fetch(things))
+    await call_at_once(20, lambda: fetch(things))
     service.steps = [FINE]
     service.requests.clear()
     service.times.clear()

@@ -1,4 +1,4 @@
-"""When the circuit breaker opens and closes, and what it does to calls."""
+"""Circuit breaker: its state changes, and its effect on calls."""
 
 import asyncio
 import logging
@@ -24,14 +24,14 @@ from tests.resilience.scripted_upstream import (
     REFUSES,
     Service,
     Step,
-    client,
-    crowd,
+    build_client,
+    build_unavailable,
+    call_at_once,
     fetch,
     now,
     open_breaker,
     set_deadline,
     settle,
-    unavailable,
 )
 
 PAUSE: Final = BreakerTerms().pause
@@ -40,14 +40,14 @@ HEALTHY, UNHEALTHY, NO_SIGNAL = HealthSignal.HEALTHY, HealthSignal.UNHEALTHY, He
 TERMS: Final = BreakerTerms()
 
 
-def new_breaker(
+def build_breaker(
     terms: BreakerTerms = TERMS, on_change: Callable[[BreakerState], None] = lambda _: None
 ) -> CircuitBreaker:
     return CircuitBreaker(terms, on_change)
 
 
 def record(breaker: CircuitBreaker, *signals: HealthSignal) -> BreakerState:
-    """Make an attempt for each of *signals*, one after the other; return the state after that."""
+    """Make an attempt for each of *signals* in turn; return the state after the last."""
     for signal in signals:
         generation = breaker.admit()
         assert generation is not None
@@ -55,51 +55,52 @@ def record(breaker: CircuitBreaker, *signals: HealthSignal) -> BreakerState:
     return breaker.state
 
 
-def opened_breaker() -> CircuitBreaker:
-    breaker = new_breaker()
+def build_open_breaker() -> CircuitBreaker:
+    breaker = build_breaker()
     assert record(breaker, *repeat(UNHEALTHY, 20)) is OPEN
     return breaker
 
 
-async def half_open_breaker() -> CircuitBreaker:
-    breaker = opened_breaker()
+async def build_half_open_breaker() -> CircuitBreaker:
+    breaker = build_open_breaker()
     await asyncio.sleep(PAUSE)
     assert breaker.state is HALF_OPEN
     return breaker
 
 
-async def test_breaker_opens_when_half_of_twenty_attempts_failed() -> None:
-    assert record(new_breaker(), *repeat(HEALTHY, 10), *repeat(UNHEALTHY, 10)) is OPEN
+async def test_breaker_opens_when_half_of_attempts_fail() -> None:
+    """The breaker opens when ten of twenty attempts have failed."""
+    assert record(build_breaker(), *repeat(HEALTHY, 10), *repeat(UNHEALTHY, 10)) is OPEN
 
 
-async def test_breaker_stays_closed_below_the_failure_rate() -> None:
-    assert record(new_breaker(), *repeat(HEALTHY, 51), *repeat(UNHEALTHY, 49)) is CLOSED
+async def test_low_failure_rate_keeps_breaker_closed() -> None:
+    assert record(build_breaker(), *repeat(HEALTHY, 51), *repeat(UNHEALTHY, 49)) is CLOSED
 
 
-async def test_breaker_stays_closed_below_the_minimum() -> None:
-    breaker = new_breaker()
+async def test_breaker_needs_twenty_attempts_to_open() -> None:
+    breaker = build_breaker()
 
     assert record(breaker, *repeat(UNHEALTHY, 19)) is CLOSED
     assert record(breaker, UNHEALTHY) is OPEN
 
 
-async def test_only_the_last_hundred_attempts_count() -> None:
-    breaker = new_breaker()
+async def test_breaker_counts_last_hundred_attempts() -> None:
+    breaker = build_breaker()
     record(breaker, *repeat(HEALTHY, 1000))
 
     assert record(breaker, *repeat(UNHEALTHY, 49)) is CLOSED
     assert record(breaker, UNHEALTHY) is OPEN
 
 
-async def test_old_failures_leave_the_last_hundred() -> None:
-    breaker = new_breaker()
+async def test_breaker_drops_failures_beyond_volume() -> None:
+    breaker = build_breaker()
     record(breaker, *repeat(HEALTHY, 60), *repeat(UNHEALTHY, 49), *repeat(HEALTHY, 100))
 
     assert record(breaker, *repeat(UNHEALTHY, 49)) is CLOSED
 
 
-async def test_attempts_older_than_the_window_do_not_count() -> None:
-    breaker = new_breaker()
+async def test_breaker_ignores_expired_attempts() -> None:
+    breaker = build_breaker()
     record(breaker, *repeat(UNHEALTHY, 19))
     await asyncio.sleep(10)
 
@@ -108,15 +109,15 @@ async def test_attempts_older_than_the_window_do_not_count() -> None:
     assert record(breaker, UNHEALTHY) is OPEN
 
 
-async def test_attempts_without_signal_do_not_count() -> None:
-    breaker = new_breaker()
+async def test_breaker_ignores_attempts_without_signal() -> None:
+    breaker = build_breaker()
 
     assert record(breaker, *repeat(UNHEALTHY, 19), *repeat(NO_SIGNAL, 1000)) is CLOSED
     assert record(breaker, UNHEALTHY) is OPEN
 
 
-async def test_open_breaker_admits_nothing_for_its_pause() -> None:
-    breaker = opened_breaker()
+async def test_open_breaker_rejects_during_pause() -> None:
+    breaker = build_open_breaker()
     await asyncio.sleep(0.09)
 
     assert breaker.admit() is None
@@ -125,8 +126,9 @@ async def test_open_breaker_admits_nothing_for_its_pause() -> None:
     assert (breaker.state, breaker.retry_after) == (HALF_OPEN, 0)
 
 
-async def test_failed_probes_double_the_pause_up_to_the_maximum() -> None:
-    breaker = opened_breaker()
+async def test_failed_probes_double_pause() -> None:
+    """Each failed probe doubles the pause, up to the maximum."""
+    breaker = build_open_breaker()
     waits = [breaker.retry_after]
     for _ in range(5):
         await asyncio.sleep(breaker.retry_after)
@@ -136,8 +138,8 @@ async def test_failed_probes_double_the_pause_up_to_the_maximum() -> None:
     assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.0, 1.0])
 
 
-async def test_closing_resets_the_pause() -> None:
-    breaker = opened_breaker()
+async def test_pause_is_reset_when_breaker_closes() -> None:
+    breaker = build_open_breaker()
     await asyncio.sleep(breaker.retry_after)
     record(breaker, UNHEALTHY)
     await asyncio.sleep(breaker.retry_after)
@@ -146,30 +148,30 @@ async def test_closing_resets_the_pause() -> None:
     assert breaker.retry_after == pytest.approx(PAUSE)
 
 
-async def test_half_open_admits_three_probes() -> None:
-    breaker = await half_open_breaker()
+async def test_half_open_breaker_admits_three_probes() -> None:
+    breaker = await build_half_open_breaker()
 
     assert [breaker.admit() is None for _ in range(5)] == [False, False, False, True, True]
     assert (breaker.state, breaker.retry_after) == (HALF_OPEN, PAUSE)
 
 
-async def test_breaker_closes_when_every_probe_succeeds() -> None:
-    breaker = await half_open_breaker()
+async def test_successful_probes_close_breaker() -> None:
+    breaker = await build_half_open_breaker()
 
     assert record(breaker, HEALTHY, HEALTHY) is HALF_OPEN
     assert record(breaker, HEALTHY) is CLOSED
 
 
-async def test_succeeded_probes_are_not_replaced() -> None:
-    breaker = await half_open_breaker()
+async def test_successful_probes_are_not_replaced() -> None:
+    breaker = await build_half_open_breaker()
     record(breaker, HEALTHY, HEALTHY)
 
     assert breaker.admit() is not None
     assert breaker.admit() is None
 
 
-async def test_first_failed_probe_reopens_the_breaker() -> None:
-    breaker = await half_open_breaker()
+async def test_failed_probe_reopens_breaker() -> None:
+    breaker = await build_half_open_breaker()
 
     assert record(breaker, HEALTHY, HEALTHY, UNHEALTHY) is OPEN
     assert breaker.retry_after == pytest.approx(2 * PAUSE)
@@ -177,7 +179,7 @@ async def test_first_failed_probe_reopens_the_breaker() -> None:
 
 
 async def test_probe_without_signal_is_replaced() -> None:
-    breaker = await half_open_breaker()
+    breaker = await build_half_open_breaker()
     generations = [breaker.admit() for _ in range(3)]
     full = breaker.admit()
     breaker.record(generations[0] or 0, NO_SIGNAL)
@@ -187,22 +189,23 @@ async def test_probe_without_signal_is_replaced() -> None:
     assert breaker.admit() is None
 
 
-async def test_closed_breaker_forgets_earlier_failures() -> None:
-    breaker = await half_open_breaker()
+async def test_breaker_forgets_failures_when_it_closes() -> None:
+    breaker = await build_half_open_breaker()
     record(breaker, HEALTHY, HEALTHY, HEALTHY)
 
     assert record(breaker, *repeat(UNHEALTHY, 19)) is CLOSED
     assert record(breaker, UNHEALTHY) is OPEN
 
 
-async def test_outcomes_from_an_earlier_generation_are_ignored() -> None:
-    breaker = new_breaker()
+async def test_breaker_ignores_earlier_generations() -> None:
+    """Outcomes of attempts from an earlier generation do not count."""
+    breaker = build_breaker()
     generations = [breaker.admit() or 0 for _ in range(100)]
     record(breaker, *repeat(UNHEALTHY, 20))
     await asyncio.sleep(PAUSE)
-    for evidence in (HEALTHY, UNHEALTHY):
+    for signal in (HEALTHY, UNHEALTHY):
         for generation in generations:
-            breaker.record(generation, evidence)
+            breaker.record(generation, signal)
 
     assert breaker.state is HALF_OPEN
     assert record(breaker, HEALTHY, HEALTHY) is HALF_OPEN
@@ -214,9 +217,9 @@ async def test_outcomes_from_an_earlier_generation_are_ignored() -> None:
     assert breaker.state is CLOSED
 
 
-async def test_on_change_is_called_with_every_state() -> None:
+async def test_on_change_receives_every_state() -> None:
     states: list[BreakerState] = []
-    breaker = new_breaker(on_change=states.append)
+    breaker = build_breaker(on_change=states.append)
     record(breaker, *repeat(UNHEALTHY, 20))
     await asyncio.sleep(PAUSE)
     record(breaker, UNHEALTHY)
@@ -226,8 +229,8 @@ async def test_on_change_is_called_with_every_state() -> None:
     assert states == [OPEN, HALF_OPEN, OPEN, HALF_OPEN, CLOSED]
 
 
-async def test_shortest_pause_admits_probes_only() -> None:
-    breaker = new_breaker(BreakerTerms(pause=1e-9))
+async def test_breaker_probes_after_minimal_pause() -> None:
+    breaker = build_breaker(BreakerTerms(pause=1e-9))
     record(breaker, *repeat(UNHEALTHY, 20))
     await asyncio.sleep(1e-9)
 
@@ -236,7 +239,7 @@ async def test_shortest_pause_admits_probes_only() -> None:
 
 @dataclass
 class Model:
-    """A circuit breaker that keeps the whole history and recomputes its state each time."""
+    """Reference circuit breaker, which keeps all outcomes and recomputes its state from them."""
 
     terms: BreakerTerms
     state: BreakerState = CLOSED
@@ -258,9 +261,9 @@ class Model:
             case BreakerState.OPEN:
                 return False
             case BreakerState.HALF_OPEN:
-                is_free = self.probes + len(self.log) < self.terms.probes
-                self.probes += is_free
-                return is_free
+                has_probe_left = self.probes + len(self.log) < self.terms.probes
+                self.probes += has_probe_left
+                return has_probe_left
 
     def record(self, signal: HealthSignal) -> None:
         self.probes -= self.state is HALF_OPEN
@@ -289,7 +292,7 @@ class Model:
 
 
 Move: TypeAlias = float | HealthSignal | None
-"""Wait so long, end the oldest attempt with a signal, or begin an attempt."""
+"""Seconds to wait, a signal that ends the oldest attempt, or None to begin an attempt."""
 
 FEW: Final = BreakerTerms(
     volume=6, window=10.0, minimum=3, failure_rate=0.5, pause=0.5, max_pause=1.5, probes=2
@@ -302,8 +305,8 @@ MOVES: Final = st.one_of(
 
 
 @given(st.lists(MOVES, max_size=120))
-async def test_breaker_behaves_like_its_model(moves: Sequence[Move]) -> None:
-    breaker, model = new_breaker(FEW), Model(FEW)
+async def test_breaker_matches_reference_model(moves: Sequence[Move]) -> None:
+    breaker, model = build_breaker(FEW), Model(FEW)
     under_way: list[tuple[int, int]] = []
     for move in moves:
         match move:
@@ -324,7 +327,7 @@ async def test_breaker_behaves_like_its_model(moves: Sequence[Move]) -> None:
         assert breaker.state is model.current()
 
 
-# From here on the breaker is used by a client.
+# Circuit breaker of a client.
 
 
 HEALTHY_STATUSES: Final = [200, 307, 400, 401, 404, 418, 422]
@@ -334,52 +337,54 @@ FAILURES: Final = [
     pytest.param(HANGS, id="hangs"),
     pytest.param(Step(content=b"lamp"), id="garbage"),
     pytest.param(Step(raised=httpx.ReadTimeout("")), id="times out"),
-    pytest.param(Step(raised=httpx.DecodingError("")), id="no HTTP"),
+    pytest.param(Step(raised=httpx.DecodingError("")), id="decoding error"),
     *(pytest.param(Step(status), id=str(status)) for status in (408, 500, 502, 503, 504, 599)),
 ]
 
 
 @pytest.mark.parametrize("step", FAILURES)
-async def test_failures_open_the_breaker(step: Step) -> None:
-    things = client(Service(step))
-    await crowd(20, lambda: fetch(things))
+async def test_upstream_failures_open_breaker(step: Step) -> None:
+    things = build_client(Service(step))
+    await call_at_once(20, lambda: fetch(things))
 
     assert things.policies.counts.breaker_opened == 1
     assert things.has_failed_recently
 
 
 @pytest.mark.parametrize("status", HEALTHY_STATUSES)
-async def test_answers_below_500_count_as_healthy(status: int) -> None:
+async def test_most_statuses_below_500_count_as_healthy(status: int) -> None:
+    """The exceptions are 408, which counts as a failure, and 429, which is no signal."""
     service = Service(Step(status))
-    things = client(service)
-    await crowd(50, lambda: fetch(things))
+    things = build_client(service)
+    await call_at_once(50, lambda: fetch(things))
     service.steps = [Step(500)]
-    await crowd(49, lambda: fetch(things))
+    await call_at_once(49, lambda: fetch(things))
 
     assert things.breaker is CLOSED
 
 
-async def test_429_does_not_open_the_breaker() -> None:
-    things = client(Service(Step(429)))
-    await crowd(100, lambda: fetch(things))
+async def test_429_leaves_breaker_closed() -> None:
+    things = build_client(Service(Step(429)))
+    await call_at_once(100, lambda: fetch(things))
 
     assert things.breaker is CLOSED
 
 
-async def test_silence_below_the_timeout_is_no_signal() -> None:
-    """A short `X-Request-Timeout-Ms` of some callers must not open the breaker for all."""
+async def test_short_deadline_leaves_breaker_closed() -> None:
+    """A short `X-Request-Timeout-Ms` of some callers must not open the breaker for all callers."""
     service = Service(HANGS)
-    things = client(service)
+    things = build_client(service)
     set_deadline(0.9)
-    await crowd(100, lambda: fetch(things))
+    await call_at_once(100, lambda: fetch(things))
 
     assert len(service.requests) == 100
     assert things.breaker is CLOSED
 
 
-async def test_has_failed_recently_ends_a_window_after_the_pause() -> None:
-    breaker = opened_breaker()
-    seen = [new_breaker().has_failed_recently, breaker.has_failed_recently]
+async def test_has_failed_recently_expires() -> None:
+    """`has_failed_recently` is false again when the pause has been over for a window (10 s)."""
+    breaker = build_open_breaker()
+    seen = [build_breaker().has_failed_recently, breaker.has_failed_recently]
     await asyncio.sleep(9)
     seen.append(breaker.has_failed_recently)
     await asyncio.sleep(2)
@@ -388,39 +393,40 @@ async def test_has_failed_recently_ends_a_window_after_the_pause() -> None:
     assert breaker.state is HALF_OPEN
 
 
-async def test_connect_timeout_near_the_deadline_is_no_signal() -> None:
-    things = client(Service(Step(raised=httpx.ConnectTimeout(""))))
+async def test_breaker_ignores_connect_timeout_at_deadline() -> None:
+    things = build_client(Service(Step(raised=httpx.ConnectTimeout(""))))
     set_deadline(0.02)
-    results = await crowd(100, lambda: fetch(things))
+    results = await call_at_once(100, lambda: fetch(things))
 
     assert {result.match(str, lambda failure: failure.code) for result in results} == {"timed-out"}
     assert things.breaker is CLOSED
 
 
 @pytest.mark.parametrize("status", [408, 504])
-async def test_408_and_504_near_the_deadline_are_no_signal(status: int) -> None:
-    """A service that knows its budget may answer 408 or 504 just before it ends."""
-    things = client(Service(Step(status)))
+async def test_breaker_ignores_408_and_504_at_deadline(status: int) -> None:
+    """A service that knows its budget may answer 408 or 504 just before the budget is used up."""
+    things = build_client(Service(Step(status)))
     set_deadline(0.9)
-    await crowd(100, lambda: fetch(things))
+    await call_at_once(100, lambda: fetch(things))
 
     assert things.breaker is CLOSED
 
 
 @pytest.mark.parametrize(("left", "state"), [(0.44, CLOSED), (0.46, OPEN)])
-async def test_silence_for_most_of_the_optional_budget_is_a_failure(left: float, state: BreakerState) -> None:
+async def test_silence_opens_breaker_of_optional_calls(left: float, state: BreakerState) -> None:
+    """A service that is silent for nine tenths of the optional budget counts as unhealthy."""
     service = Service(HANGS)
-    things = client(service)
+    things = build_client(service)
     change_context(replace(current_context(), optional_budget=0.5, is_optional=True))
     set_deadline(left)
-    await crowd(100, lambda: fetch(things))
+    await call_at_once(100, lambda: fetch(things))
 
     assert (things.optional_breaker, things.breaker) == (state, CLOSED)
 
 
-async def test_optional_calls_have_their_own_breaker() -> None:
-    things = client(Service(Step(500)))
-    await crowd(20, lambda: fetch(things).optional())
+async def test_optional_calls_have_own_breaker() -> None:
+    things = build_client(Service(Step(500)))
+    await call_at_once(20, lambda: fetch(things).optional())
 
     assert (things.optional_breaker, things.breaker) == (OPEN, CLOSED)
     assert (things.policies.counts.optional_breaker_opened, things.policies.counts.breaker_opened) == (1, 0)
@@ -428,45 +434,46 @@ async def test_optional_calls_have_their_own_breaker() -> None:
     assert things.policies.counts.short_circuited == 0
 
 
-async def test_open_breaker_rejects_at_once_with_retry_after() -> None:
+async def test_open_breaker_rejects_with_retry_after() -> None:
     service = Service(FINE)
-    things = client(service)
+    things = build_client(service)
     await open_breaker(things, service)
     result = await fetch(things)
 
-    assert result == unavailable(PAUSE, was_sent=False)
+    assert result == build_unavailable(PAUSE, was_sent=False)
     assert (service.requests, now()) == ([], 0.0)
     assert (things.policies.counts.short_circuited, things.policies.counts.attempts) == (1, 20)
 
 
-async def test_recovered_service_gets_all_calls_again() -> None:
+async def test_recovered_service_gets_calls_again() -> None:
     service = Service(FINE)
-    things = client(service)
+    things = build_client(service)
     await open_breaker(things, service)
     await asyncio.sleep(PAUSE)
-    results = await crowd(3, lambda: fetch(things))
+    results = await call_at_once(3, lambda: fetch(things))
 
     assert results == [Ok(LAMP)] * 3
     assert things.breaker is CLOSED
     assert things.policies.counts.breaker_opened == 1
 
 
-async def test_half_open_rejects_a_crowd_but_three() -> None:
+async def test_client_sends_three_probes_when_half_open() -> None:
+    """A half-open breaker rejects all calls of a crowd except three probes."""
     service = Service(FINE)
-    things = client(service)
+    things = build_client(service)
     await open_breaker(things, service)
     await asyncio.sleep(PAUSE)
     service.steps = [Step(after=0.9)]
-    results = await crowd(100, lambda: fetch(things))
+    results = await call_at_once(100, lambda: fetch(things))
 
     assert results.count(Ok(LAMP)) == len(service.requests) == 3
-    assert results.count(unavailable(PAUSE, was_sent=False)) == 97
+    assert results.count(build_unavailable(PAUSE, was_sent=False)) == 97
     assert things.breaker is CLOSED
 
 
 async def test_cancelled_probe_is_replaced() -> None:
     service = Service(FINE)
-    things = client(service)
+    things = build_client(service)
     await open_breaker(things, service)
     await asyncio.sleep(PAUSE)
     service.steps = [HANGS, HANGS, HANGS, FINE]
@@ -476,15 +483,16 @@ async def test_cancelled_probe_is_replaced() -> None:
     probes[0].cancel()
     await settle()
 
-    assert refused == unavailable(PAUSE, was_sent=False)
+    assert refused == build_unavailable(PAUSE, was_sent=False)
     assert await fetch(things) == Ok(LAMP)
     await asyncio.wait(probes)
 
 
-async def test_breaker_that_opens_meanwhile_rejects_queued_calls() -> None:
+async def test_opening_breaker_rejects_queued_calls() -> None:
+    """A breaker that opens while calls are queued rejects them."""
     service = Service(Step(500, after=0.05))
-    things = client(service, max_concurrency=20)
-    results = await crowd(40, lambda: fetch(things))
+    things = build_client(service, max_concurrency=20)
+    results = await call_at_once(40, lambda: fetch(things))
 
     assert len(service.requests) == 20
     assert [result.match(str, lambda failure: failure.code) for result in results[20:]] == [
@@ -493,9 +501,9 @@ async def test_breaker_that_opens_meanwhile_rejects_queued_calls() -> None:
     assert (things.policies.counts.short_circuited, things.policies.in_flight) == (20, 0)
 
 
-async def test_breaker_rejects_without_queueing() -> None:
+async def test_call_rejected_by_breaker_does_not_queue() -> None:
     service = Service(Step(500))
-    things = client(service, max_concurrency=3)
+    things = build_client(service, max_concurrency=3)
     while things.breaker is CLOSED:
         await fetch(things)
     await asyncio.sleep(PAUSE)
@@ -504,28 +512,28 @@ async def test_breaker_rejects_without_queueing() -> None:
     await settle()
     began = now()
 
-    assert await fetch(things) == unavailable(PAUSE, was_sent=False)
+    assert await fetch(things) == build_unavailable(PAUSE, was_sent=False)
     assert (now(), things.policies.in_flight) == (began, 3)
     await asyncio.wait(probes)
 
 
-async def test_every_state_change_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_breaker_logs_every_state_change(caplog: pytest.LogCaptureFixture) -> None:
     service = Service(FINE)
-    things = client(service)
+    things = build_client(service)
     await open_breaker(things, service)
     await asyncio.sleep(PAUSE)
-    await crowd(3, lambda: fetch(things))
+    await call_at_once(3, lambda: fetch(things))
     changes = [record for record in caplog.records if "breaker" in record.message]
 
     assert [record.message for record in changes] == [
-        f"circuit breaker of things is {state}" for state in ("open", "half-open", "closed")
+        f"circuit breaker of required calls to things is {state}" for state in ("open", "half-open", "closed")
     ]
     assert {record.levelno for record in changes} == {logging.WARNING}
 
 
-async def test_policies_count_calls_attempts_and_rejections() -> None:
+async def test_policies_count_calls_and_rejections() -> None:
     service = Service(REFUSES, FINE)
-    things = client(service)
+    things = build_client(service)
     await fetch(things)
     await open_breaker(things, service)
     await fetch(things)
@@ -535,8 +543,8 @@ async def test_policies_count_calls_attempts_and_rejections() -> None:
     assert (counts.retries_denied, counts.short_circuited, counts.shed, counts.breaker_opened) == (0, 1, 0, 1)
 
 
-async def test_breaker_terms_are_settable_per_service() -> None:
-    things = client(Service(Step(500)), breaker=FEW)
-    await crowd(3, lambda: fetch(things))
+async def test_breaker_uses_terms_of_its_service() -> None:
+    things = build_client(Service(Step(500)), breaker=FEW)
+    await call_at_once(3, lambda: fetch(things))
 
     assert things.breaker is OPEN

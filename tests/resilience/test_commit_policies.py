@@ -1,4 +1,4 @@
-"""Which policies apply to the writes, repeats and undos of a commit."""
+"""Policies for the writes, retries and undos of a commit."""
 
 import asyncio
 from collections.abc import Sequence
@@ -46,13 +46,13 @@ from tests.resilience.scripted_upstream import (
     UNHEALTHY,
     Service,
     Step,
-    attempt,
-    client,
-    crowd,
+    build_client,
+    build_terms,
+    call_at_once,
     fetch,
     now,
     open_breaker,
-    policy_terms,
+    script_attempt,
     set_deadline,
     settle,
 )
@@ -60,7 +60,7 @@ from tests.resilience.scripted_upstream import (
 MakeError: TypeAlias = Fault | Aggregate
 
 
-def make(things: ServiceClient) -> Write[Thing, Conflict | UpstreamFault]:
+def make_thing(things: ServiceClient) -> Write[Thing, Conflict | UpstreamFault]:
     return things.write(
         "things.make",
         ("things",),
@@ -75,26 +75,28 @@ STAYS_OPEN: Final = BreakerTerms(pause=9.0, max_pause=9.0)
 
 
 @railway
-async def one(run: Run[MakeError], write: Write[Thing, MakeError]) -> Thing:
+async def commit_one(run: Run[MakeError], write: Write[Thing, MakeError]) -> Thing:
     (thing,) = await run.commit("making", write)
     return thing
 
 
 @railway
-async def two(run: Run[MakeError], first: Write[Thing, MakeError], second: Write[Thing, MakeError]) -> Thing:
+async def commit_two(
+    run: Run[MakeError], first: Write[Thing, MakeError], second: Write[Thing, MakeError]
+) -> Thing:
     thing, _ = await run.commit("making", first, second)
     return thing
 
 
 @railway
-async def with_a_read(
+async def commit_with_read(
     run: Run[MakeError], write: Write[Thing, MakeError], read: Call[Thing, MakeError]
 ) -> tuple[Thing, Thing]:
     return await run.commit("making", write, read)
 
 
 @railway
-async def with_announcement(
+async def commit_and_announce(
     run: Run[MakeError], write: Write[Thing, MakeError], announcement: Write[Thing, MakeError]
 ) -> Thing | None:
     await run.commit("making", write)
@@ -103,13 +105,13 @@ async def with_announcement(
 
 
 class Records:
-    """A journal, and the record of the one execution in it."""
+    """Journal with a single execution, and its record."""
 
     def __init__(self) -> None:
         self.journal = MemoryJournal()
         self.context = RunContext(execution_id="exe-1", journal=self.journal)
 
-    async def show(self) -> tuple[CommitState, Sequence[WriteOutcome]]:
+    async def read(self) -> tuple[CommitState, Sequence[WriteOutcome]]:
         found = await self.journal.find("exe-1")
         assert found is not None
         return found.state, [write.outcome for write in found.writes]
@@ -120,54 +122,54 @@ async def records() -> Records:
     return Records()
 
 
-def methods(service: Service) -> Sequence[str]:
-    """Return the methods of the requests that change something."""
+def list_methods(service: Service) -> Sequence[str]:
+    """Return the methods of the requests that change state."""
     return [request.method for request in service.requests if request.method != "GET"]
 
 
-def keys(service: Service) -> set[str]:
+def list_keys(service: Service) -> set[str]:
     return {request.headers["idempotency-key"] for request in service.requests if request.method == "POST"}
 
 
-async def test_policies_retry_a_write_that_was_never_sent(records: Records) -> None:
+async def test_policies_retry_unsent_write(records: Records) -> None:
     service = Service(REFUSES, REFUSES, FINE)
-    things = client(service)
+    things = build_client(service)
 
-    assert await one.on(records.context)(make(things)) == Ok(LAMP)
-    assert (len(service.requests), len(keys(service))) == (3, 1)
+    assert await commit_one.on(records.context)(make_thing(things)) == Ok(LAMP)
+    assert (len(service.requests), len(list_keys(service))) == (3, 1)
     assert things.policies.counts.retries == 2
-    assert await records.show() == (CommitState.COMMITTED, [WriteOutcome.DONE])
+    assert await records.read() == (CommitState.COMMITTED, [WriteOutcome.DONE])
 
 
 @pytest.mark.parametrize("step", [HANGS_UP, IS_UNAVAILABLE, HANGS, Step(429), Step(408), Step(504)])
-async def test_commit_repeats_a_write_that_may_have_been_sent(step: Step, records: Records) -> None:
+async def test_commit_retries_write_that_may_have_arrived(step: Step, records: Records) -> None:
     service = Service(step, FINE)
-    things = client(service)
+    things = build_client(service)
 
-    assert await one.on(records.context)(make(things)) == Ok(LAMP)
-    assert (len(service.requests), len(keys(service))) == (2, 1)
+    assert await commit_one.on(records.context)(make_thing(things)) == Ok(LAMP)
+    assert (len(service.requests), len(list_keys(service))) == (2, 1)
     assert (things.policies.counts.retries, things.policies.counts.calls) == (0, 2)
-    assert await records.show() == (CommitState.COMMITTED, [WriteOutcome.DONE])
+    assert await records.read() == (CommitState.COMMITTED, [WriteOutcome.DONE])
 
 
-async def test_repeats_of_a_commit_bypass_an_open_breaker(records: Records) -> None:
+async def test_commit_retries_bypass_open_breaker(records: Records) -> None:
     service = Service(Step(raised=HANGS_UP.raised, after=0.2), *[Step(500)] * 20, HANGS_UP, FINE)
-    things = client(service, breaker=STAYS_OPEN)
-    writing = asyncio.create_task(one.on(records.context)(make(things)))
+    things = build_client(service, breaker=STAYS_OPEN)
+    writing = asyncio.create_task(commit_one.on(records.context)(make_thing(things)))
     await asyncio.sleep(0.1)
-    await crowd(20, lambda: fetch(things))
+    await call_at_once(20, lambda: fetch(things))
     result = await writing
 
     assert result == Ok(LAMP)
     assert things.breaker is BreakerState.OPEN
-    assert (methods(service), len(keys(service))) == (["POST"] * 3, 1)
-    assert await records.show() == (CommitState.COMMITTED, [WriteOutcome.DONE])
+    assert (list_methods(service), len(list_keys(service))) == (["POST"] * 3, 1)
+    assert await records.read() == (CommitState.COMMITTED, [WriteOutcome.DONE])
 
 
-async def test_repeats_of_a_commit_bypass_a_full_limit(records: Records) -> None:
+async def test_commit_retries_bypass_concurrency_limit(records: Records) -> None:
     service = Service(Step(raised=HANGS_UP.raised, after=0.01), HANGS, FINE)
-    things = client(service, timeout=FOREVER, max_concurrency=1)
-    writing = asyncio.create_task(one.on(records.context)(make(things)))
+    things = build_client(service, timeout=FOREVER, max_concurrency=1)
+    writing = asyncio.create_task(commit_one.on(records.context)(make_thing(things)))
     await settle()
     reading = asyncio.create_task(fetch(things).make())
     result = await writing
@@ -177,33 +179,33 @@ async def test_repeats_of_a_commit_bypass_a_full_limit(records: Records) -> None
     reading.cancel()
 
 
-async def test_undos_bypass_an_open_breaker(records: Records) -> None:
+async def test_undos_bypass_open_breaker(records: Records) -> None:
     service = Service(FINE, Step(409, after=0.2), *[Step(500)] * 20, IS_UNAVAILABLE, FINE)
-    things = client(service, breaker=STAYS_OPEN)
-    writing = asyncio.create_task(two.on(records.context)(make(things), make(things)))
+    things = build_client(service, breaker=STAYS_OPEN)
+    writing = asyncio.create_task(commit_two.on(records.context)(make_thing(things), make_thing(things)))
     await asyncio.sleep(0.1)
-    await crowd(20, lambda: fetch(things))
+    await call_at_once(20, lambda: fetch(things))
     result = await writing
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Conflict)
     assert things.breaker is BreakerState.OPEN
-    assert methods(service) == ["POST", "POST", "DELETE", "DELETE"]
-    assert await records.show() == (CommitState.UNDONE, [WriteOutcome.UNDONE, WriteOutcome.REFUSED])
+    assert list_methods(service) == ["POST", "POST", "DELETE", "DELETE"]
+    assert await records.read() == (CommitState.UNDONE, [WriteOutcome.UNDONE, WriteOutcome.REFUSED])
 
 
-async def test_undo_after_the_deadline_is_not_sent() -> None:
+async def test_undo_after_deadline_is_not_sent() -> None:
     service = Service(FINE)
     set_deadline(0.0005)
-    result = await client(service).undo("things.unmake", ("things",)).attempt(Key("exe-1"))
+    result = await build_client(service).undo("things.unmake", ("things",)).attempt(Key("exe-1"))
 
     assert result == Err(TimedOut(LATE, source="things.unmake", budget=0.0, was_sent=False))
     assert service.requests == []
 
 
-async def test_undo_retried_by_an_operator_bypasses_an_open_breaker() -> None:
+async def test_operator_retry_bypasses_open_breaker() -> None:
     service, journal = Service(FINE), MemoryJournal()
-    things = client(service)
+    things = build_client(service)
     undo = things.undo("things.unmake", ("things",))
     key = Key("exe-1.making.0.things.make")
     await journal.begin(CommitStart("exe-1", "one", "making", (Intent("things.make", key, undo=undo.name),)))
@@ -214,94 +216,98 @@ async def test_undo_retried_by_an_operator_bypasses_an_open_breaker() -> None:
 
     assert isinstance(retried, Ok)
     assert retried.value.state is CommitState.UNDONE
-    assert (methods(service), things.breaker) == (["DELETE"], BreakerState.OPEN)
+    assert (list_methods(service), things.breaker) == (["DELETE"], BreakerState.OPEN)
 
 
-async def test_write_rejected_by_the_breaker_needs_no_undo(records: Records) -> None:
+async def test_write_rejected_by_breaker_needs_no_undo(records: Records) -> None:
     service = Service(FINE)
-    things = client(service)
+    things = build_client(service)
     await open_breaker(things, service)
-    result = await one.on(records.context)(make(things))
+    result = await commit_one.on(records.context)(make_thing(things))
 
     assert result == Err(Unavailable(UNAVAILABLE, source="things.make", retry_after=0.1, was_sent=False))
     assert (service.requests, now()) == ([], 0.0)
-    assert await records.show() == (CommitState.UNDONE, [WriteOutcome.REFUSED])
+    assert await records.read() == (CommitState.UNDONE, [WriteOutcome.REFUSED])
 
 
 async def test_shed_write_needs_no_undo(records: Records) -> None:
     service = Service(HANGS)
-    things = client(service, max_concurrency=1)
+    things = build_client(service, max_concurrency=1)
     reading = asyncio.create_task(fetch(things).make())
     await settle()
-    result = await one.on(records.context)(make(things))
+    result = await commit_one.on(records.context)(make_thing(things))
 
     assert result == Err(Unavailable(AT_LIMIT, source="things.make", retry_after=1.0, was_sent=False))
-    assert methods(service) == []
-    assert await records.show() == (CommitState.UNDONE, [WriteOutcome.REFUSED])
+    assert list_methods(service) == []
+    assert await records.read() == (CommitState.UNDONE, [WriteOutcome.REFUSED])
     reading.cancel()
 
 
-async def test_rejected_write_undoes_the_writes_before_it(records: Records) -> None:
+async def test_rejected_write_undoes_earlier_writes(records: Records) -> None:
     """The breaker opens during the first write; the second is not sent, and the first is undone."""
     service = Service(Step(after=0.2), *[Step(500)] * 20, FINE)
-    things = client(service, breaker=STAYS_OPEN)
-    writing = asyncio.create_task(two.on(records.context)(make(things), make(things)))
+    things = build_client(service, breaker=STAYS_OPEN)
+    writing = asyncio.create_task(commit_two.on(records.context)(make_thing(things), make_thing(things)))
     await asyncio.sleep(0.1)
-    await crowd(20, lambda: fetch(things))
+    await call_at_once(20, lambda: fetch(things))
     result = await writing
 
     assert isinstance(result, Err)
     assert result.error.code == "unavailable"
-    assert methods(service) == ["POST", "DELETE"]
-    assert await records.show() == (CommitState.UNDONE, [WriteOutcome.UNDONE, WriteOutcome.REFUSED])
+    assert list_methods(service) == ["POST", "DELETE"]
+    assert await records.read() == (CommitState.UNDONE, [WriteOutcome.UNDONE, WriteOutcome.REFUSED])
 
 
-async def test_read_in_a_commit_is_retried_like_any_read(records: Records) -> None:
+async def test_policies_retry_read_in_commit(records: Records) -> None:
+    """A read in a commit is retried like any other read."""
     service = Service(FINE, IS_UNAVAILABLE, HANGS_UP, FINE)
-    things = client(service)
+    things = build_client(service)
 
-    assert await with_a_read.on(records.context)(make(things), fetch(things)) == Ok((LAMP, LAMP))
+    assert await commit_with_read.on(records.context)(make_thing(things), fetch(things)) == Ok((LAMP, LAMP))
     assert [request.method for request in service.requests] == ["POST", "GET", "GET", "GET"]
     assert things.policies.counts.retries == 2
 
 
-async def test_best_effort_write_is_retried_under_the_same_key(records: Records) -> None:
+async def test_best_effort_retries_use_the_same_key(records: Records) -> None:
+    """A best-effort write is retried under its own key, which differs from the keys of the commit."""
     service, others = Service(FINE), Service(IS_UNAVAILABLE, HANGS_UP, FINE)
-    result = await with_announcement.on(records.context)(make(client(service)), make(client(others)))
+    result = await commit_and_announce.on(records.context)(
+        make_thing(build_client(service)), make_thing(build_client(others))
+    )
 
     assert result == Ok(LAMP)
-    assert (methods(others), len(keys(others))) == (["POST"] * 3, 1)
-    assert keys(others).isdisjoint(keys(service))
+    assert (list_methods(others), len(list_keys(others))) == (["POST"] * 3, 1)
+    assert list_keys(others).isdisjoint(list_keys(service))
 
 
-async def test_bypassed_call_is_made_once_and_ignored_by_the_breaker() -> None:
-    """The breaker is open, the retry budget spent, the limit full: the call is made, and not retried."""
-    policies = Policies("things", policy_terms(max_concurrency=1, breaker=BreakerTerms(minimum=60)))
-    hanging = asyncio.create_task(policies.call(attempt(HEALTHY, after=FOREVER), CallMode.NORMAL))
+async def test_call_bypassing_policies_is_made_once() -> None:
+    """With an open breaker and no retry budget, the call is made once and ignored by the breaker."""
+    policies = Policies("things", build_terms(max_concurrency=1, breaker=BreakerTerms(minimum=60)))
+    hanging = asyncio.create_task(policies.call(script_attempt(HEALTHY, after=FOREVER), CallMode.NORMAL))
     await settle()
-    full = await policies.call(attempt(HEALTHY), CallMode.NORMAL)
+    full = await policies.call(script_attempt(HEALTHY), CallMode.NORMAL)
     hanging.cancel()
     await settle()
     while policies.breaker is not BreakerState.OPEN:
-        await policies.call(attempt(UNHEALTHY), CallMode.NORMAL)
+        await policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL)
     before = policies.counts.attempts
 
     assert full == Rejection(1.0, is_at_limit=True)
     assert policies.counts.retries_denied > 0
-    assert await policies.call(attempt(UNHEALTHY), CallMode.BYPASS_POLICIES) == UNHEALTHY
-    assert await policies.call(attempt(HEALTHY), CallMode.BYPASS_POLICIES) == HEALTHY
+    assert await policies.call(script_attempt(UNHEALTHY), CallMode.BYPASS_POLICIES) == UNHEALTHY
+    assert await policies.call(script_attempt(HEALTHY), CallMode.BYPASS_POLICIES) == HEALTHY
     assert policies.counts.attempts == before + 2
     assert policies.breaker is BreakerState.OPEN
 
 
-async def test_calls_within_a_shaped_write_are_retried(records: Records) -> None:
-    """Such calls are retried like any read, although the write itself is sent once."""
+async def test_calls_in_map_of_write_are_retried(records: Records) -> None:
+    """Calls by the function of `Write.map` are retried like any read, although the write is sent once."""
     service, others = Service(FINE), Service(IS_UNAVAILABLE, HANGS_UP, FINE)
 
     async def look_up(_: Thing) -> Thing:
-        return (await fetch(client(others))).value_or(Thing(name="nothing"))
+        return (await fetch(build_client(others))).value_or(Thing(name="nothing"))
 
-    shaped: Write[Thing, MakeError] = make(client(service)).map(look_up)
+    shaped: Write[Thing, MakeError] = make_thing(build_client(service)).map(look_up)
 
-    assert await one.on(records.context)(shaped) == Ok(LAMP)
+    assert await commit_one.on(records.context)(shaped) == Ok(LAMP)
     assert (len(service.requests), len(others.requests)) == (1, 3)

@@ -1,4 +1,4 @@
-"""How many calls run at once, which wait in the queue, and which are shed."""
+"""Concurrency limit: running, queued and shed calls."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,24 +17,24 @@ from tests.resilience.scripted_upstream import (
     HANGS,
     Service,
     Step,
-    client,
-    crowd,
+    build_client,
+    build_shed,
+    build_timed_out,
+    call_at_once,
     fetch,
-    late,
     now,
     set_deadline,
     settle,
-    shed,
 )
 
 
-def new_limit(max_concurrency: int, queue_timeout: float = 0.1) -> ConcurrencyLimit:
+def build_limit(max_concurrency: int, queue_timeout: float = 0.1) -> ConcurrencyLimit:
     return ConcurrencyLimit(ConcurrencyTerms(max_concurrency, queue_timeout))
 
 
 @dataclass
 class Calls:
-    """Calls under a limit, by number: those admitted, in that order, and those shed."""
+    """Calls under a limit, by number: *admitted* in the order of admission, and *shed*."""
 
     limit: ConcurrencyLimit
     admitted: list[int] = field(default_factory=list[int])
@@ -55,8 +55,8 @@ class Calls:
             self.running -= 1
             self.limit.release()
 
-    async def has_exactly(self, size: int) -> bool:
-        """Return whether *size* slots are free, and no more."""
+    async def check_free_slots(self, size: int) -> bool:
+        """Return True if exactly *size* slots are free."""
         before = now()
         slots = [await self.limit.acquire() for _ in range(size)]
         is_full = self.limit.in_flight == size and not await self.limit.acquire()
@@ -65,22 +65,22 @@ class Calls:
         return all(slots) and is_full and now() - before == pytest.approx(0.1)
 
 
-async def test_calls_up_to_the_limit_run_at_once() -> None:
-    calls = Calls(new_limit(3))
+async def test_calls_within_limit_run_concurrently() -> None:
+    calls = Calls(build_limit(3))
     await asyncio.gather(*(calls.make(number, 0.05) for number in range(3)))
 
     assert (calls.admitted, calls.peak, now()) == ([0, 1, 2], 3, 0.05)
 
 
-async def test_queued_calls_run_first_come_first_served() -> None:
-    calls = Calls(new_limit(3))
+async def test_queue_is_first_come_first_served() -> None:
+    calls = Calls(build_limit(3))
     await asyncio.gather(*(calls.make(number, 0.05) for number in range(6)))
 
     assert (calls.admitted, calls.shed, calls.peak) == ([0, 1, 2, 3, 4, 5], [], 3)
 
 
-async def test_calls_beyond_the_queue_are_shed_at_once() -> None:
-    calls = Calls(new_limit(3))
+async def test_calls_beyond_queue_are_shed() -> None:
+    calls = Calls(build_limit(3))
     tasks = [asyncio.create_task(calls.make(number, 0.05)) for number in range(8)]
     await settle()
 
@@ -88,8 +88,8 @@ async def test_calls_beyond_the_queue_are_shed_at_once() -> None:
     await asyncio.wait(tasks)
 
 
-async def test_queued_call_is_shed_after_the_queue_timeout() -> None:
-    calls = Calls(new_limit(1, queue_timeout=0.25))
+async def test_queue_timeout_sheds_queued_call() -> None:
+    calls = Calls(build_limit(1, queue_timeout=0.25))
     first = asyncio.create_task(calls.make(1, 9))
     await settle()
     await calls.make(2, 9)
@@ -98,8 +98,8 @@ async def test_queued_call_is_shed_after_the_queue_timeout() -> None:
     await first
 
 
-async def test_queue_timeout_of_zero_turns_the_queue_off() -> None:
-    calls = Calls(new_limit(1, queue_timeout=0))
+async def test_zero_queue_timeout_disables_queue() -> None:
+    calls = Calls(build_limit(1, queue_timeout=0))
     tasks = [asyncio.create_task(calls.make(number, 0.05)) for number in range(2)]
     await settle()
 
@@ -107,8 +107,8 @@ async def test_queue_timeout_of_zero_turns_the_queue_off() -> None:
     await asyncio.wait(tasks)
 
 
-async def test_queueing_ends_at_the_deadline() -> None:
-    calls = Calls(new_limit(1))
+async def test_deadline_ends_wait_in_queue() -> None:
+    calls = Calls(build_limit(1))
     first = asyncio.create_task(calls.make(1, 9))
     await settle()
     set_deadline(0.03)
@@ -118,8 +118,8 @@ async def test_queueing_ends_at_the_deadline() -> None:
     await first
 
 
-async def test_new_call_does_not_overtake_a_queued_one() -> None:
-    calls = Calls(new_limit(2))
+async def test_new_call_waits_behind_queued_call() -> None:
+    calls = Calls(build_limit(2))
     assert await calls.limit.acquire()
     assert await calls.limit.acquire()
     waiting = asyncio.create_task(calls.make(1, 0.01))
@@ -131,19 +131,20 @@ async def test_new_call_does_not_overtake_a_queued_one() -> None:
     assert calls.admitted == [1, 2]
 
 
-async def test_cancelled_queued_call_frees_its_turn() -> None:
-    calls = Calls(new_limit(2))
+async def test_cancelled_call_leaves_queue() -> None:
+    calls = Calls(build_limit(2))
     tasks = [asyncio.create_task(calls.make(number, 0.05)) for number in range(4)]
     await settle()
     tasks[2].cancel()
     await asyncio.wait(tasks)
 
     assert calls.admitted == [0, 1, 3]
-    assert await calls.has_exactly(2)
+    assert await calls.check_free_slots(2)
 
 
-async def test_call_cancelled_as_it_gets_a_slot_passes_it_on() -> None:
-    calls = Calls(new_limit(2))
+async def test_cancelled_call_passes_on_its_slot() -> None:
+    """A call that is cancelled as it gets a slot passes the slot on to the next call."""
+    calls = Calls(build_limit(2))
     assert await calls.limit.acquire()
     assert await calls.limit.acquire()
     second, third = (asyncio.create_task(calls.make(number, 0.01)) for number in (2, 3))
@@ -155,12 +156,12 @@ async def test_call_cancelled_as_it_gets_a_slot_passes_it_on() -> None:
 
     assert second.cancelled()
     assert calls.admitted == [3]
-    assert await calls.has_exactly(2)
+    assert await calls.check_free_slots(2)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A call that starts, lasts, has a deadline and is cancelled after so many seconds."""
+class CallPlan:
+    """Plan of a call: its start, duration, deadline and cancellation, in seconds."""
 
     start: float
     duration: float
@@ -171,7 +172,7 @@ class Plan:
 INSTANTS: Final = st.sampled_from([0.0, 0.05, 0.1, 0.15, 0.2, 0.3])
 PLANS: Final = st.lists(
     st.builds(
-        Plan,
+        CallPlan,
         start=INSTANTS,
         duration=INSTANTS,
         deadline=st.none() | INSTANTS,
@@ -182,54 +183,54 @@ PLANS: Final = st.lists(
 
 
 @given(PLANS, st.integers(1, 3))
-async def test_no_slot_is_lost_or_given_twice(plans: Sequence[Plan], max_concurrency: int) -> None:
+async def test_limit_never_loses_or_doubles_slots(plans: Sequence[CallPlan], max_concurrency: int) -> None:
     """Many events share an instant: slots come free, queue timeouts and deadlines pass, callers cancel."""
-    calls = Calls(new_limit(max_concurrency))
+    calls = Calls(build_limit(max_concurrency))
 
-    async def come(number: int, plan: Plan) -> None:
+    async def run_plan(number: int, plan: CallPlan) -> None:
         await asyncio.sleep(plan.start)
         if plan.deadline is not None:
             set_deadline(plan.deadline)
-        coming = asyncio.create_task(calls.make(number, plan.duration))
+        task = asyncio.create_task(calls.make(number, plan.duration))
         if plan.cancelled_after is not None:
             await asyncio.sleep(plan.cancelled_after)
-            coming.cancel()
-        await asyncio.wait([coming])
+            task.cancel()
+        await asyncio.wait([task])
 
-    await asyncio.gather(*(come(number, plan) for number, plan in enumerate(plans)))
+    await asyncio.gather(*(run_plan(number, plan) for number, plan in enumerate(plans)))
 
     assert calls.peak <= max_concurrency
     assert (calls.running, calls.limit.in_flight, calls.limit.waiting) == (0, 0, 0)
-    assert await calls.has_exactly(max_concurrency)
+    assert await calls.check_free_slots(max_concurrency)
 
 
-# From here on the limit is used by a client.
+# Concurrency limit of a client.
 
 
-async def test_client_sheds_calls_beyond_limit_and_queue() -> None:
+async def test_client_sheds_calls_beyond_queue() -> None:
     service = Service(Step(after=0.05))
-    things = client(service, max_concurrency=2)
-    results = await crowd(6, lambda: fetch(things))
+    things = build_client(service, max_concurrency=2)
+    results = await call_at_once(6, lambda: fetch(things))
 
-    assert results == [*[Ok(LAMP)] * 4, *[shed()] * 2]
+    assert results == [*[Ok(LAMP)] * 4, *[build_shed()] * 2]
     assert (things.policies.counts.shed, len(service.requests), now()) == (2, 4, 0.1)
 
 
-async def test_shed_call_has_retry_after_of_one_second() -> None:
+async def test_shed_call_has_retry_after() -> None:
     service = Service(HANGS)
-    things = client(service, max_concurrency=1)
+    things = build_client(service, max_concurrency=1)
     running = asyncio.create_task(fetch(things).make())
     await settle()
     result = await fetch(things)
 
-    assert result == shed()
+    assert result == build_shed()
     assert (now(), things.policies.counts.shed) == (0.1, 1)
-    assert await running == late(1.0)
+    assert await running == build_timed_out(1.0)
 
 
-async def test_call_frees_its_slot_during_backoff() -> None:
+async def test_call_frees_slot_during_backoff() -> None:
     service = Service(Step(503, retry_after="9"), Step())
-    things = client(service, max_concurrency=1)
+    things = build_client(service, max_concurrency=1)
     pausing = asyncio.create_task(fetch(things).make())
     await settle()
 
@@ -237,8 +238,8 @@ async def test_call_frees_its_slot_during_backoff() -> None:
     assert await pausing == Ok(LAMP)
 
 
-async def test_policies_know_calls_in_flight_and_waiting() -> None:
-    things = client(Service(Step(after=0.05)), max_concurrency=2)
+async def test_policies_count_running_and_queued_calls() -> None:
+    things = build_client(Service(Step(after=0.05)), max_concurrency=2)
     calls = [asyncio.create_task(fetch(things).make()) for _ in range(3)]
     await settle()
 

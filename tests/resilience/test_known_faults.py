@@ -1,8 +1,8 @@
-"""Two known faults of other circuit breakers, shown with `purgatory`, and their absence from ours.
+"""Two known faults of other circuit breakers, shown with `purgatory`; the gateway's breaker has neither.
 
 `purgatory` is made for asyncio, is released and has both faults. Other libraries share them: `pybreaker`
-counts a cancellation as a failure, `circuitbreaker` as a success; half open, `circuitbreaker` and
-`asyncbreaker` admit every call.
+counts a cancellation as a failure, `circuitbreaker` as a success; when half open, `circuitbreaker`
+and `asyncbreaker` admit every call.
 """
 
 import asyncio
@@ -16,21 +16,21 @@ from purgatory import AsyncCircuitBreakerFactory
 from gateway.railway import Ok
 from gateway.resilience.circuit_breaker import BreakerState
 from tests.client.scripted_service import LAMP
-from tests.resilience.scripted_upstream import REFUSES, Service, Step, client, fetch
+from tests.resilience.scripted_upstream import REFUSES, Service, Step, build_client, fetch
 
 MakeCall: TypeAlias = Callable[[], Awaitable[object]]
 
 CROWD: Final = 100
 FAILURES: Final = 20
-"""Either circuit breaker opens after so many failures."""
+"""Number of failures after which either circuit breaker opens."""
 PROBES: Final = 3
 SLOW: Final = Step(after=1.0)
 
 
 class PurgatoryClient:
-    """Calls a service through a circuit breaker of `purgatory`.
+    """Client that calls a service through a circuit breaker of `purgatory`.
 
-    It uses the wall clock, which does not jump, so its pause is zero.
+    The breaker uses the wall clock, which does not jump, so its pause is zero.
     """
 
     def __init__(self, service: Service) -> None:
@@ -59,16 +59,16 @@ async def make_calls(call: MakeCall) -> None:
     await asyncio.gather(*(call() for _ in range(CROWD)), return_exceptions=True)
 
 
-async def test_purgatory_opens_when_callers_cancel() -> None:
+async def test_cancelled_calls_open_purgatory_breaker() -> None:
     other = PurgatoryClient(Service(Step(after=0.05)))
     await cancel_calls(other.call)
 
     assert await other.state() == "opened"
 
 
-async def test_our_breaker_stays_closed_when_callers_cancel() -> None:
+async def test_cancelled_calls_leave_breaker_closed() -> None:
     service = Service(Step(after=0.05))
-    things = client(service)
+    things = build_client(service)
     await cancel_calls(fetch(things).make)
 
     assert len(service.requests) == CROWD
@@ -76,7 +76,7 @@ async def test_our_breaker_stays_closed_when_callers_cancel() -> None:
     assert await fetch(things) == Ok(LAMP)
 
 
-async def test_purgatory_admits_a_crowd_when_half_open() -> None:
+async def test_half_open_purgatory_breaker_admits_all_calls() -> None:
     service = Service(REFUSES)
     other = PurgatoryClient(service)
     for _ in range(FAILURES):
@@ -90,9 +90,9 @@ async def test_purgatory_admits_a_crowd_when_half_open() -> None:
     assert len(service.requests) == FAILURES + CROWD
 
 
-async def test_our_breaker_admits_a_few_probes_when_half_open() -> None:
+async def test_half_open_breaker_admits_few_probes() -> None:
     service = Service(REFUSES)
-    things = client(service, timeout=2.0)
+    things = build_client(service, timeout=2.0)
     while things.breaker is BreakerState.CLOSED:
         await fetch(things)
     await asyncio.sleep(0.5)

@@ -1,4 +1,4 @@
-"""Which attempts are retried, when, and how often."""
+"""Retries: their conditions, backoff and budget."""
 
 import asyncio
 from collections.abc import Sequence
@@ -37,16 +37,16 @@ from tests.resilience.scripted_upstream import (
     UNHEALTHY,
     Service,
     Step,
-    attempt,
-    client,
-    crowd,
+    build_client,
+    build_terms,
+    build_timed_out,
+    build_unavailable,
+    call_at_once,
     fetch,
-    late,
     now,
-    policy_terms,
+    script_attempt,
     set_deadline,
     settle,
-    unavailable,
 )
 
 NEVER_OPENS = BreakerTerms(volume=1_000_000, minimum=1_000_000)
@@ -65,29 +65,29 @@ NEVER_OPENS = BreakerTerms(volume=1_000_000, minimum=1_000_000)
 async def test_transient_failure_is_retried(step: Step) -> None:
     service = Service(step, FINE)
 
-    assert await fetch(client(service)) == Ok(LAMP)
+    assert await fetch(build_client(service)) == Ok(LAMP)
     assert len(service.requests) == 2
 
 
-async def test_a_call_makes_at_most_three_attempts() -> None:
+async def test_call_makes_at_most_three_attempts() -> None:
     service = Service(IS_UNAVAILABLE)
 
-    assert await fetch(client(service)) == unavailable()
+    assert await fetch(build_client(service)) == build_unavailable()
     assert len(service.requests) == 3
 
 
 @pytest.mark.parametrize("status", [300, 307, 400, 401, 403, 404, 409, 410, 418, 422, 499, 500, 501, 502])
-async def test_unexpected_status_is_not_retried(status: int) -> None:
+async def test_non_transient_status_is_not_retried(status: int) -> None:
     service = Service(Step(status))
 
-    assert await fetch(client(service)) == Err(BadAnswer(UNUSABLE, source="things.fetch"))
+    assert await fetch(build_client(service)) == Err(BadAnswer(UNUSABLE, source="things.fetch"))
     assert len(service.requests) == 1
 
 
 async def test_unusable_answer_is_not_retried() -> None:
     service = Service(Step(content=b"lamp"))
 
-    assert await fetch(client(service)) == Err(BadAnswer(UNUSABLE, source="things.fetch"))
+    assert await fetch(build_client(service)) == Err(BadAnswer(UNUSABLE, source="things.fetch"))
     assert len(service.requests) == 1
 
 
@@ -106,33 +106,33 @@ async def test_unusable_answer_is_not_retried() -> None:
 )
 async def test_declared_status_is_not_retried(status: int, kind: type[Fault]) -> None:
     service = Service(Step(status))
-    result = await fetch(client(service), {status: kind})
+    result = await fetch(build_client(service), {status: kind})
 
     assert isinstance(result, Err)
     assert isinstance(result.error, kind)
     assert len(service.requests) == 1
 
 
-async def test_the_last_attempt_decides_the_failure() -> None:
+async def test_call_fails_with_failure_of_last_attempt() -> None:
     service = Service(REFUSES, IS_UNAVAILABLE, Step(504))
-    result = await fetch(client(service))
+    result = await fetch(build_client(service))
 
     assert isinstance(result, Err)
     assert (result.error.code, len(service.requests)) == ("timed-out", 3)
 
 
-async def test_unusable_answer_ends_the_retries() -> None:
+async def test_unusable_answer_ends_retries() -> None:
     service = Service(REFUSES, Step(500))
 
-    assert await fetch(client(service)) == Err(BadAnswer(UNUSABLE, source="things.fetch"))
+    assert await fetch(build_client(service)) == Err(BadAnswer(UNUSABLE, source="things.fetch"))
     assert len(service.requests) == 2
 
 
-async def test_rejected_retry_keeps_the_failure_before_it() -> None:
+async def test_rejected_retry_keeps_earlier_failure() -> None:
     """Twenty failures open the breaker while every call waits for its retry."""
     service = Service(Step(504))
-    things = client(service)
-    results = await crowd(20, lambda: fetch(things))
+    things = build_client(service)
+    results = await call_at_once(20, lambda: fetch(things))
 
     assert [result.error.code for result in results if isinstance(result, Err)] == ["timed-out"] * 20
     assert things.policies.counts.breaker_opened == 1
@@ -143,7 +143,7 @@ async def test_backoff_has_full_jitter() -> None:
     pauses: list[tuple[float, float]] = []
     for _ in range(200):
         service = Service(IS_UNAVAILABLE)
-        await fetch(client(service))
+        await fetch(build_client(service))
         first, second = service.pauses
         pauses.append((first, second))
 
@@ -158,36 +158,38 @@ def _assert_uniform(pauses: Sequence[float], longest: float) -> None:
     assert all(20 <= quarters.count(quarter) <= 85 for quarter in range(4))
 
 
-async def test_retry_after_is_waited_for() -> None:
+async def test_retry_after_extends_backoff() -> None:
     service = Service(Step(503, retry_after="2"), Step(429, retry_after="1"), FINE)
     set_deadline(5.0)
 
-    assert await fetch(client(service)) == Ok(LAMP)
+    assert await fetch(build_client(service)) == Ok(LAMP)
     first, second = service.pauses
     assert 2 <= first <= 2.05
     assert 1 <= second <= 1.1
 
 
-async def test_retry_after_beyond_the_deadline_ends_the_call() -> None:
+async def test_retry_after_past_deadline_ends_call() -> None:
     service = Service(Step(503, retry_after="2"))
     set_deadline(2.0)
 
-    assert await fetch(client(service)) == unavailable(2.0)
+    assert await fetch(build_client(service)) == build_unavailable(2.0)
     assert (len(service.requests), now()) == (1, 0.0)
 
 
-async def test_retry_after_over_ten_seconds_ends_the_call() -> None:
+async def test_retry_after_over_maximum_ends_call() -> None:
+    """A call is not retried if the service asks for more than ten seconds."""
     within, beyond = Service(Step(503, retry_after="9"), FINE), Service(Step(503, retry_after="11"), FINE)
 
-    assert await fetch(client(within)) == Ok(LAMP)
+    assert await fetch(build_client(within)) == Ok(LAMP)
     assert 9 <= now() <= 9.05
-    assert await fetch(client(beyond)) == unavailable(11)
+    assert await fetch(build_client(beyond)) == build_unavailable(11)
 
 
 @pytest.mark.parametrize("calls", [1, 19, 50, 200])
-async def test_retries_stay_within_a_fifth_of_calls_plus_ten(calls: int) -> None:
-    policies = Policies("things", policy_terms(breaker=NEVER_OPENS))
-    await asyncio.gather(*(policies.call(attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(calls)))
+async def test_retries_stay_within_budget(calls: int) -> None:
+    """At most a fifth of the calls plus ten are retried."""
+    policies = Policies("things", build_terms(breaker=NEVER_OPENS))
+    await asyncio.gather(*(policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(calls)))
     counts = policies.counts
 
     assert counts.calls == calls
@@ -196,12 +198,12 @@ async def test_retries_stay_within_a_fifth_of_calls_plus_ten(calls: int) -> None
     assert (counts.retries_denied == 0) is (counts.retries == 2 * calls)
 
 
-async def test_retry_budget_recovers_after_ten_seconds() -> None:
-    policies = Policies("things", policy_terms(breaker=NEVER_OPENS))
-    calls = [attempt(UNHEALTHY)] * 50
+async def test_retry_budget_recovers_after_window() -> None:
+    policies = Policies("things", build_terms(breaker=NEVER_OPENS))
+    calls = [script_attempt(UNHEALTHY)] * 50
     await asyncio.gather(*(policies.call(make, CallMode.NORMAL) for make in calls))
     spent = policies.counts.retries
-    await policies.call(attempt(UNHEALTHY), CallMode.NORMAL)
+    await policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL)
     unspent = policies.counts.retries
     await asyncio.sleep(11)
     await asyncio.gather(*(policies.call(make, CallMode.NORMAL) for make in calls))
@@ -210,32 +212,33 @@ async def test_retry_budget_recovers_after_ten_seconds() -> None:
     assert policies.counts.retries == 2 * 20
 
 
-async def test_services_have_separate_retry_budgets() -> None:
+async def test_services_have_own_retry_budgets() -> None:
     things, others = (
-        Policies("things", policy_terms(breaker=NEVER_OPENS)),
-        Policies("others", policy_terms(breaker=NEVER_OPENS)),
+        Policies("things", build_terms(breaker=NEVER_OPENS)),
+        Policies("others", build_terms(breaker=NEVER_OPENS)),
     )
-    await asyncio.gather(*(things.call(attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(50)))
-    await others.call(attempt(UNHEALTHY), CallMode.NORMAL)
+    await asyncio.gather(*(things.call(script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(50)))
+    await others.call(script_attempt(UNHEALTHY), CallMode.NORMAL)
 
     assert things.counts.retries_denied > 0
     assert (others.counts.retries, others.counts.retries_denied) == (2, 0)
 
 
-async def test_retry_the_breaker_would_reject_is_free_and_immediate() -> None:
+async def test_open_breaker_prevents_retries() -> None:
+    """A retry that the breaker would reject costs neither time nor budget."""
     service = Service(FINE)
-    things = client(service)
+    things = build_client(service)
     service.steps = [Step(500)] * 19 + [IS_UNAVAILABLE]
-    results = await crowd(20, lambda: fetch(things))
+    results = await call_at_once(20, lambda: fetch(things))
 
-    assert results[-1] == unavailable()
+    assert results[-1] == build_unavailable()
     assert now() == 0.0
     assert (things.policies.counts.retries, things.policies.counts.retries_denied) == (0, 0)
 
 
-async def test_cancelled_backoff_ends_at_once_and_leaks_nothing() -> None:
+async def test_cancelled_backoff_leaks_nothing() -> None:
     service = Service(Step(503, retry_after="9"), FINE)
-    things = client(service)
+    things = build_client(service)
     call = asyncio.create_task(fetch(things).make())
     await asyncio.sleep(3)
     call.cancel()
@@ -247,9 +250,9 @@ async def test_cancelled_backoff_ends_at_once_and_leaks_nothing() -> None:
     assert await fetch(things) == Ok(LAMP)
 
 
-async def test_cancelled_queueing_ends_at_once_and_leaks_nothing() -> None:
+async def test_cancelled_queueing_leaks_nothing() -> None:
     service = Service(HANGS)
-    things = client(service, max_concurrency=1)
+    things = build_client(service, max_concurrency=1)
     calls = [asyncio.create_task(fetch(things).make()) for _ in range(2)]
     await settle()
     queued = things.policies.waiting
@@ -263,7 +266,7 @@ async def test_cancelled_queueing_ends_at_once_and_leaks_nothing() -> None:
 
 async def test_cancelled_retry_is_counted() -> None:
     service = Service(IS_UNAVAILABLE, HANGS)
-    things = client(service)
+    things = build_client(service)
     call = asyncio.create_task(fetch(things).make())
     await asyncio.sleep(0.5)
     call.cancel()
@@ -273,7 +276,7 @@ async def test_cancelled_retry_is_counted() -> None:
 
 
 class RecordingObserver:
-    """Records the calls that start and end."""
+    """Observer that records the calls that start and end."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -287,71 +290,73 @@ class RecordingObserver:
         self.events.append(f"{call.name} ended: {outcome}")
 
 
-async def test_observer_sees_one_call_for_all_attempts() -> None:
+async def test_observer_sees_retries_as_one_call() -> None:
     service, observer = Service(REFUSES, REFUSES, FINE), RecordingObserver()
     change_context(RunContext(observer=observer))
-    await fetch(client(service))
+    await fetch(build_client(service))
 
     assert len(service.requests) == 3
     assert observer.events == ["things.fetch started", f"things.fetch ended: {Ok(LAMP)}"]
 
 
 @pytest.mark.parametrize("step", [REFUSES, Step(raised=httpx.PoolTimeout(""))])
-async def test_send_once_retries_what_was_never_sent(step: Step) -> None:
+async def test_send_once_retries_unsent_request(step: Step) -> None:
     service = Service(step, FINE)
     change_context(RunContext(mode=CallMode.SEND_ONCE))
 
-    assert await fetch(client(service)) == Ok(LAMP)
+    assert await fetch(build_client(service)) == Ok(LAMP)
     assert len(service.requests) == 2
 
 
 @pytest.mark.parametrize("step", [HANGS_UP, IS_UNAVAILABLE, HANGS, Step(408), Step(429), Step(504)])
-async def test_send_once_does_not_retry_what_was_sent(step: Step) -> None:
+async def test_send_once_never_retries_sent_request(step: Step) -> None:
     service = Service(step, FINE)
     change_context(RunContext(mode=CallMode.SEND_ONCE))
-    result = await fetch(client(service))
+    result = await fetch(build_client(service))
 
     assert isinstance(result, Err)
     assert len(service.requests) == 1
 
 
-async def test_no_retry_after_the_deadline() -> None:
+async def test_deadline_ends_retries() -> None:
     service = Service(HANGS)
     set_deadline(1.0)
 
-    assert await fetch(client(service)) == late(1.0)
+    assert await fetch(build_client(service)) == build_timed_out(1.0)
     assert (len(service.requests), now()) == (1, 1.0)
 
 
-async def test_shed_calls_do_not_raise_the_retry_budget() -> None:
-    policies = Policies("things", policy_terms(max_concurrency=20, breaker=NEVER_OPENS))
-    await asyncio.gather(*(policies.call(attempt(HEALTHY, 9.0), CallMode.NORMAL) for _ in range(1000)))
-    await asyncio.gather(*(policies.call(attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(20)))
+async def test_shed_calls_add_no_retry_budget() -> None:
+    policies = Policies("things", build_terms(max_concurrency=20, breaker=NEVER_OPENS))
+    await asyncio.gather(*(policies.call(script_attempt(HEALTHY, 9.0), CallMode.NORMAL) for _ in range(1000)))
+    await asyncio.gather(*(policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(20)))
     counts = policies.counts
 
     assert (counts.shed, counts.calls) == (980, 1020)
     assert counts.retries == 10 + 0.2 * (20 + 20)
 
 
-async def test_optional_calls_have_their_own_retry_budget() -> None:
-    policies = Policies("things", policy_terms(breaker=NEVER_OPENS))
+async def test_optional_calls_have_own_retry_budget() -> None:
+    policies = Policies("things", build_terms(breaker=NEVER_OPENS))
     await asyncio.gather(
-        *(policies.call(attempt(UNHEALTHY), CallMode.NORMAL, is_optional=True) for _ in range(50))
+        *(policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL, is_optional=True) for _ in range(50))
     )
     spent = policies.counts.retries
-    await policies.call(attempt(UNHEALTHY), CallMode.NORMAL)
+    await policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL)
 
     assert (spent, policies.counts.retries) == (20, 22)
 
 
-async def test_retry_is_charged_when_it_is_made() -> None:
+async def test_cancelled_backoff_costs_no_budget() -> None:
     """A call that is cancelled during its pause takes nothing from the budget."""
-    policies = Policies("things", policy_terms(breaker=NEVER_OPENS))
-    calls = [asyncio.create_task(policies.call(attempt(UNHEALTHY), CallMode.NORMAL)) for _ in range(10)]
+    policies = Policies("things", build_terms(breaker=NEVER_OPENS))
+    calls = [
+        asyncio.create_task(policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL)) for _ in range(10)
+    ]
     await settle()
     for call in calls:
         call.cancel()
     await asyncio.wait(calls)
-    await asyncio.gather(*(policies.call(attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(5)))
+    await asyncio.gather(*(policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(5)))
 
     assert policies.counts.retries == 10

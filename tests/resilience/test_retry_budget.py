@@ -1,4 +1,4 @@
-"""How many retries the budget allows, and the window that it counts in."""
+"""Retry budget and its sliding window."""
 
 import pytest
 from hypothesis import given
@@ -10,14 +10,14 @@ from gateway.resilience.terms import RetryTerms
 
 
 def spend(budget: RetryBudget, calls: int, now: float = 0.0) -> int:
-    """Record *calls*, and return how many of three times as many retries are allowed."""
+    """Record *calls*, request three retries for each, and return the number of allowed retries."""
     for _ in range(calls):
         budget.record_call(now)
     return sum(budget.take_retry(now) for _ in range(3 * calls))
 
 
 @pytest.mark.parametrize(("calls", "retries"), [(1, 3), (4, 10), (5, 11), (100, 30), (1000, 210)])
-def test_budget_allows_a_fifth_of_the_calls_plus_ten(calls: int, retries: int) -> None:
+def test_retry_budget_is_fifth_of_calls_plus_ten(calls: int, retries: int) -> None:
     assert spend(RetryBudget(RetryTerms()), calls) == retries
 
 
@@ -29,7 +29,7 @@ def test_budget_recovers_after_ten_seconds() -> None:
     assert spend(budget, 100, now=10.0) == spent == 30
 
 
-def test_calls_expire_too() -> None:
+def test_expired_calls_add_no_budget() -> None:
     budget = RetryBudget(RetryTerms())
     for _ in range(100):
         budget.record_call(0.0)
@@ -38,7 +38,7 @@ def test_calls_expire_too() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 9.99), st.booleans()), max_size=200))
-def test_budget_is_never_exceeded_within_its_window(events: list[tuple[float, bool]]) -> None:
+def test_random_retries_never_exceed_budget(events: list[tuple[float, bool]]) -> None:
     budget = RetryBudget(RetryTerms())
     calls = retries = 0
     for now, is_call in sorted(events):
@@ -52,7 +52,8 @@ def test_budget_is_never_exceeded_within_its_window(events: list[tuple[float, bo
 
 
 @given(st.lists(st.floats(0, 50), max_size=60), st.floats(0, 60))
-def test_sliding_window_counts_to_a_tenth_of_its_length(instants: list[float], later: float) -> None:
+def test_sliding_window_is_exact_to_a_tenth(instants: list[float], later: float) -> None:
+    """The window has ten slots, so events expire up to a tenth of the window too early."""
     window = SlidingWindowCounter(10.0)
     for instant in sorted(instants):
         window.add(instant)

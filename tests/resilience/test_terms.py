@@ -1,4 +1,4 @@
-"""The terms of the policies: which values they refuse and which they allow, and what retry terms do."""
+"""Terms of the policies: valid and invalid values, and the effect of retry terms."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,7 +10,15 @@ from gateway.railway import CallMode, Ok
 from gateway.resilience.policies import Policies
 from gateway.resilience.terms import BreakerTerms, ConcurrencyTerms, RetryTerms
 from tests.client.scripted_service import LAMP
-from tests.resilience.scripted_upstream import UNHEALTHY, Service, Step, attempt, client, fetch, policy_terms
+from tests.resilience.scripted_upstream import (
+    UNHEALTHY,
+    Service,
+    Step,
+    build_client,
+    build_terms,
+    fetch,
+    script_attempt,
+)
 
 INFINITY: Final = float("inf")
 NAN: Final = float("nan")
@@ -43,7 +51,7 @@ NAN: Final = float("nan")
         (lambda: ConcurrencyTerms(1, queue_timeout=NAN), "queue_timeout must be at least 0, got nan"),
     ],
 )
-def test_values_out_of_range_are_refused(build: Callable[[], object], message: str) -> None:
+def test_terms_reject_values_out_of_range(build: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
         build()
 
@@ -104,7 +112,7 @@ def test_times_and_fractions_must_be_numbers(
         build(**{argument: value})
 
 
-def test_breaker_terms_at_the_ends_of_their_ranges() -> None:
+def test_breaker_terms_accept_extreme_values() -> None:
     shortest = BreakerTerms(
         volume=1, window=1e-9, minimum=1, failure_rate=1e-9, pause=1e-9, max_pause=1e-9, probes=1
     )
@@ -113,16 +121,16 @@ def test_breaker_terms_at_the_ends_of_their_ranges() -> None:
     assert BreakerTerms(failure_rate=1, pause=1.0, max_pause=1.0).failure_rate == 1
 
 
-def test_retry_terms_at_the_ends_of_their_ranges() -> None:
+def test_retry_terms_accept_extreme_values() -> None:
     assert RetryTerms(attempts=1, budget_share=0, budget_floor=0).budget_floor == 0
     assert RetryTerms(backoff=10.0, max_pause=10.0, budget_share=1).budget_share == 1
 
 
-def test_concurrency_terms_at_the_ends_of_their_ranges() -> None:
+def test_concurrency_terms_accept_extreme_values() -> None:
     assert ConcurrencyTerms(1, queue_timeout=0).max_concurrency == 1
 
 
-def test_backoff_doubles_up_to_the_longest_pause() -> None:
+def test_backoff_doubles_up_to_max_pause() -> None:
     assert RetryTerms().backoffs == (0.05, 0.1)
     assert RetryTerms(attempts=6, backoff=1.0, max_pause=5.0).backoffs == (1.0, 2.0, 4.0, 5.0, 5.0)
     assert RetryTerms(attempts=1).backoffs == ()
@@ -131,19 +139,19 @@ def test_backoff_doubles_up_to_the_longest_pause() -> None:
 async def test_attempts_per_call_are_settable() -> None:
     service = Service(*[Step(503)] * 4, Step())
 
-    assert await fetch(client(service, retries=RetryTerms(attempts=5))) == Ok(LAMP)
+    assert await fetch(build_client(service, retries=RetryTerms(attempts=5))) == Ok(LAMP)
     assert len(service.requests) == 5
 
 
 async def test_one_attempt_means_no_retries() -> None:
     service = Service(Step(503), Step())
-    await fetch(client(service, retries=RetryTerms(attempts=1)))
+    await fetch(build_client(service, retries=RetryTerms(attempts=1)))
 
     assert len(service.requests) == 1
 
 
 async def test_retry_budget_is_settable() -> None:
-    policies = Policies("things", policy_terms(retries=RetryTerms(budget_share=0, budget_floor=1)))
-    await policies.call(attempt(UNHEALTHY), CallMode.NORMAL)
+    policies = Policies("things", build_terms(retries=RetryTerms(budget_share=0, budget_floor=1)))
+    await policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL)
 
     assert (policies.counts.retries, policies.counts.retries_denied) == (1, 1)

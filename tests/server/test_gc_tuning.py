@@ -16,7 +16,7 @@ def _restore_gc() -> Iterator[None]:
     gc.unfreeze()
 
 
-def test_existing_objects_are_exempt_from_collection() -> None:
+def test_tune_gc_exempts_existing_objects() -> None:
     earlier: list[str] = []
     tune_gc()
     later: list[str] = []
@@ -25,7 +25,7 @@ def test_existing_objects_are_exempt_from_collection() -> None:
     assert (id(earlier) in tracked, id(later) in tracked) == (False, True)
 
 
-def test_only_young_objects_are_collected_less_often() -> None:
+def test_tune_gc_raises_only_young_threshold() -> None:
     young, *older = gc.get_threshold()
     tune_gc()
 

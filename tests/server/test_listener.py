@@ -1,4 +1,4 @@
-"""The socket that the server listens on: opening it, and its URL."""
+"""Listening socket of the server, its errors and its URL."""
 
 import socket
 
@@ -7,17 +7,17 @@ import pytest
 from gateway.server.listener import ListenError, format_url, open_listener
 
 
-def test_port_0_selects_a_free_port() -> None:
+def test_listener_on_port_0_gets_free_port() -> None:
     with open_listener("127.0.0.1", 0) as listener:
         assert listener.getsockname()[1] > 0
 
 
-def test_ipv6_address() -> None:
+def test_open_listener_supports_ipv6_host() -> None:
     with open_listener("::1", 0) as listener:
         assert listener.family is socket.AF_INET6
 
 
-def test_error_names_a_taken_port() -> None:
+def test_listen_error_names_taken_port() -> None:
     with open_listener("127.0.0.1", 0) as taken:
         taken.listen()
         port = taken.getsockname()[1]
@@ -26,17 +26,17 @@ def test_error_names_a_taken_port() -> None:
             open_listener("127.0.0.1", port)
 
 
-def test_port_is_taken_before_it_is_served() -> None:
+def test_open_listener_reserves_port_at_once() -> None:
     with open_listener("127.0.0.1", 0) as listener, pytest.raises(ListenError):
         open_listener("127.0.0.1", listener.getsockname()[1])
 
 
-def test_error_names_an_invalid_host() -> None:
+def test_listen_error_names_invalid_host() -> None:
     with pytest.raises(ListenError, match=r"^cannot listen on bad\.\.host:0: "):
         open_listener("bad..host", 0)
 
 
-def test_error_names_an_unknown_host() -> None:
+def test_listen_error_names_unknown_host() -> None:
     with pytest.raises(ListenError, match=r"^cannot listen on nowhere\.invalid:0: "):
         open_listener("nowhere.invalid", 0)
 
@@ -45,6 +45,6 @@ def test_error_names_an_unknown_host() -> None:
     ("host", "local"),
     [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")],  # noqa: S104
 )
-def test_url_can_be_opened_on_this_machine(host: str, local: str) -> None:
+def test_format_url_returns_local_address(host: str, local: str) -> None:
     with open_listener(host, 0) as listener:
         assert format_url(listener) == f"http://{local}:{listener.getsockname()[1]}"

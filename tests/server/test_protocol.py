@@ -1,4 +1,4 @@
-"""The protocol of a client connection, over a fake transport, on the jumping clock."""
+"""HTTP protocol of a client connection, over a fake transport, on the jumping clock."""
 
 import asyncio
 import gc
@@ -13,15 +13,16 @@ from uvicorn.server import ServerState
 
 from gateway.server.protocol import IDLE_GRACE, HeadTimeoutProtocol
 
+HEAD_TIMEOUT: Final = HeadTimeoutProtocol.head_timeout
 KEEP_ALIVE: Final = 75
 REQUEST: Final = b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n"
 BODY: Final = b"x" * 50
 REQUEST_WITH_BODY: Final = b"POST / HTTP/1.1\r\nHost: gateway\r\nContent-Length: %d\r\n\r\n" % len(BODY)
-"""The app answers it without reading the body."""
+"""Head of a request with a body; the app responds without reading the body."""
 
 
 class FakeTransport(asyncio.Transport):
-    """Records the bytes sent to the client, and when the server closed the connection."""
+    """Transport that records the bytes sent to the client, and the time at which it is closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,8 +56,8 @@ class FakeTransport(asyncio.Transport):
         """Ignore flow control."""
 
 
-class Server:
-    """One connection to an app that answers after *seconds*."""
+class Connection:
+    """Connection to an app that responds after `seconds`."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -71,179 +72,182 @@ class Server:
         await send({"type": "http.response.body", "body": b""})
 
     @property
-    def answers(self) -> int:
+    def responses(self) -> int:
         return self.transport.sent.count(b"HTTP/1.1 204")
 
 
-async def trickle(server: Server, sent: bytes) -> None:
-    """Send a byte per second, until the server closes the connection."""
+async def trickle(connection: Connection, sent: bytes) -> None:
+    """Send one byte of *sent* per second, until all are sent or the server closes the connection."""
     for byte in sent:
-        server.protocol.data_received(bytes([byte]))
+        connection.protocol.data_received(bytes([byte]))
         await asyncio.sleep(1)
-        if server.transport.is_closing():
+        if connection.transport.is_closing():
             break
 
 
 @pytest.fixture
-async def server() -> Server:
-    return Server()
+async def connection() -> Connection:
+    return Connection()
 
 
-async def test_silent_client_is_disconnected(server: Server) -> None:
+async def test_silent_client_is_disconnected(connection: Connection) -> None:
     await asyncio.sleep(1000)
 
-    assert (server.transport.closed_at, server.transport.sent) == (HeadTimeoutProtocol.head_timeout, b"")
+    assert (connection.transport.closed_at, connection.transport.sent) == (HEAD_TIMEOUT, b"")
 
 
-async def test_slow_head_of_first_request_times_out(server: Server) -> None:
+async def test_slow_first_request_head_times_out(connection: Connection) -> None:
     await asyncio.sleep(5)
-    await trickle(server, REQUEST)
+    await trickle(connection, REQUEST)
 
-    assert (server.transport.closed_at, server.transport.sent) == (HeadTimeoutProtocol.head_timeout, b"")
+    assert (connection.transport.closed_at, connection.transport.sent) == (HEAD_TIMEOUT, b"")
 
 
-async def test_slow_head_of_later_request_times_out(server: Server) -> None:
-    server.protocol.data_received(REQUEST)
+async def test_slow_later_request_head_times_out(connection: Connection) -> None:
+    connection.protocol.data_received(REQUEST)
     await asyncio.sleep(20)
-    server.protocol.data_received(REQUEST[:-1])
+    connection.protocol.data_received(REQUEST[:-1])
     await asyncio.sleep(1000)
 
-    assert (server.transport.closed_at, server.answers) == (20 + HeadTimeoutProtocol.head_timeout, 1)
+    assert (connection.transport.closed_at, connection.responses) == (20 + HEAD_TIMEOUT, 1)
 
 
-async def test_head_in_pieces_is_answered_if_in_time(server: Server) -> None:
-    server.seconds = 30
-    server.protocol.data_received(REQUEST[:9])
-    await asyncio.sleep(HeadTimeoutProtocol.head_timeout - 1)
-    server.protocol.data_received(REQUEST[9:])
+async def test_head_in_pieces_in_time_is_answered(connection: Connection) -> None:
+    connection.seconds = 30
+    connection.protocol.data_received(REQUEST[:9])
+    await asyncio.sleep(HEAD_TIMEOUT - 1)
+    connection.protocol.data_received(REQUEST[9:])
     await asyncio.sleep(1000)
 
-    assert server.answers == 1
-    assert server.transport.closed_at == HeadTimeoutProtocol.head_timeout - 1 + 30 + KEEP_ALIVE
+    assert connection.responses == 1
+    assert connection.transport.closed_at == HEAD_TIMEOUT - 1 + 30 + KEEP_ALIVE
 
 
-async def test_pipelined_head_is_timed_from_the_last_answer(
-    server: Server,
+async def test_pipelined_head_timeout_starts_at_response(
+    connection: Connection,
 ) -> None:
-    server.seconds = 30
-    server.protocol.data_received(REQUEST + REQUEST[:-1])
+    connection.seconds = 30
+    connection.protocol.data_received(REQUEST + REQUEST[:-1])
     await asyncio.sleep(1000)
 
-    assert (server.transport.closed_at, server.answers) == (30 + HeadTimeoutProtocol.head_timeout, 1)
+    assert (connection.transport.closed_at, connection.responses) == (30 + HEAD_TIMEOUT, 1)
 
 
 @pytest.mark.parametrize("sent", [b"", BODY])
-async def test_slow_rest_of_an_answered_body_times_out(server: Server, sent: bytes) -> None:
-    server.seconds = 3
-    server.protocol.data_received(REQUEST_WITH_BODY)
+async def test_slow_body_after_response_times_out(connection: Connection, sent: bytes) -> None:
+    connection.seconds = 3
+    connection.protocol.data_received(REQUEST_WITH_BODY)
     await asyncio.sleep(5)
-    await trickle(server, sent)
+    await trickle(connection, sent)
     await asyncio.sleep(1000)
 
-    assert (server.transport.closed_at, server.answers) == (3 + HeadTimeoutProtocol.head_timeout, 1)
+    assert (connection.transport.closed_at, connection.responses) == (3 + HEAD_TIMEOUT, 1)
 
 
-async def test_keep_alive_after_the_rest_of_an_answered_body(server: Server) -> None:
+async def test_keep_alive_starts_after_whole_body(connection: Connection) -> None:
     for _ in range(2):
-        server.protocol.data_received(REQUEST_WITH_BODY)
-        await asyncio.sleep(HeadTimeoutProtocol.head_timeout - 1)
-        server.protocol.data_received(BODY)
+        connection.protocol.data_received(REQUEST_WITH_BODY)
+        await asyncio.sleep(HEAD_TIMEOUT - 1)
+        connection.protocol.data_received(BODY)
         await asyncio.sleep(20)
     await asyncio.sleep(1000)
 
-    assert server.answers == 2
-    assert server.transport.closed_at == 2 * (HeadTimeoutProtocol.head_timeout - 1) + 20 + KEEP_ALIVE
+    assert connection.responses == 2
+    assert connection.transport.closed_at == 2 * (HEAD_TIMEOUT - 1) + 20 + KEEP_ALIVE
 
 
-async def test_head_after_an_answered_body_has_its_own_timeout(server: Server) -> None:
-    server.protocol.data_received(REQUEST_WITH_BODY)
+async def test_head_after_rest_of_body_has_timeout(connection: Connection) -> None:
+    connection.protocol.data_received(REQUEST_WITH_BODY)
     await asyncio.sleep(7)
-    server.protocol.data_received(BODY + REQUEST[:-1])
+    connection.protocol.data_received(BODY + REQUEST[:-1])
     await asyncio.sleep(1000)
 
-    assert server.transport.closed_at == 7 + HeadTimeoutProtocol.head_timeout
+    assert connection.transport.closed_at == 7 + HEAD_TIMEOUT
 
 
-async def test_malformed_request_gets_400(server: Server) -> None:
-    server.protocol.data_received(b"HELLO\r\n\r\n")
+async def test_malformed_request_gets_400(connection: Connection) -> None:
+    connection.protocol.data_received(b"HELLO\r\n\r\n")
 
-    assert server.transport.sent.startswith(b"HTTP/1.1 400 ")
-    assert server.transport.is_closing()
+    assert connection.transport.sent.startswith(b"HTTP/1.1 400 ")
+    assert connection.transport.is_closing()
 
 
-async def test_malformed_body_after_its_answer_only_closes(server: Server) -> None:
-    server.protocol.data_received(b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n")
+async def test_malformed_body_after_response_only_closes(connection: Connection) -> None:
+    """If the rest of a body is malformed, the server closes the connection without a second response."""
+    connection.protocol.data_received(b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n")
     await asyncio.sleep(1)
-    server.protocol.data_received(b"no length\r\n")
+    connection.protocol.data_received(b"no length\r\n")
 
-    assert (server.transport.closed_at, server.answers) == (1, 1)
-    assert server.transport.sent.count(b"HTTP/1.1 ") == 1
+    assert (connection.transport.closed_at, connection.responses) == (1, 1)
+    assert connection.transport.sent.count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize("error", [None, ConnectionResetError()])
 @pytest.mark.parametrize("sent", [b"", REQUEST, REQUEST[:-1], REQUEST + REQUEST[:-1], REQUEST_WITH_BODY])
-async def test_lost_connection_is_freed_at_once(server: Server, sent: bytes, error: Exception | None) -> None:
+async def test_lost_connection_is_freed_at_once(
+    connection: Connection, sent: bytes, error: Exception | None
+) -> None:
     if sent:
-        server.protocol.data_received(sent)
+        connection.protocol.data_received(sent)
     await asyncio.sleep(1)
-    server.protocol.connection_lost(error)
-    protocol = weakref.ref(server.protocol)
-    del server.protocol
+    connection.protocol.connection_lost(error)
+    protocol = weakref.ref(connection.protocol)
+    del connection.protocol
     gc.collect()
 
     assert protocol() is None
 
 
 @pytest.mark.parametrize("requests", [0, 1])
-async def test_shutdown_closes_an_idle_connection_after_its_grace(server: Server, requests: int) -> None:
+async def test_shutdown_closes_idle_connection_after_grace(connection: Connection, requests: int) -> None:
     for _ in range(requests):
-        server.protocol.data_received(REQUEST)
+        connection.protocol.data_received(REQUEST)
     await asyncio.sleep(1)
-    server.protocol.shutdown()
+    connection.protocol.shutdown()
     await asyncio.sleep(5)
 
-    assert (server.transport.closed_at, server.answers) == (1 + IDLE_GRACE, requests)
-    assert not server.transport.is_aborted
+    assert (connection.transport.closed_at, connection.responses) == (1 + IDLE_GRACE, requests)
+    assert not connection.transport.is_aborted
 
 
 @pytest.mark.parametrize("requests", [0, 1])
-async def test_shutdown_answers_a_request_on_its_way(server: Server, requests: int) -> None:
-    server.seconds = 3
+async def test_shutdown_answers_request_in_transit(connection: Connection, requests: int) -> None:
+    connection.seconds = 3
     for _ in range(requests):
-        server.protocol.data_received(REQUEST)
+        connection.protocol.data_received(REQUEST)
     await asyncio.sleep(5)
-    server.protocol.shutdown()
+    connection.protocol.shutdown()
     await asyncio.sleep(IDLE_GRACE / 2)
-    server.protocol.data_received(REQUEST)
+    connection.protocol.data_received(REQUEST)
     await asyncio.sleep(IDLE_GRACE)
 
-    assert not server.transport.is_closing()
+    assert not connection.transport.is_closing()
     await asyncio.sleep(3)
-    assert server.answers == requests + 1
+    assert connection.responses == requests + 1
 
 
-async def test_shutdown_answers_a_request_with_a_partial_head(server: Server) -> None:
-    server.protocol.data_received(REQUEST[:9])
-    server.protocol.shutdown()
+async def test_shutdown_answers_request_with_partial_head(connection: Connection) -> None:
+    connection.protocol.data_received(REQUEST[:9])
+    connection.protocol.shutdown()
     await asyncio.sleep(IDLE_GRACE * 2)
-    server.protocol.data_received(REQUEST[9:])
+    connection.protocol.data_received(REQUEST[9:])
     await asyncio.sleep(1)
 
-    assert server.answers == 1
+    assert connection.responses == 1
 
 
-async def test_shutdown_closes_after_the_current_request(
-    server: Server,
+async def test_shutdown_closes_after_current_request(
+    connection: Connection,
 ) -> None:
-    server.seconds = 3
-    server.protocol.data_received(REQUEST)
-    server.protocol.shutdown()
+    connection.seconds = 3
+    connection.protocol.data_received(REQUEST)
+    connection.protocol.shutdown()
     await asyncio.sleep(1000)
 
-    assert (server.answers, server.transport.closed_at) == (1, 3)
+    assert (connection.responses, connection.transport.closed_at) == (1, 3)
 
 
-async def test_abort_closes_at_once(server: Server) -> None:
-    server.protocol.abort()
+async def test_abort_closes_connection_at_once(connection: Connection) -> None:
+    connection.protocol.abort()
 
-    assert server.transport.is_aborted
+    assert connection.transport.is_aborted

@@ -28,5 +28,5 @@ def test_services_have_response_models() -> None:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_response_model_has_an_example(model: type[UpstreamResponse]) -> None:
+def test_response_model_has_example(model: type[UpstreamResponse]) -> None:
     assert isinstance(build_example(TypeAdapter(model)), model)

@@ -1,4 +1,4 @@
-"""Types that the checkers infer: the error union of a call is exactly what it declares."""
+"""Inferred types: the error union of a call has its declared failures and upstream faults only."""
 
 from typing import Final, assert_type
 
@@ -14,7 +14,7 @@ CLIENT: Final = client(Answering())
 PATH: Final = ("things",)
 
 
-def test_call_without_declared_statuses_has_upstream_faults() -> None:
+def test_plain_call_has_only_upstream_faults() -> None:
     get = assert_type(CLIENT.get("things.fetch", PATH, answer=THING), Call[Thing, UpstreamFault])
     post = assert_type(
         CLIENT.post("things.wish", PATH, Wish(text=""), answer=THING), Call[Thing, UpstreamFault]
@@ -23,7 +23,7 @@ def test_call_without_declared_statuses_has_upstream_faults() -> None:
     assert (get.name, post.name) == ("things.fetch", "things.wish")
 
 
-def test_declared_failures_are_in_the_error_union() -> None:
+def test_declared_failures_are_in_error_union() -> None:
     one: Call[Thing, NotFound | UpstreamFault] = CLIENT.get(
         "things.fetch", PATH, answer=THING, declared={404: NotFound}
     )
@@ -34,20 +34,20 @@ def test_declared_failures_are_in_the_error_union() -> None:
     assert one.name == two.name
 
 
-def test_failure_outside_the_error_union_cannot_be_declared() -> None:
+def test_failure_outside_union_is_type_error() -> None:
     get = CLIENT.get
     wrong: Call[Thing, UpstreamFault] = get("a", PATH, answer=THING, declared={404: NotFound})  # type: ignore[dict-item]
 
     assert wrong.name == "a"
 
 
-def test_answer_may_be_of_any_pydantic_type() -> None:
+def test_answer_may_be_any_pydantic_type() -> None:
     many = CLIENT.get("things.list", PATH, answer=TypeAdapter(list[Thing]))
 
     assert assert_type(many, Call[list[Thing], UpstreamFault]).name == "things.list"
 
 
-def test_write_has_the_union_of_its_declared_failures() -> None:
+def test_write_failures_are_in_error_union() -> None:
     plain = assert_type(
         CLIENT.write("things.wish", PATH, Wish(text=""), answer=THING, undo=None), Write[Thing, UpstreamFault]
     )
@@ -58,14 +58,14 @@ def test_write_has_the_union_of_its_declared_failures() -> None:
     assert plain.name == one.name
 
 
-def test_reads_of_services_have_typed_values_and_errors() -> None:
+def test_service_reads_are_typed() -> None:
     user = assert_type(Users(CLIENT).fetch("a"), Call[User, NotFound | UpstreamFault])
     stock = assert_type(Inventory(CLIENT).check("a"), Call[Stock, NotFound | Conflict | UpstreamFault])
 
     assert (user.name, stock.name) == ("users.fetch", "inventory.check")
 
 
-def test_writes_of_services_have_typed_values_and_errors() -> None:
+def test_service_writes_are_typed() -> None:
     reservation = assert_type(
         Inventory(client(Answering())).reserve("a", 1),
         Write[Reservation, NotFound | Conflict | UpstreamFault],

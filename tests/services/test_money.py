@@ -1,3 +1,5 @@
+"""Amounts of money, balances and rates: exact decimals that are strings in JSON."""
+
 from decimal import Decimal
 from typing import Final
 
@@ -17,11 +19,11 @@ BALANCE: Final[TypeAdapter[Decimal]] = TypeAdapter(Balance)
 LARGEST: Final = Decimal("999999999999999.99")
 
 
-def in_cents(cents: int) -> Decimal:
+def from_cents(cents: int) -> Decimal:
     return Decimal(cents).scaleb(-2)
 
 
-amounts = st.integers(0, int(LARGEST * 100)).map(in_cents)
+amounts = st.integers(0, int(LARGEST * 100)).map(from_cents)
 
 
 @given(amounts)
@@ -38,12 +40,12 @@ def test_checkout_arithmetic_is_exact(amount: Decimal, quantity: int, rate: Deci
     product = MONEY.validate_python(amount) * quantity
     tax = amount * RATE.validate_python(rate)
 
-    assert product == in_cents(int(amount * 100) * quantity)
+    assert product == from_cents(int(amount * 100) * quantity)
     assert int(tax.scaleb(8)) == int(amount * 100) * int(rate.scaleb(6))
 
 
-@given(st.integers(0, 999_999_999).map(in_cents), st.booleans())
-def test_payable_amount_is_money_to_the_cent(amount: Decimal, is_short: bool) -> None:  # noqa: FBT001
+@given(st.integers(0, 999_999_999).map(from_cents), st.booleans())
+def test_payable_serializes_like_money(amount: Decimal, is_short: bool) -> None:  # noqa: FBT001
     text = f"{amount}".rstrip("0").rstrip(".") if is_short else f"{amount}"
     payable = PAYABLE.validate_json(f'"{text}"')
 
@@ -51,8 +53,8 @@ def test_payable_amount_is_money_to_the_cent(amount: Decimal, is_short: bool) ->
     assert MONEY.dump_json(payable) == PAYABLE.dump_json(payable) == f'"{amount}"'.encode()
 
 
-@given(st.lists(st.integers(0, 999_999_999).map(in_cents), max_size=50))
-def test_debits_and_credits_of_two_balances_add_up_to_zero(
+@given(st.lists(st.integers(0, 999_999_999).map(from_cents), max_size=50))
+def test_opposite_balances_add_up_to_zero(
     amounts: list[Decimal],
 ) -> None:
     source = destination = Decimal(0)
@@ -65,7 +67,7 @@ def test_debits_and_credits_of_two_balances_add_up_to_zero(
 
 
 @given(st.floats() | st.integers() | st.booleans() | st.none())
-def test_number_is_refused_as_money(value: object) -> None:
+def test_money_refuses_numbers(value: object) -> None:
     for adapter in (MONEY, RATE, BALANCE):
         with pytest.raises(ValidationError):
             adapter.validate_python(value)
@@ -74,8 +76,8 @@ def test_number_is_refused_as_money(value: object) -> None:
 
 
 @given(st.text() | st.from_regex(r"[0-9.+-]{1,20}", fullmatch=True))
-def test_python_and_json_accept_the_same_strings(text: str) -> None:
-    def reads(adapter: TypeAdapter[Decimal]) -> tuple[object, object]:
+def test_python_and_json_accept_same_strings(text: str) -> None:
+    def parse_both(adapter: TypeAdapter[Decimal]) -> tuple[object, object]:
         try:
             from_python: object = adapter.validate_python(text)
         except ValidationError:
@@ -87,7 +89,7 @@ def test_python_and_json_accept_the_same_strings(text: str) -> None:
         return from_python, from_json
 
     for adapter in (MONEY, RATE, BALANCE):
-        from_python, from_json = reads(adapter)
+        from_python, from_json = parse_both(adapter)
 
         assert from_python == from_json
 
@@ -99,7 +101,7 @@ def test_python_and_json_accept_the_same_strings(text: str) -> None:
         *("1e2", "NaN", "Infinity", "٣", "１", "0x1", "1_000", "1000000000000000"),  # noqa: RUF001 - on purpose
     ],
 )
-def test_malformed_amount_is_refused(text: str) -> None:
+def test_money_refuses_malformed_strings(text: str) -> None:
     with pytest.raises(ValidationError):
         MONEY.validate_python(text)
     with pytest.raises(ValidationError):
@@ -107,18 +109,18 @@ def test_malformed_amount_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "written"), [("0", "0.00"), ("12.9", "12.90"), ("12.99", "12.99")])
-def test_money_is_accepted_with_fewer_decimals(text: str, written: str) -> None:
+def test_money_accepts_fewer_decimals(text: str, written: str) -> None:
     assert MONEY.dump_json(MONEY.validate_json(f'"{text}"')) == f'"{written}"'.encode()
 
 
 @pytest.mark.parametrize("amount", ["0.001", "-1", "NaN", "sNaN", "Infinity", "1E+15", "1E+99", "-0"])
-def test_decimal_that_is_not_in_cents_is_refused_as_money(amount: str) -> None:
+def test_money_refuses_invalid_decimals(amount: str) -> None:
     with pytest.raises(ValidationError):
         MONEY.validate_python(Decimal(amount))
 
 
 @pytest.mark.parametrize("amount", ["1E+2", "100.000", "100"])
-def test_money_accepts_any_representation_of_a_decimal(amount: str) -> None:
+def test_money_accepts_any_form_of_a_decimal(amount: str) -> None:
     assert MONEY.validate_python(Decimal(amount)) == Decimal(100)
 
 
@@ -130,19 +132,19 @@ def test_rate_keeps_its_decimals(rate: str, written: str) -> None:
 
 
 @pytest.mark.parametrize("rate", ["0.0000001", "1000", "-0.5"])
-def test_rate_out_of_range_is_refused(rate: str) -> None:
+def test_rate_refuses_values_out_of_range(rate: str) -> None:
     with pytest.raises(ValidationError):
         RATE.validate_python(Decimal(rate))
 
 
-def test_json_schema_of_money_is_a_string_with_a_pattern() -> None:
+def test_money_schema_is_string_with_pattern() -> None:
     schema = {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,2})?$"}
 
     assert MONEY.json_schema(mode="validation") == schema
     assert MONEY.json_schema(mode="serialization") == schema
 
 
-def test_money_is_a_decimal_in_python() -> None:
+def test_money_is_decimal_in_python() -> None:
     assert MONEY.dump_python(Decimal("1.5")) == Decimal("1.5")
 
 
@@ -160,12 +162,12 @@ def test_zero_balance_has_no_sign(zero: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-", "--1", "+1", "-01", "- 1", "-1.234", "1-", "-1000000000000000"])
-def test_malformed_balance_is_refused(text: str) -> None:
+def test_balance_refuses_malformed_strings(text: str) -> None:
     with pytest.raises(ValidationError):
         BALANCE.validate_python(text)
 
 
 @pytest.mark.parametrize("amount", ["-0.001", "NaN", "-NaN", "sNaN", "-Infinity", "-1E+15", "-1E+99"])
-def test_decimal_that_is_not_in_cents_is_refused_as_balance(amount: str) -> None:
+def test_balance_refuses_invalid_decimals(amount: str) -> None:
     with pytest.raises(ValidationError):
         BALANCE.validate_python(Decimal(amount))

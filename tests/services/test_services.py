@@ -1,4 +1,4 @@
-"""The shipped services against the contract: requests, responses and refusals."""
+"""Requests, responses and refusals of the shipped services."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -239,45 +239,45 @@ async def router() -> AsyncIterator[respx.MockRouter]:
 
 
 @pytest.fixture
-def up(router: respx.MockRouter) -> ShippedServices:
+def services(router: respx.MockRouter) -> ShippedServices:
     transport = httpx.MockTransport(router.async_handler)
 
     return ShippedServices.over(transport, dict.fromkeys(NAMES, "http://mock.test"))
 
 
 @pytest.fixture
-def calls(up: ShippedServices) -> dict[str, Call[object, Fault]]:
+def calls(services: ShippedServices) -> dict[str, Call[object, Fault]]:
     calls: list[Call[object, Fault]] = [
-        up.users.fetch("user-123"),
-        up.inventory.check("prod-456", 2),
-        up.payments.validate("pm-789"),
-        up.fraud.assess(ADA, CARD, STOCK),
-        up.shipping.quote("123 Main St", STOCK),
-        up.pricing.tax(Decimal("49.9")),
-        up.pricing.discount("SAVE10", Decimal("49.9")),
-        up.users.settings("user-123"),
-        up.fraud.screen(ADA, STOCK),
-        up.fraud.risk_profile("acc-001"),
-        up.fraud.check_transfer(PROFILE, Decimal(25), 3),
-        up.fraud.check_compliance("acc-001", "acc-002", Decimal(25)),
-        up.social.friends("user-123"),
-        up.social.posts((BOB, CAROL), SETTINGS),
-        up.social.notifications((BOB, CAROL)),
-        up.social.engagement((POST, POST)),
-        up.social.recommendations(ADA, SETTINGS),
-        up.accounts.fetch("acc-001"),
-        up.accounts.history("acc-001"),
-        up.auth.verify("token-user-123", "user-123"),
+        services.users.fetch("user-123"),
+        services.inventory.check("prod-456", 2),
+        services.payments.validate("pm-789"),
+        services.fraud.assess(ADA, CARD, STOCK),
+        services.shipping.quote("123 Main St", STOCK),
+        services.pricing.tax(Decimal("49.9")),
+        services.pricing.discount("SAVE10", Decimal("49.9")),
+        services.users.settings("user-123"),
+        services.fraud.screen(ADA, STOCK),
+        services.fraud.risk_profile("acc-001"),
+        services.fraud.check_transfer(PROFILE, Decimal(25), 3),
+        services.fraud.check_compliance("acc-001", "acc-002", Decimal(25)),
+        services.social.friends("user-123"),
+        services.social.posts((BOB, CAROL), SETTINGS),
+        services.social.notifications((BOB, CAROL)),
+        services.social.engagement((POST, POST)),
+        services.social.recommendations(ADA, SETTINGS),
+        services.accounts.fetch("acc-001"),
+        services.accounts.history("acc-001"),
+        services.auth.verify("token-user-123", "user-123"),
     ]
     return {call.name: call for call in calls}
 
 
-def named(case: object) -> str:
+def get_name(case: object) -> str:
     return case.call if isinstance(case, Case) else str(case)
 
 
 def damage_fields(answer: Json) -> Iterator[Json]:
-    """Yield copies of *answer* in which one field is missing, or has another type."""
+    """Yield copies of *answer* in which a field is missing or has another type."""
     match answer:
         case [thing]:
             yield from ([damaged_thing] for damaged_thing in damage_fields(thing))
@@ -291,8 +291,8 @@ def damage_fields(answer: Json) -> Iterator[Json]:
             raise AssertionError
 
 
-@pytest.mark.parametrize("case", CASES, ids=named)
-async def test_call_sends_and_parses_what_the_contract_defines(
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+async def test_service_call_has_documented_results(
     router: respx.MockRouter, calls: dict[str, Call[object, Fault]], case: Case
 ) -> None:
     route = router.route().respond(json=case.response)
@@ -304,14 +304,14 @@ async def test_call_sends_and_parses_what_the_contract_defines(
     assert request.content == case.sent
 
 
-@pytest.mark.parametrize("case", CASES, ids=named)
-def test_answer_is_serialized_as_it_was_received(case: Case) -> None:
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+def test_service_answer_serializes_as_received(case: Case) -> None:
     assert to_jsonable_python(case.value) == case.response
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 422])
-@pytest.mark.parametrize("case", CASES, ids=named)
-async def test_only_declared_statuses_become_domain_errors(
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+async def test_only_declared_statuses_are_refusals(
     router: respx.MockRouter, calls: dict[str, Call[object, Fault]], case: Case, status: int
 ) -> None:
     problem = {"detail": "No way", "status": status}
@@ -324,8 +324,8 @@ async def test_only_declared_statuses_become_domain_errors(
     assert (result.error.detail == "No way") is (status in DECLARED[case.call])
 
 
-@pytest.mark.parametrize("case", CASES, ids=named)
-async def test_missing_or_mistyped_field_is_a_bad_answer(
+@pytest.mark.parametrize("case", CASES, ids=get_name)
+async def test_damaged_field_is_bad_answer(
     router: respx.MockRouter, calls: dict[str, Call[object, Fault]], case: Case
 ) -> None:
     for response in damage_fields(case.response):
@@ -368,7 +368,7 @@ async def test_missing_or_mistyped_field_is_a_bad_answer(
         ),
     ],
 )
-async def test_negative_result_is_the_same_error_as_its_status(
+async def test_negative_result_becomes_failure(
     router: respx.MockRouter, calls: dict[str, Call[object, Fault]], call: str, response: Json, error: Fault
 ) -> None:
     router.route().respond(json=response)
@@ -376,35 +376,33 @@ async def test_negative_result_is_the_same_error_as_its_status(
     assert await calls[call] == Err(error)
 
 
-async def test_discount_without_a_code_is_zero(router: respx.MockRouter, up: ShippedServices) -> None:
+async def test_discount_without_code_is_zero(router: respx.MockRouter, services: ShippedServices) -> None:
     route = router.post("/discounts").respond(json=NO_DISCOUNT_JSON)
-    result = await up.pricing.discount(None, Decimal(1))
+    result = await services.pricing.discount(None, Decimal(1))
 
     assert result == Ok(Discount(code=None, amount=Decimal(0)))
     assert route.calls.last.request.content == b'{"code":null,"subtotal":"1.00"}'
 
 
-async def test_discount_above_the_subtotal_is_a_bad_answer(
-    router: respx.MockRouter, up: ShippedServices
+async def test_discount_above_subtotal_is_bad_answer(
+    router: respx.MockRouter, services: ShippedServices
 ) -> None:
     router.post("/discounts").respond(json={"code": "SAVE10", "amount": "1.01"})
-    result = await up.pricing.discount("SAVE10", Decimal(1))
+    result = await services.pricing.discount("SAVE10", Decimal(1))
 
     assert isinstance(result, Err)
     assert isinstance(result.error, BadAnswer)
 
 
-async def test_stock_is_checked_for_one_piece_by_default(
-    router: respx.MockRouter, up: ShippedServices
-) -> None:
+async def test_stock_check_defaults_to_one_piece(router: respx.MockRouter, services: ShippedServices) -> None:
     router.get("/inventory/prod-456?quantity=1").respond(json=STOCK_JSON)
 
-    assert await up.inventory.check("prod-456") == Ok(STOCK)
+    assert await services.inventory.check("prod-456") == Ok(STOCK)
 
 
-async def test_negative_stock_is_a_bad_answer(router: respx.MockRouter, up: ShippedServices) -> None:
+async def test_negative_stock_is_bad_answer(router: respx.MockRouter, services: ShippedServices) -> None:
     router.route().respond(json={**STOCK_JSON, "stock_level": -1})
-    result = await up.inventory.check("prod-456")
+    result = await services.inventory.check("prod-456")
 
     assert isinstance(result, Err)
     assert isinstance(result.error, BadAnswer)

@@ -1,4 +1,4 @@
-"""A server of known capacity."""
+"""Server of known capacity."""
 
 import asyncio
 from typing import final
@@ -11,7 +11,7 @@ from benchmarks.storms.client.request import Request
 
 @final
 class FixedCapacityServer(Server):
-    """Handles *slots* requests at a time, each of which takes *seconds*."""
+    """A server that handles *slots* requests at a time, each of which takes *seconds*."""
 
     def __init__(self, slots: int, seconds: float) -> None:
         self._semaphore = asyncio.Semaphore(slots)

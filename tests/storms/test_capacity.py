@@ -1,4 +1,4 @@
-"""Measurements on a server of known capacity."""
+"""Measurements of the capacity of a server whose capacity is known."""
 
 from itertools import repeat
 
@@ -10,21 +10,21 @@ from benchmarks.storms.client.request import CHECKOUT
 from tests.storms.fixed_capacity_server import FixedCapacityServer
 
 
-async def test_what_comes_after_the_window_does_not_count() -> None:
+async def test_throughput_ignores_late_responses() -> None:
     client = Client(FixedCapacityServer(slots=10, seconds=0.75))
 
     assert await measure_throughput(client, workers=10, seconds=1) == 10
 
 
 @pytest.mark.parametrize(("slots", "seconds"), [(16, 0.04), (64, 0.32)])
-async def test_the_capacity_of_a_server_is_what_it_can_answer(slots: int, seconds: float) -> None:
+async def test_measured_capacity_matches_server(slots: int, seconds: float) -> None:
     found = await measure_capacity(Client(FixedCapacityServer(slots, seconds)), (8, 16, 32, 64, 128), 8)
 
     assert found.rounds == pytest.approx([slots / seconds] * 3, rel=0.02)
     assert found.workers >= slots
 
 
-async def test_one_number_of_workers_is_not_compared_with_itself() -> None:
+async def test_single_worker_count_skips_search() -> None:
     server = FixedCapacityServer(slots=4, seconds=1)
 
     found = await measure_capacity(Client(server), (4,), 2)
@@ -33,7 +33,7 @@ async def test_one_number_of_workers_is_not_compared_with_itself() -> None:
     assert server.request_count == 3 * 8
 
 
-async def test_goodput_is_what_came_within_the_storm() -> None:
+async def test_goodput_ignores_late_responses() -> None:
     storm = await Client(FixedCapacityServer(slots=10, seconds=1)).send_at_rate(
         repeat(CHECKOUT), rate=20, seconds=6
     )

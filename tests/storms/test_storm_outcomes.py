@@ -1,4 +1,4 @@
-"""Statistics of outcomes, and spreads of several rounds."""
+"""Statistics of outcomes, and spreads over several rounds."""
 
 import math
 
@@ -9,40 +9,40 @@ from benchmarks.storms.client.request import FEED
 from benchmarks.storms.report import format_spread
 
 
-def _taking(*milliseconds: float) -> Outcomes:
-    return Outcomes(Outcome(FEED, 200, number, one / 1000) for number, one in enumerate(milliseconds))
+def _make_outcomes(*milliseconds: float) -> Outcomes:
+    return Outcomes(Outcome(FEED, 200, number, time / 1000) for number, time in enumerate(milliseconds))
 
 
-def test_a_quantile_is_the_time_within_which_that_share_has_come() -> None:
-    answers = _taking(*range(1, 101))
+def test_quantile_covers_share_of_outcomes() -> None:
+    answers = _make_outcomes(*range(1, 101))
 
     assert (answers.quantile(0), answers.median, answers.p99, answers.quantile(1)) == (1, 51, 100, 100)
 
 
-def test_of_no_answers_there_is_no_quantile() -> None:
+def test_quantile_of_no_outcomes_is_nan() -> None:
     assert math.isnan(Outcomes([]).p99)
 
 
-def test_rounds_follow_each_other_and_none_is_empty() -> None:
-    parts = [[answer.due for answer in part] for part in _taking(*range(7)).split(3)]
+def test_split_returns_no_empty_round() -> None:
+    parts = [[answer.due for answer in part] for part in _make_outcomes(*range(7)).split(3)]
 
     assert parts == [[0, 1, 2], [3, 4, 5], [6]]
-    assert len(_taking(1, 2).split(3)) == 2
+    assert len(_make_outcomes(1, 2).split(3)) == 2
 
 
-def test_what_came_by_a_time_is_what_was_answered_by_then() -> None:
+def test_received_by_uses_response_time() -> None:
     answers = Outcomes([Outcome(FEED, 200, 1.0, 0.5), Outcome(FEED, 200, 1.25, 0.5)])
 
     assert len(answers.received_by(1.5)) == 1
 
 
-def test_what_was_sent_by_a_time_may_have_been_due_earlier() -> None:
+def test_sent_by_uses_send_time() -> None:
     answers = Outcomes([Outcome(FEED, 200, 1.0, 0.5), Outcome(FEED, 200, 1.25, 0.5, lateness=0.5)])
 
     assert len(answers.sent_by(1.5)) == 1
 
 
-def test_a_success_that_lacks_something_is_not_well() -> None:
+def test_incomplete_success_is_imperfect() -> None:
     answers = Outcomes(
         [
             Outcome(FEED, 200, 0, 1),
@@ -55,7 +55,7 @@ def test_a_success_that_lacks_something_is_not_well() -> None:
     assert answers.summary == "200: 2, 503: 1, incomplete: 1"
 
 
-def test_no_answer_and_a_client_that_left_have_names() -> None:
+def test_summary_names_missing_responses() -> None:
     assert (
         Outcomes([Outcome(FEED, NO_RESPONSE, 0, 1), Outcome(FEED, DISCONNECTED, 1, 1)]).summary
         == "disconnected: 1, none: 1"
@@ -63,7 +63,7 @@ def test_no_answer_and_a_client_that_left_have_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "text"),
     [
         ((), "none"),
         ((math.nan,), "none"),
@@ -72,5 +72,5 @@ def test_no_answer_and_a_client_that_left_have_names() -> None:
         ((0.25, 150.4), "75 ms (0.25 to 150)"),
     ],
 )
-def test_a_spread_is_the_median_the_least_and_the_most(values: tuple[float, ...], told: str) -> None:
-    assert format_spread(values, "ms") == told
+def test_spread_has_median_minimum_and_maximum(values: tuple[float, ...], text: str) -> None:
+    assert format_spread(values, "ms") == text

@@ -1,4 +1,6 @@
-"""The page in `docs/` matches the storms."""
+"""Storms page: docs/storms.md and its generator."""
+
+from typing import Final
 
 import pytest
 
@@ -6,22 +8,26 @@ from benchmarks.storms.page import INTRODUCTION, PAGE, describe, render_page
 from benchmarks.storms.report import Report
 from benchmarks.storms.storm import STORMS, Storm
 
+OUTDATED: Final = (
+    "docs/storms.md is out of date; run .venv/bin/python -m benchmarks.storms --write docs/storms.md"
+)
 
-def test_the_page_begins_as_it_would_be_written_now() -> None:
-    assert PAGE.read_text(encoding="utf-8").startswith(INTRODUCTION), "run the storms again"
+
+def test_storms_page_has_current_introduction() -> None:
+    assert PAGE.read_text(encoding="utf-8").startswith(INTRODUCTION), OUTDATED
 
 
 @pytest.mark.parametrize("storm", STORMS, ids=lambda storm: storm.name)
-def test_the_page_says_what_is_done_in_each_storm(storm: Storm) -> None:
-    assert f"\n| {describe(storm)} |" in PAGE.read_text(encoding="utf-8"), "run the storms again"
+def test_page_describes_every_storm(storm: Storm) -> None:
+    assert f"\n| {describe(storm)} |" in PAGE.read_text(encoding="utf-8"), OUTDATED
 
 
-def test_the_page_of_a_small_run_says_how_small() -> None:
+def test_storms_page_of_scaled_run_states_scale() -> None:
     assert "At 0.1 times the size" in render_page([], 0.1)
     assert "times the size" not in render_page([], 1)
 
 
-def test_the_page_of_a_run_that_was_cut_short_says_so() -> None:
+def test_storms_page_reports_interrupted_run() -> None:
     storm, *_ = STORMS
     shown = [(storm, Report(), Report())]
 

@@ -1,4 +1,4 @@
-"""A gateway, and the services behind it as processes of their own, each of which can be killed or stopped."""
+"""A gateway, and services that can each be killed or suspended, as processes."""
 
 import asyncio
 import signal
@@ -14,14 +14,14 @@ from tests.ledger.service_books import STATEFUL_SERVICES, Books
 from tests.system.programs import Program, free_port
 from tests.system.stack import SERVICES, Json
 
-__all__ = ("FLEET", "Fleet", "fleet", "front")
+__all__ = ("FLEET", "Fleet", "client_of", "run_fleet", "run_gateway")
 
 FLEET: Final = ("user", "inventory", "payment", "fraud", "shipping", "account", "auth", "order")
-"""Those without which nothing can be written; the others are never there."""
+"""The services that the writing pipelines need; the others are never started."""
 
 
 class _Service:
-    """A service on a port that stays its own; those that keep books remember them beyond a kill."""
+    """A service on a fixed port; with a *state* file, its state survives a kill."""
 
     def __init__(self, name: str, state: Path | None) -> None:
         self._arguments = (
@@ -31,21 +31,21 @@ class _Service:
             *(() if state is None else ("--state", f"{state}")),
         )
         self.url = f"http://127.0.0.1:{self._arguments[2]}"
-        self.program = self._started()
+        self.program = self._start()
 
     def restart(self) -> None:
-        self.program = self._started()
+        self.program = self._start()
         self.program.read_line()
 
     def kill(self) -> None:
         self.program.__exit__(None, None, None)
 
-    def _started(self) -> Program:
+    def _start(self) -> Program:
         return Program("mock_services", *self._arguments, environment={"MOCK_LATENCY_SCALE": "0.1"})
 
 
 class Fleet:
-    """The services of `FLEET`, on what they have in *folder*."""
+    """The services of `FLEET`, with their state files in *folder*."""
 
     def __init__(self, folder: Path) -> None:
         self._services = {
@@ -56,19 +56,21 @@ class Fleet:
             service.program.read_line()
 
     @property
-    def url_of(self) -> dict[str, str]:
-        nobody = f"http://127.0.0.1:{free_port()}"
-        return dict.fromkeys(SERVICES, nobody) | {name: one.url for name, one in self._services.items()}
+    def urls(self) -> dict[str, str]:
+        """The URLs of all services by name; URLs of services outside `FLEET` refuse connections."""
+        dead_url = f"http://127.0.0.1:{free_port()}"
+        running = {name: service.url for name, service in self._services.items()}
+        return dict.fromkeys(SERVICES, dead_url) | running
 
     async def kill(self, name: str, seconds: float) -> None:
-        """Kill a service, and start it again so many seconds later."""
+        """Kill the service *name*, and restart it after *seconds*."""
         service = self._services[name]
         await asyncio.to_thread(service.kill)
         await asyncio.sleep(seconds)
         await asyncio.to_thread(service.restart)
 
     async def stop(self, name: str, seconds: float) -> None:
-        """Have a service stand still, with all that it is asked meanwhile."""
+        """Suspend the process of the service *name*, and continue it after *seconds*."""
         process = self._services[name].program.process
         process.send_signal(signal.SIGSTOP)
         await asyncio.sleep(seconds)
@@ -84,11 +86,11 @@ class Fleet:
             await self.break_down(name, ())
 
     async def books(self) -> Books:
-        found: dict[str, object] = {}
+        state: dict[str, object] = {}
         async with httpx.AsyncClient() as client:
             for name in STATEFUL_SERVICES:
-                found |= (await client.get(f"{self._services[name].url}/_mock/state")).json()
-        return Books.model_validate(found)
+                state |= (await client.get(f"{self._services[name].url}/_mock/state")).json()
+        return Books.model_validate(state)
 
     def end(self) -> None:
         for service in self._services.values():
@@ -96,23 +98,23 @@ class Fleet:
 
 
 @contextmanager
-def fleet(folder: Path) -> Generator[Fleet]:
-    """Run the services."""
-    services = Fleet(folder)
+def run_fleet(folder: Path) -> Generator[Fleet]:
+    """Run the services of `FLEET`."""
+    fleet = Fleet(folder)
     try:
-        yield services
+        yield fleet
     finally:
-        services.end()
+        fleet.end()
 
 
 @contextmanager
-def front(services: Fleet, **settings: int) -> Generator[str]:
-    """Run a gateway in front of *services*; give its URL."""
-    urls = {f"GATEWAY_{name.upper()}_URL": url for name, url in services.url_of.items()}
+def run_gateway(services: Fleet, **settings: int) -> Generator[str]:
+    """Run a gateway that calls *services*; yield its URL."""
+    urls = {f"GATEWAY_{name.upper()}_URL": url for name, url in services.urls.items()}
     environment = {"GATEWAY_PORT": "0", **urls} | {f"GATEWAY_{name}": f"{n}" for name, n in settings.items()}
     with Program("gateway", "serve", environment=environment) as program:
         url = program.read_line().split()[1]
-        # It has much to say, and nobody else reads that.
+        # Without a reader, the log lines would fill the pipe of standard error and block the gateway.
         assert program.process.stderr
         threading.Thread(target=program.process.stderr.read, daemon=True).start()
         yield url
@@ -122,6 +124,7 @@ def front(services: Fleet, **settings: int) -> Generator[str]:
 
 @asynccontextmanager
 async def client_of(url: str) -> AsyncGenerator[httpx.AsyncClient]:
+    """Open a client for the gateway at *url*, without a limit of connections."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as client:
         yield client

@@ -1,4 +1,4 @@
-"""Starts the project's programs as real processes, and ends them."""
+"""The project's programs as real processes."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from typing import Self
 
 import httpx
 
-__all__ = ["Ended", "Program", "answers", "free_port", "free_ports", "until"]
+__all__ = ["Program", "ProgramResult", "free_port", "free_ports", "is_answering", "until"]
 
 _PATIENCE_SECONDS = 20.0
 _POLL_SECONDS = 0.01
@@ -25,34 +25,34 @@ _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def free_port() -> int:
-    """Find a port on which nobody listens just now."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
+    """Return a port on which no process listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
     return port
 
 
 def free_ports(count: int) -> int:
-    """Find the first of *count* ports in a row on which nobody listens just now."""
+    """Return the first of *count* consecutive ports on which no process listens."""
     while True:
         first = free_port()
-        with contextlib.suppress(OSError, OverflowError), contextlib.ExitStack() as found:
+        with contextlib.suppress(OSError, OverflowError), contextlib.ExitStack() as listeners:
             for port in range(first, first + count):
-                found.enter_context(socket.create_server(("127.0.0.1", port)))
+                listeners.enter_context(socket.create_server(("127.0.0.1", port)))
             return first
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that happens in another process."""
+    """Wait until *condition*, which depends on another process, is true; raise `TimeoutError` after 20 s."""
     patience_ends = time.monotonic() + _PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > patience_ends:
-            message = f"still not so after {_PATIENCE_SECONDS} s"
+            message = f"the condition is still false after {_PATIENCE_SECONDS} s"
             raise TimeoutError(message)
         time.sleep(_POLL_SECONDS)
 
 
-def answers(url: str) -> bool:
-    """Whether a GET is answered, and with a success."""
+def is_answering(url: str) -> bool:
+    """Return True if a GET of *url* succeeds."""
     try:
         return httpx.get(url, verify=_NO_CERTIFICATES).is_success
     except httpx.TransportError:
@@ -60,8 +60,8 @@ def answers(url: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a program ended, and what it had left to say."""
+class ProgramResult:
+    """Exit code and remaining output of a program, and the seconds that its end took."""
 
     code: int
     out: str
@@ -70,7 +70,7 @@ class Ended:
 
 
 class Program:
-    """`python -m module arguments...`, run in *folder* until the end of the `with` block at most."""
+    """`python -m module arguments...` in *folder*; killed at the end of the `with` block if it still runs."""
 
     def __init__(
         self,
@@ -79,14 +79,14 @@ class Program:
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
     ) -> None:
-        self.process = subprocess.Popen(  # noqa: S603 (our own program, and no shell)
+        self.process = subprocess.Popen(  # noqa: S603 - our own program, no shell
             [sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=folder,
-            # A gateway whose end is not what is tested has nobody who has to notice first.
+            # Most tests need no drain: no load balancer has to see readiness fail.
             env={**os.environ, "GATEWAY_DRAIN_MS": "0", **(environment or {})},
         )
 
@@ -99,30 +99,30 @@ class Program:
         self.process.kill()
         self.process.__exit__(kind, error, trace)
 
-    def say(self, line: str) -> None:
-        """Write a line to the program's standard input."""
+    def write_line(self, line: str) -> None:
+        """Write *line* to the program's standard input."""
         assert self.process.stdin
         self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
 
     def read_line(self) -> str:
-        """Read what the program says next, "" at its end."""
+        """Read the next line of the program's standard output; empty at its end."""
         assert self.process.stdout
         return self.process.stdout.readline()
 
     def wait_until_answers(self, url: str) -> None:
-        """Wait for the first success; raises RuntimeError with stderr if the program ends before."""
-        until(lambda: answers(url) or self.process.poll() is not None)
+        """Wait until *url* answers; raise `RuntimeError` with the program's stderr if it ends before."""
+        until(lambda: is_answering(url) or self.process.poll() is not None)
         if self.process.poll() is not None:
             raise RuntimeError(self.wait().err)
 
-    def end(self, number: signal.Signals = signal.SIGTERM) -> Ended:
-        """Send a signal and wait for the end."""
+    def end(self, number: signal.Signals = signal.SIGTERM) -> ProgramResult:
+        """Send a signal to the program, and wait until it ends."""
         self.process.send_signal(number)
         return self.wait()
 
-    def wait(self, patience: float = _PATIENCE_SECONDS) -> Ended:
-        """Wait for the end, at most *patience* seconds; this also ends the program's standard input."""
+    def wait(self, patience: float = _PATIENCE_SECONDS) -> ProgramResult:
+        """Close the program's standard input, and wait until it ends, at most *patience* seconds."""
         before = time.monotonic()
         out, err = self.process.communicate(timeout=patience)
-        return Ended(self.process.returncode, out, err, time.monotonic() - before)
+        return ProgramResult(self.process.returncode, out, err, time.monotonic() - before)

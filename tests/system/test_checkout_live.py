@@ -27,7 +27,7 @@ def stack(processes: Stack) -> Stack:
     return processes
 
 
-def test_an_order_that_is_fine_is_answered_with_everything_a_buyer_needs_to_see(stack: Stack) -> None:
+def test_checkout_response_has_every_part(stack: Stack) -> None:
     answer = stack.checkout()
 
     assert answer.status_code == 200
@@ -49,14 +49,16 @@ def test_an_order_that_is_fine_is_answered_with_everything_a_buyer_needs_to_see(
     }
 
 
-def test_quantity_and_discount_are_reckoned_to_the_cent(stack: Stack) -> None:
+def test_checkout_total_is_exact(stack: Stack) -> None:
+    """Quantity and discount change subtotal, tax and total, each exact to the cent."""
     body = stack.checkout(quantity=3, discount_code="SAVE10").json()
 
     assert body["discount"] == {"code": "SAVE10", "amount": "15.00"}
     assert (body["subtotal"], body["tax"]["amount"], body["total"]) == ("149.97", "12.37", "160.33")
 
 
-def test_headers_say_how_long_each_call_took_and_that_the_answer_is_whole(stack: Stack) -> None:
+def test_checkout_headers_have_timings_and_status(stack: Stack) -> None:
+    """`Server-Timing` has the duration of every call, and `Gateway-Completed` is true."""
     answer = stack.checkout()
 
     timing = [entry.partition(";dur=") for entry in answer.headers["server-timing"].split(", ")]
@@ -75,8 +77,8 @@ def test_headers_say_how_long_each_call_took_and_that_the_answer_is_whole(stack:
 
 
 @dataclass(frozen=True)
-class Fails:
-    """What goes wrong, and what must come of it."""
+class FailureCase:
+    """A checkout that fails because of its *order* or of *faults*, and its expected response."""
 
     status: int
     code: str
@@ -88,52 +90,52 @@ class Fails:
 
 
 AFTER_STAGE_1 = (*STAGE_2, *STAGE_3)
-EVERYTHING = (*STAGE_1, *AFTER_STAGE_1)
+ALL_SERVICES = (*STAGE_1, *AFTER_STAGE_1)
 
 FAILURES = {
-    "an unknown user": Fails(
+    "an unknown user": FailureCase(
         404,
         "not-found",
         {"user_id": "nonexistent-user"},
         detail="User not found: nonexistent-user",
         never_called=AFTER_STAGE_1,
     ),
-    "an unknown product": Fails(
+    "an unknown product": FailureCase(
         404,
         "not-found",
         {"product_id": "prod-x"},
         detail="Product not found: prod-x",
         never_called=AFTER_STAGE_1,
     ),
-    "out of stock": Fails(
+    "out of stock": FailureCase(
         409,
         "conflict",
         {"product_id": "prod-out-of-stock"},
         detail="Out of stock: product is unavailable",
         never_called=AFTER_STAGE_1,
     ),
-    "too little in stock": Fails(
+    "too little in stock": FailureCase(
         409,
         "conflict",
         {"quantity": 101},
         detail="Out of stock: only 100 left",
         never_called=AFTER_STAGE_1,
     ),
-    "an expired payment method": Fails(
+    "an expired payment method": FailureCase(
         422,
         "invalid",
         {"payment_id": "pm-expired"},
         detail="Payment method expired",
         never_called=AFTER_STAGE_1,
     ),
-    "an unknown payment method": Fails(
+    "an unknown payment method": FailureCase(
         404,
         "not-found",
         {"payment_id": "pm-x"},
         detail="Payment method not found: pm-x",
         never_called=AFTER_STAGE_1,
     ),
-    "three failures at once": Fails(
+    "three failures at once": FailureCase(
         207,
         "aggregate",
         {"user_id": "nonexistent-user", "product_id": "prod-out-of-stock", "payment_id": "pm-expired"},
@@ -141,43 +143,49 @@ FAILURES = {
         detail="3 calls failed",
         never_called=AFTER_STAGE_1,
     ),
-    "two of the same status": Fails(
+    "two of the same status": FailureCase(
         207,
         "aggregate",
         {"user_id": "nonexistent-user", "product_id": "prod-x"},
         parts=[(404, "users.fetch"), (404, "inventory.check")],
         never_called=AFTER_STAGE_1,
     ),
-    "a high-risk user": Fails(
+    "a high-risk user": FailureCase(
         403,
         "forbidden",
         {"user_id": "user-high-risk"},
         detail="Suspicious transaction detected: high-risk user",
         never_called=STAGE_3,
     ),
-    "an expensive product": Fails(
+    "an expensive product": FailureCase(
         403,
         "forbidden",
         {"product_id": "prod-expensive"},
         detail="Suspicious transaction: expensive item with low stock",
         never_called=STAGE_3,
     ),
-    "an unknown discount code": Fails(
+    "an unknown discount code": FailureCase(
         404, "not-found", {"discount_code": "NOPE"}, detail="Discount code not found: NOPE"
     ),
-    "an expired discount code": Fails(
+    "an expired discount code": FailureCase(
         409, "conflict", {"discount_code": "EXPIRED"}, detail="Discount code expired"
     ),
-    "a service that drops connections": Fails(
+    "a service that drops connections": FailureCase(
         503, "unavailable", faults={"user": "drop"}, never_called=AFTER_STAGE_1
     ),
-    "half an answer": Fails(503, "unavailable", faults={"user": "truncate"}, never_called=AFTER_STAGE_1),
-    "a hanging service": Fails(504, "timed-out", faults={"payment": "hang"}, never_called=AFTER_STAGE_1),
-    "garbage": Fails(502, "bad-answer", faults={"inventory": "garbage"}, never_called=AFTER_STAGE_1),
-    "garbage in the second stage": Fails(
+    "a truncated response": FailureCase(
+        503, "unavailable", faults={"user": "truncate"}, never_called=AFTER_STAGE_1
+    ),
+    "a hanging service": FailureCase(
+        504, "timed-out", faults={"payment": "hang"}, never_called=AFTER_STAGE_1
+    ),
+    "a garbage response": FailureCase(
+        502, "bad-answer", faults={"inventory": "garbage"}, never_called=AFTER_STAGE_1
+    ),
+    "garbage in the second stage": FailureCase(
         502, "bad-answer", faults={"fraud": "garbage"}, never_called=STAGE_3
     ),
-    "a failing service and an unknown user": Fails(
+    "a failing service and an unknown user": FailureCase(
         503,
         "aggregate",
         {"user_id": "nonexistent-user"},
@@ -185,15 +193,18 @@ FAILURES = {
         parts=[(404, "users.fetch"), (503, "payments.validate")],
         never_called=AFTER_STAGE_1,
     ),
-    "a blank address": Fails(422, "invalid", {"address": "   "}, never_called=EVERYTHING),
-    "an unknown field": Fails(422, "invalid", {"adress": "1 Main St"}, never_called=EVERYTHING),
-    "a quantity that is text": Fails(422, "invalid", {"quantity": "3"}, never_called=EVERYTHING),
-    "an id that would be a path": Fails(422, "invalid", {"user_id": "../admin"}, never_called=EVERYTHING),
+    "a blank address": FailureCase(422, "invalid", {"address": "   "}, never_called=ALL_SERVICES),
+    "an unknown field": FailureCase(422, "invalid", {"adress": "1 Main St"}, never_called=ALL_SERVICES),
+    "a quantity that is text": FailureCase(422, "invalid", {"quantity": "3"}, never_called=ALL_SERVICES),
+    "an id that would be a path": FailureCase(
+        422, "invalid", {"user_id": "../admin"}, never_called=ALL_SERVICES
+    ),
 }
 
 
 @pytest.mark.parametrize("case", FAILURES.values(), ids=FAILURES)
-def test_a_failure_has_its_exact_answer_and_later_stages_are_never_called(stack: Stack, case: Fails) -> None:
+def test_failed_stage_stops_checkout(stack: Stack, case: FailureCase) -> None:
+    """A failure has its documented response, and the services of later stages are never called."""
     for service, kind in case.faults.items():
         stack.break_down(service, kind)
 
@@ -212,7 +223,7 @@ def test_a_failure_has_its_exact_answer_and_later_stages_are_never_called(stack:
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_every_call_of_a_failed_stage_was_made(stack: Stack) -> None:
+def test_failed_settle_stage_makes_all_its_calls(stack: Stack) -> None:
     stack.checkout(user_id="nonexistent-user")
 
     assert [stack.calls_of(service) for service in STAGE_1] == [
@@ -222,13 +233,13 @@ def test_every_call_of_a_failed_stage_was_made(stack: Stack) -> None:
     ]
 
 
-def test_malformed_json_is_400(stack: Stack) -> None:
+def test_malformed_json_returns_400(stack: Stack) -> None:
     answer = stack.client.post("/checkout", content="{", headers={"content-type": "application/json"})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
 
 
-def test_a_busy_service_says_when_to_come_back(stack: Stack) -> None:
+def test_retry_after_of_service_reaches_client(stack: Stack) -> None:
     stack.break_down("fraud", "status", status=503, retry_after=7)
 
     answer = stack.checkout()
@@ -236,34 +247,35 @@ def test_a_busy_service_says_when_to_come_back(stack: Stack) -> None:
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
 
 
-def test_the_callers_deadline_shortens_the_gateways(stack: Stack) -> None:
+def test_client_deadline_shortens_gateway_deadline(stack: Stack) -> None:
     stack.break_down("user", "hang")
 
     answer = stack.client.post("/checkout", json=ORDER, headers={"X-Request-Timeout-Ms": "390"})
 
     assert answer.status_code == 504
     assert answer.json()["source"] == "users.fetch"
-    # Without a deadline of its own, it would have had time for three attempts.
+    # Without the client's deadline there would be time for three attempts.
     until(lambda: stack.calls_of("user") == ["GET /users/{id}"])
 
 
-def test_who_hangs_up_ends_the_calls_made_for_him(stack: Stack) -> None:
+def test_client_disconnect_cancels_calls(stack: Stack) -> None:
     stack.break_down("user", "hang")
 
-    def is_seen() -> bool:
+    def disconnect_once() -> bool:
         with pytest.raises(httpx.ReadTimeout):
             stack.client.post("/checkout", json=ORDER, timeout=0.1)
         return "disconnected" in stack.outcomes_of("user")
 
-    until(is_seen)  # on a busy machine a client may hang up before the call is made
+    until(disconnect_once)  # on a busy machine the client may disconnect before the call is made
 
 
-def test_a_dead_service_is_503_and_heals_when_it_is_back(stack: Stack) -> None:
-    with ExitStack() as alive:
-        users = alive.enter_context(mocks("user", "--port", "0"))
+def test_checkout_recovers_when_dead_service_returns(stack: Stack) -> None:
+    """A dead service causes 503 and fails its readiness check; after its restart, checkouts succeed."""
+    with ExitStack() as first_run:
+        users = first_run.enter_context(mocks("user", "--port", "0"))
         with gateway({**stack.services, **users}) as front:
             assert front.checkout().status_code == 200
-            alive.close()
+            first_run.close()
 
             dead = front.checkout(product_id="prod-x")
             assert (dead.status_code, [part["status"] for part in dead.json()["errors"]]) == (503, [503, 404])

@@ -1,4 +1,4 @@
-"""What becomes of commits when the gateway is told to stop, and when there are two of it."""
+"""Commits during the shutdown of the gateway, and the refusal of a second worker process."""
 
 import signal
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from tests.system.programs import Program, answers, free_port, until
+from tests.system.programs import Program, free_port, is_answering, until
 from tests.system.stack import ORDER, SERVICES, mocks
 
 IMPATIENT = {"X-Request-Timeout-Ms": "700"}
@@ -32,8 +32,8 @@ def inventory(services: Mapping[str, str]) -> Iterator[str]:
 
 
 @contextmanager
-def writing(services: Mapping[str, str], **fault: int) -> Generator[tuple[Program, str]]:
-    """Run a gateway with a commit under way whose write gets no answer; give where it is."""
+def gateway_in_commit(services: Mapping[str, str], **fault: int) -> Generator[tuple[Program, str]]:
+    """Run a gateway with a commit in progress whose write hangs; yield the program and its liveness URL."""
     hangs = [{"path_prefix": "/reservations", "method": "POST", "kind": "hang", **fault}]
     httpx.put(f"{services['inventory']}/_mock/faults", json=hangs).raise_for_status()
     urls = {f"GATEWAY_{name.upper()}_URL": services[name] for name in SERVICES}
@@ -44,42 +44,40 @@ def writing(services: Mapping[str, str], **fault: int) -> Generator[tuple[Progra
 
 
 def calls_of(service: str) -> Sequence[str]:
-    """Name the writes that were asked for, and their undos."""
+    """Return the operations called for reservations: writes and their undos."""
     calls = httpx.get(f"{service}/_mock/calls").json()
     return [call["operation"] for call in calls if "/reservations" in call["operation"]]
 
 
-def test_told_to_stop_it_ends_once_the_commit_is_done(services: Mapping[str, str], inventory: str) -> None:
-    with writing(services, times=4) as (program, _):
-        ended = program.end(signal.SIGTERM)
+def test_sigterm_waits_for_commit(services: Mapping[str, str], inventory: str) -> None:
+    with gateway_in_commit(services, times=4) as (program, _):
+        result = program.end(signal.SIGTERM)
 
-    assert (ended.code, UNDO in calls_of(inventory)) == (0, False)
+    assert (result.code, UNDO in calls_of(inventory)) == (0, False)
     assert len(httpx.get(f"{inventory}/_mock/state").json()["reservations"]) == 1
 
 
-def test_told_to_stop_it_ends_once_the_commit_is_undone(services: Mapping[str, str], inventory: str) -> None:
-    with writing(services) as (program, _):
-        ended = program.end(signal.SIGTERM)
+def test_sigterm_waits_for_undo(services: Mapping[str, str], inventory: str) -> None:
+    with gateway_in_commit(services) as (program, _):
+        result = program.end(signal.SIGTERM)
 
-    assert (ended.code, ended.err.count("Traceback")) == (0, 0)
+    assert (result.code, result.err.count("Traceback")) == (0, 0)
     assert calls_of(inventory)[-1] == UNDO
-    assert ended.seconds > 1
+    assert result.seconds > 1
 
 
-def test_told_again_and_again_to_stop_it_undoes_the_commit_all_the_same(
-    services: Mapping[str, str], inventory: str
-) -> None:
-    with writing(services) as (program, url):
+def test_repeated_signals_do_not_prevent_undo(services: Mapping[str, str], inventory: str) -> None:
+    with gateway_in_commit(services) as (program, url):
         program.process.send_signal(signal.SIGINT)
-        until(lambda: not answers(url))
+        until(lambda: not is_answering(url))
         program.process.send_signal(signal.SIGINT)
-        ended = program.end(signal.SIGINT)
+        result = program.end(signal.SIGINT)
 
-    assert (ended.code, ended.err.count("Traceback")) == (0, 0)
+    assert (result.code, result.err.count("Traceback")) == (0, 0)
     assert calls_of(inventory)[-1] == UNDO
 
 
-def test_a_server_of_two_workers_is_refused_its_second_and_told_why() -> None:
+def test_second_worker_is_refused_with_reason() -> None:
     port = free_port()
     options = ("--factory", "gateway.app:create_app", "--workers", "2", "--port", str(port))
     with Program("uvicorn", *options) as program:
@@ -91,11 +89,11 @@ def test_a_server_of_two_workers_is_refused_its_second_and_told_why() -> None:
     assert "run one worker for each gateway (uvicorn --workers 1)" in refusal
 
 
-def test_a_server_of_one_worker_serves() -> None:
+def test_single_uvicorn_worker_serves() -> None:
     port = free_port()
     options = ("--factory", "gateway.app:create_app", "--workers", "1", "--port", str(port))
     with Program("uvicorn", *options) as program:
         program.wait_until_answers(f"http://127.0.0.1:{port}/health/live")
-        ended = program.end(signal.SIGINT)
+        result = program.end(signal.SIGINT)
 
-    assert "SecondWorkerError" not in ended.err
+    assert "SecondWorkerError" not in result.err

@@ -1,4 +1,4 @@
-"""The mock services beside the gateway, and the one checkout that is shown."""
+"""Sample checkout and probe of the mock services, over HTTP."""
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ from tests.system.programs import free_port
 from tests.system.stack import mocks
 
 
-class Stranger(BaseHTTPRequestHandler):
-    """Something else that is healthy."""
+class OtherService(BaseHTTPRequestHandler):
+    """A healthy service that is no mock service."""
 
     def do_GET(self) -> None:
         self.send_response(200 if self.path == "/health" else 404)
@@ -23,12 +23,13 @@ class Stranger(BaseHTTPRequestHandler):
 
     @override
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
-def stranger() -> Generator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+def run_other_service() -> Generator[str]:
+    """Run an `OtherService`; yield its URL."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), OtherService) as server:
         Thread(target=server.serve_forever).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -40,20 +41,20 @@ def services() -> Iterator[Mapping[str, str]]:
         yield services
 
 
-def test_a_gateway_that_has_stopped_is_said_to_have() -> None:
-    said = uvloop.run(send_sample_checkout(f"http://127.0.0.1:{free_port()}"))
+def test_sample_checkout_reports_stopped_gateway() -> None:
+    output = uvloop.run(send_sample_checkout(f"http://127.0.0.1:{free_port()}"))
 
-    assert said == "the gateway stopped before it answered the sample checkout"
+    assert output == "the gateway stopped before it answered the sample checkout"
 
 
-def test_mock_services_answer_where_all_of_them_do(services: Mapping[str, str]) -> None:
+def test_probe_succeeds_if_all_mocks_answer(services: Mapping[str, str]) -> None:
     assert uvloop.run(probe_mock_services(services.values()))
 
 
-def test_mock_services_do_not_answer_where_one_of_them_does_not(services: Mapping[str, str]) -> None:
+def test_probe_fails_if_one_mock_is_missing(services: Mapping[str, str]) -> None:
     assert not uvloop.run(probe_mock_services([*services.values(), f"http://127.0.0.1:{free_port()}"]))
 
 
-def test_what_is_healthy_is_no_mock_service_for_that(services: Mapping[str, str]) -> None:
-    with stranger() as url:
+def test_probe_fails_if_one_service_is_no_mock(services: Mapping[str, str]) -> None:
+    with run_other_service() as url:
         assert not uvloop.run(probe_mock_services([*services.values(), url]))

@@ -1,6 +1,6 @@
-"""A client that hangs up before anything is written: what is read for it ends at once, in every stage.
+"""Client disconnects in every stage before the commit.
 
-That a commit goes on without its client is shown where each pipeline that writes is tested.
+Disconnects during a commit are tested with each writing pipeline, such as in `test_orders_live`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,13 +13,13 @@ from tests.system.programs import until
 from tests.system.stack import ORDER, Json, Stack, running
 
 RENT: Final = {"from_account": "acc-001", "to_account": "acc-002", "amount": "25.00", "currency": "USD"}
-WANTED: Final[Json] = {"user_id": "user-123", "product_id": "prod-456", "quantity": 1}
-ADA: Final = {"Authorization": "Bearer token-user-123"}
+PURCHASE: Final[Json] = {"user_id": "user-123", "product_id": "prod-456", "quantity": 1}
+TOKEN: Final = {"Authorization": "Bearer token-user-123"}
 BODIES: Final[Mapping[str, Json]] = {
     "/checkout": ORDER,
     "/orders": ORDER,
     "/transfers": RENT,
-    "/purchases": WANTED,
+    "/purchases": PURCHASE,
 }
 
 READS: Final = {
@@ -34,19 +34,20 @@ READS: Final = {
     "transfers, checks": ("/transfers", "fraud", "/"),
     "purchases, identity": ("/purchases", "auth", "/"),
 }
-"""The request, and the service that hangs, by pipeline and stage."""
+"""The request, the hanging service and its hanging path, by pipeline and stage."""
 
-BOOKS: Final = (
+WRITES: Final = (
     ("inventory", "reservations"),
     ("payment", "transfers"),
     ("account", "postings"),
     ("order", "orders"),
 )
+"""The services that keep writes, and the fields of their state."""
 
 
 @pytest.fixture(scope="module")
 def processes() -> Iterator[Stack]:
-    # Longer than anybody waits here: a call that ends has been cancelled.
+    # Longer than the tests wait, so a call that ends has been cancelled.
     with running(0, GATEWAY_CALL_TIMEOUT_MS="60000", GATEWAY_DEADLINE_MS="60000") as stack:
         yield stack
 
@@ -57,25 +58,26 @@ def stack(processes: Stack) -> Stack:
     return processes
 
 
-def written(stack: Stack) -> Sequence[object]:
-    return [one for service, what in BOOKS for one in stack.state_of(service)[what]]
+def list_writes(stack: Stack) -> Sequence[object]:
+    return [write for service, name in WRITES for write in stack.state_of(service)[name]]
 
 
-def ask_and_leave(stack: Stack, path: str) -> None:
+def send_and_disconnect(stack: Stack, path: str) -> None:
     method = "POST" if path in BODIES else "GET"
     with pytest.raises(httpx.ReadTimeout):
-        stack.client.request(method, path, json=BODIES.get(path), headers=ADA, timeout=0.15)
+        stack.client.request(method, path, json=BODIES.get(path), headers=TOKEN, timeout=0.15)
 
 
-@pytest.mark.parametrize(("path", "service", "where"), READS.values(), ids=READS)
-def test_what_is_read_ends_with_its_client_and_nothing_is_written(
-    stack: Stack, path: str, service: str, where: str
+@pytest.mark.parametrize(("path", "service", "hanging_path"), READS.values(), ids=READS)
+def test_client_disconnect_ends_reads_before_commit(
+    stack: Stack, path: str, service: str, hanging_path: str
 ) -> None:
-    stack.break_down(service, "hang", path_prefix=where)
+    """A disconnect before the commit cancels the reads of the request, and nothing is written."""
+    stack.break_down(service, "hang", path_prefix=hanging_path)
 
-    def is_seen() -> bool:
-        ask_and_leave(stack, path)  # on a busy machine he may leave before the call is made
+    def disconnect_once() -> bool:
+        send_and_disconnect(stack, path)  # on a busy machine possibly before the call is made
         return "disconnected" in stack.outcomes_of(service)
 
-    until(is_seen)
-    assert written(stack) == []
+    until(disconnect_once)
+    assert list_writes(stack) == []

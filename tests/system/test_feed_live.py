@@ -16,14 +16,14 @@ def processes() -> Iterator[Stack]:
 @pytest.fixture
 def stack(processes: Stack) -> Stack:
     processes.reset()
-    # Successes that outweigh the failures of the tests before: those would open a circuit breaker.
+    # The failures of earlier tests would open a circuit breaker without these successes.
     for _ in range(5):
         processes.client.get("/feed/user-123").raise_for_status()
     processes.reset()
     return processes
 
 
-def test_a_feed_is_everything_a_user_sees_first(stack: Stack) -> None:
+def test_feed_response_has_every_part(stack: Stack) -> None:
     answer = stack.client.get("/feed/user-123")
 
     body = answer.json()
@@ -42,7 +42,7 @@ def test_a_feed_is_everything_a_user_sees_first(stack: Stack) -> None:
     ("path", "field"),
     [("/notifications", "notifications"), ("/engagement", "engagement"), ("/recommendations", "recommended")],
 )
-def test_a_feed_does_without_an_extra_and_says_so(stack: Stack, path: str, field: str, kind: str) -> None:
+def test_feed_degrades_without_optional_part(stack: Stack, path: str, field: str, kind: str) -> None:
     stack.break_down("social", kind, path_prefix=path)
 
     answer = stack.client.get("/feed/user-123")
@@ -52,7 +52,7 @@ def test_a_feed_does_without_an_extra_and_says_so(stack: Stack, path: str, field
 
 
 @pytest.mark.parametrize(("kind", "status"), [("hang", 504), ("drop", 503), ("garbage", 502)])
-def test_without_posts_there_is_no_feed(stack: Stack, kind: str, status: int) -> None:
+def test_feed_fails_without_posts(stack: Stack, kind: str, status: int) -> None:
     stack.break_down("social", kind, path_prefix="/posts")
 
     answer = stack.client.get("/feed/user-123")
@@ -61,7 +61,8 @@ def test_without_posts_there_is_no_feed(stack: Stack, kind: str, status: int) ->
     assert "GET /engagement" not in stack.calls_of("social")
 
 
-def test_who_has_no_friends_has_a_whole_feed_of_nothing_but_recommendations(stack: Stack) -> None:
+def test_feed_without_friends_is_complete(stack: Stack) -> None:
+    """Without friends, a feed has recommendations only, and is complete."""
     answer = stack.client.get("/feed/user-789")
 
     assert [answer.json()[name] for name in ("posts", "notifications", "engagement")] == [[], [], {}]
@@ -69,7 +70,7 @@ def test_who_has_no_friends_has_a_whole_feed_of_nothing_but_recommendations(stac
     assert stack.calls_of("social") == ["GET /friends/{id}", "GET /recommendations"]
 
 
-def test_an_unknown_user_has_no_feed(stack: Stack) -> None:
+def test_feed_of_unknown_user_returns_404(stack: Stack) -> None:
     answer = stack.client.get("/feed/nonexistent-user")
 
     assert (answer.status_code, answer.json()["detail"]) == (404, "User not found: nonexistent-user")

@@ -1,4 +1,4 @@
-"""The command `gateway demo`, as a real process, and on services that are not as they ought to be."""
+"""The command `gateway demo`, as a real process, and with mock services that deviate from the contract."""
 
 import asyncio
 import io
@@ -15,7 +15,7 @@ from rich.console import Console
 from gateway.cli.demo.command import play_demo
 from gateway.cli.demo.scenarios import SCENARIOS
 from gateway.cli.dev_stack import MocksFailedError
-from tests.system.programs import Ended, Program, answers, until
+from tests.system.programs import Program, ProgramResult, is_answering, until
 from tests.system.stack import SERVICES, mocks
 
 PATIENCE_SECONDS = 60.0
@@ -23,10 +23,10 @@ PIPELINES = {"checkout", "orders", "feed", "transfers", "purchases"}
 
 
 @pytest.fixture(scope="module")
-def played() -> Ended:
-    """What it says with settings in the environment that make no sense."""
-    nonsense = {"GATEWAY_DEADLINE_MS": "1", "GATEWAY_USER_URL": "ftp://users", "MOCK_LATENCY_SCALE": "0"}
-    with Program("gateway", "demo", environment={**nonsense, "COLUMNS": "80"}) as program:
+def played() -> ProgramResult:
+    """Result of a demo that ignores invalid settings in its environment."""
+    ignored = {"GATEWAY_DEADLINE_MS": "1", "GATEWAY_USER_URL": "ftp://users", "MOCK_LATENCY_SCALE": "0"}
+    with Program("gateway", "demo", environment={**ignored, "COLUMNS": "80"}) as program:
         return program.wait(PATIENCE_SECONDS)
 
 
@@ -36,18 +36,18 @@ def services() -> Iterator[Mapping[str, str]]:
         yield services
 
 
-def row_of(ended: Ended, name: str) -> list[str]:
-    """Return the last cells of a scenario's row: calls, their ms, and their ms one after the other."""
-    (row,) = re.findall(rf"^pass {name} .*", ended.out, re.MULTILINE)
+def row_of(result: ProgramResult, name: str) -> list[str]:
+    """Return the last three cells of a scenario's row: its calls, and their ms in parallel and in sequees."""
+    (row,) = re.findall(rf"^pass {name} .*", result.out, re.MULTILINE)
     return str(row).split()[-3:]
 
 
-def user_service(said: str) -> str:
-    """Read where its user service is, from its first line."""
-    return said.partition(": ")[2].split()[0]
+def read_user_url(output: str) -> str:
+    """Read the URL of the demo's user service from the first line of its output."""
+    return output.partition(": ")[2].split()[0]
 
 
-def test_every_scenario_of_every_pipeline_comes_out_as_the_contract_says(played: Ended) -> None:
+def test_demo_passes_every_scenario(played: ProgramResult) -> None:
     counts = re.findall(r"^(\w+)[^:\n]*: (\d+) of \2 passed$", played.out, re.MULTILINE)
 
     assert (played.code, played.err) == (0, "")
@@ -56,12 +56,14 @@ def test_every_scenario_of_every_pipeline_comes_out_as_the_contract_says(played:
     assert sum(int(count) for _, count in counts) == len(SCENARIOS)
 
 
-def test_it_fits_80_columns_and_says_nothing_in_colours_to_a_file(played: Ended) -> None:
+def test_demo_output_is_plain_80_columns(played: ProgramResult) -> None:
+    """Without a terminal, the output has no colours and fits 80 columns."""
     assert max(map(len, played.out.splitlines())) <= 80
     assert "\x1b" not in played.out
 
 
-def test_its_services_are_as_slow_as_the_contract_says_whatever_the_environment_says(played: Ended) -> None:
+def test_demo_ignores_latency_scale_of_environment(played: ProgramResult) -> None:
+    """The demo's mock services have the latencies of the contract, whatever `MOCK_LATENCY_SCALE` is."""
     calls, took, sequential = re.findall(
         r"^pass success +200 +(\S+) +(\d+) +(\d+)$", played.out, re.MULTILINE
     )[0]
@@ -71,7 +73,7 @@ def test_its_services_are_as_slow_as_the_contract_says_whatever_the_environment_
     assert int(sequential) >= 50 + 50 + 50 + 30 + 40 + 20 + 20
 
 
-def test_it_names_what_was_undone_and_counts_what_was_cancelled(played: Ended) -> None:
+def test_demo_names_undos_and_counts_cancellations(played: ProgramResult) -> None:
     undone = re.findall(r"^.* undone by +(\S+)", played.out, re.MULTILINE)
 
     assert Counter(undone) == {
@@ -83,46 +85,46 @@ def test_it_names_what_was_undone_and_counts_what_was_cancelled(played: Ended) -
     assert row_of(played, "unknown user, slow stock")[0] == "2/1/4"
 
 
-def test_its_services_are_gone_afterwards(played: Ended) -> None:
-    assert not answers(f"{user_service(played.out)}/health")
+def test_demo_stops_its_mock_services(played: ProgramResult) -> None:
+    assert not is_answering(f"{read_user_url(played.out)}/health")
 
 
-def test_services_that_run_are_left_alone(played: Ended, services: Mapping[str, str]) -> None:
-    asked = [httpx.get(f"{services[name]}/_mock/calls").json() for name in SERVICES]
+def test_demo_does_not_call_running_mocks(played: ProgramResult, services: Mapping[str, str]) -> None:
+    calls = [httpx.get(f"{services[name]}/_mock/calls").json() for name in SERVICES]
 
-    assert user_service(played.out) not in services.values()
-    assert asked == [[]] * len(SERVICES)
+    assert read_user_url(played.out) not in services.values()
+    assert calls == [[]] * len(SERVICES)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_its_services_end_with_it_whatever_ends_it(number: signal.Signals) -> None:
+def test_demo_mocks_end_with_demo_on_any_signal(number: signal.Signals) -> None:
     with Program("gateway", "demo") as program:
-        health = f"{user_service(program.read_line())}/health"
-        assert answers(health)
-        ended = program.end(number)
+        health = f"{read_user_url(program.read_line())}/health"
+        assert is_answering(health)
+        result = program.end(number)
 
-    assert (ended.code, ended.err) == (-number, "")
-    until(lambda: not answers(health))
+    assert (result.code, result.err) == (-number, "")
+    until(lambda: not is_answering(health))
 
 
-def test_what_is_not_as_the_contract_says_is_explained_and_the_exit_code_is_1(
+def test_demo_explains_failures_and_exits_1(
     services: Mapping[str, str],
 ) -> None:
     @asynccontextmanager
-    async def mixed_up() -> AsyncGenerator[Mapping[str, str]]:
+    async def swapped_services() -> AsyncGenerator[Mapping[str, str]]:
         yield {**services, "pricing": services["shipping"]}
 
     out = io.StringIO()
-    code = asyncio.run(play_demo(Console(file=out, width=200), mixed_up))
+    code = asyncio.run(play_demo(Console(file=out, width=200), swapped_services))
 
-    said = out.getvalue()
+    text = out.getvalue()
     assert code == 1
-    assert "\nsuccess failed:\n  status: expected 200; got 502\n" in said
-    assert "\ncheckout: 22 of 26 passed\n" in said
-    assert said.endswith(f"\n4 of {len(SCENARIOS)} scenarios failed\n")
+    assert "\nsuccess failed:\n  status: expected 200; got 502\n" in text
+    assert "\ncheckout: 22 of 26 passed\n" in text
+    assert text.endswith(f"\n4 of {len(SCENARIOS)} scenarios failed\n")
 
 
-def test_without_services_nothing_is_played() -> None:
+def test_demo_without_mocks_exits_1() -> None:
     def failing() -> AbstractAsyncContextManager[Mapping[str, str]]:
         raise MocksFailedError
 
@@ -132,11 +134,11 @@ def test_without_services_nothing_is_played() -> None:
     assert (code, out.getvalue()) == (1, "the mock services did not start\n")
 
 
-def test_its_help_says_what_it_does_with_whose_services_and_how_it_ends() -> None:
+def test_demo_help_explains_services_and_exit_code() -> None:
     with Program("gateway", "demo", "--help") as program:
-        ended = program.wait()
+        result = program.wait()
 
-    assert ended.code == 0
-    assert "mock services that already run keep their\nstate and faults" in ended.out
-    assert "MOCK_LATENCY_SCALE are ignored." in ended.out
-    assert "Exit code: 0" in ended.out
+    assert result.code == 0
+    assert "mock services that already run keep their state" in result.out
+    assert "MOCK_LATENCY_SCALE are ignored." in result.out
+    assert "Exit code: 0" in result.out

@@ -8,7 +8,7 @@ from typing import Final
 import httpx
 import pytest
 
-from tests.system.programs import Ended, Program, free_port
+from tests.system.programs import Program, ProgramResult, free_port
 from tests.system.stack import SERVICES, mocks
 
 APP: Final = """\
@@ -25,86 +25,87 @@ def services() -> Iterator[Mapping[str, str]]:
 
 
 @pytest.fixture
-def nobody() -> Mapping[str, str]:
-    """Give URLs at which no service is."""
+def dead_urls() -> Mapping[str, str]:
+    """Settings with URLs that refuse connections."""
     return {f"GATEWAY_{name.upper()}_URL": f"http://127.0.0.1:{free_port()}" for name in SERVICES}
 
 
-def explained(*arguments: str, **environment: str) -> Ended:
+def run_explain(*arguments: str, **environment: str) -> ProgramResult:
     with Program("gateway", "explain", *arguments, environment={"COLUMNS": "80", **environment}) as program:
         return program.wait()
 
 
-def at(services: Mapping[str, str]) -> Mapping[str, str]:
+def urls_of(services: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the settings with the URLs of *services*."""
     return {f"GATEWAY_{name.upper()}_URL": services[name] for name in SERVICES}
 
 
-def writes(services: Mapping[str, str]) -> int:
-    """Count the transfers and postings that were made."""
+def count_writes(services: Mapping[str, str]) -> int:
+    """Return the number of transfers and postings."""
     state = [httpx.get(f"{services[name]}/_mock/state").json() for name in ("payment", "account")]
     return len(state[0]["transfers"]) + len(state[1]["postings"])
 
 
-def test_with_mocks_that_run_a_checkout_is_measured(services: Mapping[str, str]) -> None:
-    ended = explained("checkout", "--runs", "2", **at(services))
+def test_explain_measures_running_mocks(services: Mapping[str, str]) -> None:
+    result = run_explain("checkout", "--runs", "2", **urls_of(services))
 
-    assert (ended.code, ended.err) == (0, "")
-    assert "times: median of 2 runs on the mock services\n" in ended.out
-    took = re.search(r"critical path: ([0-9.]+) ms", ended.out)
+    assert (result.code, result.err) == (0, "")
+    assert "times: median of 2 runs on the mock services\n" in result.out
+    took = re.search(r"critical path: ([0-9.]+) ms", result.out)
     assert took
     assert float(took[1]) >= 110
 
 
-def test_it_is_plain_text_that_fits_where_there_is_no_terminal(nobody: Mapping[str, str]) -> None:
-    ended = explained("purchases", "--latency-default", "40", **nobody)
+def test_explain_output_is_plain_80_columns(dead_urls: Mapping[str, str]) -> None:
+    result = run_explain("purchases", "--latency-default", "40", **dead_urls)
 
-    assert "\x1b" not in ended.out
-    assert max(map(len, ended.out.splitlines())) <= 80
-
-
-def test_without_services_there_are_no_times(nobody: Mapping[str, str]) -> None:
-    ended = explained("checkout", **nobody)
-
-    assert (ended.code, ended.err) == (0, "")
-    assert "times: unknown; measure them with --measure" in ended.out
+    assert "\x1b" not in result.out
+    assert max(map(len, result.out.splitlines())) <= 80
 
 
-def test_latencies_may_be_given(nobody: Mapping[str, str]) -> None:
+def test_explain_without_services_has_no_times(dead_urls: Mapping[str, str]) -> None:
+    result = run_explain("checkout", **dead_urls)
+
+    assert (result.code, result.err) == (0, "")
+    assert "times: unknown; measure them with --measure" in result.out
+
+
+def test_explain_uses_given_latencies(dead_urls: Mapping[str, str]) -> None:
     given = ("--latency", "users.fetch=70", "--latency", "pricing.tax=15", "--latency-default", "10.5")
-    ended = explained("checkout", *given, **nobody)
+    result = run_explain("checkout", *given, **dead_urls)
 
-    assert "critical path: 95.5 ms; one after the other: 137.5 ms\n" in ended.out
+    assert "critical path: 95.5 ms; in sequence: 137.5 ms\n" in result.out
 
 
-def test_the_time_that_optional_calls_have_is_the_one_that_is_set(nobody: Mapping[str, str]) -> None:
+def test_explain_uses_configured_optional_timeout(dead_urls: Mapping[str, str]) -> None:
     given = ("--latency", "social.engagement=900", "--latency-default", "10")
-    ended = explained("feed", *given, GATEWAY_OPTIONAL_TIMEOUT_MS="200", **nobody)
+    result = run_explain("feed", *given, GATEWAY_OPTIONAL_TIMEOUT_MS="200", **dead_urls)
 
-    assert "critical path: 220 ms; " in ended.out
-
-
-def test_nothing_is_written_unless_that_is_said(services: Mapping[str, str]) -> None:
-    before = writes(services)
-    cautious = explained("transfers", "--measure", "--runs", "1", **at(services))
-    unchanged = writes(services)
-    bold = explained("transfers", "--with-writes", "--runs", "1", **at(services))
-
-    assert (cautious.code, bold.code) == (0, 0)
-    assert "critical path: at least " in cautious.out
-    assert "critical path: at least " not in bold.out
-    assert (unchanged - before, writes(services) - unchanged) == (0, 4)
+    assert "critical path: 220 ms; " in result.out
 
 
-def test_what_cannot_be_measured_is_one_clear_line(nobody: Mapping[str, str]) -> None:
-    ended = explained("feed", "--measure", **nobody)
+def test_explain_writes_only_with_writes_option(services: Mapping[str, str]) -> None:
+    before = count_writes(services)
+    without_writes = run_explain("transfers", "--measure", "--runs", "1", **urls_of(services))
+    after_reads = count_writes(services)
+    with_writes = run_explain("transfers", "--with-writes", "--runs", "1", **urls_of(services))
 
-    assert (ended.code, ended.out) == (1, "")
-    assert ended.err.startswith("gateway: cannot measure feed: ")
-    assert ended.err.count("\n") == 1
+    assert (without_writes.code, with_writes.code) == (0, 0)
+    assert "critical path: at least " in without_writes.out
+    assert "critical path: at least " not in with_writes.out
+    assert (after_reads - before, count_writes(services) - after_reads) == (0, 4)
+
+
+def test_explain_reports_failed_measurement(dead_urls: Mapping[str, str]) -> None:
+    result = run_explain("feed", "--measure", **dead_urls)
+
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("gateway: cannot measure feed: users.fetch: unavailable: ")
+    assert result.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["transfer"], "gateway: unknown pipeline 'transfer'; did you mean transfers?\n"),
         (
@@ -117,65 +118,66 @@ def test_what_cannot_be_measured_is_one_clear_line(nobody: Mapping[str, str]) ->
         (["feed", "--app", "nowhere:app"], "gateway: cannot load app 'nowhere:app': "),
     ],
 )
-def test_wrong_arguments_are_a_usage_error(arguments: list[str], said: str) -> None:
-    ended = explained(*arguments)
+def test_explain_refuses_invalid_arguments(arguments: list[str], message: str) -> None:
+    result = run_explain(*arguments)
 
-    assert (ended.code, ended.out) == (2, "")
-    assert said in ended.err
-
-
-def test_its_runs_are_five_unless_that_is_said(services: Mapping[str, str]) -> None:
-    ended = explained("checkout", "--measure", **at(services))
-
-    assert "times: median of 5 runs on the services\n" in ended.out
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
 
 
-def test_a_variable_that_is_no_setting_is_told(nobody: Mapping[str, str]) -> None:
-    ended = explained("feed", GATEWAY_DEADLNE_MS="1", GATEWAY_UNLIKE="1", **nobody)
+def test_explain_measures_five_runs_by_default(services: Mapping[str, str]) -> None:
+    result = run_explain("checkout", "--measure", **urls_of(services))
 
-    assert ended.code == 0
-    assert ended.err.splitlines() == [
+    assert "times: median of 5 runs on the services\n" in result.out
+
+
+def test_explain_reports_unknown_settings(dead_urls: Mapping[str, str]) -> None:
+    result = run_explain("feed", GATEWAY_DEADLNE_MS="1", GATEWAY_UNLIKE="1", **dead_urls)
+
+    assert result.code == 0
+    assert result.err.splitlines() == [
         "gateway: unknown setting GATEWAY_DEADLNE_MS; did you mean GATEWAY_DEADLINE_MS?",
         "gateway: unknown setting GATEWAY_UNLIKE",
     ]
 
 
-def test_what_an_app_of_ones_own_raises_is_told_with_its_traceback(tmp_path: Path) -> None:
+def test_exception_in_custom_app_shows_traceback(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("raise ValueError('of mine')\n")
-    ended = explained("checkout", "--app", "mine:app", PYTHONPATH=str(tmp_path))
+    result = run_explain("checkout", "--app", "mine:app", PYTHONPATH=str(tmp_path))
 
-    assert ended.code == 1
-    assert ended.err.startswith("Traceback ")
-    assert ended.err.endswith("\nValueError: of mine\n")
+    assert result.code == 1
+    assert result.err.startswith("Traceback ")
+    assert result.err.endswith("\nValueError: of mine\n")
 
 
-def test_a_value_of_its_own_that_is_wrong_is_not_taken_for_a_setting(tmp_path: Path) -> None:
+def test_invalid_value_in_custom_app_shows_traceback(tmp_path: Path) -> None:
+    """An invalid value in the app's own code is not reported as an invalid setting."""
     (tmp_path / "mine.py").write_text("from gateway.settings import Settings\n\nSettings(port=-1)\n")
-    ended = explained("checkout", "--app", "mine:app", PYTHONPATH=str(tmp_path))
+    result = run_explain("checkout", "--app", "mine:app", PYTHONPATH=str(tmp_path))
 
-    assert ended.code == 1
-    assert ended.err.startswith("Traceback ")
-
-
-def test_settings_that_make_no_sense_are_named() -> None:
-    ended = explained("feed", GATEWAY_DEADLINE_MS="soon")
-
-    assert ended.code == 2
-    assert ended.err.startswith("gateway: invalid GATEWAY_DEADLINE_MS 'soon': ")
+    assert result.code == 1
+    assert result.err.startswith("Traceback ")
 
 
-def test_without_a_name_it_lists_the_pipelines() -> None:
-    ended = explained()
+def test_explain_names_invalid_settings() -> None:
+    result = run_explain("feed", GATEWAY_DEADLINE_MS="soon")
 
-    assert ended.code == 0
-    assert [line.split()[0] for line in ended.out.splitlines()[2:]] == [
+    assert result.code == 2
+    assert result.err.startswith("gateway: invalid GATEWAY_DEADLINE_MS 'soon': ")
+
+
+def test_explain_without_name_lists_pipelines() -> None:
+    result = run_explain()
+
+    assert result.code == 0
+    assert [line.split()[0] for line in result.out.splitlines()[2:]] == [
         "checkout", "orders", "feed", "transfers", "purchases",
     ]  # fmt: skip
 
 
-def test_an_app_of_ones_own_is_explained_without_asking_its_services(tmp_path: Path) -> None:
+def test_explain_of_custom_app_calls_no_service(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(APP)
-    ended = explained("checkout", "--app", "mine:app", PYTHONPATH=str(tmp_path))
+    result = run_explain("checkout", "--app", "mine:app", PYTHONPATH=str(tmp_path))
 
-    assert (ended.code, ended.err) == (0, "")
-    assert "times: unknown" in ended.out
+    assert (result.code, result.err) == (0, "")
+    assert "times: unknown" in result.out

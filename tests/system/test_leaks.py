@@ -1,4 +1,4 @@
-"""What a real gateway keeps of requests that were cancelled: nothing."""
+"""Tasks, connections and circuit breakers of a real gateway after cancelled requests."""
 
 from itertools import cycle
 from typing import Final
@@ -13,7 +13,7 @@ PATIENCE: Final = 30.0
 
 
 async def cancel_orders(deployment: Deployment) -> set[int]:
-    """Send orders of which half are refused by a sibling call and half abandoned; return their statuses."""
+    """Send orders that fail in a sibling call or whose client disconnects, half each; return the statuses."""
     await deployment.services.inject_fault("inventory", "latency", "/inventory", latency_ms=400)
     orders = cycle((REFUSED_ORDER, REFUSED_ORDER.with_disconnect(0.025)))
     answers = await deployment.client.send_with_workers(orders, workers=16, seconds=PATIENCE, count=200)
@@ -21,7 +21,9 @@ async def cancel_orders(deployment: Deployment) -> set[int]:
     return {answer.status for answer in answers}
 
 
-def test_cancelled_requests_leave_no_task_connection_or_open_breaker() -> None:
+def test_cancelled_requests_leak_nothing() -> None:
+    """Cancelled requests leave no task, no connection and no open circuit breaker."""
+
     async def play() -> None:
         # Nothing times out, so a call that ends early has been cancelled.
         async with deploy(

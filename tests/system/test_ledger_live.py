@@ -1,8 +1,8 @@
-"""Real processes that are killed and stopped, real connections that break: in the end the books are right.
+"""Consistency of the services' state while real processes are killed and suspended, and connections break.
 
-What callers, faults and kills there are is drawn from a seed, which is printed; how they meet is up to the
-machine. `LEDGER_SEED=7 LEDGER_REQUESTS=20000 scripts/test tests/system/test_ledger_live.py -s` plays
-another game, for longer.
+Requests, faults and kills are drawn from a seed, which is printed; their timing depends on the machine. For
+a longer run with another seed: `LEDGER_SEED=7 LEDGER_REQUESTS=20000 scripts/test
+tests/system/test_ledger_live.py -s`.
 """
 
 import asyncio
@@ -26,17 +26,18 @@ from tests.ledger.caller_records import (
     find_repeatable,
 )
 from tests.ledger.service_books import STATEFUL_SERVICES, Execution, Executions
-from tests.system.killable_stack import FLEET, Fleet, client_of, fleet, front
+from tests.system.killable_stack import FLEET, Fleet, client_of, run_fleet, run_gateway
 from tests.system.stack import ORDER, Json
 
 SEED: Final = int(os.environ.get("LEDGER_SEED", "1"))
 REQUESTS: Final = int(os.environ.get("LEDGER_REQUESTS", "700"))
 CALLERS: Final = 10
-COME_BACK: Final = (0.1, 0.6)
-"""Seconds after a 503: whoever came back at once would spend the game on services that are left alone."""
+PAUSE_AFTER_503: Final = (0.1, 0.6)
+"""Seconds. Without a pause, most requests would meet an open circuit breaker."""
 
-# Seconds after which nothing is on its way any more: both budgets, and the slowest fault.
 TAIL: Final = 5.0
+"""Seconds after which nothing is in progress any more: both budgets, and the slowest fault."""
+
 SETTINGS: Final = {
     "DEADLINE_MS": 1000,
     "CALL_TIMEOUT_MS": 200,
@@ -55,7 +56,7 @@ WRITES: Final = {
 
 
 class Chance:
-    """Everything that is drawn."""
+    """Random choices of one participant, reproducible from its *seed*."""
 
     def __init__(self, seed: str) -> None:
         self._random = random.Random(seed)  # noqa: S311 - a game, not a secret
@@ -66,14 +67,14 @@ class Chance:
     def happens(self, probability: float) -> bool:
         return self._random.random() < probability
 
-    def wanted(self) -> WriteRequest:
-        """Draw a request; one with a key is mostly the same that others with this key are."""
+    def draw_request(self) -> WriteRequest:
+        """Draw a request; most requests with the same key are equal."""
         if self.happens(0.3):
-            return self.anything(None)
+            return self.draw_request_with(None)
         key = f"key-{self.randint(1, REQUESTS // 3)}"
-        return (self if self.happens(0.1) else Chance(key)).anything(key)
+        return (self if self.happens(0.1) else Chance(key)).draw_request_with(key)
 
-    def anything(self, key: str | None) -> WriteRequest:
+    def draw_request_with(self, key: str | None) -> WriteRequest:
         product: dict[str, object] = {"product_id": "prod-456", "quantity": 1}
         match self.choice(("/transfers", "/transfers", "/orders", "/purchases")):
             case "/transfers":
@@ -87,10 +88,10 @@ class Chance:
             case path:
                 return WriteRequest(path, {"user_id": "user-123", **product}, key, "token-user-123")
 
-    def faults(self, service: str) -> Sequence[Json]:
-        return [self._fault(service) for _ in range(self.randint(1, 3))]
+    def draw_faults(self, service: str) -> Sequence[Json]:
+        return [self._draw_fault(service) for _ in range(self.randint(1, 3))]
 
-    def _fault(self, service: str) -> Json:
+    def _draw_fault(self, service: str) -> Json:
         kind = self.choice(("status", "latency", "hang", "drop", "garbage", "truncate", "drop_after_write"))
         return {
             "path_prefix": WRITES.get(service, "/"),
@@ -103,23 +104,24 @@ class Chance:
 
 
 class Game:
-    """Callers, a saboteur and an operator, until so many requests have been made."""
+    """Callers, faults, kills and an operator at the same time, until `REQUESTS` requests have been sent."""
 
     def __init__(self, services: Fleet, client: httpx.AsyncClient) -> None:
         self._services = services
         self._client = client
-        self._asked: list[SentRequest] = []
+        self._sent: list[SentRequest] = []
         self._is_over = False
         self.counted: Counter[str] = Counter()
 
     async def play(self) -> None:
+        """Send all requests while services fail."""
         others = (
-            self._break(Chance(f"{SEED} faults")),
-            self._break_off(Chance(f"{SEED} kills"), [name for name in FLEET if name in STATEFUL_SERVICES]),
-            self._break_off(
+            self._inject_faults(Chance(f"{SEED} faults")),
+            self._interrupt(Chance(f"{SEED} kills"), [name for name in FLEET if name in STATEFUL_SERVICES]),
+            self._interrupt(
                 Chance(f"{SEED} more"), [name for name in FLEET if name not in STATEFUL_SERVICES]
             ),
-            self._operate(Chance(f"{SEED} operator")),
+            self._retry_stuck(Chance(f"{SEED} operator")),
         )
         async with asyncio.TaskGroup() as group:
             for other in others:
@@ -128,62 +130,69 @@ class Game:
             self._is_over = True
 
     async def settle(self) -> None:
-        """Take away what goes wrong, let everything end, undo what is stuck, and hold all to the books."""
+        """Bring everything to rest, and check all state.
+
+        Removes the faults, waits for all commits, retries stuck executions, and repeats each request that
+        has a key.
+        """
         await self._services.heal()
         await asyncio.sleep(TAIL)
         for stuck in await self._executions("stuck"):
             self.counted["stuck in the end"] += 1
             assert await self._retry(stuck) == "undone"
         assert not await self._executions("running")
-        for wanted in find_repeatable(self._asked):
-            await self._ask(wanted)
+        for request in find_repeatable(self._sent):
+            await self._send(request)
         executions, books = await self._executions(), await self._services.books()
-        self.counted.update(f"{one.pipeline} {one.state}" for one in executions)
-        self.counted.update(f"{one.request.path} {one.summary}" for one in self._asked)
+        self.counted.update(f"{execution.pipeline} {execution.state}" for execution in executions)
+        self.counted.update(f"{sent.request.path} {sent.summary}" for sent in self._sent)
         self.counted.update(books.rare_events)
         books.assert_conserved()
         books.assert_agree(executions)
-        assert_consistent(self._asked, books, executions)
+        assert_consistent(self._sent, books, executions)
 
     async def _call(self, chance: Chance) -> None:
         for _ in range(REQUESTS // CALLERS):
-            patience = chance.randint(50, 900) if chance.happens(0.2) else None
-            leaves = chance.uniform(0, 0.15) if chance.happens(0.15) else None
-            asked = await self._ask(chance.wanted(), patience, leaves)
-            is_refused = asked.answer is not None and asked.answer.status == 503
-            await asyncio.sleep(chance.uniform(*(COME_BACK if is_refused else (0, 0.1))))
+            timeout_ms = chance.randint(50, 900) if chance.happens(0.2) else None
+            disconnects_after = chance.uniform(0, 0.15) if chance.happens(0.15) else None
+            sent = await self._send(chance.draw_request(), timeout_ms, disconnects_after)
+            is_refused = sent.answer is not None and sent.answer.status == 503
+            await asyncio.sleep(chance.uniform(*(PAUSE_AFTER_503 if is_refused else (0, 0.1))))
 
-    async def _ask(
-        self, wanted: WriteRequest, patience: int | None = None, leaves: float | None = None
+    async def _send(
+        self,
+        request: WriteRequest,
+        timeout_ms: int | None = None,
+        disconnects_after: float | None = None,
     ) -> SentRequest:
-        asked = SentRequest(wanted)
-        self._asked.append(asked)
-        headers = dict(wanted.headers)
-        if patience is not None:
-            headers["X-Request-Timeout-Ms"] = f"{patience}"
+        sent = SentRequest(request)
+        self._sent.append(sent)
+        headers = dict(request.headers)
+        if timeout_ms is not None:
+            headers["X-Request-Timeout-Ms"] = f"{timeout_ms}"
         try:
-            async with asyncio.timeout(leaves):
-                answer = await self._client.post(wanted.path, json=wanted.body, headers=headers)
+            async with asyncio.timeout(disconnects_after):
+                answer = await self._client.post(request.path, json=request.body, headers=headers)
         except TimeoutError:
-            asked.has_disconnected = True
+            sent.has_disconnected = True
         else:
-            asked.answer = Response(answer.status_code, answer.headers, answer.content)
-        return asked
+            sent.answer = Response(answer.status_code, answer.headers, answer.content)
+        return sent
 
-    async def _break(self, chance: Chance) -> None:
-        """Put faults, and take them away again."""
+    async def _inject_faults(self, chance: Chance) -> None:
+        """Set faults of services, and remove them now and then."""
         while not self._is_over:
             service = chance.choice((*FLEET, *STATEFUL_SERVICES, *STATEFUL_SERVICES))
             self.counted["faults"] += 1
-            with suppress(httpx.TransportError):  # it is dead just now
-                await self._services.break_down(service, chance.faults(service))
+            with suppress(httpx.TransportError):  # the service is dead
+                await self._services.break_down(service, chance.draw_faults(service))
             await asyncio.sleep(chance.uniform(0, 0.4))
             if chance.happens(0.3):
                 with suppress(httpx.TransportError):
                     await self._services.heal()
 
-    async def _break_off(self, chance: Chance, services: Sequence[str]) -> None:
-        """Kill services, or have them stand still."""
+    async def _interrupt(self, chance: Chance, services: Sequence[str]) -> None:
+        """Kill or suspend *services*, one after the other."""
         while not self._is_over:
             service, seconds = chance.choice(services), chance.uniform(0, 0.7)
             if chance.happens(0.6):
@@ -194,7 +203,7 @@ class Game:
                 await self._services.stop(service, seconds)
             await asyncio.sleep(chance.uniform(0, 1))
 
-    async def _operate(self, chance: Chance) -> None:
+    async def _retry_stuck(self, chance: Chance) -> None:
         while not self._is_over:
             for stuck in await self._executions("stuck"):
                 if chance.happens(0.5):
@@ -207,7 +216,7 @@ class Game:
         return Execution.model_validate_json(answer.content).state
 
     async def _executions(self, state: str | None = None) -> Sequence[Execution]:
-        found: list[Execution] = []
+        executions: list[Execution] = []
         query = {"limit": "100"} | ({} if state is None else {"state": state})
         cursor: str | None = ""
         while cursor is not None:
@@ -215,12 +224,13 @@ class Game:
             page = Executions.model_validate_json(
                 (await self._client.get("/executions", params=params)).content
             )
-            found += page.executions
+            executions += page.executions
             cursor = page.cursor
-        return found
+        return executions
 
 
 async def play(services: Fleet, url: str) -> Counter[str]:
+    """Play a game against the gateway at *url*, and return the counted events."""
     began = time.monotonic()
     async with client_of(url) as client:
         game = Game(services, client)
@@ -229,13 +239,17 @@ async def play(services: Fleet, url: str) -> Counter[str]:
             game.counted["seconds"] = round(time.monotonic() - began)
             await game.settle()
         finally:
-            told = "\n".join(f"{count:6} {what}" for what, count in sorted(game.counted.items()))
-            print(f"LEDGER_SEED={SEED} LEDGER_REQUESTS={REQUESTS}\n{told}")  # noqa: T201 - shown where it fails
+            counts = "\n".join(f"{count:6} {name}" for name, count in sorted(game.counted.items()))
+            print(f"LEDGER_SEED={SEED} LEDGER_REQUESTS={REQUESTS}\n{counts}")  # noqa: T201 - pytest shows it if the test fails
     return game.counted
 
 
-def test_services_may_die_and_the_books_are_right_in_the_end(tmp_path: Path) -> None:
-    with fleet(tmp_path) as services, front(services, **SETTINGS) as url, asyncio.Runner() as runner:
+def test_state_stays_consistent_if_services_die(tmp_path: Path) -> None:
+    with (
+        run_fleet(tmp_path) as services,
+        run_gateway(services, **SETTINGS) as url,
+        asyncio.Runner() as runner,
+    ):
         counted = runner.run(play(services, url))
 
     assert counted["transfers committed"]

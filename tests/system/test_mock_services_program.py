@@ -1,3 +1,5 @@
+"""The program `mock_services`, as a real process."""
+
 import errno
 import os
 import signal
@@ -10,34 +12,34 @@ import httpx
 import pytest
 
 from mock_services.catalogue import SERVICES
-from tests.system.programs import Ended, Program, answers, free_port, until
+from tests.system.programs import Program, ProgramResult, free_port, is_answering, until
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 
 
 def urls_of(program: Program) -> Mapping[str, str]:
-    """Read where the services are from the line that says that they are ready."""
-    said, *words, ready = program.read_line().split()
-    assert (said, ready) == ("mock_services:", "ready")
+    """Return the URLs of the services by name, from the line that announces them."""
+    name, *words, ready = program.read_line().split()
+    assert (name, ready) == ("mock_services:", "ready")
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
-class Running:
-    """One service in a process of its own."""
+class RunningService:
+    """A mock service in its own process."""
 
     def __init__(self, program: Program, name: str) -> None:
         self.program = program
         self.client = httpx.Client(base_url=urls_of(program)[name])
 
-    def fault(self, kind: str, latency_ms: int | None = None, times: int | None = None) -> None:
+    def set_fault(self, kind: str, latency_ms: int | None = None, times: int | None = None) -> None:
         faults = [{"path_prefix": "/", "kind": kind, "latency_ms": latency_ms, "times": times}]
         self.client.put("/_mock/faults", json=faults).raise_for_status()
 
-    def outcomes(self) -> Sequence[tuple[int | None, str]]:
+    def read_outcomes(self) -> Sequence[tuple[int | None, str]]:
         return [(call["status"], call["outcome"]) for call in self.client.get("/_mock/calls").json()]
 
     def connect(self, *, rest: bytes = b"\r\n") -> socket.socket:
-        """Send a request by hand, so that its connection can be treated badly."""
+        """Send a request on a plain socket, which the test can close at any time."""
         url = self.client.base_url
         connection = socket.create_connection((url.host, url.port))
         connection.sendall(b"GET /users/user-123 HTTP/1.1\r\nHost: mock\r\n" + rest)
@@ -45,64 +47,67 @@ class Running:
 
 
 @contextmanager
-def running(name: str, *options: str) -> Generator[Running, None, None]:
+def run_service(name: str, *options: str) -> Generator[RunningService, None, None]:
     with Program("mock_services", name, "--port", "0", *options) as program:
-        service = Running(program, name)
+        service = RunningService(program, name)
         with service.client:
             yield service
 
 
 @pytest.fixture
-def users() -> Iterator[Running]:
-    with running("user") as users:
+def users() -> Iterator[RunningService]:
+    with run_service("user") as users:
         yield users
 
 
 @pytest.fixture
-def inventory() -> Iterator[Running]:
-    with running("inventory") as inventory:
+def inventory() -> Iterator[RunningService]:
+    with run_service("inventory") as inventory:
         yield inventory
 
 
-def reserve_two(inventory: Running, timeout: float = 5) -> httpx.Response:
+def reserve_two(inventory: RunningService, timeout: float = 5) -> httpx.Response:
     reservation, key = {"product_id": "prod-456", "quantity": 2}, {"Idempotency-Key": "key-1"}
     return inventory.client.post("/reservations", json=reservation, headers=key, timeout=timeout)
 
 
-def stock_of(inventory: Running) -> int:
+def stock_of(inventory: RunningService) -> int:
     level: int = inventory.client.get("/_mock/state").json()["stock"]["prod-456"]
     return level
 
 
-def assert_clean(ended: Ended) -> None:
-    """Check how a program ended; that it did not wait for hanging calls is the patience of `Program.wait`."""
-    assert (ended.code, ended.out, ended.err) == (0, "", "")
+def assert_clean(result: ProgramResult) -> None:
+    """Check that the program exited with code 0 and printed nothing more.
+
+    `Program.wait` fails if the program waits for hanging calls.
+    """
+    assert (result.code, result.out, result.err) == (0, "", "")
 
 
-def read_to_the_end(connection: socket.socket) -> bytes:
+def read_all(connection: socket.socket) -> bytes:
     with connection:
         return b"".join(iter(lambda: connection.recv(4096), b""))
 
 
-def test_a_service_answers_where_it_says_that_it_is_ready(users: Running) -> None:
+def test_mock_answers_at_announced_url(users: RunningService) -> None:
     answer = users.client.get("/users/user-123")
 
     assert answer.json()["email"] == "user@example.com"
     assert_clean(users.program.end())
 
 
-def test_a_dropped_call_gets_not_one_byte_and_no_complaint(users: Running) -> None:
-    users.fault("drop")
+def test_dropped_call_gets_no_byte_and_is_logged(users: RunningService) -> None:
+    users.set_fault("drop")
 
-    received = read_to_the_end(users.connect())
+    received = read_all(users.connect())
 
     assert received == b""
-    assert users.outcomes() == [(None, "disconnected")]
+    assert users.read_outcomes() == [(None, "disconnected")]
     assert_clean(users.program.end())
 
 
-def test_a_write_whose_answer_is_dropped_has_happened_and_can_be_repeated(inventory: Running) -> None:
-    inventory.fault("drop_after_write", times=1)
+def test_write_with_dropped_answer_is_repeatable(inventory: RunningService) -> None:
+    inventory.set_fault("drop_after_write", times=1)
 
     with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
         reserve_two(inventory)
@@ -113,19 +118,19 @@ def test_a_write_whose_answer_is_dropped_has_happened_and_can_be_repeated(invent
     assert_clean(inventory.program.end())
 
 
-def test_a_write_happens_after_its_caller_has_left(inventory: Running) -> None:
-    inventory.fault("latency", latency_ms=300)
+def test_write_happens_after_client_disconnect(inventory: RunningService) -> None:
+    inventory.set_fault("latency", latency_ms=300)
 
     with pytest.raises(httpx.ReadTimeout):
         reserve_two(inventory, timeout=0.1)
 
     until(lambda: stock_of(inventory) == 98)
-    assert inventory.outcomes() == [(None, "disconnected")]
+    assert inventory.read_outcomes() == [(None, "disconnected")]
     assert_clean(inventory.program.end())
 
 
-def test_a_write_that_waits_does_not_keep_the_program_from_ending(inventory: Running) -> None:
-    inventory.fault("latency", latency_ms=60_000)
+def test_delayed_write_does_not_block_exit(inventory: RunningService) -> None:
+    inventory.set_fault("latency", latency_ms=60_000)
 
     with pytest.raises(httpx.ReadTimeout):
         reserve_two(inventory, timeout=0.1)
@@ -133,10 +138,10 @@ def test_a_write_that_waits_does_not_keep_the_program_from_ending(inventory: Run
     assert_clean(inventory.program.end())
 
 
-def test_a_truncated_answer_promises_more_than_it_sends(users: Running) -> None:
-    users.fault("truncate")
+def test_truncated_response_has_half_of_its_body(users: RunningService) -> None:
+    users.set_fault("truncate")
 
-    head, _, body = read_to_the_end(users.connect()).partition(b"\r\n\r\n")
+    head, _, body = read_all(users.connect()).partition(b"\r\n\r\n")
 
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"content-length: 66" in head
@@ -144,34 +149,34 @@ def test_a_truncated_answer_promises_more_than_it_sends(users: Running) -> None:
     assert_clean(users.program.end())
 
 
-def test_a_call_that_hangs_is_logged_when_its_caller_has_left(users: Running) -> None:
-    users.fault("hang")
+def test_hanging_call_is_logged_at_disconnect(users: RunningService) -> None:
+    users.set_fault("hang")
 
     with users.connect():
-        assert users.outcomes() == []
+        assert users.read_outcomes() == []
 
-    until(lambda: users.outcomes() == [(None, "disconnected")])
+    until(lambda: users.read_outcomes() == [(None, "disconnected")])
     assert_clean(users.program.end())
 
 
-def test_a_caller_who_leaves_before_the_answer_is_logged(users: Running) -> None:
-    users.fault("latency", latency_ms=60_000)
+def test_disconnect_before_answer_is_logged(users: RunningService) -> None:
+    users.set_fault("latency", latency_ms=60_000)
 
     with pytest.raises(httpx.ReadTimeout):
         users.client.get("/users/user-123", timeout=0.1)
 
-    until(lambda: users.outcomes() == [(None, "disconnected")])
+    until(lambda: users.read_outcomes() == [(None, "disconnected")])
     assert_clean(users.program.end())
 
 
-def test_a_request_that_breaks_off_is_logged(users: Running) -> None:
+def test_incomplete_request_is_logged(users: RunningService) -> None:
     users.connect(rest=b"Content-Length: 9\r\n\r\nhalf").close()
 
-    until(lambda: users.outcomes() == [(None, "disconnected")])
+    until(lambda: users.read_outcomes() == [(None, "disconnected")])
     assert_clean(users.program.end())
 
 
-def test_connections_are_kept_between_calls(users: Running) -> None:
+def test_mock_keeps_connections_alive(users: RunningService) -> None:
     with users.connect() as connection, connection.makefile("rb") as received:
         assert received.readline() == b"HTTP/1.1 200 OK\r\n"
         connection.sendall(b"GET /nowhere HTTP/1.1\r\nHost: mock\r\n\r\n")
@@ -180,39 +185,38 @@ def test_connections_are_kept_between_calls(users: Running) -> None:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_ends_the_program_promptly_and_cleanly_while_calls_hang(
-    users: Running, number: signal.Signals
-) -> None:
-    users.fault("hang")
+def test_signal_ends_program_while_calls_hang(users: RunningService, number: signal.Signals) -> None:
+    users.set_fault("hang")
 
     with users.connect() as connection:
-        assert users.outcomes() == []
-        ended = users.program.end(number)
+        assert users.read_outcomes() == []
+        result = users.program.end(number)
         rest = connection.recv(4096)
 
     assert rest == b""
-    assert_clean(ended)
+    assert_clean(result)
 
 
-def test_ctrl_c_leaves_it_to_the_parent_that_holds_its_standard_input_to_end_it() -> None:
+def test_sigint_is_ignored_with_exit_with_stdin() -> None:
+    """With `--exit-with-stdin` the parent process ends the program, so it ignores Ctrl-C."""
     with Program("mock_services", "user", "--port", "0", "--exit-with-stdin") as program:
         url = urls_of(program)["user"]
         program.process.send_signal(signal.SIGINT)
 
-        assert answers(f"{url}/health")
+        assert is_answering(f"{url}/health")
         assert_clean(program.wait())
 
 
-def test_all_services_run_in_one_process() -> None:
+def test_all_mocks_run_in_one_process() -> None:
     with Program("mock_services", "all", "--base-port", "0") as program:
         urls = urls_of(program)
 
         assert list(urls) == list(SERVICES)
-        assert all(answers(f"{url}/health") for url in urls.values())
+        assert all(is_answering(f"{url}/health") for url in urls.values())
         assert_clean(program.end(signal.SIGINT))
 
 
-def test_a_service_can_be_given_a_port_and_a_latency_scale() -> None:
+def test_mock_service_has_given_port_and_latency() -> None:
     port = free_port()
 
     with Program(
@@ -223,7 +227,7 @@ def test_a_service_can_be_given_a_port_and_a_latency_scale() -> None:
             httpx.get(f"http://127.0.0.1:{port}/users/user-123", timeout=0.2)
 
 
-def test_the_ports_of_the_services_follow_the_base_port() -> None:
+def test_mock_service_ports_follow_base_port() -> None:
     port = free_port()
 
     with Program("mock_services", "payment", "--base-port", str(port - 2)) as program:
@@ -231,92 +235,100 @@ def test_the_ports_of_the_services_follow_the_base_port() -> None:
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
-def test_a_service_listens_on_ipv6_as_well() -> None:
+def test_mock_service_listens_on_ipv6() -> None:
     with Program("mock_services", "user", "--port", "0", "--host", "::1") as program:
-        assert answers(f"{urls_of(program)['user']}/health")
+        assert is_answering(f"{urls_of(program)['user']}/health")
 
 
-def test_a_port_that_is_taken_is_named_before_anything_is_served() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
+def test_mock_services_name_port_in_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
         with Program("mock_services", "all", "--base-port", str(port)) as program:
-            ended = program.wait()
+            result = program.wait()
 
-    assert (ended.code, ended.out) == (1, "")
-    assert ended.err == f"mock_services: port {port} (user) is taken: {os.strerror(errno.EADDRINUSE)}\n"
+    assert (result.code, result.out) == (1, "")
+    assert result.err == f"mock_services: port {port} (user) is taken: {os.strerror(errno.EADDRINUSE)}\n"
 
 
-def test_an_address_of_another_machine_is_refused() -> None:
+def test_mock_refuses_foreign_address() -> None:
     with Program("mock_services", "user", "--host", "192.0.2.1", "--port", "8101") as program:
-        ended = program.wait()
+        result = program.wait()
 
-    assert ended.code == 1
-    assert ended.err.startswith("mock_services: cannot listen on 192.0.2.1 port 8101 (user): ")
-    assert ended.err.count("\n") == 1
+    assert result.code == 1
+    assert result.err.startswith("mock_services: cannot listen on 192.0.2.1 port 8101 (user): ")
+    assert result.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("scale", ["fast", "-1", "nan", "inf"])
-def test_a_latency_scale_that_is_not_a_number_from_zero_is_refused(scale: str) -> None:
+def test_invalid_latency_scale_is_refused(scale: str) -> None:
     with Program("mock_services", "user", environment={"MOCK_LATENCY_SCALE": scale}) as program:
-        ended = program.wait()
+        result = program.wait()
 
-    assert (ended.code, ended.out) == (2, "")
-    assert ended.err == f"mock_services: MOCK_LATENCY_SCALE must be a number from 0, not '{scale}'\n"
+    assert (result.code, result.out) == (2, "")
+    assert result.err == (
+        f"mock_services: invalid MOCK_LATENCY_SCALE '{scale}': expected a finite number of at least 0\n"
+    )
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
-        (["nobody"], "invalid choice: 'nobody'"),
-        (["user", "--port", "65536"], "not a port: '65536'"),
-        (["user", "--port", "http"], "not a port: 'http'"),
-        (["all", "--base-port", "65525"], "not a port: '65525'"),
-        (["all", "--port", "8000"], '--port is for one service; "all" takes --base-port'),
-        (["all", "--state", "all.jsonl"], "--state is for one service"),
+        (["unknown"], "invalid choice: 'unknown'"),
+        (["user", "--port", "65536"], "invalid port '65536': expected a number from 0 to 65535"),
+        (["user", "--port", "http"], "invalid port 'http': expected a number from 0 to 65535"),
+        (["all", "--base-port", "65525"], "invalid port '65525': expected a number from 0 to 65524"),
+        (["all", "--port", "8000"], '--port cannot be combined with "all"; use --base-port'),
+        (
+            ["all", "--state", "all.jsonl"],
+            '--state cannot be combined with "all"; start the service by its name',
+        ),
         ([], "the following arguments are required: NAME"),
     ],
 )
-def test_a_command_line_that_makes_no_sense_is_refused(arguments: list[str], complaint: str) -> None:
+def test_mocks_refuse_invalid_arguments(arguments: list[str], message: str) -> None:
     with Program("mock_services", *arguments) as program:
-        ended = program.wait()
+        result = program.wait()
 
-    assert ended.code == 2
-    assert complaint in ended.err
-    assert "Traceback" not in ended.err
+    assert result.code == 2
+    assert message in result.err
+    assert "Traceback" not in result.err
 
 
-def test_the_program_ends_with_its_standard_input_if_asked_to() -> None:
+def test_mock_service_ends_at_end_of_stdin() -> None:
     with Program("mock_services", "user", "--port", "0", "--exit-with-stdin") as program:
         url = urls_of(program)["user"]
-        program.say("something")
-        assert answers(f"{url}/health")
+        program.write_line("something")
+        assert is_answering(f"{url}/health")
         assert_clean(program.wait())
 
 
-def test_what_a_service_has_written_outlives_a_kill(tmp_path: Path) -> None:
-    with running("inventory", "--state", str(tmp_path / "inventory.jsonl")) as inventory:
+def test_state_file_survives_sigkill(tmp_path: Path) -> None:
+    with run_service("inventory", "--state", str(tmp_path / "inventory.jsonl")) as inventory:
         before = reserve_two(inventory)
         inventory.program.end(signal.SIGKILL)
 
-    with running("inventory", "--state", str(tmp_path / "inventory.jsonl")) as inventory:
+    with run_service("inventory", "--state", str(tmp_path / "inventory.jsonl")) as inventory:
         assert stock_of(inventory) == 98
         assert reserve_two(inventory).content == before.content
         assert_clean(inventory.program.end())
 
 
-def test_a_file_that_cannot_keep_state_is_named_before_anything_is_served(tmp_path: Path) -> None:
+def test_unusable_state_file_is_named(tmp_path: Path) -> None:
     with Program("mock_services", "order", "--state", str(tmp_path)) as program:
-        ended = program.wait()
+        result = program.wait()
 
-    assert (ended.code, ended.out) == (1, "")
-    assert ended.err == f"mock_services: cannot keep state in {tmp_path}: {os.strerror(errno.EISDIR)}\n"
+    assert (result.code, result.out) == (1, "")
+    assert (
+        result.err
+        == f"mock_services: cannot use {tmp_path} as the --state file: {os.strerror(errno.EISDIR)}\n"
+    )
 
 
-def test_help_lists_services_ports_and_environment() -> None:
+def test_mocks_help_lists_services() -> None:
     with Program("mock_services", "--help") as program:
-        ended = program.wait()
+        result = program.wait()
 
-    assert ended.code == 0
-    assert all(name in ended.out for name in SERVICES)
-    assert "8101" in ended.out
-    assert "MOCK_LATENCY_SCALE" in ended.out
+    assert result.code == 0
+    assert all(name in result.out for name in SERVICES)
+    assert "8101" in result.out
+    assert "MOCK_LATENCY_SCALE" in result.out

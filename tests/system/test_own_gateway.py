@@ -1,4 +1,4 @@
-"""A gateway of the user's own in a folder outside the checkout: real processes, and nothing of the sample."""
+"""A custom gateway in a folder outside the repository, as real processes, without the sample."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -140,7 +140,7 @@ SAMPLE: Final = re.compile(
     ),
     re.IGNORECASE,
 )
-"""Words that only the sample has; "order" and "account" are in plain sentences too."""
+"""Words that only the sample contains; "order" and "account" also occur in plain sentences."""
 
 
 @pytest.fixture
@@ -170,11 +170,11 @@ def gateway(folder: Path, service: str) -> Iterator[str]:
     with serve(folder, environment=environment) as program:
         url = program.read_line().split()[1]
         yield url
-        ended = program.end()
-    assert (ended.code, ended.err) == (0, "")
+        result = program.end()
+    assert (result.code, result.err) == (0, "")
 
 
-def test_own_pipeline_is_served_and_its_commit_is_an_execution(gateway: str, service: str) -> None:
+def test_commit_of_custom_pipeline_is_an_execution(gateway: str, service: str) -> None:
     lent = httpx.post(f"{gateway}/loans/book-1", headers={"Idempotency-Key": "1"})
     missing = httpx.post(f"{gateway}/loans/book-9")
     execution = httpx.get(gateway + lent.headers["location"])
@@ -185,7 +185,7 @@ def test_own_pipeline_is_served_and_its_commit_is_an_execution(gateway: str, ser
     assert "village/3.2" in httpx.get(f"{service}/agents").json()
 
 
-def test_nothing_of_the_sample_is_served_or_mentioned(gateway: str) -> None:
+def test_custom_gateway_serves_nothing_of_the_sample(gateway: str) -> None:
     with ExitStack() as stack:
         client = stack.enter_context(httpx.Client(base_url=gateway))
         ready, pipelines, document, page = (
@@ -195,7 +195,7 @@ def test_nothing_of_the_sample_is_served_or_mentioned(gateway: str) -> None:
         unknown = [client.post(route.path, json={}) for route in PIPELINES if route.method == "POST"]
 
     assert list(ready.json()["checks"]) == ["library"]
-    assert [one["name"] for one in pipelines.json()["pipelines"]] == ["lend"]
+    assert [pipeline["name"] for pipeline in pipelines.json()["pipelines"]] == ["lend"]
     assert "Village library" in page.text
     for answer in (ready, pipelines, document, page, *problems):
         assert answer.status_code == 200
@@ -203,28 +203,28 @@ def test_nothing_of_the_sample_is_served_or_mentioned(gateway: str) -> None:
     assert {answer.json()["type"] for answer in unknown} == {"/problems/route-not-found"}
 
 
-def test_help_lists_the_settings_of_the_own_service_only(folder: Path) -> None:
+def test_help_lists_custom_settings_only(folder: Path) -> None:
     with serve(folder, "--help") as program:
-        ended = program.wait()
+        result = program.wait()
 
-    names = set(re.findall(r"^  GATEWAY_(\w+?)_URL ", ended.out, re.MULTILINE))
-    assert (ended.code, ended.err, names) == (0, "", {"LIBRARY"})
-    assert "GATEWAY_LIBRARY_TIMEOUT_MS" in ended.out
-    assert "[700]" in ended.out
-    assert SAMPLE.search(ended.out) is None
+    names = set(re.findall(r"^  GATEWAY_(\w+?)_URL ", result.out, re.MULTILINE))
+    assert (result.code, result.err, names) == (0, "", {"LIBRARY"})
+    assert "GATEWAY_LIBRARY_TIMEOUT_MS" in result.out
+    assert "[700]" in result.out
+    assert SAMPLE.search(result.out) is None
 
 
-def test_variable_of_a_service_that_is_not_registered_is_reported_without_a_guess(folder: Path) -> None:
+def test_variable_of_unregistered_service_is_reported(folder: Path) -> None:
     environment = {"GATEWAY_PORT": "0", "GATEWAY_FRAUD_URL": "http://127.0.0.1:1"}
     with serve(folder, environment=environment) as program:
         program.read_line()
-        ended = program.end()
+        result = program.end()
 
-    assert ended.code == 0
-    assert "unknown setting GATEWAY_FRAUD_URL: no service named 'fraud' is registered\n" in ended.err
+    assert result.code == 0
+    assert "unknown setting GATEWAY_FRAUD_URL: no service named 'fraud' is registered\n" in result.err
 
 
-def test_readiness_follows_the_own_service(folder: Path) -> None:
+def test_readiness_follows_custom_service(folder: Path) -> None:
     environment = {"GATEWAY_PORT": "0", "GATEWAY_LIBRARY_URL": f"http://127.0.0.1:{free_port()}"}
     with serve(folder, environment=environment) as program:
         url = program.read_line().split()[1]
@@ -234,19 +234,19 @@ def test_readiness_follows_the_own_service(folder: Path) -> None:
     assert (answer.status_code, answer.json()["detail"]) == (503, "The library service is unavailable")
 
 
-def test_settings_of_the_own_gateway_without_effect_are_reported(folder: Path) -> None:
+def test_custom_gateway_warns_of_ineffective_settings(folder: Path) -> None:
     with serve(folder, environment={"GATEWAY_PORT": "0", "GATEWAY_DEADLINE_MS": "300"}) as program:
         program.read_line()
-        ended = program.end()
+        result = program.end()
 
-    assert "circuit breakers of these services: library; set" in ended.err
-    assert "no commit can start; set" in ended.err
+    assert "circuit breakers of these services: library; set" in result.err
+    assert "no commit can start; set" in result.err
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",)])
-def test_invalid_variable_of_the_own_service_is_one_line(folder: Path, arguments: Sequence[str]) -> None:
+def test_invalid_setting_of_custom_service_is_one_line(folder: Path, arguments: Sequence[str]) -> None:
     with serve(folder, *arguments, environment={"GATEWAY_LIBRARY_TIMEOUT_MS": "x"}) as program:
-        ended = program.wait()
+        result = program.wait()
 
-    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
-    assert ended.err.startswith("gateway: invalid GATEWAY_LIBRARY_TIMEOUT_MS 'x': ")
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert result.err.startswith("gateway: invalid GATEWAY_LIBRARY_TIMEOUT_MS 'x': ")

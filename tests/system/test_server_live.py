@@ -1,4 +1,4 @@
-"""The server inside a process of ours."""
+"""The server on real sockets, in the process of the test."""
 
 import asyncio
 import contextlib
@@ -18,13 +18,13 @@ from gateway.server.protocol import HeadTimeoutProtocol
 from gateway.server.server import Server
 
 
-class Hurried(HeadTimeoutProtocol):
-    """A connection that waits for less than half a second."""
+class ShortTimeoutProtocol(HeadTimeoutProtocol):
+    """A connection with a head timeout of less than half a second."""
 
     head_timeout = 0.4
 
 
-def a_server(protocol: type[HeadTimeoutProtocol] = HeadTimeoutProtocol) -> Server:
+def create_server(protocol: type[HeadTimeoutProtocol] = HeadTimeoutProtocol) -> Server:
     listener = open_listener("127.0.0.1", 0)
     return Server(FastAPI(), listener, on_stop=lambda: None, drain=0, grace=1, protocol=protocol)
 
@@ -40,24 +40,26 @@ def is_answered(caller: socket.socket) -> bool:
         return False
 
 
-def test_it_stops_when_what_is_done_with_it_fails() -> None:
-    where: list[str] = []
+def test_server_stops_if_its_block_raises() -> None:
+    urls: list[str] = []
 
-    async def failing() -> None:
-        server = a_server()
-        where.append(server.url)
+    async def fail() -> None:
+        server = create_server()
+        urls.append(server.url)
         async with server.serve_until_stopped():
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        uvloop.run(failing())
+        uvloop.run(fail())
     with pytest.raises(httpx.ConnectError):
-        httpx.get(where[0])
+        httpx.get(urls[0])
 
 
-def test_a_crowd_is_let_in_within_a_few_turns_of_the_loop_so_that_a_busy_one_can_refuse_it() -> None:
-    async def turns_until_answered(count: int) -> int:
-        server = a_server()
+def test_server_accepts_burst_in_few_loop_turns() -> None:
+    """A burst is accepted in a few turns of the event loop, so that an overloaded gateway can shed it."""
+
+    async def count_turns(count: int) -> int:
+        server = create_server()
         turns = 0
         async with server.serve_until_stopped():
             with contextlib.ExitStack() as crowd:
@@ -71,7 +73,7 @@ def test_a_crowd_is_let_in_within_a_few_turns_of_the_loop_so_that_a_busy_one_can
             server.should_exit = True
         return turns
 
-    assert uvloop.run(turns_until_answered(96)) < 48
+    assert uvloop.run(count_turns(96)) < 48
 
 
 @pytest.mark.parametrize(
@@ -82,36 +84,38 @@ def test_a_crowd_is_let_in_within_a_few_turns_of_the_loop_so_that_a_busy_one_can
         ([b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n", b"x"], b"HTTP/1.1 404 Not Found"),
     ],
 )
-def test_who_keeps_it_waiting_amid_a_request_is_closed_on(sent: list[bytes], status: bytes) -> None:
-    async def answer() -> bytes:
-        server = a_server(Hurried)
+def test_incomplete_request_times_out(sent: list[bytes], status: bytes) -> None:
+    """A connection whose client stops in the middle of a request is closed, even after the response."""
+
+    async def send_parts() -> bytes:
+        server = create_server(ShortTimeoutProtocol)
         async with server.serve_until_stopped():
             reader, writer = await asyncio.open_connection(*address_of(server))
-            for some in sent:
-                writer.write(some)
-                await asyncio.sleep(Hurried.head_timeout / 4)
+            for part in sent:
+                writer.write(part)
+                await asyncio.sleep(ShortTimeoutProtocol.head_timeout / 4)
             async with asyncio.timeout(10):
                 answer = await reader.read()
             writer.close()
             server.should_exit = True
         return answer
 
-    assert uvloop.run(answer()).partition(b"\r\n")[0] == status
+    assert uvloop.run(send_parts()).partition(b"\r\n")[0] == status
 
 
-def test_a_client_that_resets_its_connection_leaves_nothing_behind() -> None:
-    made: weakref.WeakSet[HeadTimeoutProtocol] = weakref.WeakSet()
+def test_connection_reset_leaks_nothing() -> None:
+    connections: weakref.WeakSet[HeadTimeoutProtocol] = weakref.WeakSet()
     is_lost = asyncio.Event()
 
-    class Noted(HeadTimeoutProtocol):
+    class RecordedProtocol(HeadTimeoutProtocol):
         @override
         def connection_lost(self, exc: Exception | None) -> None:
-            made.add(self)
+            connections.add(self)
             super().connection_lost(exc)
             is_lost.set()
 
-    async def left() -> int:
-        server = a_server(Noted)
+    async def count_left() -> int:
+        server = create_server(RecordedProtocol)
         async with server.serve_until_stopped():
             with socket.create_connection(address_of(server)) as caller:
                 caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -120,8 +124,8 @@ def test_a_client_that_resets_its_connection_leaves_nothing_behind() -> None:
             await is_lost.wait()
             await asyncio.sleep(0)
             gc.collect()
-            left = len(made)
+            left = len(connections)
             server.should_exit = True
         return left
 
-    assert uvloop.run(left()) == 0
+    assert uvloop.run(count_left()) == 0

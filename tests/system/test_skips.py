@@ -1,4 +1,4 @@
-"""Tests whose program is missing, as pytest reports them to a newcomer and to CI."""
+"""Tests whose program is missing, as pytest reports them without and with `--no-skips`."""
 
 import subprocess
 import sys
@@ -42,17 +42,17 @@ def run_pytest(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]
     )
 
 
-def test_a_missing_program_skips_its_test_and_is_named(tmp_path: Path) -> None:
-    ran = run_pytest(tmp_path)
+def test_missing_program_skips_test_and_is_named(tmp_path: Path) -> None:
+    run = run_pytest(tmp_path)
 
-    assert ran.returncode == 0, ran.stdout
-    assert "needs no-such-program" in ran.stdout
-    assert "1 passed, 1 skipped" in ran.stdout
+    assert run.returncode == 0, run.stdout
+    assert "needs no-such-program" in run.stdout
+    assert "1 passed, 1 skipped" in run.stdout
 
 
-def test_no_skips_fails_a_test_whose_program_is_missing(tmp_path: Path) -> None:
-    ran = run_pytest(tmp_path, "--no-skips")
+def test_no_skips_fails_test_of_missing_program(tmp_path: Path) -> None:
+    run = run_pytest(tmp_path, "--no-skips")
 
-    assert ran.returncode == 1, ran.stdout
-    assert "needs no-such-program" in ran.stdout
-    assert "1 passed, 1 error" in ran.stdout
+    assert run.returncode == 1, run.stdout
+    assert "needs no-such-program" in run.stdout
+    assert "1 passed, 1 error" in run.stdout

@@ -15,8 +15,8 @@ RENT: Final[Mapping[str, Json]] = {
     "currency": "USD",
     "reference": "rent",
 }
-ONCE: Final = {"Idempotency-Key": "rent-1"}
-LEFT: Final = {"Idempotency-Key": "rent-2"}
+REPEATED: Final = {"Idempotency-Key": "rent-1"}
+DISCONNECT: Final = {"Idempotency-Key": "rent-2"}
 BEFORE: Final = ("1000.00", "250.00")
 AFTER: Final = ("975.00", "275.00")
 
@@ -33,54 +33,56 @@ def stack(processes: Stack) -> Stack:
     return processes
 
 
-def balances(stack: Stack) -> tuple[str, str]:
-    found = stack.state_of("account")["balances"]
-    return found["acc-001"], found["acc-002"]
+def read_balances(stack: Stack) -> tuple[str, str]:
+    by_account = stack.state_of("account")["balances"]
+    return by_account["acc-001"], by_account["acc-002"]
 
 
-def written(stack: Stack) -> Sequence[str]:
-    """Give the status of every transfer and of every posting that has ever been made."""
+def list_writes(stack: Stack) -> Sequence[str]:
+    """Return the status of every transfer and every posting, including reversed writes."""
     transfers, postings = stack.state_of("payment")["transfers"], stack.state_of("account")["postings"]
-    return [one["status"] for one in (*transfers, *postings)]
+    return [write["status"] for write in (*transfers, *postings)]
 
 
-def test_money_moves_once_however_often_the_same_transfer_is_asked_for(stack: Stack) -> None:
-    first, again = (stack.client.post("/transfers", json=RENT, headers=ONCE) for _ in "12")
+def test_repeated_transfer_moves_money_once(stack: Stack) -> None:
+    first, again = (stack.client.post("/transfers", json=RENT, headers=REPEATED) for _ in "12")
 
     assert (first.status_code, first.json()["from_account"]["balance"]) == (201, "975.00")
     assert (again.status_code, again.content) == (201, first.content)
     assert again.headers["idempotent-replayed"] == "true"
-    assert (balances(stack), written(stack)) == (AFTER, ["executed", "posted"])
+    assert (read_balances(stack), list_writes(stack)) == (AFTER, ["executed", "posted"])
 
 
-def test_a_transfer_that_cannot_be_posted_is_reversed(stack: Stack) -> None:
+def test_failed_posting_reverses_transfer(stack: Stack) -> None:
     answer = stack.client.post("/transfers", json={**RENT, "to_account": "acc-999"})
 
     assert (answer.status_code, answer.json()["detail"]) == (404, "Account not found: acc-999")
-    assert (balances(stack), written(stack)) == (BEFORE, ["reversed"])
+    assert (read_balances(stack), list_writes(stack)) == (BEFORE, ["reversed"])
 
 
-def test_a_posting_whose_answer_is_lost_is_asked_for_again_and_made_once(stack: Stack) -> None:
+def test_retried_posting_moves_money_once(stack: Stack) -> None:
     stack.break_down("account", "drop_after_write", path_prefix="/postings", times=1)
     answer = stack.client.post("/transfers", json=RENT)
 
     assert answer.status_code == 201
-    assert (balances(stack), written(stack)) == (AFTER, ["executed", "posted"])
+    assert (read_balances(stack), list_writes(stack)) == (AFTER, ["executed", "posted"])
 
 
-def test_who_hangs_up_during_a_commit_does_not_stop_it(stack: Stack) -> None:
+def test_disconnect_during_commit_keeps_transfer(stack: Stack) -> None:
     stack.break_down("account", "latency", path_prefix="/postings", latency_ms=300)
-    stack.ask_and_leave("/transfers", RENT, LEFT, lambda: stack.calls_of("payment") == ["POST /transfers"])
-    before = balances(stack)
-    until(lambda: balances(stack) == AFTER)
-    answer = stack.client.post("/transfers", json=RENT, headers=LEFT)
+    stack.post_and_disconnect(
+        "/transfers", RENT, DISCONNECT, lambda: stack.calls_of("payment") == ["POST /transfers"]
+    )
+    before = read_balances(stack)
+    until(lambda: read_balances(stack) == AFTER)
+    answer = stack.client.post("/transfers", json=RENT, headers=DISCONNECT)
 
     assert before == BEFORE
     assert (answer.status_code, answer.headers["idempotent-replayed"]) == (201, "true")
-    assert written(stack) == ["executed", "posted"]
+    assert list_writes(stack) == ["executed", "posted"]
 
 
-def test_money_that_cannot_be_taken_back_is_stuck_until_an_operator_tries_again(stack: Stack) -> None:
+def test_stuck_transfer_is_undone_by_operator_retry(stack: Stack) -> None:
     stack.break_down("payment", "status", path_prefix="/transfers", method="DELETE", status=500)
     answer = stack.client.post("/transfers", json={**RENT, "to_account": "acc-999"})
     (stuck,) = stack.client.get("/executions?state=stuck").json()["executions"]
@@ -90,15 +92,15 @@ def test_money_that_cannot_be_taken_back_is_stuck_until_an_operator_tries_again(
     assert (answer.status_code, answer.json()["code"]) == (500, "stuck")
     assert answer.json()["execution_id"] == stuck["execution_id"] == retried["execution_id"]
     assert [write["outcome"] for write in stuck["writes"]] == ["stuck", "refused"]
-    assert (retried["state"], written(stack)) == ("undone", ["reversed"])
+    assert (retried["state"], list_writes(stack)) == ("undone", ["reversed"])
 
 
-def test_a_transfer_that_reaches_nobody_leaves_nothing_to_undo(stack: Stack) -> None:
-    nowhere = {**stack.services, "payment": f"http://127.0.0.1:{free_port()}"}
-    with gateway(nowhere) as front:
+def test_unreachable_payment_service_needs_no_undo(stack: Stack) -> None:
+    services = {**stack.services, "payment": f"http://127.0.0.1:{free_port()}"}
+    with gateway(services) as front:
         answer = front.client.post("/transfers", json=RENT)
         execution = front.client.get(f"/executions/{answer.json()['execution_id']}").json()
 
     assert (answer.status_code, answer.json()["source"]) == (503, "payments.execute_transfer")
     assert [write["outcome"] for write in execution["writes"]] == ["refused", "refused"]
-    assert balances(stack) == BEFORE
+    assert read_balances(stack) == BEFORE

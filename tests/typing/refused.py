@@ -1,4 +1,4 @@
-"""Never run; both checkers read it: what must be refused, and only that."""
+"""Errors that both checkers must report, and no others; the module is checked, but never run."""
 
 from typing import Never, assert_never
 
@@ -27,8 +27,8 @@ from tests.typing.services import CheckoutError, Quote, TransferError, Upstreams
 
 
 @railway
-async def a_siblings_value_in_its_own_stage(run: Run[CheckoutError], up: Upstreams) -> None:
-    user, stock, _ = await run.stage(  # noqa: RUF059 - they are used too early
+async def use_sibling_value_in_same_stage(run: Run[CheckoutError], up: Upstreams) -> None:
+    user, stock, _ = await run.stage(  # noqa: RUF059 - the values are used too early
         "core",
         up.users.fetch("u"),
         up.inventory.check("p"),
@@ -37,73 +37,69 @@ async def a_siblings_value_in_its_own_stage(run: Run[CheckoutError], up: Upstrea
 
 
 @railway
-async def an_error_the_run_does_not_promise(
-    run: Run[NotFound | UpstreamFault | Aggregate], up: Upstreams
-) -> None:
+async def fail_with_unpromised_error(run: Run[NotFound | UpstreamFault | Aggregate], up: Upstreams) -> None:
     await run.stage("core", up.users.fetch("u"), up.inventory.check("p"))  # type: ignore[arg-type]
     run.unwrap(await up.inventory.check("p"))  # type: ignore[arg-type]
     run.fail(Gone("no"))  # type: ignore[arg-type]
 
 
 @railway
-async def no_aggregate_promised(run: Run[NotFound | UpstreamFault], up: Upstreams) -> None:
+async def omit_aggregate_for_stage(run: Run[NotFound | UpstreamFault], up: Upstreams) -> None:
     await run.stage("core", up.users.fetch("u"), up.users.fetch("v"))  # type: ignore[misc]
 
 
 @railway
-async def a_wrong_argument(run: Run[CheckoutError], up: Upstreams) -> None:
+async def pass_wrong_argument(run: Run[CheckoutError], up: Upstreams) -> None:
     await run.stage("core", up.users.fetch(17), up.inventory.check("p"))  # type: ignore[arg-type]
     await run.stage("core", up.inventory.check("p", "2"))  # type: ignore[arg-type]
     await run.stage("core", up.inventory.check())  # type: ignore[call-arg]
 
 
 @railway
-async def a_stage_without_a_name(run: Run[CheckoutError], up: Upstreams) -> None:
+async def omit_stage_name(run: Run[CheckoutError], up: Upstreams) -> None:
     await run.stage(up.users.fetch("u"), up.users.fetch("v"))  # type: ignore[call-overload]
 
 
 @railway
-async def a_stage_without_calls(run: Run[CheckoutError]) -> None:
+async def omit_stage_calls(run: Run[CheckoutError]) -> None:
     await run.stage("core")  # type: ignore[call-overload]
 
 
 @railway
-async def a_stage_of_results(run: Run[CheckoutError], up: Upstreams) -> None:
+async def pass_result_to_stage(run: Run[CheckoutError], up: Upstreams) -> None:
     await run.stage("core", await up.users.fetch("u"))  # type: ignore[call-overload]
 
 
 @railway
-async def a_forgotten_await(run: Run[CheckoutError], up: Upstreams) -> None:
+async def forget_await(run: Run[CheckoutError], up: Upstreams) -> None:
     run.stage("core", up.users.fetch("u"))  # type: ignore[unused-coroutine]
 
 
 @railway
-async def a_missing_value_unhandled(run: Run[CheckoutError], up: Upstreams) -> str:
+async def ignore_missing_value(run: Run[CheckoutError], up: Upstreams) -> str:
     (user,) = await run.stage("extras", up.users.fetch("u").optional())
     return user.name.upper()  # type: ignore[union-attr]
 
 
 @railway
-async def a_write_in_a_stage(run: Run[TransferError], up: Upstreams) -> None:
+async def pass_write_to_stage(run: Run[TransferError], up: Upstreams) -> None:
     await run.stage("core", up.transfers.execute(1), up.users.fetch("u"))  # type: ignore[call-overload]
 
 
-async def no_stuck_promised(run: Run[Gone | Aggregate | Unavailable], write: Write[int, Gone]) -> None:
+async def omit_stuck_for_commit(run: Run[Gone | Aggregate | Unavailable], write: Write[int, Gone]) -> None:
     await run.commit("settlement", write)  # type: ignore[misc]
 
 
-async def no_aggregate_promised_for_a_commit(
-    run: Run[Gone | Stuck | Unavailable], write: Write[int, Gone]
-) -> None:
+async def omit_aggregate_for_commit(run: Run[Gone | Stuck | Unavailable], write: Write[int, Gone]) -> None:
     await run.commit("settlement", write)  # type: ignore[misc]
 
 
-async def no_unavailable_promised(run: Run[Gone | Aggregate | Stuck], write: Write[int, Gone]) -> None:
+async def omit_unavailable_for_commit(run: Run[Gone | Aggregate | Stuck], write: Write[int, Gone]) -> None:
     await run.commit("settlement", write)  # type: ignore[misc]
 
 
 @railway
-async def an_error_of_a_write_the_run_does_not_promise(
+async def commit_write_with_unpromised_error(
     run: Run[NotFound | UpstreamFault | Stuck | Aggregate], up: Upstreams
 ) -> None:
     await run.commit("settlement", up.transfers.execute(1))  # type: ignore[arg-type]
@@ -111,51 +107,51 @@ async def an_error_of_a_write_the_run_does_not_promise(
 
 
 @railway
-async def a_siblings_value_in_its_own_commit(run: Run[TransferError], up: Upstreams) -> None:
+async def use_sibling_value_in_same_commit(run: Run[TransferError], up: Upstreams) -> None:
     receipt, _ = await run.commit("settlement", up.transfers.execute(1), up.users.fetch(receipt.key))  # type: ignore[has-type]  # noqa: F821, RUF059
 
 
 @railway
-async def a_commit_without_steps(run: Run[TransferError]) -> None:
+async def omit_commit_steps(run: Run[TransferError]) -> None:
     await run.commit("settlement")  # type: ignore[call-overload]
 
 
 @railway
-async def a_commit_with_the_policy_of_a_stage(run: Run[TransferError], up: Upstreams) -> None:
+async def pass_stage_policy_to_commit(run: Run[TransferError], up: Upstreams) -> None:
     await run.commit("settlement", up.transfers.execute(1), policy=FAIL_FAST)  # type: ignore[call-overload]
 
 
 @railway
-async def a_value_of_best_effort_unhandled(run: Run[TransferError], up: Upstreams) -> str:
+async def ignore_missing_best_effort_value(run: Run[TransferError], up: Upstreams) -> str:
     (receipt,) = await run.stage("after", up.transfers.execute(1).best_effort())
     return receipt.key.upper()  # type: ignore[union-attr]
 
 
-async def what_a_write_cannot_be_asked_for(write: Write[int, Gone]) -> None:
+async def call_missing_methods_of_write(write: Write[int, Gone]) -> None:
     write.optional()  # type: ignore[attr-defined]
     write.within(1)  # type: ignore[attr-defined]
     write.recover(Ok)  # type: ignore[attr-defined]
     await write  # type: ignore[misc]
 
 
-def a_write_that_fails_otherwise(wide: Write[int, Failure]) -> Write[int, Gone]:
+def narrow_errors_of_write(wide: Write[int, Failure]) -> Write[int, Gone]:
     return wide  # type: ignore[return-value]
 
 
-def a_write_for_a_call(write: Write[int, Gone]) -> Call[int, Gone]:
+def return_write_as_call(write: Write[int, Gone]) -> Call[int, Gone]:
     return write  # type: ignore[return-value]
 
 
-def a_key_that_is_any_text(undo: Undo) -> object:
+def pass_text_as_key(undo: Undo) -> object:
     return undo.attempt("a")  # type: ignore[arg-type]
 
 
-async def a_wrong_call_of_a_pipeline(up: Upstreams) -> None:
-    await a_wrong_argument("up")  # type: ignore[arg-type]
-    await a_wrong_argument(up, up)  # type: ignore[call-arg]
+async def pass_wrong_arguments_to_pipeline(up: Upstreams) -> None:
+    await pass_wrong_argument("up")  # type: ignore[arg-type]
+    await pass_wrong_argument(up, up)  # type: ignore[call-arg]
 
 
-def a_failure_without_its_arm(error: NotFound | Conflict | Gone) -> int:
+def omit_match_arm(error: NotFound | Conflict | Gone) -> int:
     match error:
         case NotFound():
             return 404
@@ -165,7 +161,7 @@ def a_failure_without_its_arm(error: NotFound | Conflict | Gone) -> int:
             assert_never(error)  # type: ignore[arg-type]
 
 
-def a_failure_of_the_family_without_its_arm(error: Failure) -> int:
+def omit_match_arms_of_failure(error: Failure) -> int:
     match error:
         case Aggregate():
             return 207
@@ -175,29 +171,29 @@ def a_failure_of_the_family_without_its_arm(error: Failure) -> int:
             assert_never(error)  # type: ignore[arg-type]
 
 
-def a_value_taken_for_granted(result: Result[int, Gone]) -> int:
+def ignore_failure_of_result(result: Result[int, Gone]) -> int:
     return result.value  # type: ignore[union-attr]
 
 
-async def a_chain(up: Upstreams) -> Result[Quote, Forbidden]:
+async def mistype_chain(up: Upstreams) -> Result[Quote, Forbidden]:
     _ = parallel(up.users.fetch("u"), up.inventory.check("p")).map(lambda user: user)  # type: ignore[misc, arg-type]
     return await up.shipping.quote("a", 3)  # type: ignore[return-value, arg-type]
 
 
-def a_call_that_fails_otherwise(wide: Call[int, Failure]) -> Call[int, Gone]:
+def narrow_errors_of_call(wide: Call[int, Failure]) -> Call[int, Gone]:
     return wide  # type: ignore[return-value]
 
 
-def a_call_that_may_fail(wide: Call[int, Gone]) -> Call[int, Never]:
+def narrow_call_to_infallible(wide: Call[int, Gone]) -> Call[int, Never]:
     return wide  # type: ignore[return-value]
 
 
-def a_run_that_promises_less(narrow: Run[Gone]) -> Run[Gone | Invalid]:
+def widen_errors_of_run(narrow: Run[Gone]) -> Run[Gone | Invalid]:
     return narrow  # type: ignore[return-value]
 
 
-def another_value() -> Result[int, Gone]:
+def return_wrong_value() -> Result[int, Gone]:
     return Ok("1")  # type: ignore[arg-type]
 
 
-def an_error_outside_the_family(run: Run[KeyError]) -> None: ...  # type: ignore[type-var]
+def promise_foreign_error(run: Run[KeyError]) -> None: ...  # type: ignore[type-var]

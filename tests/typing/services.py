@@ -1,4 +1,4 @@
-"""Services to type against."""
+"""Services that the type tests call."""
 
 from dataclasses import dataclass
 from typing import TypeAlias

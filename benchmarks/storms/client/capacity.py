@@ -24,9 +24,10 @@ class Capacity(NamedTuple):
 
 
 async def measure_capacity(client: Client, workers: Sequence[int], seconds: float) -> Capacity:
-    """Find the best number of *workers*, by the better of two samples each, and measure its throughput.
+    """Find the number of *workers* with the highest throughput, then measure its throughput in three rounds.
 
-    Each sample and each round takes so many *seconds*.
+    Each number is tried twice, and the better result counts; a single number is not tried. Each try and each
+    round takes *seconds*.
     """
     best = workers[0]
     if len(workers) > 1:
@@ -39,7 +40,7 @@ async def measure_capacity(client: Client, workers: Sequence[int], seconds: floa
 
 
 async def measure_throughput(client: Client, workers: int, seconds: float) -> float:
-    """Return the successful checkouts per second of so many workers.
+    """Return the successful checkouts per second of a number of *workers*.
 
     Responses that arrive after *seconds* do not count.
     """
@@ -50,7 +51,10 @@ async def measure_throughput(client: Client, workers: int, seconds: float) -> fl
 
 
 def goodput_per_round(storm: Outcomes, seconds: float, rounds: int) -> Sequence[float]:
-    """Return the successes per second in each round; responses after *seconds* do not count."""
+    """Split *storm* into *rounds*, and return the successes per second of each.
+
+    Responses that arrive later than *seconds* after the start do not count.
+    """
     length = seconds / rounds
     totals = [
         len(storm.with_status(200).received_by(storm.start + number * length)) for number in range(rounds + 1)

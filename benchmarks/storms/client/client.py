@@ -17,17 +17,17 @@ __all__ = ("Client", "Response", "Server", "open_client")
 _TIMEOUT: Final = 10.0
 """Seconds that the client waits for a response."""
 _KEEP_ALIVE: Final = 2.0
-"""Seconds that an idle connection stays open: fewer than in any server, so that none is closed in use."""
+"""Seconds that an idle connection stays open: less than in any server, which could close it in use."""
 _COMPLETED: Final = "Gateway-Completed"
 _MISSING_PARTS: Final = tuple(
     f'"{name}":null'.encode()
     for name in ("notifications", "engagement", "recommended", "notification", "analytics")
 )
-"""The missing parts in responses of plain FastAPI."""
+"""Missing parts as they appear in responses of plain FastAPI."""
 
 
 class Response(NamedTuple):
-    """A response; it is complete unless it says that something is missing."""
+    """A response, incomplete if it marks an optional part as missing."""
 
     status: int
     location: str | None = None
@@ -35,10 +35,10 @@ class Response(NamedTuple):
 
 
 class Server(Protocol):
-    """The server, as the client sees it."""
+    """The server as seen by the client."""
 
     async def handle(self, request: Request) -> Response | None:
-        """Return the response, or None if the server closes the connection without one."""
+        """Return the response, or None if the server closes the connection without a response."""
         ...
 
     async def read(self, path: str) -> object:
@@ -48,13 +48,16 @@ class Server(Protocol):
 
 @final
 class Client:
-    """Sends requests to one server, over any number of connections."""
+    """A client of a server, with any number of connections."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
 
     async def send(self, request: Request, due: float | None = None) -> Outcome:
-        """Send one request; its response time counts from when it was *due*, by default now."""
+        """Send a request, and return its outcome, also for a timeout or a failed connection.
+
+        The response time counts from *due*, a time on the loop's clock (default: now).
+        """
         clock = asyncio.get_running_loop().time
         sent = clock()
         due = sent if due is None else due
@@ -70,10 +73,11 @@ class Client:
     async def send_at_rate(
         self, requests: Iterator[Request], rate: float, seconds: float | None = None
     ) -> Outcomes:
-        """Send *rate* requests a second, for so many *seconds* or until *requests* ends.
+        """Send *rate* requests a second, for *seconds* or until *requests* ends.
 
-        No request waits for an earlier response. Response times count from when a request was due, even if
-        it is sent late, so that a stalled server is not measured too well ("coordinated omission").
+        No request waits for an earlier response. The response time of a request counts from the time at which
+        it was due, even if it is sent late, so that a stalled server does not look fast ("coordinated
+        omission").
         """
         loop = asyncio.get_running_loop()
         start, outcomes = loop.time(), list[Outcome]()
@@ -93,7 +97,7 @@ class Client:
     async def send_with_workers(
         self, requests: Iterator[Request], workers: int, seconds: float, count: int | None = None
     ) -> Outcomes:
-        """Let *workers* send one request after the other, for so many *seconds* and *count* at most."""
+        """Let each of *workers* send requests in sequence, for *seconds* and at most *count* in total."""
         clock = asyncio.get_running_loop().time
         end, remaining, outcomes = clock() + seconds, islice(requests, count), list[Outcome]()
 

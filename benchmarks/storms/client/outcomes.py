@@ -1,4 +1,4 @@
-"""Outcomes of requests, and statistics over many of them."""
+"""Outcomes of requests, and their statistics."""
 
 import math
 from collections import Counter
@@ -10,17 +10,17 @@ from benchmarks.storms.client.request import Request
 __all__ = ("DISCONNECTED", "NO_RESPONSE", "Outcome", "Outcomes")
 
 NO_RESPONSE: Final = 0
-"""Status of a request without a response, or without one before the client's timeout."""
+"""Status of a request that timed out, or whose connection failed before a response."""
 DISCONNECTED: Final = -1
 """Status of a request whose client disconnected."""
 _SUCCESSES: Final = frozenset({200, 201})
 
 
 class Outcome(NamedTuple):
-    """The outcome of one request, which was *due* at a time of the loop's clock.
+    """The outcome of a request; *due* is the time on the loop's clock at which it should have been sent.
 
-    *lateness* is the time until it was sent, *seconds* the time until its response, both counted from when it
-    was due. A success is complete unless the response says that something is missing.
+    *lateness* is the time from *due* until the request was sent, *seconds* the time from *due* until its end.
+    A success is incomplete if the response marks an optional part as missing.
     """
 
     request: Request
@@ -52,7 +52,7 @@ class Outcomes:
 
     @property
     def summary(self) -> str:
-        """The numbers by status, such as "200: 12, 503: 3"."""
+        """The number of outcomes by status as text, such as "200: 12, 503: 3"."""
         names = {NO_RESPONSE: "none", DISCONNECTED: "disconnected"}
         counts = [f"{names.get(status, status)}: {n}" for status, n in sorted(self.statuses.items())]
         if self.incomplete:
@@ -60,15 +60,15 @@ class Outcomes:
         return ", ".join(counts) or "nothing"
 
     def with_status(self, *statuses: int) -> "Outcomes":
-        """Return those with one of these statuses."""
+        """Return the outcomes with any of these statuses."""
         return Outcomes(outcome for outcome in self._all if outcome.status in statuses)
 
     def without_status(self, *statuses: int) -> "Outcomes":
-        """Return those with none of these statuses."""
+        """Return the outcomes with none of these statuses."""
         return Outcomes(outcome for outcome in self._all if outcome.status not in statuses)
 
     def of_requests(self, names: Collection[str]) -> "Outcomes":
-        """Return those of requests with these names."""
+        """Return the outcomes of requests with these names."""
         return Outcomes(outcome for outcome in self._all if outcome.request.name in names)
 
     @property
@@ -82,24 +82,24 @@ class Outcomes:
         return Outcomes(o for o in self._all if not o.is_complete or o.status not in _SUCCESSES)
 
     def received_by(self, end: float) -> "Outcomes":
-        """Return those whose response arrived by *end*."""
+        """Return the outcomes of requests that had ended by *end*, with or without a response."""
         return Outcomes(outcome for outcome in self._all if outcome.due + outcome.seconds <= end)
 
     def sent_by(self, end: float) -> "Outcomes":
-        """Return those whose request was sent by *end*, whenever it was due."""
+        """Return the outcomes of requests sent by *end*, regardless of when they were due."""
         return Outcomes(outcome for outcome in self._all if outcome.due + outcome.lateness <= end)
 
     def between(self, start: float, end: float = math.inf) -> "Outcomes":
-        """Return those whose request was due from *start* until *end*."""
+        """Return the outcomes of requests that were due at *start* or later, and before *end*."""
         return Outcomes(outcome for outcome in self._all if start <= outcome.due < end)
 
     def split(self, count: int) -> Sequence["Outcomes"]:
-        """Split them into at most *count* consecutive rounds, none of which is empty."""
+        """Split the outcomes into at most *count* consecutive rounds, none of which is empty."""
         size = max(1, math.ceil(len(self._all) / count))
         return [Outcomes(self._all[at : at + size]) for at in range(0, len(self._all), size)]
 
     def quantile(self, share: float) -> float:
-        """Return a quantile of the response times in milliseconds; NaN if there are none."""
+        """Return a quantile of the response times in milliseconds, or NaN if there are no outcomes."""
         ordered = sorted(outcome.seconds for outcome in self._all)
         if not ordered:
             return math.nan
@@ -112,7 +112,7 @@ class Outcomes:
 
     @property
     def p99_lateness(self) -> float:
-        """The 99th percentile of the lateness in milliseconds; a busy client sends late."""
+        """The 99th percentile of the lateness in milliseconds, which is high if the client is busy."""
         return Outcomes(outcome._replace(seconds=outcome.lateness) for outcome in self._all).p99
 
     @property

@@ -1,4 +1,4 @@
-"""The requests of the storms."""
+"""Requests of the storms."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ _ORDER: Final = {**_BUYER, "payment_id": "pm-789", "address": "123 Main St"}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request; *name* identifies its kind, *disconnect_after* is in seconds."""
+    """A request; *name* identifies its kind. After *disconnect_after* seconds, the client disconnects."""
 
     name: str
     method: str

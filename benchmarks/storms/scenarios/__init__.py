@@ -1,1 +1,1 @@
-"""The storms, one module per storm."""
+"""The storms, each in its own module."""

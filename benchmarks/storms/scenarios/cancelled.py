@@ -1,4 +1,4 @@
-"""Ten thousand cancelled fail-fast requests, with feeds beside them."""
+"""Orders that are cancelled by a failed call or by the client, with concurrent feeds."""
 
 import asyncio
 import statistics
@@ -19,17 +19,20 @@ _LONGEST_ROUND: Final = 15.0
 _ROUNDS_PER_SIZE: Final = 600
 _IDLE_TIMEOUT: Final = 10.0
 _KEEP_ALIVE_LIMIT: Final = 12.0
-"""Seconds within which idle connections are closed: by the gateway within 8, by httpx after 5."""
+"""Seconds to wait for idle connections to be closed; the gateway closes them within 8 s, httpx after 5 s."""
 _FEED_CONNECTIONS: Final = 4
-"""Connections of one feed: httpx closes idle ones only on the next request, which opens its own."""
+"""Number of connections that the calls of a feed open.
+
+httpx closes idle connections only when the next request is sent, so the check sends a feed.
+"""
 _MAX_RATIO: Final = 1.5
 
 
 async def cancelled(target: Target, size: float) -> Report:
     """Cancel *size* orders, half of them by a failing concurrent call and half by a disconnecting client.
 
-    The user service responds 404 after 50 ms, the inventory service would respond after 400 ms. Clients
-    disconnect before both.
+    The user service responds with 404 after 50 ms, and the inventory service would respond after 400 ms.
+    Clients disconnect after 25 ms.
     """
     report = Report()
     quiet = min(_LONGEST_ROUND, max(2.0, size / _ROUNDS_PER_SIZE))
@@ -90,12 +93,12 @@ async def cancelled(target: Target, size: float) -> Report:
     report.add("p99 of the feed during", format_spread((part.p99 for part in during.split(_ROUNDS)), "ms"))
     report.add("p99 of the feed after", format_spread((part.p99 for part in after), "ms"))
     report.add("p99 of the feed, ratio of after to before", f"{p99:.2f}")
-    report.expect(p99 <= _MAX_RATIO, f"the feed's p99 is {p99:.2f} times what it was")
+    report.expect(p99 <= _MAX_RATIO, f"the feed's p99 after the storm is {p99:.2f} times its p99 before")
     return report
 
 
 async def _count_idle_connections(deployment: Deployment) -> int:
-    """Return the number of connections to services after the keep-alive time of idle ones."""
+    """Wait until idle connections to services should be closed; return the number that are still open."""
 
     async def has_none() -> bool:
         return deployment.connections == 0

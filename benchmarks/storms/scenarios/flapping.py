@@ -1,4 +1,4 @@
-"""A service that alternates between one healthy second and one second of dropped connections."""
+"""A service that alternates between a healthy second and a second of dropped connections."""
 
 import asyncio
 import statistics
@@ -20,20 +20,20 @@ _AFTER: Final = 4.0
 _ROUNDS: Final = 3
 _RETRY_RATIO: Final = 0.2
 _MIN_RETRIES: Final = 10
-"""The retry budget: a fifth of the calls of 10 s, plus ten."""
+"""The retry budget of the gateway: a fifth of the calls in the last 10 s, plus ten."""
 _WINDOW: Final = 10.0
 _MAX_P99_MS: Final = 1500
 _BREAKER_DELAY: Final = 0.3
 """Seconds that the circuit breaker may take to close after the service has recovered."""
 _TRANSIT: Final = 0.05
-"""Seconds to the service and back: requests that are due later may meet the next outage."""
+"""Seconds to the service and back; a request that is due this shortly before an outage may fail."""
 _SHARE: Final = 50
 _MIN_SETTLED_RATE: Final = 80
-"""Minimum success rates in per cent; on a quiet machine they are 68 and 94."""
+"""Minimum success rates in per cent; on a quiet machine the measured rates are 68 and 94."""
 
 
 async def flapping(target: Target, size: float) -> Report:
-    """Send 40 checkouts per second for *size* seconds; in every other second the inventory service fails."""
+    """Send 40 checkouts per second; for *size* seconds, the inventory service fails in every other second."""
     report = Report()
     async with deploy(target) as deployment:
         await deployment.warm_up(CHECKOUT)
@@ -58,7 +58,7 @@ async def flapping(target: Target, size: float) -> Report:
     retries = _RETRY_RATIO * len(storm) + _MIN_RETRIES * (1 + len(storm) / _RATE / _WINDOW)
     report.add("outcomes", storm.summary)
     report.add("success rate in healthy seconds", format_spread(shares, "%"))
-    report.add("success rate from 0.3 s into each", format_spread(settled, "%"))
+    report.add("success rate from 0.3 s into each healthy second", format_spread(settled, "%"))
     report.add(
         "median response time of a 503", format_spread((part.median for part in refused.split(_ROUNDS)), "ms")
     )
@@ -69,7 +69,9 @@ async def flapping(target: Target, size: float) -> Report:
     report.require(
         not later.without_status(200), f"the outcomes from 2 s after recovery were {later.summary}"
     )
-    report.require(calls <= len(storm) + retries, f"{len(storm)} requests made {calls} calls to it")
+    report.require(
+        calls <= len(storm) + retries, f"{len(storm)} requests made {calls} calls to the inventory service"
+    )
     mean, later_mean = statistics.mean(shares), statistics.mean(settled)
     report.require(mean >= _SHARE, f"in healthy seconds, {mean:.0f}% of checkouts succeeded")
     report.require(
@@ -85,7 +87,10 @@ def _share(outcomes: Outcomes) -> float:
 
 
 async def _flap(deployment: Deployment, times: int) -> tuple[Sequence[tuple[float, float]], float]:
-    """Return the healthy spans, and the time of the final recovery."""
+    """Let the inventory service be healthy for a second and then fail for a second, *times* times.
+
+    Return the healthy spans, and the time of the last recovery.
+    """
     clock = asyncio.get_running_loop().time
     start = healed = clock()
     spans: list[tuple[float, float]] = []

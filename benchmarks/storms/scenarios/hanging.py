@@ -15,7 +15,7 @@ __all__ = ("hanging",)
 _FEED_RATE: Final = 40
 _NORMAL_CHECKOUTS: Final = 40
 _CHECKOUTS: Final = 150
-"""Enough to exhaust httpx's default pool while each call to shipping waits for a second."""
+"""Checkouts per second that exhaust httpx's default pool while each call to shipping waits for a second."""
 _ROUNDS: Final = 3
 _RECOVERY: Final = 2.0
 _AFTER: Final = 4.0
@@ -28,7 +28,7 @@ _DEADLINE: Final = 5.0
 
 
 async def hanging(target: Target, size: float) -> Report:
-    """Hang the shipping service for *size* seconds, under 150 checkouts per second and 40 feeds.
+    """Hang the shipping service for *size* seconds, under 150 checkouts and 40 feeds per second.
 
     Before and after that there are 40 checkouts per second, which plain FastAPI can handle as well.
     """
@@ -84,7 +84,7 @@ async def hanging(target: Target, size: float) -> Report:
     )
     p50, p99 = (_median(feeds, share) / _median(usual, share) for share in (0.5, 0.99))
     report.add("p50 and p99 of the feed, ratio of during to before", f"{p50:.2f}, {p99:.2f}")
-    report.expect(p99 <= _MAX_RATIO, f"the feed's p99 was {p99:.2f} times what it was")
+    report.expect(p99 <= _MAX_RATIO, f"the feed's p99 during the fault was {p99:.2f} times its p99 before")
     return report
 
 
@@ -93,7 +93,7 @@ def _median(outcomes: Outcomes, share: float) -> float:
 
 
 async def _load(deployment: Deployment, checkouts: int, seconds: float) -> Outcomes:
-    """Send *checkouts* per second, and feeds beside them."""
+    """Send *checkouts* per second, and feeds concurrently."""
     async with asyncio.TaskGroup() as group:
         loads = [
             group.create_task(deployment.client.send_at_rate(repeat(request), rate, seconds))

@@ -1,4 +1,4 @@
-"""Every service is killed and restarted, one after the other, under load."""
+"""Services that are killed and restarted in turn under load."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,11 +18,11 @@ _RATE: Final = 30
 _DOWNTIME: Final = 1.0
 _RECOVERY: Final = 2.0
 _OBSERVED: Final = 3.0
-"""Seconds that are evaluated after a restart: the recovery time, and one that must be free of failures."""
+"""Seconds that are evaluated after a restart: the recovery time, and a second without failures."""
 _BETWEEN: Final = 1.0
-"""Seconds from then until the next kill, so that requests in flight can end."""
+"""Seconds from the end of the evaluation to the next kill, so that requests in flight can end."""
 _ROUNDS_PER_ORDER: Final = 15
-"""The stock is a hundred items, and other requests need some of them."""
+"""Rounds per order: many, because the stock is 100 items and other requests need some of it."""
 _DECLARED: Final = (200, 201, 202, 503, 504)
 
 
@@ -38,8 +38,8 @@ async def killing(target: Target, size: float) -> Report:
         await deployment.warm_up(CHECKOUT, FEED)
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            load_task = group.create_task(deployment.client.send_at_rate(_requests(stop), _RATE))
-            restarts = await _kill(deployment, names)
+            load_task = group.create_task(deployment.client.send_at_rate(_generate_requests(stop), _RATE))
+            restarts = await _kill_in_turn(deployment, names)
             stop.set()
         outcomes = load_task.result()
         unexpected = await find_discrepancies(deployment, outcomes)
@@ -60,8 +60,8 @@ async def killing(target: Target, size: float) -> Report:
     return report
 
 
-async def _kill(deployment: Deployment, names: Sequence[str]) -> Mapping[str, float]:
-    """Return the time at which each service was up again."""
+async def _kill_in_turn(deployment: Deployment, names: Sequence[str]) -> Mapping[str, float]:
+    """Kill and restart the services; return the time at which each service was up again."""
     restarts: dict[str, float] = {}
     for name in names:
         await deployment.services.kill(name)
@@ -73,12 +73,12 @@ async def _kill(deployment: Deployment, names: Sequence[str]) -> Mapping[str, fl
 
 
 def _recovery_time(outcomes: Outcomes, restart: float) -> float:
-    """Return the seconds from a restart to the last failure or incomplete success."""
+    """Return the seconds from a restart to the last failure or incomplete success; 0 if there is none."""
     failed = outcomes.between(restart, restart + _OBSERVED).imperfect
     return max((outcome.due - restart for outcome in failed), default=0.0)
 
 
-def _requests(stop: asyncio.Event) -> Iterator[Request]:
+def _generate_requests(stop: asyncio.Event) -> Iterator[Request]:
     transfers = generate_transfers()
     for number in count():
         if stop.is_set():

@@ -36,7 +36,7 @@ _GROWTH: Final = 0.03
 _MIN_GROWTH_MIB: Final = 3.0
 _IDLE_TIMEOUT: Final = 10.0
 _FAULT_INTERVAL: Final = 0.5
-"""Seconds from one fault to the next."""
+"""Seconds between two faults."""
 _DISCONNECTING_CHECKOUT: Final = CHECKOUT.with_disconnect(0.08)
 _MIX: Final = (
     *(CHECKOUT, UNKNOWN_FEED, REFUSED_CHECKOUT, REFUSED_ORDER, REFUSED_TRANSFER),
@@ -45,7 +45,7 @@ _MIX: Final = (
     *(_DISCONNECTING_CHECKOUT, FOREIGN_PURCHASE, REFUSED_CHECKOUT, REFUSED_ORDER, INVALID_CHECKOUT),
 )
 _REQUESTS_PER_WRITE: Final = 500
-"""Few writes, because the gateway stores their responses for a day by design."""
+"""Requests per write: many, because the gateway stores the responses to writes for a day by design."""
 _STATUSES: Final[Mapping[str, frozenset[int]]] = {
     CHECKOUT.name: frozenset({200, DISCONNECTED}),
     FEED.name: frozenset({200}),
@@ -62,14 +62,14 @@ _WRITE_STATUSES: Final = frozenset({201})
 
 
 async def memory(target: Target, size: float) -> Report:
-    """Send *size* requests in a closed loop. Plain FastAPI has three minutes for 200 000.
+    """Send *size* requests in a closed loop; on plain FastAPI, stop after three minutes per 200 000 requests.
 
-    Most are rejected by a service, some succeed, some clients disconnect, and one in 500 is a write, half of
-    those with a key. Twice a second a service drops or hangs one call, which a retry repairs.
+    Most requests are rejected by a service, some succeed, some clients disconnect, and every 500th request is
+    a write. Half of the writes have a key. Twice a second a service drops or hangs a call.
     """
     report = Report()
     limit = size * _PLAIN_SECONDS_PER_REQUEST / _PARTS if target is PLAIN_FASTAPI else math.inf
-    requests = _requests()
+    requests = _generate_requests()
     async with deploy(target) as deployment:
         fault_task = asyncio.create_task(_inject_faults(deployment))
         warm = await deployment.client.send_with_workers(
@@ -104,7 +104,7 @@ async def memory(target: Target, size: float) -> Report:
         f"{start:.1f}, {third:.1f}, {later:.1f}, {end:.1f} MiB",
     )
     report.add("growth in the last two thirds", f"{per_request:.0f} bytes per request")
-    summary = ", ".join(f"{what}: {times}" for what, times in unexpected.most_common(5))
+    summary = ", ".join(f"{outcome}: {times}" for outcome, times in unexpected.most_common(5))
     report.require(not unexpected, f"unexpected outcomes: {summary}")
     report.require(
         end - third <= max(third * _GROWTH, _MIN_GROWTH_MIB),
@@ -122,7 +122,7 @@ def _count_unexpected(outcomes: Outcomes) -> Counter[str]:
     )
 
 
-def _requests() -> Iterator[Request]:
+def _generate_requests() -> Iterator[Request]:
     mix, transfers = cycle(_MIX), generate_transfers()
     for number in count(1):
         if number % _REQUESTS_PER_WRITE:
@@ -134,7 +134,7 @@ def _requests() -> Iterator[Request]:
 
 
 async def _inject_faults(deployment: Deployment) -> None:
-    """Let one of several services drop or hang one call, at regular intervals."""
+    """Let several services in turn drop or hang a call, at regular intervals."""
     for name, kind in cycle(
         (("pricing", "drop"), ("social", "hang"), ("shipping", "drop"), ("fraud", "hang"))
     ):

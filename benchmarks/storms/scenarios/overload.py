@@ -19,9 +19,9 @@ __all__ = ("overload",)
 
 _WORKERS: Final = (16, 32, 64, 96, 128, 192)
 _UNLIMITED: Final = "4096"
-"""More than are in flight while capacity is measured, so that the gateway's limit has no effect."""
+"""More than the requests in flight during the measurement of capacity, so that the limit has no effect."""
 _LIMITS: Final = (128, 256)
-"""Limits of requests in flight: one that suits this machine, and the default."""
+"""Limits of requests in flight: one that suits the benchmark machine, and the default."""
 _ROUNDS: Final = 3
 _LONGEST_SAMPLE: Final = 4.0
 _LIGHT_RATE: Final = 20
@@ -34,11 +34,11 @@ _MAX_RATIO: Final = 1.5
 
 
 async def overload(target: Target, size: float) -> Report:
-    """Measure the capacity in checkouts per second, then send twice that for *size* seconds.
+    """Measure the capacity in checkouts per second, then send twice that rate for *size* seconds.
 
     The capacity is measured in a closed loop with the best number of workers, the storm is an open loop. The
-    gateway runs with two limits of requests in flight; time limits apply to the first only. Plain FastAPI has
-    no such limit.
+    gateway runs with two limits of requests in flight; slow results are reported for the first limit only.
+    Plain FastAPI has no such limit.
     """
     report = Report()
     sample = min(_LONGEST_SAMPLE, max(1.5, size / 10))
@@ -53,7 +53,7 @@ async def overload(target: Target, size: float) -> Report:
     for limit in _LIMITS if target.is_gateway else _LIMITS[:1]:
         async with deploy(target, GATEWAY_MAX_IN_FLIGHT=f"{limit}") as deployment:
             await deployment.warm_up(CHECKOUT)
-            result = await _storm(deployment, found, size)
+            result = await _run_storm(deployment, found, size)
         prefix = "" if limit == _LIMITS[0] else f"with {limit}, "
         report.figures.extend(Figure(prefix + name, value) for name, value in result.figures)
         report.failures.extend(prefix + sentence for sentence in result.failures)
@@ -61,7 +61,7 @@ async def overload(target: Target, size: float) -> Report:
     return report
 
 
-async def _storm(deployment: Deployment, found: Capacity, size: float) -> Report:
+async def _run_storm(deployment: Deployment, found: Capacity, size: float) -> Report:
     report = Report()
     capacity = max(1.0, statistics.median(found.rounds))
     quiet = max(2.0, size / 10)
@@ -99,18 +99,22 @@ async def _storm(deployment: Deployment, found: Capacity, size: float) -> Report
     report.add("offered load, and p99 lateness", f"{offered:.0f} per second, {storm.p99_lateness:.0f} ms")
     report.add("CPU of the client, the target and all services", cpu_shares)
     report.add("capacity afterwards", f"{capacity_after:.0f} per second")
-    report.add("median before and after", f"{light.median:.0f} ms, {after.median:.0f} ms")
+    report.add("median response time before and after", f"{light.median:.0f} ms, {after.median:.0f} ms")
     report.require(not deployment.tracebacks, f"{deployment.tracebacks} uncaught exceptions")
     report.require(
         not storm.without_status(200, 503, 429), f"the outcomes at twice the capacity were {storm.summary}"
     )
     report.require(bool(refused), "no request was rejected")
     least = min(capacity, capacity_after)  # the machine may be busier than before
-    report.require(goodput >= _MIN_GOODPUT * least, f"goodput was {goodput:.0f} per second, of {least:.0f}")
+    report.require(
+        goodput >= _MIN_GOODPUT * least,
+        f"goodput was {goodput:.0f} per second, less than half of the capacity of {least:.0f}",
+    )
     report.require(not after.without_status(200), f"the outcomes afterwards were {after.summary}")
     report.expect(
         storm.p99_lateness <= _MAX_LATENESS_MS and offered >= _MIN_OFFERED * capacity,
-        f"invalid run: load of {offered / capacity:.2f} times the capacity, {storm.p99_lateness:.0f} ms late",
+        f"invalid run: the load was {offered / capacity:.2f} times the capacity, "
+        f"with a p99 lateness of {storm.p99_lateness:.0f} ms",
     )
     report.expect(goodput >= _SHARE * capacity, f"goodput was {goodput / capacity:.0%} of capacity")
     report.expect(

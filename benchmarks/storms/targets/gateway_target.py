@@ -28,7 +28,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    # Logging costs time, so it is on as in production.
+    # Logging is on as in production, because it takes time.
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.WARNING)

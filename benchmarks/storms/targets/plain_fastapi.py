@@ -1,10 +1,10 @@
-"""The same five routes, written well with FastAPI, httpx and `asyncio.gather` alone.
+"""The five routes of the gateway, written well with FastAPI, httpx and `asyncio.gather` alone.
 
-They follow the documentation of both: `async def` routes, pydantic models, one `httpx.AsyncClient`
-for the life of the process with its stock transport, its stock pool and a timeout, `gather` for concurrent
-calls, `raise_for_status`, and handlers that map httpx's exceptions to statuses. Calls are cancelled when a
-sibling fails, optional calls may fail, and a write is undone if the next write fails. There are no retries,
-no circuit breaker, no concurrency limit, no deadline and no journal.
+The code follows the documentation of FastAPI and httpx: `async def` routes, pydantic models, a single
+`httpx.AsyncClient` for the life of the process with its stock transport, its stock pool and a timeout,
+`gather` for concurrent calls, `raise_for_status`, and handlers that map httpx's exceptions to statuses.
+Calls are cancelled when a sibling fails, optional calls may fail, and a write is undone if the next write
+fails. There are no retries, no circuit breaker, no concurrency limit, no deadline and no journal.
 """
 
 import asyncio
@@ -120,7 +120,7 @@ async def delete(service: str, path: str) -> None:
 
 
 async def gather(*calls: Coroutine[Any, Any, T]) -> list[T]:
-    """Run calls concurrently; when one fails, cancel the others."""
+    """Run calls concurrently; after a failure, cancel the other calls."""
     tasks = [asyncio.create_task(call) for call in calls]
     try:
         return await asyncio.gather(*tasks)

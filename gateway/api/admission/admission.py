@@ -15,7 +15,7 @@ from gateway.api.problems.refusal import Refusal
 __all__ = ("OVERLOADED", "RATE_LIMITED", "Admission", "AdmissionSlot")
 
 OVERLOADED: Final = "The gateway is overloaded; retry shortly"
-RATE_LIMITED: Final = "There were too many requests from this address"
+RATE_LIMITED: Final = "Too many requests from this address; retry after the time in Retry-After"
 
 _MINUTE: Final = 60
 _RETRY_AFTER_OVERLOAD: Final[Mapping[str, str]] = MappingProxyType({"Retry-After": "1"})
@@ -24,10 +24,11 @@ _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 @final
 class Admission:
-    """Limits of *max_in_flight* concurrent requests and *per_minute* requests per caller (None: unlimited).
+    """Admission control: at most *max_in_flight* concurrent requests, and *per_minute* requests per caller.
 
-    A request over the rate limit takes no slot. A request that is shed for lack of a slot still counts
-    against its caller's rate limit; otherwise a caller could overload the gateway at no cost.
+    *per_minute* is None if there is no rate limit. A request over the rate limit takes no slot. A request
+    that is refused because no slot is free still counts against its caller's rate limit; otherwise a caller
+    could overload the gateway at no cost.
     """
 
     def __init__(self, max_in_flight: int, per_minute: int | None = None) -> None:
@@ -36,7 +37,10 @@ class Admission:
         self._policy = f'"caller";q={per_minute};w={_MINUTE}'
 
     def request_slot(self, scope: Scope, now: float) -> "AdmissionSlot":
-        """Count a request against its caller's rate limit; *now* is its arrival in seconds."""
+        """Count a request against its caller's rate limit; return a slot that is not taken yet.
+
+        *now* is in seconds on a monotonic clock.
+        """
         if self._rate_limit is None:
             return AdmissionSlot(self.in_flight)
         decision = self._rate_limit.admit(identify_caller(scope), now)
@@ -45,10 +49,10 @@ class Admission:
 
 @final
 class AdmissionSlot:
-    """A request's slot in the in-flight limit; `with` holds it while the request is handled.
+    """A request's slot in the in-flight limit; `with slot:` takes the slot while the request is handled.
 
-    `check` and `with` raise `Refusal`. The slot is not held while the body is read, so that slow uploads
-    cannot use up the limit.
+    `check` and `with` raise `Refusal` if the request is not admitted. `with` is for the time after the body
+    has been read, so that slow uploads cannot use up the limit.
     """
 
     __slots__ = ("_decision", "_in_flight", "_policy")
@@ -62,7 +66,10 @@ class AdmissionSlot:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Return the RateLimit headers of every response (draft-ietf-httpapi-ratelimit-headers-11)."""
+        """Return the RateLimit headers of the response; empty if there is no rate limit.
+
+        They follow draft-ietf-httpapi-ratelimit-headers-11.
+        """
         if self._decision is None:
             return _NO_HEADERS
         remaining = f'"caller";r={self._decision.remaining};t={math.ceil(self._decision.wait)}'

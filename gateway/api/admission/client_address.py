@@ -8,7 +8,7 @@ from starlette.types import Scope
 __all__ = ("UNKNOWN_CALLER", "find_client_address", "identify_caller")
 
 UNKNOWN_CALLER: Final = "unknown"
-"""The one caller for all requests without a client address."""
+"""Caller of all requests without a client address."""
 _HOST_BITS: Final = 64
 
 
@@ -30,8 +30,8 @@ def find_client_address(scope: Scope) -> IPv4Address | IPv6Address | None:
 def identify_caller(scope: Scope) -> str:
     """Return the name of the caller for rate limits: its IPv4 address, or the /64 subnet of an IPv6 address.
 
-    An IPv6 host can use every address of its subnet (RFC 8981). A link-local address counts as a whole,
-    because all hosts on a link share one subnet.
+    The name is `UNKNOWN_CALLER` if the request has no client address. An IPv6 host can use every address of
+    its subnet (RFC 8981). A link-local address is not shortened: all hosts on a link share a subnet.
     """
     found = find_client_address(scope)
     if found is None:

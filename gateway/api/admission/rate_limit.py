@@ -14,10 +14,10 @@ _MICROSECONDS: Final = 1_000_000
 @final
 @dataclass(frozen=True, slots=True)
 class RateLimitDecision:
-    """Decision on one request: whether it *is_admitted*, and what the caller can do next.
+    """Decision on a request, and the caller's quota after it.
 
-    The caller has *remaining* requests for the next *wait* seconds; then it has one more. A refused request
-    is admitted after exactly *wait* seconds, which has microsecond precision.
+    The caller has *remaining* requests for the next *wait* seconds, then one more. A refused request is
+    admitted after exactly *wait* seconds, which has microsecond precision.
     """
 
     is_admitted: bool
@@ -30,10 +30,10 @@ class RateLimit:
     """A *quota* of requests per *window* seconds for each caller, refilled evenly.
 
     The whole quota can be used in one burst. Within any period, no more requests are admitted than the quota
-    and what is refilled in that period. A refused request costs nothing.
+    plus the refill of that period. A refused request costs nothing.
 
-    This is the generic cell rate algorithm (GCRA, ITU-T I.371), a token bucket that stores one number per
-    caller: the time at which its quota is full again. A caller with a full quota is forgotten. Beyond
+    This is the generic cell rate algorithm (GCRA, ITU-T I.371), a token bucket that stores a single number
+    per caller: the time at which its quota is full again. A caller with a full quota is forgotten. Beyond
     *max_callers*, the least recently seen caller is forgotten too, and starts again with a full quota.
     """
 
@@ -52,7 +52,7 @@ class RateLimit:
         return len(self._full_at)
 
     def admit(self, caller: str, now: float) -> RateLimitDecision:
-        """Use one request of *caller*'s quota, if any is left; *now* is in seconds on a monotonic clock."""
+        """Return the decision on a request of *caller*; *now* is in seconds on a monotonic clock."""
         instant = round(now * _MICROSECONDS) * self._quota
         full_at = max(self._full_at.pop(caller, instant), instant)
         available = instant + self._quota * self._cost - full_at
@@ -67,7 +67,10 @@ class RateLimit:
         return RateLimitDecision(is_admitted, remaining, wait / _MICROSECONDS)
 
     def _evict(self, instant: int) -> None:
-        """Forget at most two callers: more than are added at a time, yet constant time per request."""
+        """Forget up to two of the least recently seen callers, if their quota is full or there are too many.
+
+        A request adds at most one caller, so two are enough, and the time per request is constant.
+        """
         for _ in range(2):
             oldest = next(iter(self._full_at))
             if self._full_at[oldest] > instant and len(self._full_at) <= self._max_callers:

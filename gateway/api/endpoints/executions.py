@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
-from typing_extensions import TypedDict  # pydantic requires this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic refuses typing.TypedDict before Python 3.12
 
 from gateway.api.endpoints.operator import LOCAL_ONLY, OPERATOR_ONLY, OPERATOR_SECURITY, require_operator
 from gateway.api.idempotency.stored_response import StoredResponse
@@ -25,12 +25,16 @@ __all__ = ("ExecutionPage", "ExecutionRecord", "WriteRecord", "build_router")
 
 StateName: TypeAlias = Literal["running", "committed", "undone", "stuck"]
 ExecutionId: TypeAlias = Annotated[
-    Id, Path(description="The id in a Location or a problem.", examples=[EXAMPLE_EXECUTION_ID])
+    Id,
+    Path(
+        description="`execution_id` of a response, or the last part of its `Location`.",
+        examples=[EXAMPLE_EXECUTION_ID],
+    ),
 ]
 
 
 class WriteRecord(TypedDict):
-    """One write and its outcome.
+    """A write and its outcome.
 
     `pending`: not sent yet, or no response yet. `done`: the service made it. `refused`: the service declined
     it, or it was not sent. `unknown`: it was sent, and its outcome is unknown. `undone`: it was undone.
@@ -42,7 +46,7 @@ class WriteRecord(TypedDict):
 
 
 class ExecutionRecord(TypedDict):
-    """One run of a pipeline that writes; times are in RFC 3339 format."""
+    """A run of a pipeline that writes; times are in RFC 3339 format, and *ended_at* is null until it ends."""
 
     execution_id: str
     pipeline: str
@@ -53,7 +57,7 @@ class ExecutionRecord(TypedDict):
 
 
 class ExecutionPage(TypedDict):
-    """Executions, the latest first; *cursor* is the start of the next page, null on the last one."""
+    """Executions, the latest first; *cursor* is the start of the next page, null on the last page."""
 
     executions: list[ExecutionRecord]
     cursor: str | None
@@ -69,9 +73,9 @@ def build_router(
     operator_token: str | None,
     pipelines: Sequence[DescribedPipeline] = (),
 ) -> APIRouter:
-    """Return the router; list and retry require the *operator_token*, see `require_operator`.
+    """Return the router; its list and retry endpoints are for operators only (see `require_operator`).
 
-    The OpenAPI example is an execution of the first of *pipelines* that writes.
+    The OpenAPI example is an execution of the first pipeline in *pipelines* that writes.
     """
     routes = APIRouter(tags=["executions"])
     example = _build_example(pipelines)
@@ -87,7 +91,7 @@ def _add_lookup(
 ) -> None:
     @routes.get(
         "/executions/{execution_id}",
-        summary="What is the outcome of this execution?",
+        summary="Get an execution",
         response_model=ExecutionRecord,
         responses={
             200: _document("The execution.", example),
@@ -95,10 +99,10 @@ def _add_lookup(
         },
     )
     async def get_execution(execution_id: ExecutionId, request: Request) -> Response:
-        """Return the outcome of each write of one run.
+        """Return the outcome of each write of an execution.
 
-        An execution is kept for a day after it has ended; without an Idempotency-Key, only while it is among
-        the latest 10,000.
+        An execution is kept for a day after it has ended; a stuck one, for a day after its undos have
+        succeeded. Without an Idempotency-Key, it is kept only while it is among the latest 10,000.
         """
         return _build_response(await executions.find(execution_id), request)
 
@@ -111,7 +115,7 @@ def _add_list(
 ) -> None:
     @routes.get(
         "/executions",
-        summary="Which executions exist?",
+        summary="List executions",
         response_model=ExecutionPage,
         responses={
             200: _document("Executions, the latest first.", {"executions": [example], "cursor": "17"}),
@@ -121,16 +125,22 @@ def _add_list(
         openapi_extra=OPERATOR_SECURITY,
     )
     async def list_executions(
-        state: Annotated[StateName | None, Query(description="Only executions in this state.")] = None,
-        limit: Annotated[int, Query(ge=1, le=100, description="Maximum number of executions.")] = 20,
+        state: Annotated[
+            StateName | None, Query(description="Only executions in this state; without it, all.")
+        ] = None,
+        limit: Annotated[
+            int, Query(ge=1, le=100, description="Maximum number of executions in a page.")
+        ] = 20,
         cursor: Annotated[
             str | None,
             Query(
-                pattern=r"^[1-9][0-9]{0,17}$", description="The cursor of the previous page.", examples=["17"]
+                pattern=r"^[1-9][0-9]{0,17}$",
+                description="`cursor` of the previous page; without it, the first page.",
+                examples=["17"],
             ),
         ] = None,
     ) -> Response:
-        """List executions for an operator; a `stuck` one needs attention."""
+        """List executions. Only for operators, who should retry the undos of a `stuck` execution."""
         page = await executions.page(
             None if state is None else CommitState(state), limit, None if cursor is None else int(cursor)
         )
@@ -149,7 +159,7 @@ def _add_retry(
 ) -> None:
     @routes.post(
         "/executions/{execution_id}/retry",
-        summary="Retry stuck undos",
+        summary="Retry the undos of a stuck execution",
         response_model=ExecutionRecord,
         responses={
             200: _document("The execution: `undone` if every undo succeeded, else still `stuck`.", example),
@@ -161,12 +171,12 @@ def _add_retry(
         openapi_extra=OPERATOR_SECURITY,
     )
     async def retry_execution(execution_id: ExecutionId, request: Request) -> Response:
-        """Retry every undo of a stuck execution once, for an operator."""
+        """Retry every failed undo of a stuck execution once. Only for operators."""
         return _build_response(await executions.retry(execution_id), request)
 
 
 def _build_example(pipelines: Sequence[DescribedPipeline]) -> ExecutionRecord:
-    """Return a stuck execution of the first of *pipelines* that writes."""
+    """Return a stuck execution of the first pipeline that writes, or of an invented one if none does."""
     writing = [pipeline for pipeline in pipelines if any(call.undo for call in pipeline.plan.calls)]
     writes = [call.name for call in writing[0].plan.calls if call.undo] if writing else []
     stuck: list[WriteRecord] = [{"name": name, "outcome": "stuck"} for name in writes[:1]]

@@ -27,12 +27,12 @@ class _HealthResponse(JSONResponse):
 
 
 def build_router(readiness: Readiness) -> APIRouter:
-    """Return the router; *readiness* reports on the services."""
+    """Return the router; *readiness* reports the health of the services."""
     routes = APIRouter(tags=["operations"])
 
     @routes.get(
         "/health/live",
-        summary="Is the process alive?",
+        summary="Check liveness",
         response_class=_HealthResponse,
         response_model=Health,
         responses={200: _document("The process is alive.", {"status": "pass"})},
@@ -43,11 +43,13 @@ def build_router(readiness: Readiness) -> APIRouter:
 
     @routes.get(
         "/health/ready",
-        summary="Can the gateway serve requests?",
+        summary="Check readiness",
         response_class=_HealthResponse,
         response_model=Health,
         responses={
-            200: _document("It can serve; `warn` if a service is failing.", _build_example(readiness.names)),
+            200: _document(
+                "The gateway is ready; `warn` if a service is failing.", _build_example(readiness.names)
+            ),
             503: _document("The gateway is stopping.", STOPPING),
         },
     )
@@ -59,7 +61,7 @@ def build_router(readiness: Readiness) -> APIRouter:
 
 
 def _build_example(services: Sequence[str]) -> Health:
-    """Return an example in which the last service fails."""
+    """Return an example with the first two services, of which the last fails."""
     if not services:
         return {"status": "pass"}
     *healthy, failing = services[:2]

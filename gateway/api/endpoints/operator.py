@@ -14,17 +14,22 @@ __all__ = ("LOCAL_ONLY", "OPERATOR_ONLY", "OPERATOR_SECURITY", "require_operator
 
 OPERATOR_SECURITY: Final[dict[str, Any]] = {"security": [{"bearer": []}, {}]}
 """The OpenAPI security of an operator endpoint: a token, or nothing for requests from the gateway's host."""
-LOCAL_ONLY: Final = "Only the gateway's own host may do this unless GATEWAY_OPERATOR_TOKEN is set"
-OPERATOR_ONLY: Final = "The operator's token is required, in the header Authorization: Bearer TOKEN"
+LOCAL_ONLY: Final = (
+    "This endpoint accepts only direct requests from the gateway's own host; set GATEWAY_OPERATOR_TOKEN to"
+    " use it from elsewhere"
+)
+OPERATOR_ONLY: Final = (
+    "The operator token is required, in the header Authorization: Bearer $GATEWAY_OPERATOR_TOKEN"
+)
 _FORWARDED: Final = frozenset({"forwarded", "x-forwarded-for"})
 
 
 def require_operator(token: str | None) -> Callable[[Request], Awaitable[None]]:
     """Return a dependency that raises `Refusal` unless the request comes from an operator.
 
-    An operator sends the *token*. If there is none, it connects from this host, and not through a proxy. A
-    proxy on this host that adds neither `Forwarded` nor `X-Forwarded-For` makes every request look local: set
-    a token then.
+    An operator's request carries the *token*. If *token* is None, the request must come from this host, and
+    not through a proxy. A proxy on this host that adds neither `Forwarded` nor `X-Forwarded-For` makes every
+    request look local: set a token if there is such a proxy.
     """
 
     async def check_operator(request: Request) -> None:
@@ -42,6 +47,6 @@ def require_operator(token: str | None) -> Callable[[Request], Awaitable[None]]:
 
 def _is_local(request: Request) -> bool:
     if not _FORWARDED.isdisjoint(request.headers.keys()):
-        return False  # a proxy forwards for other hosts, and clients can forge these headers
+        return False  # it came through a proxy, and clients can forge the addresses in these headers
     client = find_client_address(request.scope)
     return client is not None and client.is_loopback

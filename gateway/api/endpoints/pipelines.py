@@ -24,9 +24,14 @@ def build_router(pipelines: Sequence[DescribedPipeline]) -> APIRouter:
 
     @routes.get(
         "/pipelines",
-        summary="What does each pipeline do?",
+        summary="Describe the pipelines",
         response_model=PipelineList,
-        responses={200: {"content": {"application/json": {"example": listed}}}},
+        responses={
+            200: {
+                "description": "Every pipeline of the gateway.",
+                "content": {"application/json": {"example": listed}},
+            }
+        },
     )
     async def list_pipelines() -> Response:
         """Describe each pipeline: its stages and their calls, writes and undos, and its possible statuses.

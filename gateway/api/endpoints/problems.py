@@ -5,7 +5,7 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from typing_extensions import TypedDict  # pydantic requires this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic refuses typing.TypedDict before Python 3.12
 
 from gateway.api.openapi.responses import declare_failures
 from gateway.api.problems.catalogue import CATALOGUE
@@ -28,20 +28,23 @@ class ProblemType(TypedDict):
 
 
 def build_router() -> APIRouter:
-    """Return the router that explains the catalogue of problems."""
+    """Return the router that explains each problem type of the catalogue."""
     routes = APIRouter(tags=["operations"])
 
     @routes.get(
         "/problems/{code}",
-        summary="What does this problem mean?",
+        summary="Explain a problem type",
         response_model=ProblemType,
         responses={
-            200: {"content": {"application/json": {"example": _build_problem_type("not-found")}}},
+            200: {
+                "description": "The problem type.",
+                "content": {"application/json": {"example": _build_problem_type("not-found")}},
+            },
             **declare_failures("/problems/{code}", _UNKNOWN_CODE),
         },
     )
     async def get_problem(code: str, request: Request) -> Response:
-        """Return the explanation of one problem type; its path is the `type` of the problem."""
+        """Return the explanation of a problem type. The `type` of a problem is the path to request."""
         if code not in CATALOGUE:
             return build_problem_response(_UNKNOWN_CODE, request.scope)
         return JSONResponse(_build_problem_type(code))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal, NotRequired, Protocol, TypeAlias, final
 
-from typing_extensions import TypedDict  # pydantic requires this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic refuses typing.TypedDict before Python 3.12
 
 from gateway.resilience.circuit_breaker import BreakerState
 
@@ -21,7 +21,7 @@ _MAX_SECONDS: Final = 1.0
 
 
 class Upstream(Protocol):
-    """A service whose health can be checked."""
+    """Service with a health check."""
 
     @property
     def breaker(self) -> BreakerState:
@@ -35,7 +35,7 @@ class Upstream(Protocol):
 
     @property
     def has_failed_recently(self) -> bool:
-        """Return whether a circuit breaker is open, or was a short while ago."""
+        """Return whether either circuit breaker is open, or was open recently."""
         ...
 
     async def ping(self) -> bool:
@@ -47,7 +47,7 @@ Breaker: TypeAlias = Literal["closed", "open", "half-open"]
 
 
 class Check(TypedDict):
-    """Health of one upstream at a *time* (RFC 3339), with the states of its circuit breakers."""
+    """Health of an upstream at a *time* (RFC 3339), with the states of its circuit breakers."""
 
     status: Status
     componentType: str
@@ -57,7 +57,7 @@ class Check(TypedDict):
 
 
 class Health(TypedDict):
-    """Health of the gateway; *checks* has a list of one check for each upstream, by name."""
+    """Health of the gateway. *checks* has a list of one check for each upstream; *output* explains `fail`."""
 
     status: Status
     checks: NotRequired[dict[str, list[Check]]]
@@ -72,10 +72,10 @@ STOPPING: Final[Health] = {"status": "fail", "output": "The gateway is stopping"
 class Readiness:
     """Readiness of the gateway, from the health of its *upstreams* (by name).
 
-    A failing upstream is only a warning: taking every gateway out of service because one upstream is down
-    would make it worse. The upstreams are pinged in parallel, at most once per second, however many reports
-    are requested. An upstream fails if its ping takes longer than a second or raises. It is a `warn` if it
-    responds but `has_failed_recently`.
+    An upstream is `fail` if its ping returns False, raises, or takes longer than a second. It is `warn` if it
+    responds but `has_failed_recently`. In both cases the gateway is only `warn`: if load balancers took every
+    gateway out of service, requests that do not need this upstream would fail too. The upstreams are pinged
+    in parallel, at most once per second, however many reports are requested.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Readiness:
         self._is_stopping = True
 
     async def report(self) -> Health:
-        """Return a report that is at most a second old."""
+        """Return a report that is at most a second old; ping the upstreams if the last report is older."""
         if not self._is_stopping:
             await self._refresh()
         # `stop` may have been called during the refresh.
@@ -144,5 +144,7 @@ async def _ping(name: str, upstream: Upstream) -> bool:
     except TimeoutError:
         return False
     except Exception:  # noqa: BLE001 - a bug in a ping must not take the gateway out of service
-        _log.exception("the ping of %s raised", name)
+        _log.exception(
+            "the health check of service %s raised an exception; the service is reported as failing", name
+        )
         return False

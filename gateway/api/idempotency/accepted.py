@@ -4,13 +4,13 @@ from http import HTTPStatus
 from typing import Literal
 
 from starlette.responses import JSONResponse, Response
-from typing_extensions import TypedDict  # pydantic requires this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic refuses typing.TypedDict before Python 3.12
 
 __all__ = ("Running", "build_accepted_response", "build_location")
 
 
 class Running(TypedDict):
-    """An execution that was still running at the deadline of its request."""
+    """An execution that is still running."""
 
     execution_id: str
     pipeline: str

@@ -1,4 +1,4 @@
-"""Idempotency-Key: parsing, and identity of requests (draft-ietf-httpapi-idempotency-key-header)."""
+"""Parsing of Idempotency-Key, and identification of requests that have the same key and content."""
 
 import hashlib
 import re
@@ -13,7 +13,8 @@ from gateway.api.problems.refusal import Refusal
 
 __all__ = ("compute_fingerprint", "derive_execution_id", "parse_key")
 
-# The draft requires a quoted string, but clients of APIs such as Stripe's send a bare one; both are one key.
+# The draft requires a quoted string, but clients of APIs such as Stripe's send a bare one. Quoted or bare, it
+# is the same key.
 # https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 # https://docs.stripe.com/api/idempotent_requests
 _KEY: Final = re.compile(rb"[!-~]{1,255}")
@@ -23,7 +24,7 @@ _HEX_DIGITS: Final = 32
 
 
 def parse_key(fields: HeaderFields) -> bytes | None:
-    """Return the key without quotes, or None without the header; raise `Refusal` if it is invalid."""
+    """Return the key without quotes, or None if the header is absent; raise `Refusal` if it is invalid."""
     value = fields.get(_HEADER)
     if value is None:
         return None
@@ -38,7 +39,7 @@ def parse_key(fields: HeaderFields) -> bytes | None:
 def derive_execution_id(endpoint: str, fields: HeaderFields, key: bytes | None) -> str:
     """Return the id of a request's execution: a hash of *endpoint*, caller and *key*; random without a key.
 
-    The caller is identified by `Authorization`; the spelling of the scheme of a bearer token is irrelevant.
+    The caller is identified by `Authorization`; for a bearer token, by the token alone.
     """
     if key is None:
         return f"exe-{token_hex(_HEX_DIGITS // 2)}"
@@ -50,5 +51,5 @@ def derive_execution_id(endpoint: str, fields: HeaderFields, key: bytes | None) 
 
 
 def compute_fingerprint(values: Mapping[str, object]) -> bytes:
-    """Return a hash that only equal requests share; *values* are validated, with defaults filled in."""
+    """Return a hash of a request's validated *values*, defaults included; equal only for equal requests."""
     return hashlib.sha256(to_json(values)).digest()

@@ -14,7 +14,7 @@ _REPLAYED: Final[Mapping[str, str]] = {"Idempotent-Replayed": "true"}
 @final
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """Status, headers and body of a response, byte by byte."""
+    """Status, headers and exact body of a response."""
 
     status: int
     headers: Mapping[str, str]
@@ -22,7 +22,7 @@ class StoredResponse:
 
     @classmethod
     def from_response(cls, response: Response) -> Self:
-        """Return a copy of *response*, whose body must be complete."""
+        """Return a copy of *response*, which must not be a streaming response."""
         headers = {name: value for name, value in response.headers.items() if name != "content-length"}
         return cls(response.status_code, headers, bytes(response.body))
 

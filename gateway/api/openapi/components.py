@@ -29,7 +29,7 @@ _SECURITY_SCHEMES: Final = {"bearer": {"type": "http", "scheme": "bearer"}}
 
 _HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "X-Request-Id": {
-        "description": "Id of the request: the client's `X-Request-Id`, or a new one. It is in the log too.",
+        "description": "Id of the request: the client's `X-Request-Id`, or a new id. It is in the log too.",
         "schema": {"type": "string", "examples": [EXAMPLE_REQUEST_ID]},
     },
     "Server-Timing": {
@@ -53,11 +53,11 @@ _HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "schema": {"type": "integer", "minimum": 0, "examples": [2]},
     },
     "RateLimit-Policy": {
-        "description": "Rate limit of one client address, if there is one: `q` requests in `w` seconds.",
+        "description": "Rate limit per client address, if set: `q` requests in `w` seconds.",
         "schema": {"type": "string", "examples": ['"caller";q=60;w=60']},
     },
     "RateLimit": {
-        "description": "Remainder of the rate limit, if there is one: `r` requests for the next `t` seconds.",
+        "description": "Remaining quota, if there is a rate limit: `r` requests for the next `t` seconds.",
         "schema": {"type": "string", "examples": ['"caller";r=59;t=1']},
     },
     "WWW-Authenticate": {
@@ -72,12 +72,12 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "schema": {"type": "integer", "minimum": 1, "examples": [2000]},
     },
     "X-Request-Id": {
-        "description": "Id of the request in its response, the log and every upstream call; new if absent.",
+        "description": "Id of the request in the response, the log and upstream calls; by default, a new id.",
         "schema": {"type": "string", "examples": ["example-4711-try-1"]},
     },
     "Idempotency-Key": {
-        "description": "Makes the request safe to retry: one execution per key, for 24 hours. 1 to 255"
-        " visible ASCII characters, bare or in double quotes.",
+        "description": "Key that makes the request safe to retry: one execution per key, for 24 hours. 1 to"
+        " 255 visible ASCII characters, bare or in double quotes.",
         "schema": {
             "type": "string",
             "pattern": r'^("[!-~]{1,255}"|[!-~]{1,255})$',

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, completed from the specifications of the pipeline routes."""
+"""The OpenAPI document: FastAPI generates it, and the specifications of the pipeline routes complete it."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
@@ -18,14 +18,14 @@ __all__ = ("build_document",)
 _Object: TypeAlias = Mapping[str, Any]
 
 _FASTAPI_SCHEMAS: Final = frozenset({"HTTPValidationError", "ValidationError"})
-"""The schemas of FastAPI's own 422, which the gateway never sends."""
+"""The schemas of FastAPI's own 422 response, which the gateway never sends."""
 
 
 def build_document(generated: _Object, specs: Iterable[RouteSpec]) -> dict[str, Any]:
-    """Return the complete OpenAPI document for FastAPI's *generated* one, which is not modified.
+    """Return the complete OpenAPI document. FastAPI's *generated* document is not modified.
 
-    An operation with one of the *specs* gets its responses, header parameters, security and request example
-    from it. In every other operation, FastAPI's own 422 is replaced by the problem that the gateway sends.
+    An operation in *specs* gets its responses, header parameters, security and request example from its spec.
+    In every other operation, FastAPI's own 422 is replaced by the problem that the gateway sends.
     """
     by_operation = {(spec.path_format, spec.method.lower()): spec for spec in specs}
     paths = {
@@ -83,7 +83,7 @@ def _merge_responses(generated: _Object, spec: RouteSpec) -> dict[str, Any]:
 
 
 def _merge_success(generated: _Object, built: _Object) -> dict[str, Any]:
-    """Return the *built* response with the schema of the body from FastAPI's *generated* one."""
+    """Return the *built* response with the schema of FastAPI's *generated* response."""
     merged = {**generated, **built}
     if "content" in built:
         example = built["content"]["application/json"]["example"]

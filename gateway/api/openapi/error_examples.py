@@ -1,4 +1,4 @@
-"""Example errors: one of each class, and errors of planned calls."""
+"""Example errors, by class and for planned calls."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -41,36 +41,39 @@ EXAMPLES: Final[Mapping[type[Failure], Fault]] = MappingProxyType(
             NotFound("Not found: some-id"),
             Conflict("The current state does not allow this"),
             Gone("No longer available: some-id"),
-            PreconditionFailed("It has changed since it was read"),
+            PreconditionFailed("The resource has changed since it was read"),
             RateLimited("Too many requests", retry_after=1.0),
             Unexpected(fault="6f1d0a3c5b7e4f0e9a2c8d4b1e7f3a5c"),
-            Stuck("What was done could not be undone: service.operation"),
+            Stuck("Some writes could not be undone: service.operation"),
             BadAnswer(describe_fault(BadAnswer, "upstream")),
             Unavailable(describe_fault(Unavailable, "upstream")),
             TimedOut(describe_fault(TimedOut, "upstream")),
         )
     }
 )
-"""One error for each member of `Fault`, by class, without a source."""
+"""An error of each class in `Fault`, without a source."""
 
 
 def build_refusal(kind: type[Failure], call: PlannedCall) -> Fault:
-    """Return *call*'s refusal of this *kind*, with the detail for a service that sends no reason."""
+    """Return an error of class *kind* for a refusal of *call*, as if the service had sent no reason."""
     detail = f"{call.name} was refused: {kind.code.replace('-', ' ')}"
     refusal = replace(EXAMPLES[kind], detail=detail, source=call.name)
     return replace(refusal, violations=(("", (detail,)),)) if isinstance(refusal, Invalid) else refusal
 
 
 def build_upstream_fault(kind: type[Failure], call: PlannedCall) -> Fault:
-    """Return the fault of *call*'s service, a *kind* of `UpstreamFault`, with the detail that clients get."""
+    """Return a fault of class *kind* in *call*, with the detail that clients get.
+
+    Raise `TypeError` unless *kind* is a class of `UpstreamFault`.
+    """
     name = call.service or call.name.partition(".")[0]
     fault = EXAMPLES[kind]
     if not isinstance(fault, UpstreamFault):
-        msg = f"{kind.__name__} is not a fault of a service"
+        msg = f"{kind.__name__} is not an UpstreamFault"
         raise TypeError(msg)
     return replace(fault, detail=describe_fault(type(fault), name), source=call.name)
 
 
 def build_stuck(write: PlannedCall) -> Stuck:
-    """Return the error of a commit that could not undo *write*."""
-    return Stuck(f"What was done could not be undone: {write.name}")
+    """Return the error for a commit in which *write* could not be undone."""
+    return Stuck(f"Some writes could not be undone: {write.name}")

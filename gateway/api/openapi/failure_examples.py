@@ -1,4 +1,4 @@
-"""Example failures of a pipeline, derived from the errors that its run promises and from its plan."""
+"""Example failures of a pipeline, derived from its error union and its plan."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ _PARTS_SHOWN: Final = 3
 
 
 def exemplify_promise(promised: Promise) -> Iterator[NamedFailure]:
-    """Yield examples for a pipeline without a plan: each promised error alone, then aggregates of them."""
+    """Yield generic examples: each promised error, then aggregates of these errors if they are promised."""
     errors = [EXAMPLES[kind] for kind in promised if kind is not Aggregate]
     yield from ((error.code, error) for error in errors)
     if Aggregate in promised:
@@ -44,11 +44,12 @@ def exemplify_promise(promised: Promise) -> Iterator[NamedFailure]:
 
 
 def exemplify_plan(promised: Promise, plan: Plan) -> Iterator[NamedFailure]:
-    """Yield examples of the failures of *plan*'s calls, as far as the run promises them.
+    """Yield examples of the *promised* failures, as the calls of *plan* can cause them.
 
-    A failure that no service declares must come from the pipeline itself; the example attributes it to the
-    first call with an `ensure` or a `bind`. An aggregate of refusals needs a stage that reports every failure
-    and has at least two calls that can be refused.
+    A failure that no service declares must come from the pipeline itself. The example attributes it to the
+    first call that the pipeline derives from another call, such as with `ensure` or `bind`; without such a
+    call, it has no source. An aggregate of refusals is shown for each stage that reports every failure and
+    has at least two calls that can be refused.
     """
     required = [call for stage in plan.stages for call in _walk_required_calls(stage)]
     failures = _PlannedFailures(promised, required)
@@ -68,7 +69,7 @@ class _PlannedFailures:
     required: Sequence[PlannedCall]
 
     def exemplify_kind(self, kind: type[Failure]) -> Iterator[NamedFailure]:
-        """Yield a refusal for each call that declares *kind*; otherwise a single example, if there is one."""
+        """Yield a refusal of each call that declares *kind*; if none does, at most one example."""
         if kind is Stuck:
             writes = [call for call in self.required if call.undo is not None]
             yield from ((kind.code, build_stuck(write)) for write in writes[:1])
@@ -82,7 +83,7 @@ class _PlannedFailures:
             yield from ((call.name, build_refusal(kind, call)) for call in refusing)
 
     def exemplify_stages(self, stages: Sequence[PlannedStage]) -> Iterator[NamedFailure]:
-        """Yield each stage's refusals together, then one aggregate for each promised fault of a service."""
+        """Yield an aggregate of refusals for each stage, then one with each promised upstream fault."""
         for stage in stages:
             if isinstance(aggregate := self._refuse_all(stage), Aggregate):
                 yield f"aggregate: {stage.name}", aggregate
@@ -95,12 +96,15 @@ class _PlannedFailures:
         return build_refusal(kind, _find_first_sent(shaped[0])) if shaped else type(EXAMPLES[kind])()
 
     def _refuse_all(self, stage: PlannedStage) -> Failure | None:
-        """Return *stage*'s failure if all calls that can be refused are, with as many codes as possible."""
+        """Return the failure of *stage* after a refusal of every call that can be refused; None if none can.
+
+        If a call can be refused for several reasons, the failure shows as many different codes as possible.
+        """
         refusals = [found for call in stage.calls if (found := self._list_refusals(call))]
         return combine_failures(max(product(*refusals), key=_count_codes)) if refusals else None
 
     def _fail_one(self, stage: PlannedStage, kind: type[Failure]) -> Iterator[Aggregate]:
-        """Yield *stage*'s failure if a call ends in this *kind* of fault and the call before it fails too."""
+        """Yield the failure of *stage* for each pair of calls in a row: both fail, the second with *kind*."""
         sending = [call for call in stage.calls if _list_sent_calls(call)]
         for before, call in pairwise(sending):
             first, *_ = (*self._list_refusals(before), build_upstream_fault(kind, _find_first_sent(before)))
@@ -116,7 +120,7 @@ class _PlannedFailures:
         return [kind for kind in self._refusals if kind not in declared]
 
     def _list_refusals(self, argument: PlannedCall) -> Sequence[Fault]:
-        """Return all possible refusals of *argument*, a call of a stage."""
+        """Return all possible refusals of *argument*, a call in a stage."""
         declared = [
             build_refusal(kind, call)
             for call in _walk_required_calls(argument)
@@ -132,7 +136,7 @@ class _PlannedFailures:
 
 def _combine_examples(errors: Sequence[Fault]) -> Iterator[Aggregate]:
     faults = [error for error in errors if isinstance(error, (*_UPSTREAM_FAULTS, Unexpected))]
-    # Permission is usually checked in a stage of its own, so Forbidden is in no example if there is another.
+    # Permission is usually checked in a stage of its own, so Forbidden is not combined with other refusals.
     refusals: list[Fault] = [
         error for error in errors if error not in faults and not isinstance(error, Stuck | Forbidden)
     ]
@@ -148,7 +152,7 @@ def _count_codes(errors: Iterable[Fault]) -> int:
 
 
 def _list_sent_calls(call: PlannedCall) -> Sequence[PlannedCall]:
-    """Return the required calls of *call* that are sent to a service, in order."""
+    """Return *call* and its later steps, in order, without those that send nothing or are not required."""
     return [required for required in _walk_required_calls(call) if required.kind is not Kind.NOTHING]
 
 
@@ -157,7 +161,7 @@ def _find_first_sent(call: PlannedCall) -> PlannedCall:
 
 
 def _walk_required_calls(step: Step) -> Iterator[PlannedCall]:
-    """Yield the calls of *step* that fail the run if they fail."""
+    """Yield the calls of *step* that are required: if one fails, the run fails."""
     if isinstance(step, PlannedStage):
         for call in step.calls:
             yield from _walk_required_calls(call)

@@ -25,7 +25,7 @@ class MediaType(TypedDict):
 
 
 class Response(TypedDict):
-    """A Response Object: when it is sent, its headers, and its bodies by media type."""
+    """A Response Object; *description* says when it is sent, *content* has its bodies by media type."""
 
     description: str
     headers: dict[str, Reference]

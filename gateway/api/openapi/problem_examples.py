@@ -23,7 +23,7 @@ __all__ = ("INVALID_REQUEST", "ProblemExample", "ProblemExamples", "exemplify_fa
 
 ProblemExample: TypeAlias = Problem | AggregateProblem
 ProblemExamples: TypeAlias = Mapping[str, ProblemExample]
-"""Problems with one status, by the example's name."""
+"""Problems with the same status, by the example's name."""
 
 _REFUSALS: Final[Mapping[str, str]] = {
     "malformed": f"{NOT_JSON}: expected value at line 1 column 1",
@@ -31,12 +31,12 @@ _REFUSALS: Final[Mapping[str, str]] = {
     "request-timeout": BODY_TIMEOUT,
     "too-large": TOO_LARGE,
     "unsupported-media-type": NOT_DECLARED_AS_JSON,
-    "too-many-requests": RATE_LIMITED,
-    "too-much-to-do": OVERLOADED,
+    "rate-limited": RATE_LIMITED,
+    "overloaded": OVERLOADED,
 }
 """The detail of each refusal that a pipeline route itself sends, by the example's name."""
-_CODES: Final[Mapping[str, str]] = {"too-many-requests": "rate-limited", "too-much-to-do": "unavailable"}
-"""The codes of the refusals that are not named after their code, because services cause it too."""
+_CODES: Final[Mapping[str, str]] = {"rate-limited": "rate-limited", "overloaded": "unavailable"}
+"""Codes that the route itself and a failing service can both cause, by the example's name."""
 _BODY_REFUSALS: Final = frozenset({"malformed", "unsupported-media-type"})
 _MISMATCH: Final = "idempotency-mismatch"
 
@@ -44,11 +44,11 @@ INVALID_REQUEST: Final = Invalid(
     INVALID_REQUEST_DETAIL,
     violations=(("quantity", ("must be at least 1",)), ("adress", ("is not a known field",))),
 )
-"""The example for a route whose fields are unknown here."""
+"""Example of a request that does not validate, for a route without a `RouteSpec`."""
 
 
 def exemplify_problems(spec: RouteSpec) -> Mapping[int, ProblemExamples]:
-    """Return every problem that the route can send, by status and name: its own refusals first."""
+    """Return examples of all problems of the route by status, then by name; its own refusals come first."""
     by_status: dict[int, dict[str, ProblemExample]] = {}
     for name, example in (*_exemplify_refusals(spec), *_exemplify_pipeline(spec)):
         by_status.setdefault(example["status"], {})[name] = example
@@ -82,8 +82,8 @@ def _build_refusal(spec: RouteSpec, code: str, detail: str) -> Problem:
 def _exemplify_pipeline(spec: RouteSpec) -> Iterator[tuple[str, ProblemExample]]:
     """Yield the problems for the failures of the route's pipeline.
 
-    A dry run takes only one branch of the pipeline, so a promised status that it does not reach keeps its
-    generic examples. There are none for 207, which is sent only if two calls of one stage can be refused.
+    A dry run takes only one branch of the pipeline. A promised status that does not occur on this branch
+    keeps its generic examples, except 207, which is sent only if two calls of a stage can be refused.
     """
     promised = [*_build_problems(spec, exemplify_promise(spec.promised))]
     if spec.plan is None:
@@ -99,7 +99,7 @@ def _exemplify_pipeline(spec: RouteSpec) -> Iterator[tuple[str, ProblemExample]]
 def _build_problems(
     spec: RouteSpec, failures: Iterable[NamedFailure], commit_calls: Collection[str] = ()
 ) -> Iterator[tuple[str, ProblemExample]]:
-    """Yield the problems of *failures*; those of a commit carry its execution id."""
+    """Yield the problems of *failures*; those that a commit can cause have an execution id."""
     for name, failure in failures:
         example = exemplify_failure(failure, spec.path_format)
         parts = failure.errors if isinstance(failure, Aggregate) else (failure,)

@@ -1,4 +1,4 @@
-"""Responses of a route in OpenAPI: one Response Object for each status that the route can send."""
+"""Responses of a route in OpenAPI: a Response Object for each status that the route can send."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -47,15 +47,15 @@ def list_statuses(spec: RouteSpec) -> list[int]:
 
 
 def build_failure_response(failure: Failure, path: str) -> Response:
-    """Return the response for *failure* of a route at *path* that is not a pipeline's."""
+    """Return the response for a *failure* of the route at *path*, a route that runs no pipeline."""
     example = exemplify_failure(failure, path)
     return _build_problem(example["status"], {example["code"]: example})
 
 
 def declare_failures(path: str, *failures: Failure) -> dict[int | str, dict[str, Any]]:
-    """Return FastAPI's `responses` for the *failures* of a route at *path* that is not a pipeline's.
+    """Return FastAPI's `responses` for the *failures* of the route at *path*, a route that runs no pipeline.
 
-    Each failure needs a different status.
+    The failures must have different statuses.
     """
     return {int(map_to_status(failure)): {**build_failure_response(failure, path)} for failure in failures}
 

@@ -15,14 +15,13 @@ __all__ = ("RouteSpec",)
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSpec:
-    """Specification of one pipeline route: its path, its request, and the data for its responses.
+    """Specification of a pipeline route: its path, its request, and the data for its responses.
 
     - *pipeline* is the pipeline's name, *promised* its error union, *plan* the result of its dry run
-    - *request_example* is the body that the dry run was given, *success_example* the one that it computed,
-      both as JSON values
-    - *invalid_request* is the failure of a request without any valid field, None if there are no fields
+    - *request_example* is the body of the dry run, *success_example* its result, both as JSON values
+    - *invalid_request* is the failure of a request that does not validate, None if there are no fields
     - *header_parameters* are names of parameters in the `components` of the OpenAPI document
-    - *declared_statuses* are documented by the route itself, in addition to the derived ones
+    - *declared_statuses* are statuses that the author of the route documents, besides the derived ones
     """
 
     method: str

@@ -1,4 +1,4 @@
-"""Swagger UI at /docs, served without other hosts."""
+"""Swagger UI at /docs, without scripts or styles from other hosts."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ def add_swagger_ui(app: FastAPI) -> None:
         root = request.scope.get("root_path", "").rstrip("/")
         return get_swagger_ui_html(
             openapi_url=f"{root}{app.openapi_url}",
-            title=f"{app.title}: the HTTP interface",
+            title=f"{app.title}: HTTP API",
             swagger_js_url=f"{root}{_ASSETS}/swagger-ui-bundle.js",
             swagger_css_url=f"{root}{_ASSETS}/swagger-ui.css",
             swagger_favicon_url=f"{root}{_ASSETS}/favicon.png",

@@ -22,15 +22,16 @@ _Errors: TypeAlias = Iterator[Mapping[str, Any]]
 _UNSUPPORTED: Final = (params.Query, params.Header, params.Cookie, params.Depends)
 _NOT_NUMBERS: Final = (b"NaN", b"Infinity")
 _INVALID_TEXT: Final = "!" * 300
-"""A value that is invalid for every path parameter that does not accept any text."""
+"""A value that is invalid for every path parameter, except those that accept all strings."""
 
 
 @final
 class Arguments:
-    """Parameters of *endpoint*, and validation of their values; *path_parameters* are those in its path.
+    """Parameters of *endpoint*, and validation of their values.
 
-    Raise `RegistrationError` unless they are path parameters, at most one body, and one `PipelineRequest`
-    or `CommitRequest`, and *endpoint* is an async function.
+    *path_parameters* are the names of the parameters in the route's path. Raise `RegistrationError` unless
+    *endpoint* is an async function of path parameters, at most one body, and exactly one `PipelineRequest`
+    or `CommitRequest`.
     """
 
     def __init__(self, endpoint: Endpoint, path_parameters: frozenset[str]) -> None:
@@ -41,7 +42,7 @@ class Arguments:
         requests = [name for name in names if _is_request(hints.get(name))]
         bodies = [name for name in names if name not in path_parameters and name not in requests]
         if len(requests) != 1 or len(bodies) > 1:
-            takes = "path parameters, at most one body, and one PipelineRequest or CommitRequest"
+            takes = "path parameters, at most one body, and exactly one PipelineRequest or CommitRequest"
             msg = f"{_name_endpoint(endpoint)}: an endpoint takes {takes}"
             raise RegistrationError(msg)
         self.request_name = requests[0]
@@ -61,13 +62,14 @@ class Arguments:
 
     @property
     def body_type(self) -> TypeAdapter[object] | None:
-        """Return the type of the body, or None without one."""
+        """Return the type of the body, or None without a body."""
         return next(iter(self._body.values()), None)
 
     def build_invalid_example(self) -> Invalid | None:
-        """Return the error for a request with every field invalid, or None where nothing can be invalid.
+        """Return an example of the error for an invalid request, or None if the endpoint takes no values.
 
-        If the invalid values that are tried here happen to be valid, the error names the first argument.
+        The example is found by trying values that are usually invalid. If they are all valid here, the error
+        names the first path parameter, or the request as a whole if there is none.
         """
         if not self._path and not self._body:
             return None
@@ -79,9 +81,9 @@ class Arguments:
         return Invalid(INVALID_REQUEST_DETAIL, violations=((first, ("is not valid",)),))
 
     def validate(self, path: Mapping[str, object], body: bytearray) -> Result[dict[str, Any], Invalid]:
-        """Return the arguments by name, without the request; *body* is parsed and validated in one pass.
+        """Return the arguments by name, except the request; *body* is parsed and validated in one pass.
 
-        Raise `Refusal` if *body* is not JSON (RFC 8259, which has no NaN and no lone surrogates).
+        Raise `Refusal` if *body* is empty or is not JSON (RFC 8259, which has no NaN and no lone surrogates).
         """
         values: dict[str, Any] = {}
         errors: list[Mapping[str, Any]] = []
@@ -92,7 +94,7 @@ class Arguments:
                 errors += _locate_errors(error, name)
         for name, kind in self._body.items():
             if not body:
-                raise Refusal(code="malformed", detail="The body is empty")
+                raise Refusal(code="malformed", detail="The body is empty; JSON is required")
             try:
                 values[name] = kind.validate_json(body)
             except ValidationError as error:
@@ -128,7 +130,7 @@ def _refuse_marker(endpoint: Endpoint, parameter: Parameter, annotation: object)
     if any(isinstance(marker, _UNSUPPORTED) for marker in markers):
         msg = (
             f"{_name_endpoint(endpoint)}: {parameter.name} is a query, header or cookie parameter or a"
-            " dependency, which an endpoint of a pipeline does not support"
+            " dependency, which is not supported here; use the path, the body or the request"
         )
         raise RegistrationError(msg)
 

@@ -20,38 +20,41 @@ __all__ = ("BoundPipeline", "bind", "build_endpoint", "list_path_parameters")
 
 _WITHOUT_BODY: Final = frozenset({"GET", "DELETE"})
 _REQUEST: Final = "gateway_request"
-"""Name of a generated endpoint's own parameter, chosen to differ from the pipeline's parameters."""
+"""Name of a generated endpoint's request parameter, chosen to differ from the pipeline's parameters."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class BoundPipeline:
-    """A pipeline with its *services*; a request supplies the other *parameters*, types by name."""
+    """A pipeline with its *services*; a request supplies the other *parameters* (types by name)."""
 
     pipeline: Pipeline[..., object, Failure]
     services: Mapping[str, object]
     parameters: Mapping[str, Any]
     returns: Any
-    writes: bool
-    """Whether the pipeline commits: its run promises `Stuck`."""
+    is_commit_declared: bool
+    """True if the pipeline may commit: its run promises `Stuck`."""
 
     def run(
         self, context: RunContext, /, *args: object, **kwargs: object
     ) -> Awaitable[Result[object, Failure]]:
         """Run the pipeline once in *context* with these arguments and its services; return its result.
 
-        *args* are the values of `parameters`, in their order, wherever the services stand.
+        *args* are the values of `parameters`, in their order, without the services.
         """
         supplied = {**dict(zip(self.parameters, args, strict=False)), **kwargs}
         if len(supplied) < len(args) + len(kwargs):
-            msg = f"{self.pipeline.name} takes {', '.join(self.parameters) or 'no arguments'}, each once"
+            names = ", ".join(self.parameters)
+            takes = f"{names}: too many arguments, or one given twice" if names else "no arguments"
+            msg = f"{self.pipeline.name} takes {takes}"
             raise TypeError(msg)
         return self.pipeline.on(context)(**supplied, **self.services)
 
     def build_example_arguments(self, route: Route) -> Mapping[str, object]:
-        """Return arguments for a dry run: those of *route*'s example, and otherwise examples of their types.
+        """Return arguments for a dry run: from *route*'s example, otherwise from the examples of their types.
 
-        Raise `RegistrationError` for an example that the pipeline does not take, and where there is none.
+        Raise `RegistrationError` if the pipeline has no parameter for the example, or if an argument has no
+        example.
         """
         given = self._name_examples(route)
         return {
@@ -67,12 +70,13 @@ class BoundPipeline:
                 name: example for name, annotation in self.parameters.items() if annotation is type(example)
             }
             if not given:
-                msg = f"{route}: {self.pipeline.name} takes no {type(example).__name__}, which is the example"
+                kind = type(example).__name__
+                msg = f"{route}: the example is a {kind}, but {self.pipeline.name} has no such parameter"
                 raise RegistrationError(msg)
             return given
         if unknown := (example or {}).keys() - self.parameters.keys():
             names = ", ".join(sorted(unknown))
-            msg = f"{route}: {self.pipeline.name} does not take {names} of the example"
+            msg = f"{route}: the example has {names}, but {self.pipeline.name} has no such parameter"
             raise RegistrationError(msg)
         return example or {}
 
@@ -81,17 +85,17 @@ class BoundPipeline:
             return build_example(TypeAdapter[object](annotation))
         except NoExampleError as error:
             msg = (
-                f"{route}: no example for {name} of {self.pipeline.name}: {error}; give its type one,"
+                f"{route}: no example for {name} of {self.pipeline.name}: {error}; add examples to its type,"
                 " such as Field(examples=[...]), or use Route(example=...)"
             )
             raise RegistrationError(msg) from error
 
 
 def bind(route: Route, services: Mapping[str, object]) -> BoundPipeline:
-    """Resolve those parameters of *route*'s pipeline whose annotation is the class of one of *services*.
+    """Bind the parameters of *route*'s pipeline to *services*, by class.
 
-    Raise `RegistrationError` if a class is that of two services, if an annotation is missing or cannot be
-    resolved, or if a parameter is neither a service nor something that a request can supply.
+    Raise `RegistrationError` if two services have the class of a parameter, if an annotation is missing or
+    cannot be resolved, or if neither a service nor a request can supply a parameter.
     """
     function = route.pipeline.function
     try:
@@ -117,15 +121,19 @@ def bind(route: Route, services: Mapping[str, object]) -> BoundPipeline:
 
 
 def build_endpoint(route: Route, bound: BoundPipeline, request: type[object], verb: str) -> Endpoint:
-    """Return an endpoint that passes path parameters and the body to *verb* of its *request*, a class.
+    """Return an endpoint that calls the method *verb* of its request with the path parameters and the body.
 
-    Raise `RegistrationError` if more than one parameter is left for the body, or any for GET and DELETE.
+    *request* is the class of that request. Raise `RegistrationError` if the pipeline has more than one
+    parameter for the body, or any under GET or DELETE, which have no body.
     """
     in_path = list_path_parameters(route)
     others = [name for name in bound.parameters if name not in in_path]
     if len(others) > 1 or (others and route.method in _WITHOUT_BODY):
         names = ", ".join(others)
-        msg = f"{route}: a request cannot supply {names} of {bound.pipeline.name}; register an endpoint"
+        msg = (
+            f"{route}: a request cannot supply {names} of {bound.pipeline.name}: only path parameters and one"
+            " body, which GET and DELETE do not have; use Route(endpoint=...)"
+        )
         raise RegistrationError(msg)
 
     async def endpoint(**arguments: object) -> Response:
@@ -143,7 +151,7 @@ def build_endpoint(route: Route, bound: BoundPipeline, request: type[object], ve
     parameters = [
         Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotations[name]) for name in annotations
     ]
-    # A plain assignment is refused by type checkers: functions have no such attribute for them.
+    # Type checkers refuse a plain assignment: they know no such attribute of functions.
     setattr(endpoint, "__signature__", Signature(parameters, return_annotation=Response))  # noqa: B010
     return endpoint
 
@@ -155,13 +163,16 @@ def _list_bases(service: object) -> Sequence[object]:
 def _find_service(
     route: Route, parameter: str, annotation: object, services: Mapping[str, object]
 ) -> str | None:
-    """Return the name of the service that is of the class *annotation*, or None if there is none."""
+    """Return the name of the service of class *annotation*, or None if no service has this class."""
     if annotation is object:
         return None
     found = [name for name, service in services.items() if annotation in _list_bases(service)]
     if len(found) > 1:
         names = " and ".join(map(repr, found))
-        msg = f"{route}: {parameter} of {route.pipeline.name} is ambiguous: services {names} are of its class"
+        msg = (
+            f"{route}: {parameter} of {route.pipeline.name} is ambiguous: services {names} have its class;"
+            " use a separate class for each service"
+        )
         raise RegistrationError(msg)
     return found[0] if found else None
 
@@ -187,7 +198,7 @@ def list_path_parameters(route: Route) -> frozenset[str]:
 
 
 def _document_parameter(annotation: Any) -> Any:  # noqa: ANN401 - a type form, which has no type of its own before PEP 747
-    """Return *annotation* with the description and examples of its fields as those of a path parameter."""
+    """Return *annotation* as a path parameter, with the description and examples in its `Field` metadata."""
     fields = [*_list_fields(annotation)]
     description = next((field.description for field in fields if field.description), None)
     examples = next((field.examples for field in fields if field.examples), None)

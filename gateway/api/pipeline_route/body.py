@@ -15,8 +15,8 @@ __all__ = ("BODY_TIMEOUT", "MAX_BYTES", "NOT_DECLARED_AS_JSON", "TOO_LARGE", "re
 MAX_BYTES: Final = 64 * 1024
 """The maximum size of a request's body."""
 
-TOO_LARGE: Final = f"The body has more than {MAX_BYTES // 1024} KiB"
-BODY_TIMEOUT: Final = "The body did not arrive in time"
+TOO_LARGE: Final = f"The body is larger than {MAX_BYTES // 1024} KiB"
+BODY_TIMEOUT: Final = "The body did not arrive before the deadline of the request"
 NOT_DECLARED_AS_JSON: Final = "The body must be JSON in UTF-8, with Content-Type: application/json"
 
 _JSON: Final = re.compile(rb"application/(?:[\w.!#$&^-]+\+)?json[ \t]*(?:;.*)?", re.IGNORECASE)
@@ -33,15 +33,15 @@ def require_json(fields: HeaderFields) -> None:
         accept = {"Accept": "application/json"}
         raise Refusal(code=_UNSUPPORTED, detail=NOT_DECLARED_AS_JSON, headers=accept)
     if fields.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-        detail = "The body must not be compressed"
+        detail = "The body must not be compressed; send it without Content-Encoding"
         raise Refusal(code=_UNSUPPORTED, detail=detail, headers={"Accept-Encoding": "identity"})
 
 
 async def read_body(fields: HeaderFields, receive: Receive, deadline: float) -> bytearray:
-    """Return the whole body, received until *deadline* on the event loop's clock.
+    """Return the whole body; wait for it until *deadline* on the event loop's clock.
 
-    Raise `Refusal` at the deadline, or if the body exceeds `MAX_BYTES` (at once if its declared length does),
-    and `ClientDisconnect` if the client disconnects before the end.
+    Raise `Refusal` if the deadline passes or the body exceeds `MAX_BYTES` (at once if its Content-Length
+    does), and `ClientDisconnect` if the client disconnects before the end of the body.
     """
     length = fields.get(b"content-length", b"")
     if length.isdigit() and int(length) > MAX_BYTES:

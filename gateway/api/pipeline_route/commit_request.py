@@ -1,4 +1,4 @@
-"""A request for a pipeline that writes: one run for each idempotency key."""
+"""Request for a pipeline that writes, with at most one commit per idempotency key."""
 
 from dataclasses import replace
 from typing import ClassVar, assert_never, final
@@ -27,11 +27,12 @@ class CommitRequest(EndpointRequest):
     PARAMETERS: ClassVar[tuple[str, ...]] = (*EndpointRequest.PARAMETERS, "Idempotency-Key")
 
     async def commit(self, /, *args: object, **kwargs: object) -> Response:
-        """Run the route's pipeline with these arguments and its services, at most once per idempotency key.
+        """Run the route's pipeline with these arguments and its services; return the response.
 
-        The response is 202 if the deadline passes after the commit has begun, or while the run of another
-        request with the same key is in progress; the run continues. Raise `Refusal` if the key was used for
-        another request.
+        If a commit has begun for an earlier request with the same idempotency key, return the response of
+        that request instead. The response is 202 if the deadline passes after the commit has begun, or while
+        the run of another request with the same key is in progress; the run continues. Raise `Refusal` if
+        the key was used for a different request.
         """
         executions, key = self._served.state.executions, self._parsed.idempotency_key
         endpoint = f"{self.method} {encode_path(self.scope)}"
@@ -66,7 +67,7 @@ class CommitRequest(EndpointRequest):
     def _store(
         self, outcome: Result[object, Failure] | Exception, execution_id: str, *, has_begun: bool
     ) -> StoredResponse:
-        """Return the stored response of a run; it has the execution id if its commit has begun."""
+        """Return the response of a run for storing; it refers to the execution if the commit has begun."""
         problem_id = execution_id if has_begun else None
         if isinstance(outcome, Exception):
             response: Response = build_exception_response(outcome, self.scope, problem_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, NotRequired, TypeAlias, final
 
 from pydantic import TypeAdapter
-from typing_extensions import TypedDict  # pydantic requires this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic refuses typing.TypedDict before Python 3.12
 
 from gateway.api.openapi.responses import list_statuses
 from gateway.api.openapi.route_spec import RouteSpec
@@ -61,10 +61,10 @@ class CallDescription(TypedDict):
 
 
 class StageDescription(TypedDict):
-    """Calls that run in parallel, in the order in which the pipeline names them.
+    """A stage and its calls, in the order in which the pipeline names them.
 
-    A call outside any stage has neither *name* nor *policy*. After a commit, only calls that are not required
-    follow.
+    The calls run in parallel, except those of a commit "in order". A call outside any stage is listed as a
+    stage without *name* and *policy*. No call *after_commit* is required.
     """
 
     name: NotRequired[str]
@@ -93,7 +93,7 @@ class PipelineList(TypedDict):
 @final
 @dataclass(frozen=True, slots=True)
 class DescribedPipeline:
-    """A pipeline with the results of its dry run; *run* runs it on the same example arguments."""
+    """A pipeline with the results of its dry run; *run* runs the pipeline on the same example arguments."""
 
     plan: Plan
     spec: RouteSpec
@@ -104,13 +104,13 @@ class DescribedPipeline:
 def describe(route: PipelineRoute) -> DescribedPipeline:
     """Return the description of *route*'s pipeline, from a dry run on its example; no service is called.
 
-    Raise `DryRunError` if it fails, and `RegistrationError` if an argument has no example, or if the pipeline
-    commits although its run does not promise `Stuck`.
+    Raise `DryRunError` if the dry run fails, and `RegistrationError` if an argument has no example, or if the
+    pipeline commits although its run does not promise `Stuck`.
     """
     bound, registration = route.bound, route.registration
     arguments = bound.build_example_arguments(registration)
     found = dry_run(bound.pipeline, **arguments, **bound.services)
-    if found.plan.has_commit and not bound.writes:
+    if found.plan.has_commit and not bound.is_commit_declared:
         msg = f"{registration}: {found.plan.name} commits, so the errors of its run must include Stuck"
         raise RegistrationError(msg)
     spec = replace(

@@ -24,11 +24,11 @@ class NoResponse(Response):
 
 
 async def run_while_connected(receive: Receive, work: Awaitable[T]) -> T:
-    """Return the result of *work*; if the client disconnects first, cancel it and raise `ClientDisconnect`.
+    """Return the result of *work*; if the client disconnects first, cancel *work*, raise `ClientDisconnect`.
 
     The body must have been read, so that the next message of *receive* is `http.disconnect`. Cancelled work
-    is awaited; if it suppresses the cancellation, its result is returned. A cancellation from outside is
-    passed on.
+    is awaited; if it suppresses the cancellation, its result is returned. If the caller is cancelled for
+    another reason, `CancelledError` is raised.
     """
     watch = _DisconnectWatch(receive)
     listener = asyncio.create_task(watch.listen())
@@ -39,35 +39,35 @@ async def run_while_connected(receive: Receive, work: Awaitable[T]) -> T:
             raise ClientDisconnect from None
         raise
     finally:
-        # Not awaited: it ends in the next iteration of the event loop, and the response need not wait for it.
+        # The response need not wait for the listener, which ends in the next iteration of the event loop.
         listener.cancel()
         watch.uncancel()
 
 
 @final
 class _DisconnectWatch:
-    """Listener that cancels the task that created it when the client disconnects."""
+    """Watch for the client's disconnect; the task that created the watch is then cancelled."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._request = cast("asyncio.Task[object]", asyncio.current_task())
-        self._cancelled_before = self._request.cancelling()
+        self._task = cast("asyncio.Task[object]", asyncio.current_task())
+        self._cancelled_before = self._task.cancelling()
         self._is_disconnected = False
 
     async def listen(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._is_disconnected = True
-        self._request.cancel()
+        self._task.cancel()
 
     @property
     def is_only_canceller(self) -> bool:
         """Return whether the disconnect is the only reason why the task was cancelled."""
-        return self._is_disconnected and self._request.cancelling() == self._cancelled_before + 1
+        return self._is_disconnected and self._task.cancelling() == self._cancelled_before + 1
 
     def uncancel(self) -> None:
         """Undo the task's cancellation, which has been handled, as `asyncio.timeout` does."""
         if self._is_disconnected:
             # Otherwise the task still counts as cancelled, and with the first releases of Python 3.11 a later
             # `asyncio.timeout` in it raises CancelledError instead of TimeoutError (python/cpython#102780).
-            self._request.uncancel()
+            self._task.uncancel()

@@ -16,7 +16,7 @@ __all__ = ("Id", "Pattern", "RequestBody", "ResponseBody", "null_fields")
 class Pattern:
     """Annotation for a string that matches *regex*; otherwise the violation is *message*.
 
-    Pydantic's own `Field(pattern=...)` can only say that a string does not match.
+    The message of pydantic's own `Field(pattern=...)` only quotes the pattern.
     """
 
     regex: str
@@ -68,6 +68,7 @@ class ResponseBody(BaseModel):
 def null_fields(fields: Mapping[str, object]) -> tuple[str, ...]:
     """Return the names of the *fields* that are null.
 
-    Pass it as the `default_factory` of a last field `degraded`: pydantic calls it with the fields before it.
+    Pass this function as the `default_factory` of the model's last field, `degraded`: pydantic calls it with
+    the values of all earlier fields.
     """
     return tuple(name for name, value in fields.items() if value is None)

@@ -23,7 +23,7 @@ _WITHOUT_CONTENT: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CON
 
 
 class RegistrationError(TypeError):
-    """A route cannot be served as it is registered; the message names the route and the reason."""
+    """A route cannot be registered; the message names the route or its endpoint, and the reason."""
 
 
 @final
@@ -31,18 +31,19 @@ class RegistrationError(TypeError):
 class Route:
     """Registration of a pipeline under *method* and *path*.
 
-    From it come the endpoint, its place in the OpenAPI document, its entry in `GET /pipelines`, and the dry
-    run that both are generated from. A success is sent with *status* and *headers*.
+    The gateway generates the route's endpoint and, by a dry run of the pipeline, the route's part of the
+    OpenAPI document and its entry in `GET /pipelines`. A success is sent with *status* and *headers*.
 
-    The parameters of the pipeline, after its run, are the path parameters (by name), services (by class), and
-    at most one more for the JSON body. Where a route needs anything else, *endpoint* is a FastAPI function
-    that takes path parameters, a body and a `PipelineRequest`, or a `CommitRequest` if the pipeline writes,
-    and passes on the pipeline's arguments other than services: `return await request.commit(purchase,
-    request.token)`. With *bearer* the route requires a bearer token (RFC 6750).
+    The first parameter of the pipeline is its run. The others are path parameters (found by name), services
+    (found by class), and at most one parameter for the JSON body. A pipeline with any other parameter needs
+    an *endpoint*: a FastAPI function with path parameters, a body and a request, which is a `CommitRequest`
+    if the pipeline writes, else a `PipelineRequest`. It passes the arguments to the pipeline, without the
+    services: `return await request.commit(purchase, request.token)`. With *bearer* the route requires a
+    bearer token (RFC 6750).
 
-    *example* is used by the dry run: the body, or arguments by name. Missing arguments are generated from the
-    examples of their types. *summary* is the line in `/docs`, by default the first of the pipeline's
-    docstring; *responses* documents additional responses or overrides generated ones, as in FastAPI.
+    *example* is for the dry run: the body, or arguments by name. Missing arguments are generated from the
+    examples of their types. *summary* is the line in `/docs`, by default the first line of the pipeline's
+    docstring; *responses* documents additional responses or overrides generated responses, as in FastAPI.
 
     Raise `RegistrationError` for an unknown method, an invalid path, a *status* that is not a success with a
     body, and a function that is not decorated with `railway`.
@@ -70,10 +71,10 @@ class Route:
             msg = f"invalid path {self.path!r}: expected a path such as '/orders' or '/orders/{{order_id}}'"
             raise RegistrationError(msg)
         if self.status not in range(200, 300) or self.status in _WITHOUT_CONTENT:
-            msg = f"invalid status {self.status!r} of {self}: expected that of a success with a body (2xx)"
+            msg = f"invalid status {self.status!r} of {self}: expected a 2xx status with a body"
             raise RegistrationError(msg)
         if not hasattr(self.pipeline, "function"):
-            msg = f"{self}: {self.pipeline!r} is no pipeline; decorate the function with @railway"
+            msg = f"{self}: {self.pipeline!r} is not a pipeline; decorate the function with @railway"
             raise RegistrationError(msg)
 
     @override

@@ -1,4 +1,4 @@
-"""A request for a pipeline, as its endpoint receives it."""
+"""Request for a pipeline, as its endpoint receives it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class ServedPipeline:
 @final
 @dataclass(frozen=True, slots=True)
 class ParsedRequest:
-    """The validated parts of a request; *arguments* are the endpoint's, by name."""
+    """The validated parts of a request; *arguments* are the endpoint's arguments by name."""
 
     headers: HeaderFields = field(repr=False)
     arguments: Mapping[str, object]
@@ -42,7 +42,7 @@ class ParsedRequest:
 
 
 class EndpointRequest(Request):
-    """What the endpoint of a pipeline receives: the request, its token, and the context of the run.
+    """Request that the endpoint of a pipeline receives, with its token and the context of the run.
 
     *PARAMETERS* are the headers that the gateway reads, as the OpenAPI document lists them.
     """
@@ -68,7 +68,7 @@ class EndpointRequest(Request):
     def token(self) -> str:
         """Return the bearer token; raise `TypeError` unless the route is registered with `bearer=True`."""
         if self._parsed.token is None:
-            msg = f"{self.url.path} is not registered with bearer=True, so it has no token"
+            msg = f"the request has no token: register {self.url.path} with bearer=True"
             raise TypeError(msg)
         return self._parsed.token
 
@@ -79,7 +79,7 @@ class EndpointRequest(Request):
         headers: Mapping[str, str] | None = None,
         execution_id: str | None = None,
     ) -> Response:
-        """Return the response for *result*: the value as the route's type, or a problem.
+        """Return the response for *result*: its value as JSON, or a problem.
 
         *headers* are sent only with a value, *execution_id* only with a problem. `Gateway-Completed` is true
         if no optional part of the value is missing.

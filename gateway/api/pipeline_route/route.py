@@ -49,9 +49,9 @@ class PipelineRoute(APIRoute):
     """FastAPI's route for a registered *route*, whose pipeline calls *services* (by name).
 
     The body is validated once, from its bytes, and the response is written by pydantic's serializer for the
-    pipeline's return type. The order of checks: 429, 503 under overload, 415, 413, 400 for a header, 401, 400
-    for a malformed body, 422. Every response has `Server-Timing` and `Gateway-Completed`. If the client
-    disconnects, a pipeline whose commit has not begun is cancelled.
+    pipeline's return type. The order of checks: 429, 503 under overload, 415, 413 or 408, 400 for a header,
+    401, 400 for a malformed body, 422. Every response has `Server-Timing` and `Gateway-Completed`. If the
+    client disconnects, the pipeline is cancelled unless its commit has begun.
 
     Raise `RegistrationError` if the route cannot be served as it is registered.
     """
@@ -59,13 +59,16 @@ class PipelineRoute(APIRoute):
     def __init__(self, route: Route, services: Mapping[str, object], state: GatewayState) -> None:
         self.bound = bind(route, services)
         self.registration = route
-        request: type[EndpointRequest] = CommitRequest if self.bound.writes else PipelineRequest
+        request: type[EndpointRequest] = CommitRequest if self.bound.is_commit_declared else PipelineRequest
         endpoint = route.endpoint or build_endpoint(
-            route, self.bound, request, "commit" if self.bound.writes else "run"
+            route, self.bound, request, "commit" if self.bound.is_commit_declared else "run"
         )
         self._arguments = Arguments(endpoint, list_path_parameters(route))
         if self._arguments.request_type is not request:
-            msg = f"{route}: {endpoint.__name__} must take a {request.__name__}"
+            reason = "writes" if self.bound.is_commit_declared else "does not write"
+            msg = (
+                f"{route}: {endpoint.__name__} must take a {request.__name__}: {route.pipeline.name} {reason}"
+            )
             raise RegistrationError(msg)
         _refuse_unsafe(route, self.bound)
         _refuse_unused(route, self._arguments)
@@ -97,7 +100,7 @@ class PipelineRoute(APIRoute):
         )
 
     def find_body(self, arguments: Mapping[str, object]) -> object:
-        """Return as JSON the body that is one of the pipeline's *arguments*, or an example of its type.
+        """Return a body as a JSON value: from the pipeline's *arguments*, else from an example of its type.
 
         Return None if the endpoint takes no body, or its type has no example.
         """
@@ -123,30 +126,31 @@ def _summarize(route: Route) -> str:
 
 
 def _refuse_unsafe(route: Route, bound: BoundPipeline) -> None:
-    """Raise `RegistrationError` for a write under GET, a safe method (RFC 9110, 9.2.1), and so HEAD."""
-    if route.method == "GET" and bound.writes:
-        msg = f"{route}: {route.pipeline.name} writes, which GET must not do"
+    """Raise `RegistrationError` for a pipeline that writes under GET, a safe method (RFC 9110, 9.2.1)."""
+    if route.method == "GET" and bound.is_commit_declared:
+        msg = f"{route}: {route.pipeline.name} writes, which GET must not do; use another method"
         raise RegistrationError(msg)
 
 
 def _refuse_unused(route: Route, arguments: Arguments) -> None:
-    """Raise `RegistrationError` for parameters in the path that neither endpoint nor pipeline takes."""
+    """Raise `RegistrationError` for path parameters that the endpoint does not take."""
     if unused := list_path_parameters(route) - arguments.names_in_path:
-        msg = f"{route}: nothing takes the path parameter {', '.join(sorted(unused))}"
+        names = ", ".join(sorted(unused))
+        msg = f"{route}: neither {route.pipeline.name} nor its endpoint takes the path parameter {names}"
         raise RegistrationError(msg)
 
 
 def _refuse_unsupported(route: Route, dependant: Dependant) -> None:
-    """Raise `RegistrationError` for scalar parameters outside the path: FastAPI reads them from the query."""
+    """Raise `RegistrationError` for scalar parameters outside the path: FastAPI takes them from the query."""
     if dependant.query_params:
         names = ", ".join(field.name for field in dependant.query_params)
-        msg = f"{route}: query parameters are not supported: {names}"
+        msg = f"{route}: query parameters are not supported: {names}; put them into the path or the body"
         raise RegistrationError(msg)
 
 
 @final
 class _Handler:
-    """Handler of the requests of one route."""
+    """Handler of the requests of a route."""
 
     def __init__(
         self, endpoint: Callable[..., Any], arguments: Arguments, served: ServedPipeline, route: Route
@@ -158,7 +162,10 @@ class _Handler:
         self._requires_token = route.bearer
 
     async def handle(self, request: Request) -> Response:
-        """Return the response to *request*, also for an exception, and report its trace."""
+        """Return the response to *request* and report its trace; an exception becomes a problem response.
+
+        If the client disconnects, there is neither a response nor a trace.
+        """
         arrival = asyncio.get_running_loop().time()
         state = self._state
         slot = state.admission.request_slot(request.scope, arrival)
@@ -187,7 +194,7 @@ class _Handler:
         self, request: Request, fields: HeaderFields, body: bytearray, arrival: float, trace: Trace
     ) -> Response:
         deadline = arrival + min(self._state.deadline, parse_timeout(fields))
-        key = parse_key(fields) if self._served.pipeline.writes else None
+        key = parse_key(fields) if self._served.pipeline.is_commit_declared else None
         token = parse_bearer_token(fields) if self._requires_token else None
         if self._requires_token and token is None:
             return build_problem_response(_TOKEN_REQUIRED, request.scope)

@@ -12,26 +12,26 @@ __all__ = ("CATALOGUE", "ProblemType")
 @final
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """One problem type: the status that it is sent with, and a paragraph for `GET /problems/{code}`."""
+    """Problem type: its status, and a paragraph for `GET /problems/{code}`."""
 
     status: HTTPStatus
     explanation: str
 
 
-# The names of 413 and 422 are not those of RFC 9110: Python has them only since 3.13 (python/cpython#102247).
+# RFC 9110's names of 413 and 422 are only in Python 3.13 and later (python/cpython#102247).
 CATALOGUE: Final[Mapping[str, ProblemType]] = MappingProxyType(
     {
         "malformed": ProblemType(
             HTTPStatus.BAD_REQUEST,
-            "The body is empty or is not JSON in UTF-8 (RFC 8259): it is truncated, nested too deeply,"
-            " contains NaN or Infinity as a number, or a lone surrogate in a string. Nothing was done; the"
-            " same bytes will be refused again.",
+            "The body is empty or is not JSON in UTF-8 (RFC 8259). For example, it is truncated or nested too"
+            " deeply, or contains NaN or Infinity as a number, or a lone surrogate in a string. Nothing was"
+            " done; the same bytes will be refused again.",
         ),
         "invalid-header": ProblemType(
             HTTPStatus.BAD_REQUEST,
-            "A request header has an invalid value; the detail names the header. X-Request-Timeout-Ms is"
-            " a whole number of milliseconds from 1, in decimal digits and sent once. Idempotency-Key is 1"
-            " to 255 visible ASCII characters, bare or in double quotes. Nothing was done.",
+            "A request header has an invalid value; the detail names the header. X-Request-Timeout-Ms must be"
+            " a whole number of milliseconds, at least 1, in decimal digits and sent once. Idempotency-Key"
+            " must be 1 to 255 visible ASCII characters, bare or in double quotes. Nothing was done.",
         ),
         "unauthorized": ProblemType(
             HTTPStatus.UNAUTHORIZED,
@@ -40,29 +40,29 @@ CATALOGUE: Final[Mapping[str, ProblemType]] = MappingProxyType(
         ),
         "forbidden": ProblemType(
             HTTPStatus.FORBIDDEN,
-            "The request is understood and its caller may be known, but it is not allowed: the detail"
-            " says why. The same request will be refused again.",
+            "The request is understood but not allowed; the detail says why. The same request will be refused"
+            " again.",
         ),
         "not-found": ProblemType(
             HTTPStatus.NOT_FOUND,
-            "Something that the request refers to does not exist: the detail names it, and source names"
-            " the call that looked for it. The address of the request itself is right; see route-not-found"
-            " for one that is not.",
+            "Something that the request refers to does not exist. The detail says what; source, if present,"
+            " names the call that looked for it. The path of the request is correct: an unknown path is"
+            " route-not-found.",
         ),
         "route-not-found": ProblemType(
             HTTPStatus.NOT_FOUND,
-            "No endpoint has this address. Check the spelling, and that there is no extra slash at the"
-            " end; all addresses are listed in /openapi.json and shown in /docs.",
+            "No endpoint has this path. Check the spelling, and that there is no extra slash at the end."
+            " /openapi.json and /docs list all paths.",
         ),
         "method-not-allowed": ProblemType(
             HTTPStatus.METHOD_NOT_ALLOWED,
-            "This address does not support the method of the request. The header Allow lists those that it"
-            " supports.",
+            "This path does not support the method of the request. The header Allow lists the supported"
+            " methods.",
         ),
         "conflict": ProblemType(
             HTTPStatus.CONFLICT,
-            "The request is valid, but the current state of something that it refers to does not allow"
-            " it; the detail says why. The same request may succeed once that state has changed.",
+            "The request is valid, but conflicts with the current state of something that it refers to; the"
+            " detail says why. The same request may succeed once that state has changed.",
         ),
         "gone": ProblemType(
             HTTPStatus.GONE,
@@ -75,8 +75,8 @@ CATALOGUE: Final[Mapping[str, ProblemType]] = MappingProxyType(
         ),
         "request-timeout": ProblemType(
             HTTPStatus.REQUEST_TIMEOUT,
-            "The body of the request did not arrive before the deadline of the request. Nothing was done; the"
-            " connection is closed.",
+            "The body did not arrive before the deadline of the request. Nothing was done; the connection is"
+            " closed.",
         ),
         "too-large": ProblemType(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -91,33 +91,33 @@ CATALOGUE: Final[Mapping[str, ProblemType]] = MappingProxyType(
         "invalid": ProblemType(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "The request is well formed but breaks a rule: a field is missing, unknown, of the wrong type"
-            " or out of range, or a service refused a value. violations lists the fields, each by its"
-            " dotted path in the body or its name in the address, with messages; an empty name stands for"
-            " the request as a whole.",
+            " or out of range, or a service refused a value. violations lists the messages of each field."
+            " A field is a dotted path in the body, or a parameter of the path or query; an empty field"
+            " stands for the request as a whole.",
         ),
         "rate-limited": ProblemType(
             HTTPStatus.TOO_MANY_REQUESTS,
-            "There were too many requests: from this address to the gateway or, where there is a source,"
-            " from the gateway to that service. RateLimit-Policy is the limit per address, and RateLimit"
-            " what is left of it; it refills evenly, and a refused request costs nothing. Wait for the"
-            " seconds in the header Retry-After, where there is one, before retrying.",
+            "Too many requests: from this client address to the gateway or, if there is a source, from the"
+            " gateway to that service. RateLimit-Policy is the limit per client address, and RateLimit its"
+            " remainder, which refills evenly; a refused request costs nothing. Wait for the seconds in the"
+            " header Retry-After, if present, before retrying.",
         ),
         "idempotency-mismatch": ProblemType(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            "This caller has used the Idempotency-Key at this address within the last 24 hours for a"
-            " different request. Nothing was done. Send the original body to get its response, or use"
-            " another key.",
+            "This caller has used the same Idempotency-Key for a different request to this endpoint within"
+            " the last 24 hours. Nothing was done. Send the original body to get its response, or use another"
+            " key.",
         ),
         "unexpected": ProblemType(
             HTTPStatus.INTERNAL_SERVER_ERROR,
-            "There is a bug in the gateway. Its log has the reason under the fault id in the detail;"
+            "There is a bug in the gateway. Its log has the cause under the fault id in the detail;"
             " report that id, or the request_id, to the operator. If there is an execution_id, a commit"
-            " had begun: /executions/{execution_id} shows whether its writes stand.",
+            " had begun: /executions/{execution_id} shows the outcome of its writes.",
         ),
         "stuck": ProblemType(
             HTTPStatus.INTERNAL_SERVER_ERROR,
             "The request failed after some writes were made, and they could not be undone in time."
-            " /executions/{execution_id} shows which ones remain; the operator can retry the undo. Do not"
+            " /executions/{execution_id} shows which writes remain; the operator can retry the undo. Do not"
             " send the request again under another Idempotency-Key.",
         ),
         "bad-answer": ProblemType(
@@ -127,10 +127,10 @@ CATALOGUE: Final[Mapping[str, ProblemType]] = MappingProxyType(
         ),
         "unavailable": ProblemType(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "A service behind the gateway, or the gateway itself, cannot be reached or is overloaded, or"
-            " the circuit breaker of the service is open; or too little of the deadline was left to begin"
-            " a commit, so that nothing was written. Wait for the seconds in the header Retry-After, where"
-            " there is one, before retrying.",
+            "A service behind the gateway cannot be reached or is overloaded, or its circuit breaker is open."
+            " Or the gateway itself is overloaded, or too little of the deadline was left to begin a commit:"
+            " in both cases nothing was written. Wait for the seconds in the header Retry-After, if present,"
+            " before retrying.",
         ),
         "timed-out": ProblemType(
             HTTPStatus.GATEWAY_TIMEOUT,
@@ -139,10 +139,10 @@ CATALOGUE: Final[Mapping[str, ProblemType]] = MappingProxyType(
         ),
         "aggregate": ProblemType(
             HTTPStatus.MULTI_STATUS,
-            "Several calls failed. errors lists each failure, in the order in which the pipeline names"
-            " the calls, whichever responded first; completed is false: no part of the response is a"
-            " success. The status is 207 if every error is a client error (4xx), otherwise the highest of"
-            " the 5xx among them.",
+            "Several calls failed. errors lists the failures in the order in which the pipeline names the"
+            " calls, whichever responded first. completed is always false: no part of the response is a"
+            " success. The status is 207 if every error is a client error (4xx), otherwise the highest 5xx"
+            " among them.",
         ),
     }
 )

@@ -38,12 +38,12 @@ def build_exception_response(
         case Refusal():
             return _build_refusal_response(error, error.code, scope)
         case HTTPException(status_code=HTTPStatus.NOT_FOUND, detail=HTTPStatus.NOT_FOUND.phrase):
-            refusal = Refusal(code="route-not-found", detail="No endpoint has this address")
+            refusal = Refusal(code="route-not-found", detail="No endpoint has this path")
             return build_exception_response(refusal, scope)
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
-            # Starlette's `Allow` has the methods of the first route with this path; it must have them all:
+            # Starlette's `Allow` has only the methods of the first route with this path; all are required:
             # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6
-            detail = "This address does not support the method"
+            detail = "This path does not support the method; the header Allow lists the supported methods"
             allow = {"Allow": ", ".join(list_allowed_methods(scope))}
             return build_exception_response(
                 Refusal(code="method-not-allowed", detail=detail, headers=allow), scope
@@ -54,7 +54,9 @@ def build_exception_response(
             return _build_validation_response(error, scope)
         case _:
             fault = uuid.uuid4().hex
-            _log.error("fault %s in request %s", fault, get_request_id(scope), exc_info=error)
+            _log.error(
+                "unexpected exception, fault id %s, request %s", fault, get_request_id(scope), exc_info=error
+            )
             return build_problem_response(Unexpected(fault=fault), scope, execution_id)
 
 

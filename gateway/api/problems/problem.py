@@ -9,7 +9,7 @@ from typing import Final, Literal, NotRequired, assert_never, final
 
 from starlette.responses import Response
 from starlette.types import Scope
-from typing_extensions import TypedDict  # pydantic requires this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic refuses typing.TypedDict before Python 3.12
 
 from gateway.api.request_scope import encode_path, get_request_id
 from gateway.railway import (
@@ -50,14 +50,14 @@ _RETRYABLE: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_
 
 
 class Violation(TypedDict):
-    """The errors of one field, which is named by its dotted path in the body."""
+    """Errors of a field: a dotted path in the body, a path parameter, or `""` for the whole request."""
 
     field: str
     messages: list[str]
 
 
 class Part(TypedDict):
-    """The failure of one call in an aggregate."""
+    """Failure of a call in an aggregate."""
 
     type: str
     title: str
@@ -69,7 +69,7 @@ class Part(TypedDict):
 
 
 class Problem(TypedDict):
-    """The problem of a request with one failure."""
+    """Problem of a request with a single failure."""
 
     type: str
     title: str
@@ -84,7 +84,7 @@ class Problem(TypedDict):
 
 
 class AggregateProblem(TypedDict):
-    """The problem of a request in which several calls failed; no part of it is a success."""
+    """Problem of a request in which several calls failed; no part of it is a success."""
 
     type: str
     title: str
@@ -108,7 +108,7 @@ class ProblemResponse(Response):
         super().__init__(
             json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"),
             status_code=body["status"],
-            # Without it, a cache may store a 404, 405 or 410 for as long as it likes:
+            # Without this header, a cache may store a 404, 405 or 410 for as long as it likes:
             # https://www.rfc-editor.org/rfc/rfc9110#section-15.1
             headers={"Cache-Control": "no-store", **headers},
         )
@@ -117,7 +117,7 @@ class ProblemResponse(Response):
 def map_to_status(failure: Failure) -> HTTPStatus:  # noqa: C901, PLR0911, PLR0912 - one arm for each failure
     """Return the HTTP status for *failure*.
 
-    An aggregate of client errors is 207; with any server error, it has the highest 5xx among its errors.
+    An aggregate of client errors only is 207; any other aggregate has the highest 5xx among its errors.
     """
     match failure:
         case Invalid():
@@ -167,7 +167,7 @@ def build_plain_problem(
 
 
 def build_problem(failure: Failure, *, instance: str, request_id: str) -> Problem | AggregateProblem:
-    """Return the problem for *failure* of the request *request_id*, whose path is *instance*."""
+    """Return the problem for a *failure* of the request with this *request_id*, to the path *instance*."""
     if isinstance(failure, Aggregate):
         return _build_aggregate(failure, instance, request_id)
     status, detail = map_to_status(failure), _describe(failure)
@@ -182,10 +182,10 @@ def build_problem(failure: Failure, *, instance: str, request_id: str) -> Proble
 
 
 def build_headers(failure: Failure) -> Mapping[str, str]:
-    """Return the headers for *failure*, without those that every problem has.
+    """Return the headers that only the problem for *failure* has, besides the headers of every problem.
 
-    These are `WWW-Authenticate` for 401 (RFC 9110, 11.6.1), and `Retry-After` for 429 and 503 if it is known:
-    in whole seconds, the longest of an aggregate's errors.
+    They are `WWW-Authenticate` for 401 (RFC 9110, 11.6.1), and `Retry-After` for 429 and 503 if a delay is
+    known. The delay is in whole seconds, for an aggregate the longest delay of its errors.
     """
     if isinstance(failure, Unauthorized):
         return {"WWW-Authenticate": failure.scheme}
@@ -196,7 +196,7 @@ def build_headers(failure: Failure) -> Mapping[str, str]:
 def build_problem_response(
     failure: Failure, scope: Scope, execution_id: str | None = None
 ) -> ProblemResponse:
-    """Return the response for *failure* of the request with this ASGI *scope*.
+    """Return the response for a *failure* of the request with this ASGI *scope*.
 
     *execution_id* is part of the problem if the request failed after its commit had begun.
     """
@@ -239,7 +239,7 @@ def _build_part(fault: Fault) -> Part:
 
 def _describe(fault: Fault) -> str:
     if isinstance(fault, Unexpected):
-        return f"Something went wrong in the gateway; its log has the reason under fault id {fault.fault}"
+        return f"Internal error; the gateway's log has the cause under fault id {fault.fault}"
     return fault.detail or map_to_status(fault).phrase
 
 

@@ -1,4 +1,4 @@
-"""Refusal of a request before its pipeline runs."""
+"""Refusal of a request by the gateway itself."""
 
 from collections.abc import Mapping
 from typing import final
@@ -12,7 +12,7 @@ __all__ = ("Refusal",)
 
 @final
 class Refusal(HTTPException):
-    """Raised to refuse a request before its pipeline runs; *code* is a key of the catalogue."""
+    """Refusal of a request by the gateway itself; *code* is a key of the catalogue."""
 
     def __init__(self, *, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(CATALOGUE[code].status, detail, headers)

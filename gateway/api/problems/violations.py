@@ -11,7 +11,7 @@ NOT_JSON: Final = "The body is not JSON"
 INVALID_REQUEST_DETAIL: Final = "The request is not valid"
 
 MAX_VIOLATIONS: Final = 100
-"""The maximum number of fields in a problem: a request of 64 KiB can have thousands of invalid ones."""
+"""The maximum number of fields in a problem: a request of 64 KiB can have thousands of invalid fields."""
 
 _Context: TypeAlias = Mapping[str, Any]
 
@@ -59,10 +59,11 @@ _SENTENCES: Final[Mapping[str, Callable[[_Context], str]]] = {
 
 
 def build_invalid(errors: Sequence[Mapping[str, Any]], *, skip: int = 0) -> Invalid:
-    """Return the failure for one or more pydantic *errors*.
+    """Return an `Invalid` for one or more pydantic *errors*.
 
-    Its violations are in first-seen order, at most `MAX_VIOLATIONS` of them. A field is named by its dotted
-    path without the first *skip* segments (FastAPI's paths begin with the part of the request: `body`).
+    It has a violation for each field, in the order of the errors, and at most `MAX_VIOLATIONS` of them. A
+    field is named by its dotted path without the first *skip* segments. In FastAPI's errors, the first
+    segment is the part of the request, such as `body`.
     """
     found: dict[str, dict[str, None]] = {}
     for error in errors:

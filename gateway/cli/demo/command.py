@@ -23,16 +23,16 @@ from gateway.client.transport import create_transport
 __all__ = ("configure", "play_demo", "report_outcomes")
 
 _DESCRIPTION: Final = """\
-Play every outcome that the contract documents for each pipeline, and check the response, the calls that were
-made for it, and the state that it leaves in the services. Every declared refusal and every undo is among
-them. It takes about fifteen seconds.
+Run each pipeline into every outcome that it can have, and check the response, the calls that were made for
+it, and the state that it leaves in the services. The outcomes include every declared refusal and every undo.
+The demo takes about fifteen seconds.
 
-The gateway runs in this process and calls mock services over HTTP. These are started for the demo, on free
-ports and with the latencies of the contract, and end with it; mock services that already run keep their
-state and faults. GATEWAY_* variables and MOCK_LATENCY_SCALE are ignored.
+The gateway runs in this process and calls mock services over HTTP, which the demo starts on free ports with
+their default latencies, and stops at its end. Other mock services that already run keep their state and
+faults. GATEWAY_* variables and MOCK_LATENCY_SCALE are ignored.
 
-Exit code: 0 if every scenario passed; 1 if a scenario failed, which is then explained, or if the mock
-services did not start.
+Exit code: 0 if every scenario passed; 1 if a scenario failed, or if the mock services did not start. The demo
+prints how each failed scenario differs from its expected outcome.
 """
 
 
@@ -48,7 +48,8 @@ async def play_demo(
 ) -> int:
     """Play every scenario, print the outcomes pipeline by pipeline, and return the exit code.
 
-    *run_services* runs the mock services and yields their URLs by name. Their state is changed, and reset.
+    *run_services* runs mock services and yields their URLs by name. The scenarios change the state of these
+    services, which is reset after each scenario.
     """
     try:
         async with run_services() as urls:

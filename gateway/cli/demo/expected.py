@@ -1,4 +1,4 @@
-"""Answers that the contract requires of the gateway, and answers parsed from its responses."""
+"""Answers that a scenario expects of the gateway, and answers parsed from its responses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -45,7 +45,7 @@ class Violation:
 @final
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One failure: an RFC 9457 problem, or one of the errors in an aggregate."""
+    """A failure: an RFC 9457 problem, or an error in an aggregate."""
 
     status: int
     code: str
@@ -65,9 +65,9 @@ class Problem:
 @final
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A success with its *fields*, or a failure with its *code* and its *errors* in order.
+    """A success with its *fields*, or a failure with its *code* and its *errors* in their order.
 
-    An expected answer lists only the *fields* and *headers* that matter; the actual one may have more.
+    An expected answer lists only the *fields* and *headers* that matter; the actual answer may have more.
     """
 
     status: int
@@ -99,12 +99,12 @@ class Answer:
 @final
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Expects the answer to the request before, byte for byte, marked as replayed."""
+    """Expects the answer to the first request again, marked as replayed."""
 
     def resolve(self, first: Answer) -> Answer:
         """Return the expected answer: *first*, marked as replayed."""
-        kept = {name: first.headers[name] for name in (_COMPLETED, _LOCATION) if name in first.headers}
-        return replace(first, headers={**kept, _REPLAYED: "true"})
+        headers = {name: first.headers[name] for name in (_COMPLETED, _LOCATION) if name in first.headers}
+        return replace(first, headers={**headers, _REPLAYED: "true"})
 
 
 REPLAY: Final = Replay()
@@ -113,7 +113,7 @@ REPLAY: Final = Replay()
 @final
 @dataclass(frozen=True, slots=True)
 class InvalidAnswer:
-    """A response that the gateway never sends, and the *reason*; without *status* there was no response."""
+    """A response that no gateway should send, and the *reason*; *status* is None if there was no response."""
 
     reason: str
     status: int | None = None
@@ -164,12 +164,12 @@ def accepted_commit(pipeline: str) -> Answer:
 
 
 def failure(problem: Problem) -> Answer:
-    """Build the answer to a request that fails with one *problem*."""
+    """Build the answer to a request that fails with *problem*."""
     return Answer(problem.status, problem.code, (problem,), headers={_COMPLETED: "false"})
 
 
 def failed_commit(problem: Problem) -> Answer:
-    """Build the answer to a request whose commit fails with *problem*."""
+    """Build the answer to a request whose commit fails with *problem*: it has the execution id."""
     return replace(failure(problem), fields={"execution_id": Matching(_EXECUTION_ID)})
 
 
@@ -179,7 +179,7 @@ def aggregate(status: int, /, *problems: Problem) -> Answer:
 
 
 def parse_answer(response: httpx.Response) -> Answer | InvalidAnswer:
-    """Parse the gateway's *response*."""
+    """Parse the gateway's *response*; return an `InvalidAnswer` for an unexpected media type or body."""
     media_type = response.headers.get("Content-Type", "none")
     try:
         match media_type:

@@ -35,7 +35,7 @@ _EMPTY: Final[Mapping[str, ExpectedJson]] = {}
 def resolve_patterns(expected: ExpectedJson, actual: ExpectedJson) -> JsonValue:
     """Return *expected* with each pattern replaced by the string in *actual* that it matches.
 
-    So the result equals *actual* if, and only if, *actual* is as expected. A pattern that does not match is
+    The result equals *actual* if and only if *actual* is as expected. A pattern that does not match is
     replaced by its description.
     """
     match expected:

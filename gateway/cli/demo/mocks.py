@@ -1,4 +1,4 @@
-"""The demo's mock services, separate from any that already run, whose state and faults it must not change."""
+"""Mock services that are started for the demo; other running mock services keep their state and faults."""
 
 import asyncio
 import socket
@@ -16,14 +16,14 @@ from gateway.cli.dev_stack import parse_urls, run_mock_services
 __all__ = ("Mocks", "State", "reserve_dead_url", "run_demo_services")
 
 State: TypeAlias = Mapping[str, JsonValue]
-"""The state of services, by service and field, such as `account.balances`."""
+"""The state of services; the keys are service and field, such as `account.balances`."""
 
 _STATE: Final = TypeAdapter(dict[str, JsonValue])
 
 
 @asynccontextmanager
 async def run_demo_services() -> AsyncGenerator[Mapping[str, str]]:
-    """Run mock services on free ports, with the latencies of the contract; yield their URLs by name.
+    """Run mock services on free ports, with their default latencies; yield their URLs by name.
 
     Raises `MocksFailedError` if they cannot be started.
     """
@@ -33,14 +33,14 @@ async def run_demo_services() -> AsyncGenerator[Mapping[str, str]]:
 
 @final
 class Mocks:
-    """Controls the mock services at *urls* through *transport*, which stays open."""
+    """Controls the mock services at *urls* (by name) through *transport*, which it does not close."""
 
     def __init__(self, urls: Mapping[str, str], transport: httpx.AsyncBaseTransport) -> None:
         self.urls: Final = urls
         self._transport = transport
 
     async def set_faults(self, faults: Collection[Fault]) -> None:
-        """Set the *faults* of each service that has any."""
+        """Replace the faults of each service that occurs in *faults*; other services keep theirs."""
         for service in {fault.service for fault in faults}:
             body = [_fault_body(fault) for fault in faults if fault.service == service]
             await self._send("PUT", service, "/_mock/faults", body)
@@ -69,7 +69,10 @@ class Mocks:
 
 @asynccontextmanager
 async def reserve_dead_url() -> AsyncGenerator[str]:
-    """Yield a URL that refuses connections: its port is bound, so no other process takes it, but not open."""
+    """Yield a URL that refuses connections.
+
+    Its port is bound, so that no other process can use it, but nothing listens on it.
+    """
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         host, port = reserved.getsockname()

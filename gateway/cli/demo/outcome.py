@@ -1,4 +1,4 @@
-"""The outcome of a scenario, and its differences from the expected one."""
+"""Outcome of a scenario, and its differences from the expected outcome."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,14 +14,14 @@ from gateway.cli.demo.scenario import Calls, Scenario
 __all__ = ("CallRecord", "Difference", "Fact", "Outcome")
 
 Fact: TypeAlias = int | str | tuple[str, ...] | tuple[Problem, ...] | None
-"""A value that is compared and printed."""
+"""An expected or actual value, as it is compared and printed."""
 
 _UNCHANGED: Final = "unchanged"
 
 
 @final
 class Difference(NamedTuple):
-    """An *actual* value that differs from the *expected* one."""
+    """An *actual* value that differs from the *expected* value."""
 
     subject: str
     expected: Fact
@@ -31,9 +31,9 @@ class Difference(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """The calls that were *made* for the requests of a scenario, and those of them that were *cancelled*.
+    """Calls *made* for the requests of a scenario, and the *cancelled* calls among them.
 
-    The requests took *seconds*; the same calls one after the other would have taken *sequential* seconds.
+    The requests took *seconds*; the same calls in sequence would have taken *sequential* seconds.
     """
 
     made: Calls
@@ -53,9 +53,9 @@ class CallRecord:
 @final
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The answer to each request, the *record* of the calls if the gateway reported one, and the *changes*.
+    """The answer to each request, the *record* of the calls, and the *changes* of the services' state.
 
-    *changes* is the state of services that differs from before.
+    *record* is None if the gateway reported no trace.
     """
 
     scenario: Scenario
@@ -70,13 +70,13 @@ class Outcome:
 
     @property
     def undos(self) -> Calls:
-        """Return the names of the undos that were made."""
+        """Return the names of the undos that were made; empty without a record."""
         undos = self.scenario.pipeline.undos
         return tuple(name for name in self.record.made if name in undos) if self.record else ()
 
     @property
     def differences(self) -> Sequence[Difference]:
-        """Return everything that is not as expected."""
+        """Return the differences in answers, calls and state."""
         compared = (
             *_compare_answers(self.scenario, self.answers),
             *_compare_calls(self.scenario, self.record),

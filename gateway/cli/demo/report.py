@@ -1,4 +1,4 @@
-"""The demo's output: a row for each scenario, and the differences of those that failed."""
+"""The demo's output: a row for each scenario, and the differences of failed scenarios."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -21,12 +21,12 @@ _TABLE_WIDTH: Final = 78
 _UNKNOWN: Final = "-"
 _LEGEND: Final = (
     "calls: made/cancelled/never made; undos are listed by name instead\n"
-    "one after the other: ms of the same calls without parallelism, if several"
+    "serial: ms that the same calls would take in sequence (for two calls or more)"
 )
 
 
 def print_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """Print *outcomes* of one pipeline, as a table if the terminal is wide enough."""
+    """Print *outcomes* of one pipeline: as a table if the terminal is wide enough, else as a list."""
     build = _build_table if console.width >= _TABLE_WIDTH else _build_list
     console.print(_format_title(outcomes[0].scenario.pipeline), end="\n\n")
     console.print(build(outcomes))
@@ -81,7 +81,7 @@ def _format_paragraph(outcome: Outcome) -> str:
     answers = "; ".join(" ".join(cells).strip() for cells in _format_answers(outcome))
     took, sequential = _format_times(outcome)
     calls = _format_calls(outcome)
-    return f"{outcome.scenario.name}: {answers}; calls: {calls}; {took} ms, one after the other {sequential}"
+    return f"{outcome.scenario.name}: {answers}; calls: {calls}; {took} ms, serial {sequential}"
 
 
 def _format_verdict(outcome: Outcome) -> Text:
@@ -89,7 +89,7 @@ def _format_verdict(outcome: Outcome) -> Text:
 
 
 def _format_answers(outcome: Outcome) -> Sequence[tuple[str, str]]:
-    """Return a line for each answer and error, with its source, and a line for each undo."""
+    """Return the lines of each answer, with the sources of its errors, and a line for each undo."""
     lines = [line for answer in outcome.answers for line in _format_answer(answer)]
     return [*lines, *(("undone by", name) for name in outcome.undos)]
 
@@ -121,7 +121,10 @@ def _format_calls(outcome: Outcome) -> str:
 
 
 def _format_times(outcome: Outcome) -> tuple[str, str]:
-    """Return the milliseconds that the requests took, and those of the calls one after the other."""
+    """Return the milliseconds that the requests took, and that their calls would take in sequence.
+
+    Both are `-` without a record, and the second is `-` if there were fewer than two calls.
+    """
     record = outcome.record
     if record is None:
         return _UNKNOWN, _UNKNOWN

@@ -38,10 +38,10 @@ _Wiring: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, int], ...]]
 
 @final
 class Runner:
-    """Plays scenarios on gateways with their default settings; the environment is ignored.
+    """Plays scenarios on gateways with default settings, except those that a scenario changes.
 
-    Each scenario finds *mocks* in their initial state. A service that it wants down is replaced by
-    *dead_url*. *transport* stays open.
+    The environment is ignored. Each scenario finds *mocks* in their initial state. A service that is down has
+    the URL *dead_url*. The runner does not close *transport*.
     """
 
     def __init__(
@@ -59,7 +59,10 @@ class Runner:
         self._apps: dict[_Wiring, Starlette] = {}
 
     async def play(self, scenario: Scenario) -> Outcome:
-        """Send the requests of *scenario* and return the outcome."""
+        """Set the faults of *scenario*, send its requests, and return the outcome.
+
+        Afterwards, reset the services that have changed or have faults.
+        """
         self._records.clear()
         app = self._get_app(scenario.down, scenario.settings)
         before = await self._mocks.read_state()
@@ -98,7 +101,7 @@ async def _send(app: Starlette, request: Request) -> Answer | InvalidAnswer:
     ) as client:
         try:
             return parse_answer(await client.request(request.method, request.path, content=request.body))
-        except Exception as error:  # noqa: BLE001 - the other scenarios are played even if this one crashes
+        except Exception as error:  # noqa: BLE001 - a crash must not end the demo
             return InvalidAnswer(f"the gateway raised {error!r}")
 
 

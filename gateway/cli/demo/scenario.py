@@ -1,4 +1,4 @@
-"""A scenario: one or two requests to a pipeline, and the outcome that the contract requires."""
+"""A scenario: one or two requests to a pipeline, and the expected outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -66,8 +66,8 @@ class Scenario:
 
     - *cancelled*: the calls that must be cancelled.
     - *cancellable*: the calls that may be cancelled, if another call fails before they finish.
-    - *faults*: what is wrong with the services; those in *down* refuse connections.
-    - *first*: a request that is sent before, and its expected answer; its calls count too.
+    - *faults*: the faults of services; the services in *down* refuse connections.
+    - *first*: a request that is sent before *request*, and its expected answer; *calls* includes its calls.
     - *changes*: the state that the services have afterwards, by service and field. All other state must
       be unchanged.
     - *settings*: the gateway's settings that differ from their defaults.
@@ -88,7 +88,7 @@ class Scenario:
 
     @property
     def exchanges(self) -> tuple[tuple[Request, Answer | Replay], ...]:
-        """Return each request with its expected answer, in the order in which they are sent."""
+        """Return each request with its expected answer, in the order of sending."""
         last = (self.request, self.answer)
         return (last,) if self.first is None else (self.first, last)
 

@@ -1,5 +1,5 @@
-"""`gateway explain`: shows what a pipeline does, how long it takes, and which calls decide how long.
+"""`gateway explain`: shows the calls of a pipeline, its duration and its critical path.
 
-`command` defines the command, `options` its arguments. `times` are given by the user or come from a
-`measurement`; `report` and `json_report` print the explanation.
+`command` defines the command, `options` its arguments. `times` come from the options or from a
+`measurement`; `report` and `json_report` format the explanation.
 """

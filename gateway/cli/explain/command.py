@@ -40,14 +40,16 @@ from gateway.settings import InvalidSettingsError, load_settings
 __all__ = ("configure", "explain")
 
 _DESCRIPTION: Final = """\
-Show what a pipeline does, stage by stage: its calls in order, which of them write and how a write is undone,
-which are optional, and the statuses that it can answer with. The gateway finds out by a dry run on example
-data, without calling a service.
+Show what a pipeline does, stage by stage: its calls in order, the writes and their undos, the optional calls,
+and the statuses with which it can respond. The gateway finds out by a dry run on example data, without
+calling a service.
 
-If times are known, also show the critical path (the longest call of each stage) and the slack of each call:
-how much later it could end without delaying the answer. Times come from --latency and --latency-default, or
+If times are known, also show the critical path (the longest call of each stage, and every call of a commit in
+order) and the slack of each call:
+how much later it could end without delaying the response. Times come from --latency and --latency-default, or
 are measured by running the pipeline on its example data: with --measure, or by default if mock services are
-running and no times are given. Measured runs replace writes by their examples, unless --with-writes is given.
+running and no times are given. Measured runs make real writes only with --with-writes; otherwise a write
+sends no request, and the calls after it get its example answer.
 
 Exit code: 0; 1 if the pipeline could not be measured; 2 for invalid arguments or settings.
 """
@@ -71,7 +73,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--latency-default",
         type=parse_milliseconds,
         metavar="MS",
-        help="time of every call whose time is not known otherwise",
+        help="time of every call without --latency or a measurement",
     )
     parser.add_argument("--measure", action="store_true", help="measure the calls on the configured services")
     parser.add_argument(
@@ -94,10 +96,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 async def explain(console: Console, options: Options, app: Gateway, mocks: Sequence[str] = ()) -> int:
-    """Print the explanation of the pipeline that *options* name, or the list of all; return the exit code.
+    """Print the explanation of the pipeline that *options* name, and return the exit code.
 
-    If *options* ask for no times, they are measured if mock services answer at all URLs in *mocks*. Raises
-    `UnknownNameError`.
+    Without a name, print the list of all pipelines. If *options* neither set times nor ask for a measurement,
+    the calls are measured only if mock services answer at all URLs in *mocks*. If a measurement fails, print
+    the reason to stderr. Raises `UnknownNameError` if the pipeline, or a call in *options*, does not exist.
     """
     if options.name is None:
         _print_list(console, app.pipelines, as_json=options.as_json)

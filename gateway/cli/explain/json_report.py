@@ -13,7 +13,7 @@ __all__ = ("CallTimes", "Explanation", "Times", "build_explanation")
 
 
 class CallTimes(TypedDict):
-    """Time and slack of a call, in milliseconds; unknown ones are omitted.
+    """Time and slack of a call, in milliseconds; each is omitted if it is unknown.
 
     The slack is null if the call can never delay the answer.
     """
@@ -24,10 +24,10 @@ class CallTimes(TypedDict):
 
 
 class Times(TypedDict):
-    """Times of a pipeline in milliseconds; lower bounds if there are *unknown* calls.
+    """Times of a pipeline in milliseconds; the totals are lower bounds if the times of calls are *unknown*.
 
     *critical_path* names the longest call of each stage, and all calls of a sequential commit;
-    *sequential_ms* is the time of the calls one after the other.
+    *sequential_ms* is the time of the calls in sequence.
     """
 
     critical_path_ms: float

@@ -9,13 +9,13 @@ from gateway.api.state import GatewayState
 from gateway.observability.trace import Trace, TracedCall
 from gateway.plan.dry_run import examples
 from gateway.plan.plan import Kind
-from gateway.railway import CallKind, CallSpan, Err, Failure, Result, RunContext
+from gateway.railway import Aggregate, CallKind, CallSpan, Err, Failure, Fault, Result, RunContext
 
 __all__ = ("MeasurementError", "measure", "stub_writes")
 
 
 class MeasurementError(Exception):
-    """The pipeline failed while it was measured; the message contains the failure."""
+    """The pipeline failed while it was measured; the message names the failed calls."""
 
 
 async def measure(
@@ -23,8 +23,8 @@ async def measure(
 ) -> Mapping[str, float]:
     """Return the median seconds of each successful call by name, measured in *runs* runs.
 
-    One more run before them opens connections and does not count. Unless *with_writes*, a write is not made
-    and not timed: the calls after it get its example. Raises `MeasurementError`.
+    An additional first run opens connections and is not measured. Unless *with_writes*, a write is neither
+    made nor timed: the calls after it get its example. Raises `MeasurementError` if a run fails.
     """
     traces = [await _trace_run(pipeline, state, with_writes=with_writes) for _ in range(1 + runs)]
     stubbed = {call.name for call in pipeline.plan.calls if call.kind is Kind.WRITE and not with_writes}
@@ -51,13 +51,17 @@ async def _trace_run(pipeline: DescribedPipeline, state: GatewayState, *, with_w
     )
     result = await pipeline.run(context)
     if isinstance(result, Err):
-        error = result.error
-        msg = ": ".join(filter(None, (error.source, error.code, error.detail)))
+        errors = result.error.errors if isinstance(result.error, Aggregate) else (result.error,)
+        msg = "; ".join(map(_format_error, errors))
         raise MeasurementError(msg)
     return trace
 
 
+def _format_error(error: Fault) -> str:
+    return ": ".join(filter(None, (error.source, error.code, error.detail)))
+
+
 def _successful_calls(traces: Sequence[Trace]) -> Sequence[tuple[TracedCall, float]]:
-    """Return the calls that succeeded, each with its end."""
+    """Return the successful calls, each with the time of its end in seconds."""
     calls = [call for trace in traces for call in trace.calls]
     return [(call, call.end) for call in calls if call.status == "ok" and call.end is not None]

@@ -20,7 +20,7 @@ _SIMILARITY: Final = 0.75
 
 
 class UnknownNameError(Exception):
-    """No pipeline or call has this name; the message suggests similar names."""
+    """No pipeline or call has this name; the message suggests similar names, or else lists all names."""
 
 
 @final
@@ -28,8 +28,9 @@ class UnknownNameError(Exception):
 class Options:
     """The pipeline to explain, and the source of its calls' times; all times are in seconds.
 
-    *latencies* are given by call; *default* is for calls whose time is not known otherwise. If *is_measured*,
-    the calls of *runs* runs are timed, which make real writes only if *with_writes*.
+    *latencies* are times by call; *default* is the time of the calls that have neither a latency nor a
+    measurement. If *is_measured*, the calls are measured in *runs* runs, which make real writes only if
+    *with_writes*.
     """
 
     name: str | None = None
@@ -42,7 +43,7 @@ class Options:
 
     @property
     def has_latencies(self) -> bool:
-        """Return True if the user has given any time."""
+        """Return True if the options set the time of any call."""
         return bool(self.latencies) or self.default is not None
 
 
@@ -62,7 +63,7 @@ def parse_milliseconds(text: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        msg = f"invalid number of milliseconds {text!r}: expected a number from 0"
+        msg = f"invalid number of milliseconds {text!r}: expected 0 or a positive number"
         raise ArgumentTypeError(msg)
     return number / 1000
 
@@ -76,7 +77,7 @@ def parse_runs(text: str) -> int:
 
 
 def require_known(name: str, known: Iterable[str], description: str) -> None:
-    """Raise `UnknownNameError` with *description* unless *name* is among the *known* names."""
+    """Raise `UnknownNameError` about *description*, such as `pipeline 'x'`, unless *name* is in *known*."""
     names = [*known]
     if name in names:
         return

@@ -45,7 +45,7 @@ def print_explanation(console: Console, pipeline: DescribedPipeline, schedule: S
     if schedule.has_times:
         _print_critical_path(console, schedule)
     console.print(f"times: {source}")
-    console.print(f"answers: {' '.join(map(str, about['statuses']))}")
+    console.print(f"statuses: {' '.join(map(str, about['statuses']))}")
 
 
 def _build_table(schedule: Schedule) -> Table:
@@ -94,7 +94,7 @@ def _build_row(scheduled: ScheduledCall, indent: str) -> Sequence[str | Text]:
 def _print_critical_path(console: Console, schedule: Schedule) -> None:
     at_least = "at least " if schedule.unknown else ""
     total, sequential = _format_ms(schedule.seconds), _format_ms(schedule.sequential)
-    console.print(f"critical path: {at_least}{total} ms; one after the other: {at_least}{sequential} ms")
+    console.print(f"critical path: {at_least}{total} ms; in sequence: {at_least}{sequential} ms")
     path = " + ".join(f"{call.name}={_format_ms(seconds)}" for call, seconds in schedule.path)
     console.print(Padding(path, (0, 0, 0, len(_INDENT))))
 

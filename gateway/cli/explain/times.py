@@ -1,4 +1,4 @@
-"""Times of a pipeline's calls, given by the user or measured, and the sentence about their source."""
+"""Times of a pipeline's calls, from the options or a measurement, and a phrase that names the source."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -18,10 +18,10 @@ _UNKNOWN: Final = "unknown; measure them with --measure, or set them with --late
 async def find_times(
     app: Gateway, pipeline: DescribedPipeline, options: Options, mocks: Sequence[str]
 ) -> tuple[Mapping[str, float], str]:
-    """Return the known seconds of *pipeline*'s calls by name, and their source as a sentence.
+    """Return the known seconds of *pipeline*'s calls by name, and a phrase that names their source.
 
-    If *options* ask for no times, they are measured if mock services answer at all URLs in *mocks*. Raises
-    `MeasurementError`.
+    If *options* neither set times nor ask for a measurement, the calls are measured only if mock services
+    answer at all URLs in *mocks*. Raises `MeasurementError` if the pipeline fails while it is measured.
     """
     measured: Mapping[str, float] = {}
     sources: list[str] = []
@@ -35,7 +35,7 @@ async def find_times(
         sources.append("as given")
     default = options.default
     defaults = {} if default is None else {call.name: default for call in pipeline.plan.calls}
-    return {**defaults, **measured, **options.latencies}, "; else ".join(sources) or _UNKNOWN
+    return {**defaults, **measured, **options.latencies}, "; others ".join(sources) or _UNKNOWN
 
 
 async def _measure(app: Gateway, pipeline: DescribedPipeline, options: Options) -> Mapping[str, float]:

@@ -1,4 +1,4 @@
-"""Which requests for pipelines are let in."""
+"""Admission control over HTTP: load shedding and rate limits of pipeline requests."""
 
 import asyncio
 import json
@@ -13,20 +13,28 @@ from starlette.types import Message, Scope
 
 from gateway.api.admission.admission import Admission
 from gateway.railway import Err, NotFound
-from tests.api import fake_bank as bank
-from tests.api import sample_gateway as world
-from tests.api.asgi_connection import Connection
-from tests.api.fake_bank import Bank, connected, posted
-from tests.api.openapi_document import check_response, operations, problems
-from tests.api.sample_gateway import BASKET, Hanging, World, breaks, gives
+from tests.api import fake_bank, sample_gateway
+from tests.api.asgi_connection import AsgiConnection
+from tests.api.fake_bank import Bank, build_bank_gateway, post_payment, start_payment
+from tests.api.openapi_document import check_response, get_example_problems, list_operations
+from tests.api.sample_gateway import (
+    BASKET,
+    FakeCall,
+    FakeServices,
+    HangingCall,
+    build_call,
+    build_raising_call,
+    build_sample_gateway,
+    build_state,
+)
 
 POLICY: Final = '"caller";q=2;w=60'
 BODY: Final = json.dumps(BASKET).encode()
 ORIGIN: Final = "https://shop.example"
 
 
-def basket(*headers: tuple[bytes, bytes]) -> Scope:
-    """Give the request for a basket from nobody knows where."""
+def build_scope(*headers: tuple[bytes, bytes]) -> Scope:
+    """Build the ASGI scope of a request for a basket, without a client address."""
     return {
         "type": "http",
         "method": "POST",
@@ -37,55 +45,57 @@ def basket(*headers: tuple[bytes, bytes]) -> Scope:
     }
 
 
-def app_of(there: World, admission: Admission) -> FastAPI:
-    return world.gateway(there, world.state(admission=admission), cors_origins=[ORIGIN])
+def build_app(services: FakeServices, admission: Admission) -> FastAPI:
+    return build_sample_gateway(services, build_state(admission=admission), cors_origins=[ORIGIN])
 
 
-def client_of(there: World, admission: Admission) -> AbstractAsyncContextManager[httpx.AsyncClient]:
-    return world.client_of(app_of(there, admission))
+def create_client(
+    services: FakeServices, admission: Admission
+) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+    return sample_gateway.create_client(build_app(services, admission))
 
 
-async def bought(client: httpx.AsyncClient) -> httpx.Response:
+async def post_basket(client: httpx.AsyncClient) -> httpx.Response:
     return await client.post("/baskets", json=BASKET)
 
 
-def code(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["code"]
+def get_code(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["code"]
 
 
-def quota(answer: httpx.Response) -> tuple[str | None, str | None]:
-    """Give what *answer* says of the caller's quota."""
-    return answer.headers.get("ratelimit-policy"), answer.headers.get("ratelimit")
-
-
-@pytest.fixture
-def hanging() -> Hanging:
-    return Hanging("users.fetch")
+def get_quota(response: httpx.Response) -> tuple[str | None, str | None]:
+    """Return the RateLimit headers of *response*."""
+    return response.headers.get("ratelimit-policy"), response.headers.get("ratelimit")
 
 
 @pytest.fixture
-async def full(hanging: Hanging) -> AsyncIterator[tuple[FastAPI, Admission]]:
-    """Give a gateway that answers one request at a time, and is answering one."""
+def hanging() -> HangingCall:
+    return HangingCall("users.fetch")
+
+
+@pytest.fixture
+async def full_gateway(hanging: HangingCall) -> AsyncIterator[tuple[FastAPI, Admission]]:
+    """Yield a gateway without a free slot, and its admission control."""
     admission = Admission(max_in_flight=1)
-    app = app_of(World(users=hanging.call), admission)
-    async with world.client_of(app) as client:
-        first = asyncio.create_task(bought(client))
+    app = build_app(FakeServices(users=hanging.call), admission)
+    async with sample_gateway.create_client(app) as client:
+        first = asyncio.create_task(post_basket(client))
         await hanging.has_started.wait()
         yield app, admission
         first.cancel()
 
 
-async def test_a_request_more_than_can_be_answered_is_refused_at_once(
-    full: tuple[FastAPI, Admission],
+async def test_full_gateway_sheds_requests_immediately(
+    full_gateway: tuple[FastAPI, Admission],
 ) -> None:
-    async with world.client_of(full[0]) as client:
-        answer = await client.post("/baskets", json=BASKET, headers={"X-Request-Id": "request-1"})
+    async with sample_gateway.create_client(full_gateway[0]) as client:
+        response = await client.post("/baskets", json=BASKET, headers={"X-Request-Id": "request-1"})
 
     assert asyncio.get_running_loop().time() == 0.0
-    assert answer.headers["retry-after"] == "1"
-    assert answer.headers["gateway-completed"] == "false"
-    assert answer.headers["server-timing"].startswith("gateway;dur=")
-    assert answer.json() == {
+    assert response.headers["retry-after"] == "1"
+    assert response.headers["gateway-completed"] == "false"
+    assert response.headers["server-timing"].startswith("gateway;dur=")
+    assert response.json() == {
         "type": "/problems/unavailable",
         "title": "Service Unavailable",
         "status": 503,
@@ -96,100 +106,102 @@ async def test_a_request_more_than_can_be_answered_is_refused_at_once(
     }
 
 
-async def nobody() -> Message:
+async def fail_on_read() -> Message:
     raise AssertionError
 
 
-async def test_its_body_is_not_read(full: tuple[FastAPI, Admission]) -> None:
-    connection = Connection()
+async def test_body_of_shed_request_is_not_read(full_gateway: tuple[FastAPI, Admission]) -> None:
+    connection = AsgiConnection()
 
-    await full[0](basket((b"content-length", b"70000")), nobody, connection.send)
+    await full_gateway[0](build_scope((b"content-length", b"70000")), fail_on_read, connection.send)
 
     assert connection.sent[0]["status"] == 503
 
 
-async def test_every_pipeline_counts_and_nothing_else(full: tuple[FastAPI, Admission]) -> None:
-    async with world.client_of(full[0]) as client:
+async def test_in_flight_limit_covers_pipelines_only(full_gateway: tuple[FastAPI, Admission]) -> None:
+    async with sample_gateway.create_client(full_gateway[0]) as client:
         pipeline = await client.get("/users/u-1")
         others = [
             await client.get(path)
             for path in ("/health/live", "/health/ready", "/problems/unavailable", "/docs", "/openapi.json")
         ]
         unknown = [await client.get("/nothing"), await client.get("/baskets")]
-        asked = await client.options("/baskets")
+        options = await client.options("/baskets")
 
-    assert code(pipeline) == (503, "unavailable")
-    assert [answer.status_code for answer in others] == [200] * 5
-    assert [answer.status_code for answer in unknown] == [404, 405]
-    assert asked.status_code == 204
+    assert get_code(pipeline) == (503, "unavailable")
+    assert [response.status_code for response in others] == [200] * 5
+    assert [response.status_code for response in unknown] == [404, 405]
+    assert options.status_code == 204
 
 
 @pytest.mark.parametrize(
-    ("users", "body", "wanted"),
+    ("users", "body", "expected"),
     [
-        (gives("users.fetch", Err(NotFound("nobody"))), BASKET, 404),
-        (breaks("users.fetch", KeyError("a bug")), BASKET, 500),
-        (World().users, {}, 422),
-        (World().users, BASKET, 200),
+        (build_call("users.fetch", Err(NotFound("user-1"))), BASKET, 404),
+        (build_raising_call("users.fetch", KeyError("a bug")), BASKET, 500),
+        (FakeServices().users, {}, 422),
+        (FakeServices().users, BASKET, 200),
     ],
 )
-async def test_whatever_the_answer_is_it_makes_room_for_the_next(
-    users: world.Service, body: dict[str, Any], wanted: int
-) -> None:
+async def test_every_response_releases_its_slot(users: FakeCall, body: dict[str, Any], expected: int) -> None:
     admission = Admission(max_in_flight=1)
-    async with client_of(World(users=users), admission) as client:
-        answers = [await client.post("/baskets", json=body) for _ in range(3)]
+    async with create_client(FakeServices(users=users), admission) as client:
+        responses = [await client.post("/baskets", json=body) for _ in range(3)]
 
-    assert [answer.status_code for answer in answers] == [wanted] * 3
+    assert [response.status_code for response in responses] == [expected] * 3
     assert admission.in_flight.count == 0
 
 
-async def test_a_body_that_does_not_come_takes_nobodys_place() -> None:
+async def test_request_waiting_for_body_takes_no_slot() -> None:
     admission = Admission(max_in_flight=1)
-    silent, quick = Connection(), Connection({"type": "http.request", "body": BODY, "more_body": False})
-    app = app_of(World(), admission)
-    request = asyncio.create_task(app(basket(), silent.receive, silent.send))
+    silent, quick = (
+        AsgiConnection(),
+        AsgiConnection({"type": "http.request", "body": BODY, "more_body": False}),
+    )
+    app = build_app(FakeServices(), admission)
+    request = asyncio.create_task(app(build_scope(), silent.receive, silent.send))
     await asyncio.sleep(1)
-    await app(basket(), quick.receive, quick.send)
+    await app(build_scope(), quick.receive, quick.send)
     await request
 
     assert (quick.sent[0]["status"], silent.sent[0]["status"]) == (200, 408)
 
 
-async def test_a_place_that_is_gone_once_the_body_has_come_is_refused_all_the_same(hanging: Hanging) -> None:
+async def test_slow_upload_is_shed_if_no_slot_is_left(hanging: HangingCall) -> None:
+    """A slot is acquired after the body has been read, not when the request arrives."""
     admission = Admission(max_in_flight=1)
-    slow, quick = Connection(), Connection({"type": "http.request", "body": BODY, "more_body": False})
-    app = app_of(World(users=hanging.call), admission)
-    late = asyncio.create_task(app(basket(), slow.receive, slow.send))
+    slow, quick = AsgiConnection(), AsgiConnection({"type": "http.request", "body": BODY, "more_body": False})
+    app = build_app(FakeServices(users=hanging.call), admission)
+    slow_request = asyncio.create_task(app(build_scope(), slow.receive, slow.send))
     await asyncio.sleep(1)
-    first = asyncio.create_task(app(basket(), quick.receive, quick.send))
+    first = asyncio.create_task(app(build_scope(), quick.receive, quick.send))
     await hanging.has_started.wait()
-    slow.say({"type": "http.request", "body": BODY, "more_body": False})
-    await late
+    slow.push({"type": "http.request", "body": BODY, "more_body": False})
+    await slow_request
     first.cancel()
 
     assert slow.sent[0]["status"] == 503
 
 
-async def test_who_hangs_up_makes_room(hanging: Hanging) -> None:
+async def test_disconnect_releases_slot(hanging: HangingCall) -> None:
     admission = Admission(max_in_flight=1)
-    connection = Connection({"type": "http.request", "body": BODY, "more_body": False})
-    app = app_of(World(users=hanging.call), admission)
-    request = asyncio.create_task(app(basket(), connection.receive, connection.send))
+    connection = AsgiConnection({"type": "http.request", "body": BODY, "more_body": False})
+    app = build_app(FakeServices(users=hanging.call), admission)
+    request = asyncio.create_task(app(build_scope(), connection.receive, connection.send))
     await hanging.has_started.wait()
     before = admission.in_flight.count
 
-    connection.hang_up()
+    connection.disconnect()
     await request
 
     assert (before, admission.in_flight.count) == (1, 0)
 
 
-async def test_a_request_that_is_cancelled_makes_room(hanging: Hanging) -> None:
+async def test_cancelled_request_releases_slot(hanging: HangingCall) -> None:
     admission = Admission(max_in_flight=1)
-    connection = Connection({"type": "http.request", "body": BODY, "more_body": False})
-    app = app_of(World(users=hanging.call), admission)
-    request = asyncio.create_task(app(basket(), connection.receive, connection.send))
+    connection = AsgiConnection({"type": "http.request", "body": BODY, "more_body": False})
+    app = build_app(FakeServices(users=hanging.call), admission)
+    request = asyncio.create_task(app(build_scope(), connection.receive, connection.send))
     await hanging.has_started.wait()
 
     request.cancel()
@@ -199,183 +211,195 @@ async def test_a_request_that_is_cancelled_makes_room(hanging: Hanging) -> None:
     assert admission.in_flight.count == 0
 
 
-async def test_a_commit_that_goes_on_after_its_answer_takes_nobodys_place() -> None:
-    admission, there = Admission(max_in_flight=1), Bank()
-    there.pay.seconds = 7
-    async with bank.client_of(bank.gateway(there, admission=admission)) as client:
-        answer = await posted(client)
+async def test_commit_after_202_holds_no_slot() -> None:
+    admission, bank = Admission(max_in_flight=1), Bank()
+    bank.pay.seconds = 7
+    async with fake_bank.create_client(build_bank_gateway(bank, admission=admission)) as client:
+        response = await post_payment(client)
 
-    assert (answer.status_code, admission.in_flight.count) == (202, 0)
+    assert (response.status_code, admission.in_flight.count) == (202, 0)
 
 
-async def test_a_commit_that_goes_on_after_its_client_has_hung_up_takes_nobodys_place() -> None:
-    admission, there = Admission(max_in_flight=1), Bank()
-    there.pay.goes_on.clear()
-    connection, request = connected(bank.gateway(there, admission=admission))
-    await there.pay.is_asked.wait()
+async def test_commit_after_disconnect_holds_no_slot() -> None:
+    admission, bank = Admission(max_in_flight=1), Bank()
+    bank.pay.can_finish.clear()
+    connection, request = start_payment(build_bank_gateway(bank, admission=admission))
+    await bank.pay.has_started.wait()
 
-    connection.hang_up()
+    connection.disconnect()
     await request
 
     assert admission.in_flight.count == 0
-    assert there.note.asked == []
-    there.pay.goes_on.set()
-    await there.note.is_asked.wait()
+    assert bank.note.keys == []
+    bank.pay.can_finish.set()
+    await bank.note.has_started.wait()
 
 
-async def test_without_a_rate_limit_nothing_is_said_of_one() -> None:
-    async with client_of(World(), Admission(256)) as client:
-        answers = [await bought(client) for _ in range(100)]
+async def test_no_quota_headers_without_rate_limit() -> None:
+    async with create_client(FakeServices(), Admission(256)) as client:
+        responses = [await post_basket(client) for _ in range(100)]
 
-    assert {(answer.status_code, quota(answer)) for answer in answers} == {(200, (None, None))}
+    assert {(response.status_code, get_quota(response)) for response in responses} == {(200, (None, None))}
 
 
-async def test_who_asks_too_often_is_refused_at_once_and_told_when_to_come_back() -> None:
-    async with client_of(World(), Admission(256, per_minute=2)) as client:
-        answers = [await bought(client) for _ in range(3)]
+async def test_rate_limit_refuses_with_retry_after() -> None:
+    async with create_client(FakeServices(), Admission(256, per_minute=2)) as client:
+        responses = [await post_basket(client) for _ in range(3)]
 
     assert asyncio.get_running_loop().time() == 0.0
-    assert [quota(answer) for answer in answers] == [
+    assert [get_quota(response) for response in responses] == [
         (POLICY, '"caller";r=1;t=30'),
         (POLICY, '"caller";r=0;t=30'),
         (POLICY, '"caller";r=0;t=30'),
     ]
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert answers[2].headers["retry-after"] == "30"
-    assert answers[2].headers["gateway-completed"] == "false"
-    said = answers[2].json()
-    assert (said["code"], said["detail"], said.get("source")) == (
+    assert [response.status_code for response in responses] == [200, 200, 429]
+    assert responses[2].headers["retry-after"] == "30"
+    assert responses[2].headers["gateway-completed"] == "false"
+    problem = responses[2].json()
+    assert (problem["code"], problem["detail"], problem.get("source")) == (
         "rate-limited",
-        "There were too many requests from this address",
+        "Too many requests from this address; retry after the time in Retry-After",
         None,
     )
 
 
-async def test_who_comes_back_when_told_is_let_in() -> None:
-    async with client_of(World(), Admission(256, per_minute=2)) as client:
-        *_, refused = [await bought(client) for _ in range(3)]
+async def test_caller_is_admitted_after_retry_after() -> None:
+    async with create_client(FakeServices(), Admission(256, per_minute=2)) as client:
+        *_, refused = [await post_basket(client) for _ in range(3)]
         await asyncio.sleep(int(refused.headers["retry-after"]) - 0.5)
-        early = await bought(client)
+        early = await post_basket(client)
         await asyncio.sleep(0.5)
-        later = await bought(client)
+        later = await post_basket(client)
 
     assert (early.status_code, early.headers["retry-after"]) == (429, "1")
-    assert quota(early) == (POLICY, '"caller";r=0;t=1')
+    assert get_quota(early) == (POLICY, '"caller";r=0;t=1')
     assert later.status_code == 200
 
 
-async def test_every_answer_of_a_pipeline_says_what_is_left_and_no_other_does() -> None:
-    there = World(users=breaks("users.fetch", KeyError("a bug")))
-    async with client_of(there, Admission(256, per_minute=3)) as client:
-        answers = [
+async def test_only_pipeline_responses_have_quota_headers() -> None:
+    services = FakeServices(users=build_raising_call("users.fetch", KeyError("a bug")))
+    async with create_client(services, Admission(256, per_minute=3)) as client:
+        responses = [
             await client.post("/baskets", content=b"{", headers={"Content-Type": "text/plain"}),
             await client.post("/baskets", json={}),
-            await bought(client),
-            await bought(client),
+            await post_basket(client),
+            await post_basket(client),
         ]
         other = await client.get("/health/live")
 
-    assert [answer.status_code for answer in answers] == [415, 422, 500, 429]
-    assert [quota(answer)[1] for answer in answers] == [f'"caller";r={left};t=20' for left in (2, 1, 0, 0)]
-    assert quota(other) == (None, None)
+    assert [response.status_code for response in responses] == [415, 422, 500, 429]
+    assert [get_quota(response)[1] for response in responses] == [
+        f'"caller";r={remaining};t=20' for remaining in (2, 1, 0, 0)
+    ]
+    assert get_quota(other) == (None, None)
 
 
-async def test_an_answer_that_is_given_again_says_what_is_left_now() -> None:
-    async with bank.client_of(bank.gateway(Bank(), admission=Admission(256, per_minute=2))) as client:
-        first, again, refused = [await posted(client, "rent") for _ in range(3)]
+async def test_replayed_response_has_current_quota() -> None:
+    async with fake_bank.create_client(
+        build_bank_gateway(Bank(), admission=Admission(256, per_minute=2))
+    ) as client:
+        first, replayed, refused = [await post_payment(client, "rent") for _ in range(3)]
 
-    assert again.content == first.content
-    assert again.headers["idempotent-replayed"] == "true"
-    assert quota(first) == (POLICY, '"caller";r=1;t=30')
-    assert again.headers.get_list("ratelimit") == ['"caller";r=0;t=30']
-    assert code(refused) == (429, "rate-limited")
+    assert replayed.content == first.content
+    assert replayed.headers["idempotent-replayed"] == "true"
+    assert get_quota(first) == (POLICY, '"caller";r=1;t=30')
+    assert replayed.headers.get_list("ratelimit") == ['"caller";r=0;t=30']
+    assert get_code(refused) == (429, "rate-limited")
 
 
-async def test_a_caller_is_an_address_whatever_token_it_shows() -> None:
-    app = bank.gateway(Bank(), admission=Admission(256, per_minute=1))
-    async with bank.client_of(app, "192.0.2.1") as one, bank.client_of(app, "192.0.2.2") as other:
-        answers = [
-            await posted(one, Authorization="Bearer a"),
-            await posted(one, Authorization="Bearer b"),
-            await posted(other, Authorization="Bearer a"),
+async def test_rate_limit_ignores_bearer_tokens() -> None:
+    app = build_bank_gateway(Bank(), admission=Admission(256, per_minute=1))
+    async with (
+        fake_bank.create_client(app, "192.0.2.1") as first,
+        fake_bank.create_client(app, "192.0.2.2") as second,
+    ):
+        responses = [
+            await post_payment(first, Authorization="Bearer a"),
+            await post_payment(first, Authorization="Bearer b"),
+            await post_payment(second, Authorization="Bearer a"),
         ]
 
-    assert [answer.status_code for answer in answers] == [201, 429, 201]
+    assert [response.status_code for response in responses] == [201, 429, 201]
 
 
-async def test_callers_without_an_address_are_one() -> None:
-    app = app_of(World(), Admission(256, per_minute=1))
-    connections = [Connection({"type": "http.request", "body": BODY, "more_body": False}) for _ in range(2)]
+async def test_callers_without_address_share_a_quota() -> None:
+    app = build_app(FakeServices(), Admission(256, per_minute=1))
+    connections = [
+        AsgiConnection({"type": "http.request", "body": BODY, "more_body": False}) for _ in range(2)
+    ]
 
     for connection in connections:
-        await app(basket(), connection.receive, connection.send)
+        await app(build_scope(), connection.receive, connection.send)
 
     assert [connection.sent[0]["status"] for connection in connections] == [200, 429]
 
 
-async def test_who_asks_too_often_takes_nobodys_place_and_is_told_so_even_where_there_is_none(
-    hanging: Hanging,
+async def test_rate_limit_precedes_load_shedding(
+    hanging: HangingCall,
 ) -> None:
+    """A rate-limited request takes no slot, and gets a 429 even if no slot is free."""
     admission = Admission(max_in_flight=1, per_minute=2)
-    async with client_of(World(users=hanging.call), admission) as client:
-        first = asyncio.create_task(bought(client))
+    async with create_client(FakeServices(users=hanging.call), admission) as client:
+        first = asyncio.create_task(post_basket(client))
         await hanging.has_started.wait()
-        busy, often = await bought(client), await bought(client)
+        shed, limited = await post_basket(client), await post_basket(client)
         count = admission.in_flight.count
         first.cancel()
 
-    assert code(busy) == (503, "unavailable")
-    assert code(often) == (429, "rate-limited")
+    assert get_code(shed) == (503, "unavailable")
+    assert get_code(limited) == (429, "rate-limited")
     assert count == 1
 
 
-async def test_a_request_for_which_there_is_no_place_counts_for_its_caller(hanging: Hanging) -> None:
-    async with client_of(World(users=hanging.call), Admission(max_in_flight=1, per_minute=2)) as client:
-        first = asyncio.create_task(bought(client))
+async def test_shed_request_uses_up_quota(hanging: HangingCall) -> None:
+    async with create_client(
+        FakeServices(users=hanging.call), Admission(max_in_flight=1, per_minute=2)
+    ) as client:
+        first = asyncio.create_task(post_basket(client))
         await hanging.has_started.wait()
-        busy = await bought(client)
+        shed = await post_basket(client)
         first.cancel()
 
-    assert quota(busy) == (POLICY, '"caller";r=0;t=30')
-    assert busy.headers["retry-after"] == "1"
+    assert get_quota(shed) == (POLICY, '"caller";r=0;t=30')
+    assert shed.headers["retry-after"] == "1"
 
 
-async def test_who_is_not_let_in_is_not_looked_at_any_further() -> None:
-    app = bank.gateway(Bank(), admission=Admission(256, per_minute=1))
-    async with bank.client_of(app) as client:
-        wrong = {"X-Request-Timeout-Ms": "0", "Content-Type": "text/plain"}
-        answers = [await client.post("/sealed", content=b"{" * 70_000, headers=wrong) for _ in range(2)]
+async def test_rate_limit_precedes_all_other_checks() -> None:
+    app = build_bank_gateway(Bank(), admission=Admission(256, per_minute=1))
+    async with fake_bank.create_client(app) as client:
+        invalid = {"X-Request-Timeout-Ms": "0", "Content-Type": "text/plain"}
+        responses = [await client.post("/sealed", content=b"{" * 70_000, headers=invalid) for _ in range(2)]
 
-    assert [answer.status_code for answer in answers] == [415, 429]
+    assert [response.status_code for response in responses] == [415, 429]
 
 
-async def test_a_page_may_read_what_is_left() -> None:
-    async with client_of(World(), Admission(256, per_minute=1)) as client:
-        answer = await client.post("/baskets", json=BASKET, headers={"Origin": ORIGIN})
+async def test_cors_exposes_quota_headers() -> None:
+    async with create_client(FakeServices(), Admission(256, per_minute=1)) as client:
+        response = await client.post("/baskets", json=BASKET, headers={"Origin": ORIGIN})
 
-    exposed = answer.headers["access-control-expose-headers"].split(", ")
+    exposed = response.headers["access-control-expose-headers"].split(", ")
     assert {"RateLimit-Policy", "RateLimit", "Retry-After"} <= {*exposed}
 
 
-async def test_what_is_sent_to_who_is_not_let_in_is_what_the_documentation_shows() -> None:
-    app = bank.gateway(Bank(), admission=Admission(max_in_flight=1, per_minute=2))
-    there = app.shared.admission.in_flight
-    async with bank.client_of(app) as client:
-        there.try_acquire()
-        busy, _, often = [await posted(client) for _ in range(3)]
+async def test_openapi_shows_admission_refusals_as_sent() -> None:
+    app = build_bank_gateway(Bank(), admission=Admission(max_in_flight=1, per_minute=2))
+    in_flight = app.shared.admission.in_flight
+    async with fake_bank.create_client(app) as client:
+        in_flight.try_acquire()
+        shed, _, limited = [await post_payment(client) for _ in range(3)]
 
-    answers = app.openapi()["paths"]["/payments"]["post"]["responses"]
-    for answer, name in ((busy, "too-much-to-do"), (often, "too-many-requests")):
-        check_response(app.openapi(), answer)
-        example = problems(answers[str(answer.status_code)])[name]
-        assert {**answer.json(), "request_id": example["request_id"]} == example
+    responses = app.openapi()["paths"]["/payments"]["post"]["responses"]
+    for response, name in ((shed, "overloaded"), (limited, "rate-limited")):
+        check_response(app.openapi(), response)
+        example = get_example_problems(responses[str(response.status_code)])[name]
+        assert {**response.json(), "request_id": example["request_id"]} == example
 
 
-def test_every_answer_of_a_pipeline_is_documented_with_what_it_says_of_the_quota() -> None:
-    documents = world.gateway(World()).openapi(), bank.gateway(Bank()).openapi()
+def test_openapi_documents_quota_headers() -> None:
+    documents = build_sample_gateway(FakeServices()).openapi(), build_bank_gateway(Bank()).openapi()
 
-    for name, operation in (one for document in documents for one in operations(document)):
+    for name, operation in (item for document in documents for item in list_operations(document)):
         is_pipeline = "pipelines" in operation["tags"]
-        for answer in operation["responses"].values():
-            found = answer["headers"].keys() & {"RateLimit-Policy", "RateLimit"}
+        for response in operation["responses"].values():
+            found = response["headers"].keys() & {"RateLimit-Policy", "RateLimit"}
             assert len(found) == (2 if is_pipeline else 0), name

@@ -1,4 +1,4 @@
-"""Who is at the other end of the connection."""
+"""Client address of a request, and the name under which the rate limit counts the caller."""
 
 import pytest
 
@@ -21,11 +21,11 @@ from gateway.api.admission.client_address import find_client_address, identify_c
         ("192.0.2.1, 192.0.2.2", "unknown"),
     ],
 )
-def test_a_caller_is_an_address_or_a_subnet_of_ipv6(host: str, name: str) -> None:
+def test_caller_is_ipv4_address_or_ipv6_subnet(host: str, name: str) -> None:
     assert identify_caller({"client": (host, 50_000)}) == name
 
 
 @pytest.mark.parametrize("scope", [{}, {"client": None}])
-def test_who_has_no_address_is_unknown(scope: dict[str, None]) -> None:
+def test_caller_without_address_is_named_unknown(scope: dict[str, None]) -> None:
     assert find_client_address(scope) is None
     assert identify_caller(scope) == "unknown"

@@ -1,29 +1,29 @@
-"""How many requests are answered at the same time."""
+"""In-flight limit: slots for concurrent requests."""
 
 import pytest
 
 from gateway.api.admission.in_flight import InFlightLimit
 
 
-def test_as_many_are_let_in_as_there_may_be_and_one_more_when_one_has_left() -> None:
-    requests = InFlightLimit(2)
-    assert [requests.try_acquire() for _ in range(3)] == [True, True, False]
+def test_released_slot_can_be_reacquired() -> None:
+    in_flight = InFlightLimit(2)
+    assert [in_flight.try_acquire() for _ in range(3)] == [True, True, False]
 
-    requests.release()
+    in_flight.release()
 
-    assert [requests.try_acquire() for _ in range(2)] == [True, False]
+    assert [in_flight.try_acquire() for _ in range(2)] == [True, False]
 
 
-def test_who_is_not_let_in_is_not_counted() -> None:
-    requests = InFlightLimit(1)
+def test_failed_acquire_is_not_counted() -> None:
+    in_flight = InFlightLimit(1)
 
     for _ in range(3):
-        requests.try_acquire()
+        in_flight.try_acquire()
 
-    assert requests.count == 1
+    assert in_flight.count == 1
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-def test_limit_below_one_is_refused(limit: int) -> None:
+def test_in_flight_limit_below_one_is_refused(limit: int) -> None:
     with pytest.raises(ValueError, match=f"limit must be a whole number of at least 1, got {limit}"):
         InFlightLimit(limit)

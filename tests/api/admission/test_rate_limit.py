@@ -1,4 +1,4 @@
-"""How often each caller may ask."""
+"""Rate limit per caller (GCRA)."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -16,39 +16,39 @@ WINDOWS: Final = st.integers(1, 120)
 INSTANTS: Final = st.lists(st.integers(0, 10 * MICROSECONDS), min_size=1, max_size=60).map(
     lambda pauses: [*accumulate(pauses)]
 )
-"""When somebody asks, in microseconds."""
+"""Times of requests, in microseconds."""
 
 
-def admitted(limit: RateLimit, times: int, *, caller: str = "a", now: float = 0.0) -> int:
-    """Ask so many times at once; give how often one was admitted."""
+def admit_burst(limit: RateLimit, times: int, *, caller: str = "a", now: float = 0.0) -> int:
+    """Make *times* requests at once; return the number of admitted requests."""
     return sum(limit.admit(caller, now).is_admitted for _ in range(times))
 
 
-def test_all_of_the_quota_can_be_used_at_once_and_no_more() -> None:
-    assert admitted(RateLimit(60), 100) == 60
+def test_whole_quota_can_be_used_in_one_burst() -> None:
+    assert admit_burst(RateLimit(60), 100) == 60
 
 
-def test_it_comes_back_evenly() -> None:
+def test_quota_refills_evenly() -> None:
     limit = RateLimit(60)
-    admitted(limit, 60)
+    admit_burst(limit, 60)
 
-    assert [admitted(limit, 10, now=second) for second in (0.999, 1, 1.5, 2, 5)] == [0, 1, 0, 1, 3]
+    assert [admit_burst(limit, 10, now=second) for second in (0.999, 1, 1.5, 2, 5)] == [0, 1, 0, 1, 3]
 
 
-def test_no_more_is_saved_up_than_the_quota() -> None:
+def test_refill_stops_at_the_quota() -> None:
     limit = RateLimit(60)
-    admitted(limit, 60)
+    admit_burst(limit, 60)
 
-    assert admitted(limit, 100, now=3600) == 60
+    assert admit_burst(limit, 100, now=3600) == 60
 
 
-def test_each_caller_has_a_quota_of_its_own() -> None:
+def test_callers_have_separate_quotas() -> None:
     limit = RateLimit(2)
 
-    assert (admitted(limit, 3, caller="a"), admitted(limit, 3, caller="b")) == (2, 2)
+    assert (admit_burst(limit, 3, caller="a"), admit_burst(limit, 3, caller="b")) == (2, 2)
 
 
-def test_it_says_what_is_left_and_when_there_will_be_more() -> None:
+def test_decision_has_remaining_quota_and_wait() -> None:
     limit = RateLimit(2, window=60)
 
     assert [limit.admit("a", now) for now in (100.0, 110.0, 120.0, 130.0)] == [
@@ -59,15 +59,15 @@ def test_it_says_what_is_left_and_when_there_will_be_more() -> None:
     ]
 
 
-def test_who_is_not_admitted_pays_nothing() -> None:
+def test_refused_request_costs_no_quota() -> None:
     limit = RateLimit(1, window=60)
-    admitted(limit, 1000)
+    admit_burst(limit, 1000)
 
     assert limit.admit("a", 60.0).is_admitted
 
 
 @pytest.mark.parametrize("quota", [1, 7, 60, 1_000_000_007])
-def test_a_quota_that_does_not_divide_the_window_is_as_exact(quota: int) -> None:
+def test_wait_is_rounded_up_to_whole_microseconds(quota: int) -> None:
     limit = RateLimit(quota, window=1)
 
     last = limit.admit("a", 0.0)
@@ -77,36 +77,32 @@ def test_a_quota_that_does_not_divide_the_window_is_as_exact(quota: int) -> None
 
 
 @given(QUOTAS, WINDOWS, INSTANTS)
-def test_in_any_time_no_more_are_admitted_than_the_quota_and_what_comes_back_meanwhile(
+def test_no_period_admits_more_than_quota_and_refill(
     quota: int, window: int, instants: Sequence[int]
 ) -> None:
     limit = RateLimit(quota, window)
 
-    let_in = [at for at in instants for _ in range(3) if limit.admit("a", at / MICROSECONDS).is_admitted]
+    admitted = [at for at in instants for _ in range(3) if limit.admit("a", at / MICROSECONDS).is_admitted]
 
-    for first, start in enumerate(let_in):
-        for last, end in enumerate(let_in[first:], 1):
+    for first, start in enumerate(admitted):
+        for last, end in enumerate(admitted[first:], 1):
             assert (last - quota) * window * MICROSECONDS <= (end - start) * quota
 
 
 @given(QUOTAS, WINDOWS, INSTANTS)
-def test_who_keeps_to_what_comes_back_is_always_admitted(
-    quota: int, window: int, instants: Sequence[int]
-) -> None:
+def test_caller_at_refill_rate_is_always_admitted(quota: int, window: int, instants: Sequence[int]) -> None:
     limit = RateLimit(quota, window)
-    paced = -(-window * MICROSECONDS // quota)
+    interval = -(-window * MICROSECONDS // quota)
 
     for turn, at in enumerate(instants):
-        assert limit.admit("a", (at + turn * paced) / MICROSECONDS).is_admitted
+        assert limit.admit("a", (at + turn * interval) / MICROSECONDS).is_admitted
 
 
 @given(QUOTAS, WINDOWS, INSTANTS)
-def test_who_waits_as_told_is_admitted_and_a_microsecond_earlier_is_not(
-    quota: int, window: int, instants: Sequence[int]
-) -> None:
+def test_wait_is_exact_to_the_microsecond(quota: int, window: int, instants: Sequence[int]) -> None:
     limit, now = RateLimit(quota, window), 0
     for now in instants:
-        admitted(limit, quota, now=now / MICROSECONDS)
+        admit_burst(limit, quota, now=now / MICROSECONDS)
     refused = limit.admit("a", now / MICROSECONDS)
 
     at = now + round(refused.wait * MICROSECONDS)
@@ -117,20 +113,20 @@ def test_who_waits_as_told_is_admitted_and_a_microsecond_earlier_is_not(
 
 
 @given(QUOTAS, WINDOWS, INSTANTS)
-def test_within_the_wait_as_many_can_ask_as_are_left(
+def test_remaining_quota_is_exact_until_wait_has_passed(
     quota: int, window: int, instants: Sequence[int]
 ) -> None:
-    limit, now, said = RateLimit(quota, window), 0, None
+    limit, now, decision = RateLimit(quota, window), 0, None
     for now in instants:
-        said = limit.admit("a", now / MICROSECONDS)
-    assert said is not None
+        decision = limit.admit("a", now / MICROSECONDS)
+    assert decision is not None
 
-    just_before = (now + round(said.wait * MICROSECONDS) - 1) / MICROSECONDS
+    just_before = (now + round(decision.wait * MICROSECONDS) - 1) / MICROSECONDS
 
-    assert admitted(limit, said.remaining + 1, now=just_before) == said.remaining
+    assert admit_burst(limit, decision.remaining + 1, now=just_before) == decision.remaining
 
 
-def test_a_caller_whose_quota_is_whole_again_is_forgotten() -> None:
+def test_caller_with_full_quota_is_forgotten() -> None:
     limit = RateLimit(2)
     for caller in "abc":
         limit.admit(caller, 0.0)
@@ -141,7 +137,7 @@ def test_a_caller_whose_quota_is_whole_again_is_forgotten() -> None:
     assert len(limit) == 1
 
 
-def test_a_caller_is_remembered_until_its_quota_is_whole_again() -> None:
+def test_caller_is_remembered_until_quota_is_full() -> None:
     limit = RateLimit(2)
     limit.admit("a", 0.0)
 
@@ -150,18 +146,18 @@ def test_a_caller_is_remembered_until_its_quota_is_whole_again() -> None:
     assert len(limit) == 2
 
 
-def test_callers_that_are_seen_once_do_not_pile_up() -> None:
+def test_one_time_callers_are_forgotten() -> None:
     limit = RateLimit(60)
 
-    known = [0]
+    remembered = [0]
     for second in range(1000):
         limit.admit(f"{second}", float(second))
-        known.append(len(limit))
+        remembered.append(len(limit))
 
-    assert max(known) == 1
+    assert max(remembered) == 1
 
 
-def test_after_a_rush_of_callers_they_become_fewer_with_each_who_asks() -> None:
+def test_memory_shrinks_after_a_burst_of_callers() -> None:
     limit = RateLimit(60)
     for number in range(1000):
         limit.admit(f"{number}", 0.0)
@@ -172,7 +168,7 @@ def test_after_a_rush_of_callers_they_become_fewer_with_each_who_asks() -> None:
     assert len(limit) == 1
 
 
-def test_of_too_many_callers_the_longest_unseen_is_forgotten_first() -> None:
+def test_least_recent_caller_is_forgotten_first() -> None:
     limit = RateLimit(1, max_callers=2)
     for caller in ("a", "b", "a", "c"):
         limit.admit(caller, 0.0)
@@ -183,12 +179,12 @@ def test_of_too_many_callers_the_longest_unseen_is_forgotten_first() -> None:
 
 @pytest.mark.parametrize("name", ["quota", "window", "max_callers"])
 @pytest.mark.parametrize("value", [0, -1])
-def test_values_below_one_are_refused(name: str, value: int) -> None:
+def test_rate_limit_terms_below_one_are_refused(name: str, value: int) -> None:
     arguments = {"quota": 60, "window": 60, "max_callers": 100, name: value}
 
     with pytest.raises(ValueError, match=f"{name} must be a whole number of at least 1, got {value}"):
         RateLimit(**arguments)
 
 
-def test_values_of_one_are_allowed() -> None:
-    assert admitted(RateLimit(1, window=1, max_callers=1), 2) == 1
+def test_rate_limit_terms_of_one_are_allowed() -> None:
+    assert admit_burst(RateLimit(1, window=1, max_callers=1), 2) == 1

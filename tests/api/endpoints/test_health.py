@@ -1,4 +1,4 @@
-"""Whether the gateway can serve."""
+"""Readiness and liveness."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,13 +13,13 @@ from gateway.api.application import Gateway
 from gateway.api.endpoints import health
 from gateway.api.endpoints.readiness import Readiness
 from gateway.resilience.circuit_breaker import BreakerState
-from tests.api.sample_gateway import client_of, state
+from tests.api.sample_gateway import build_state, create_client
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
-class Upstream:
-    """Counts how often it is asked."""
+class FakeUpstream:
+    """Upstream that counts its pings."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Upstream:
         breaker: BreakerState = BreakerState.CLOSED,
         optional_breaker: BreakerState = BreakerState.CLOSED,
     ) -> None:
-        self.asked = 0
+        self.pings = 0
         self.breaker = breaker
         self.optional_breaker = optional_breaker
         self.has_failed_recently = BreakerState.OPEN in {breaker, optional_breaker}
@@ -37,142 +37,142 @@ class Upstream:
         self._seconds = seconds
 
     async def ping(self) -> bool:
-        self.asked += 1
+        self.pings += 1
         await asyncio.sleep(self._seconds)
         return self._is_up
 
 
-class Broken(Upstream):
-    """Has a bug."""
+class RaisingUpstream(FakeUpstream):
+    """Upstream that raises when it is pinged."""
 
     @override
     async def ping(self) -> bool:
         raise KeyError
 
 
-def check(status: str, breaker: str = "closed", optional: str = "closed") -> list[dict[str, Any]]:
+def build_check(status: str, breaker: str = "closed", optional: str = "closed") -> list[dict[str, Any]]:
     time = "2026-01-31T12:00:00+00:00"
     breakers = {"breaker": breaker, "optionalBreaker": optional}
     return [{"status": status, "componentType": "system", "time": time, **breakers}]
 
 
-async def test_all_upstreams_well_is_a_pass() -> None:
-    readiness = Readiness({"user": Upstream(), "payment": Upstream()}, lambda: NOON)
+async def test_healthy_upstreams_pass() -> None:
+    readiness = Readiness({"user": FakeUpstream(), "payment": FakeUpstream()}, lambda: NOON)
 
     assert await readiness.report() == {
         "status": "pass",
-        "checks": {"user": check("pass"), "payment": check("pass")},
+        "checks": {"user": build_check("pass"), "payment": build_check("pass")},
     }
 
 
 @pytest.mark.parametrize(
     "upstream",
-    [Upstream(is_up=False), Upstream(seconds=60), Broken()],
-    ids=["says so", "hangs", "raises"],
+    [FakeUpstream(is_up=False), FakeUpstream(seconds=60), RaisingUpstream()],
+    ids=["fails", "hangs", "raises"],
 )
-async def test_an_upstream_in_trouble_is_a_warning(upstream: Upstream) -> None:
-    readiness = Readiness({"user": Upstream(), "payment": upstream}, lambda: NOON)
+async def test_failing_upstream_is_a_warning(upstream: FakeUpstream) -> None:
+    readiness = Readiness({"user": FakeUpstream(), "payment": upstream}, lambda: NOON)
 
     assert await readiness.report() == {
         "status": "warn",
-        "checks": {"user": check("pass"), "payment": check("fail")},
+        "checks": {"user": build_check("pass"), "payment": build_check("fail")},
     }
 
 
-async def test_an_upstream_that_calls_do_not_get_through_to_is_a_warning() -> None:
+async def test_open_breaker_is_a_warning() -> None:
     upstreams = {
-        "user": Upstream(breaker=BreakerState.OPEN),
-        "social": Upstream(optional_breaker=BreakerState.OPEN),
+        "user": FakeUpstream(breaker=BreakerState.OPEN),
+        "social": FakeUpstream(optional_breaker=BreakerState.OPEN),
     }
 
     assert await Readiness(upstreams, lambda: NOON).report() == {
         "status": "warn",
-        "checks": {"user": check("warn", "open"), "social": check("warn", "closed", "open")},
+        "checks": {"user": build_check("warn", "open"), "social": build_check("warn", "closed", "open")},
     }
 
 
-async def test_an_upstream_that_nobody_has_called_since_is_none() -> None:
-    upstream = Upstream(breaker=BreakerState.HALF_OPEN)
+async def test_half_open_breaker_passes() -> None:
+    upstream = FakeUpstream(breaker=BreakerState.HALF_OPEN)
 
     report = await Readiness({"user": upstream}, lambda: NOON).report()
 
-    assert report == {"status": "pass", "checks": {"user": check("pass", "half-open")}}
+    assert report == {"status": "pass", "checks": {"user": build_check("pass", "half-open")}}
 
 
-async def test_an_upstream_that_does_not_answer_is_down_whatever_its_breaker() -> None:
-    upstream = Upstream(is_up=False, breaker=BreakerState.OPEN)
+async def test_failed_ping_outweighs_breaker_state() -> None:
+    upstream = FakeUpstream(is_up=False, breaker=BreakerState.OPEN)
 
     report = await Readiness({"user": upstream}, lambda: NOON).report()
 
-    assert report == {"status": "warn", "checks": {"user": check("fail", "open")}}
+    assert report == {"status": "warn", "checks": {"user": build_check("fail", "open")}}
 
 
-async def test_a_ping_that_raises_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    await Readiness({"user": Broken()}).report()
+async def test_raising_ping_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    await Readiness({"user": RaisingUpstream()}).report()
 
     (record,) = caplog.records
     assert record.exc_info
 
 
-async def test_upstreams_are_asked_all_at_once() -> None:
+async def test_upstreams_are_pinged_in_parallel() -> None:
     clock = asyncio.get_running_loop().time
     start = clock()
 
-    await Readiness({str(number): Upstream(seconds=0.5) for number in range(12)}).report()
+    await Readiness({str(number): FakeUpstream(seconds=0.5) for number in range(12)}).report()
 
     assert clock() - start == pytest.approx(0.5)
 
 
-async def test_those_who_want_to_know_at_the_same_time_share_one_round() -> None:
-    upstream = Upstream()
+async def test_concurrent_reports_share_one_ping() -> None:
+    upstream = FakeUpstream()
     readiness = Readiness({"user": upstream})
 
     await asyncio.gather(*(readiness.report() for _ in range(50)))
 
-    assert upstream.asked == 1
+    assert upstream.pings == 1
 
 
-async def test_upstreams_are_asked_once_a_second_at_the_most() -> None:
-    upstream = Upstream(seconds=0)
+async def test_upstreams_are_pinged_once_a_second() -> None:
+    upstream = FakeUpstream(seconds=0)
     readiness = Readiness({"user": upstream})
 
     for _ in range(9):
         await readiness.report()
         await asyncio.sleep(0.25)
 
-    assert upstream.asked == 3
+    assert upstream.pings == 3
 
 
-async def test_who_asks_while_it_is_told_to_stop_hears_of_it() -> None:
-    readiness = Readiness({"user": Upstream()})
-    asking = asyncio.create_task(readiness.report())
+async def test_pending_report_sees_shutdown() -> None:
+    readiness = Readiness({"user": FakeUpstream()})
+    pending = asyncio.create_task(readiness.report())
     await asyncio.sleep(0.05)
     readiness.stop()
 
-    assert (await asking)["status"] == "fail"
+    assert (await pending)["status"] == "fail"
 
 
-async def test_one_who_leaves_while_waiting_leaves_the_others_an_answer() -> None:
-    upstream = Upstream()
+async def test_cancelled_report_does_not_affect_others() -> None:
+    upstream = FakeUpstream()
     readiness = Readiness({"user": upstream})
-    leaver = asyncio.create_task(readiness.report())
-    stayer = asyncio.create_task(readiness.report())
+    cancelled = asyncio.create_task(readiness.report())
+    other = asyncio.create_task(readiness.report())
     await asyncio.sleep(0.05)
 
-    leaver.cancel()
+    cancelled.cancel()
 
-    assert (await stayer)["status"] == "pass"
+    assert (await other)["status"] == "pass"
 
 
 @pytest.fixture
 def readiness() -> Readiness:
-    return Readiness({"user": Upstream(is_up=False)})
+    return Readiness({"user": FakeUpstream(is_up=False)})
 
 
 @pytest.fixture
-async def prober(readiness: Readiness) -> AsyncIterator[httpx.AsyncClient]:
+async def client(readiness: Readiness) -> AsyncIterator[httpx.AsyncClient]:
     app = Gateway(
-        state(),
+        build_state(),
         readiness,
         title="probed",
         version="1.0",
@@ -180,38 +180,34 @@ async def prober(readiness: Readiness) -> AsyncIterator[httpx.AsyncClient]:
         pipelines=(),
         routers=(health.build_router(readiness),),
     )
-    async with client_of(app) as client:
+    async with create_client(app) as client:
         yield client
 
 
-async def test_ready_is_200_although_an_upstream_is_in_trouble(prober: httpx.AsyncClient) -> None:
-    answer = await prober.get("/health/ready")
+async def test_ready_is_200_with_failed_upstream(client: httpx.AsyncClient) -> None:
+    response = await client.get("/health/ready")
 
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/health+json"
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.json()["status"] == "warn"
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/health+json"
+    assert response.headers["cache-control"] == "no-store"
+    assert response.json()["status"] == "warn"
 
 
-async def test_ready_is_503_once_the_gateway_is_stopping(
-    readiness: Readiness, prober: httpx.AsyncClient
-) -> None:
+async def test_ready_is_503_during_shutdown(readiness: Readiness, client: httpx.AsyncClient) -> None:
     readiness.stop()
 
-    answer = await prober.get("/health/ready")
+    response = await client.get("/health/ready")
 
-    assert answer.status_code == 503
-    assert answer.json()["status"] == "fail"
+    assert response.status_code == 503
+    assert response.json()["status"] == "fail"
 
 
-async def test_live_is_200_also_when_the_gateway_is_stopping(
-    readiness: Readiness, prober: httpx.AsyncClient
-) -> None:
+async def test_live_is_200_during_shutdown(readiness: Readiness, client: httpx.AsyncClient) -> None:
     readiness.stop()
 
-    answer = await prober.get("/health/live")
+    response = await client.get("/health/live")
 
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/health+json"
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.json() == {"status": "pass"}
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/health+json"
+    assert response.headers["cache-control"] == "no-store"
+    assert response.json() == {"status": "pass"}

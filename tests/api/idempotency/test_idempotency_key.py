@@ -1,4 +1,4 @@
-"""Idempotency-Key: one key, one execution."""
+"""Idempotency-Key: parsing, execution ids, fingerprints and replayed responses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -13,10 +13,9 @@ from gateway.executions.execution import RETENTION_SECONDS
 from gateway.pipelines.orders import OrderRequest
 from gateway.pipelines.transfers import TransferRequest
 from gateway.railway import Conflict, Err, NotFound, Unavailable
-from tests.api.fake_bank import PAID, PAYMENT, Bank, client_of, gateway, keyed, posted
-from tests.api.sample_gateway import BASKET, World
-from tests.api.sample_gateway import client_of as reader_of
-from tests.api.sample_gateway import gateway as reading
+from tests.api import sample_gateway
+from tests.api.fake_bank import PAID, PAYMENT, Bank, add_key, build_bank_gateway, create_client, post_payment
+from tests.api.sample_gateway import BASKET, FakeServices, build_sample_gateway
 
 JSON = {"Content-Type": "application/json"}
 LONGEST = "x" * 255
@@ -30,20 +29,20 @@ async def bank() -> Bank:
 
 @pytest.fixture
 async def client(bank: Bank) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(gateway(bank)) as client:
+    async with create_client(build_bank_gateway(bank)) as client:
         yield client
 
 
-def said(answer: httpx.Response) -> tuple[int, bytes, Mapping[str, str | None]]:
-    """Give all of an answer that must be the same when it is given again."""
-    same = ("content-type", "content-length", "location", "gateway-completed", "cache-control")
-    return answer.status_code, answer.content, {name: answer.headers.get(name) for name in same}
+def get_replayed_parts(response: httpx.Response) -> tuple[int, bytes, Mapping[str, str | None]]:
+    """Return the status, the body and the headers that a replayed response must repeat."""
+    names = ("content-type", "content-length", "location", "gateway-completed", "cache-control")
+    return response.status_code, response.content, {name: response.headers.get(name) for name in names}
 
 
 @pytest.mark.parametrize(
     "key", ["k", "!", "~", "a,b", 'a"b', LONGEST, "8e03978e-40d5-43e8-bc93-6894a57f9324"]
 )
-def test_a_key_may_stand_bare_or_in_quotes_and_is_the_same(key: str) -> None:
+def test_bare_and_quoted_keys_are_equal(key: str) -> None:
     bare, quoted = key.encode(), f'"{key}"'.encode()
 
     assert parse_key({b"idempotency-key": bare}) == parse_key({b"idempotency-key": quoted}) == bare
@@ -56,41 +55,44 @@ def test_a_key_may_stand_bare_or_in_quotes_and_is_the_same(key: str) -> None:
         b"a, a", b'"a", "a"', b"x" * 256, b'"' + b"x" * 256 + b'"',
     ],
 )  # fmt: skip
-def test_what_is_no_key_is_refused(key: bytes) -> None:
+def test_malformed_key_is_refused(key: bytes) -> None:
     with pytest.raises(Refusal) as refused:
         parse_key({b"idempotency-key": key})
 
     assert refused.value.code == "invalid-header"
 
 
-def test_without_the_header_there_is_no_key() -> None:
+def test_missing_header_means_no_key() -> None:
     assert parse_key({}) is None
 
 
-def test_without_a_key_every_execution_has_a_name_of_its_own() -> None:
+def test_execution_ids_are_random_without_key() -> None:
     first, second = (derive_execution_id("POST /payments", {}, None) for _ in range(2))
 
     assert first != second
     assert len(first) == len(second) == len("exe-") + 32
 
 
-def test_a_caller_is_the_same_however_the_scheme_of_a_bearer_token_is_spelled() -> None:
-    spelled = (b"Bearer a", b"bearer a", b"BEARER  a")
+def test_execution_id_ignores_bearer_spelling() -> None:
+    spellings = (b"Bearer a", b"bearer a", b"BEARER  a")
 
-    assert len({derive_execution_id("POST /a", {b"authorization": one}, b"key") for one in spelled}) == 1
+    assert (
+        len({derive_execution_id("POST /a", {b"authorization": value}, b"key") for value in spellings}) == 1
+    )
 
 
-def test_a_key_names_the_execution_with_endpoint_and_caller() -> None:
-    names = {
+def test_execution_id_hashes_endpoint_caller_and_key() -> None:
+    ids = {
         derive_execution_id(endpoint, {b"authorization": caller}, key)
         for endpoint in ("POST /payments", "POST /orders")
         for caller in (b"", b"Bearer a", b"Bearer b")
         for key in (b"rent", b"food")
     }
 
-    assert len(names) == 12
-    assert derive_execution_id("POST /payments", {}, b"rent") in names  # nobody is who sends nothing
-    assert all(name.startswith("exe-") for name in names)
+    assert len(ids) == 12
+    # A missing header and an empty header are the same caller.
+    assert derive_execution_id("POST /payments", {}, b"rent") in ids
+    assert all(execution_id.startswith("exe-") for execution_id in ids)
 
 
 ORDER = {"user_id": "user-1", "product_id": "p", "payment_id": "pm", "address": "1 Main St"}
@@ -98,7 +100,7 @@ TRANSFER = {"from_account": "a", "to_account": "b", "amount": "25", "currency": 
 
 
 @pytest.mark.parametrize(
-    ("kind", "one", "same"),
+    ("model", "one", "other"),
     [
         (OrderRequest, ORDER, {**ORDER, "quantity": 1}),
         (OrderRequest, ORDER, dict(reversed(ORDER.items()))),
@@ -106,26 +108,26 @@ TRANSFER = {"from_account": "a", "to_account": "b", "amount": "25", "currency": 
         (TransferRequest, TRANSFER, {**TRANSFER, "amount": "25.0", "reference": None}),
     ],
 )
-def test_requests_are_the_same_that_are_equal_once_they_are_validated(
-    kind: type[OrderRequest | TransferRequest], one: dict[str, object], same: dict[str, object]
+def test_equal_validated_requests_share_fingerprint(
+    model: type[OrderRequest | TransferRequest], one: dict[str, object], other: dict[str, object]
 ) -> None:
-    first, second = kind.model_validate(one), kind.model_validate(same)
+    first, second = model.model_validate(one), model.model_validate(other)
 
     assert compute_fingerprint({"body": first}) == compute_fingerprint({"body": second})
 
 
-def test_requests_are_not_the_same_that_differ_in_a_body_or_in_a_path() -> None:
+def test_fingerprint_covers_body_and_path() -> None:
     order = OrderRequest.model_validate(ORDER)
-    others = [order, OrderRequest.model_validate({**ORDER, "quantity": 2})]
+    bodies = [order, OrderRequest.model_validate({**ORDER, "quantity": 2})]
 
     assert (
-        len({compute_fingerprint({"body": body, "shop": shop}) for body in others for shop in ("a", "b")})
+        len({compute_fingerprint({"body": body, "shop": shop}) for body in bodies for shop in ("a", "b")})
         == 4
     )
 
 
 @pytest.mark.parametrize(
-    ("told", "answer", "wanted"),
+    ("operation", "outcome", "expected"),
     [
         (None, None, (201, "true")),
         ("note", Err(Unavailable("down")), (201, "false")),
@@ -133,151 +135,144 @@ def test_requests_are_not_the_same_that_differ_in_a_body_or_in_a_path() -> None:
         ("pay", KeyError("a bug"), (500, "false")),
     ],
 )
-async def test_once_a_commit_began_its_answer_comes_back_to_the_byte(
+async def test_response_of_a_commit_is_replayed_exactly(
     bank: Bank,
     client: httpx.AsyncClient,
-    told: str | None,
-    answer: Err[Conflict] | Exception,
-    wanted: tuple[int, str],
+    operation: str | None,
+    outcome: Err[Conflict] | Exception,
+    expected: tuple[int, str],
 ) -> None:
-    if told is not None:
-        getattr(bank, told).answer = answer
+    if operation is not None:
+        getattr(bank, operation).outcome = outcome
 
-    first, again = await posted(client, "rent"), await posted(client, '"rent"')
+    first, replayed = await post_payment(client, "rent"), await post_payment(client, '"rent"')
 
-    assert said(again) == said(first)
-    assert (first.status_code, first.headers["gateway-completed"]) == wanted
+    assert get_replayed_parts(replayed) == get_replayed_parts(first)
+    assert (first.status_code, first.headers["gateway-completed"]) == expected
     assert "idempotent-replayed" not in first.headers
-    assert again.headers["idempotent-replayed"] == "true"
-    assert first.headers["x-request-id"] != again.headers["x-request-id"]
-    assert len(bank.pay.asked) == 1
+    assert replayed.headers["idempotent-replayed"] == "true"
+    assert first.headers["x-request-id"] != replayed.headers["x-request-id"]
+    assert len(bank.pay.keys) == 1
 
 
-async def test_a_key_names_the_same_execution_for_the_services_again(
-    bank: Bank, client: httpx.AsyncClient
-) -> None:
-    location = (await posted(client, "rent")).headers["location"]
+async def test_write_key_has_execution_id_and_date(bank: Bank, client: httpx.AsyncClient) -> None:
+    location = (await post_payment(client, "rent")).headers["location"]
 
     today = datetime.now(UTC).date()
-    known_as = f"{location.removeprefix('/executions/')}.{today}"
-    assert bank.pay.asked == [f"{known_as}.settlement.0.bank.pay"]
+    scoped_id = f"{location.removeprefix('/executions/')}.{today}"
+    assert bank.pay.keys == [f"{scoped_id}.settlement.0.bank.pay"]
 
 
-async def test_services_do_not_take_a_request_for_one_whose_answer_has_been_forgotten(bank: Bank) -> None:
+async def test_expired_key_gets_a_new_write_key(bank: Bank) -> None:
+    """Services must not mistake the request for a repetition."""
     days = iter(range(1, 32))
-    async with client_of(gateway(bank, now=lambda: datetime(2026, 1, next(days), tzinfo=UTC))) as client:
-        await posted(client, "rent")
+    async with create_client(
+        build_bank_gateway(bank, now=lambda: datetime(2026, 1, next(days), tzinfo=UTC))
+    ) as client:
+        await post_payment(client, "rent")
         await asyncio.sleep(RETENTION_SECONDS)
-        again = await posted(client, "rent")
+        second = await post_payment(client, "rent")
 
-    assert again.status_code == 201
-    assert "idempotent-replayed" not in again.headers
-    assert len({*bank.pay.asked}) == 2
+    assert second.status_code == 201
+    assert "idempotent-replayed" not in second.headers
+    assert len({*bank.pay.keys}) == 2
 
 
-async def test_a_failure_before_the_commit_began_frees_the_key(bank: Bank, client: httpx.AsyncClient) -> None:
-    bank.check.answer = Err(NotFound("nobody"))
-    assert (await posted(client, "rent")).status_code == 404
-    bank.check.answer = Bank().check.answer
+async def test_failure_before_commit_frees_key(bank: Bank, client: httpx.AsyncClient) -> None:
+    bank.check.outcome = Err(NotFound("user-1"))
+    assert (await post_payment(client, "rent")).status_code == 404
+    bank.check.outcome = Bank().check.outcome
 
-    other = await client.post("/payments", json={"payer": "user-2"}, headers=keyed("rent"))
+    second = await client.post("/payments", json={"payer": "user-2"}, headers=add_key("rent"))
 
-    assert other.status_code == 201
-    assert "idempotent-replayed" not in other.headers
+    assert second.status_code == 201
+    assert "idempotent-replayed" not in second.headers
 
 
 @pytest.mark.parametrize("header", ["", " ", "a b", "é", "x" * 256])
-async def test_what_is_no_key_is_a_400_and_nothing_is_done(
+async def test_malformed_key_is_400_and_starts_nothing(
     bank: Bank, client: httpx.AsyncClient, header: str
 ) -> None:
-    answer = await client.post("/payments", json=PAYMENT, headers=[(b"Idempotency-Key", header.encode())])
+    response = await client.post("/payments", json=PAYMENT, headers=[(b"Idempotency-Key", header.encode())])
 
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid-header")
-    assert "Idempotency-Key" in answer.json()["detail"]
-    assert bank.check.asked == []
+    assert (response.status_code, response.json()["code"]) == (400, "invalid-header")
+    assert "Idempotency-Key" in response.json()["detail"]
+    assert bank.check.keys == []
 
 
-async def test_a_key_that_is_sent_twice_is_none(client: httpx.AsyncClient) -> None:
+async def test_repeated_key_header_is_400(client: httpx.AsyncClient) -> None:
     twice = [("Idempotency-Key", "rent"), ("Idempotency-Key", "rent")]
 
-    answer = await client.post("/payments", json=PAYMENT, headers=twice)
+    response = await client.post("/payments", json=PAYMENT, headers=twice)
 
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid-header")
-
-
-async def test_the_same_key_for_something_else_is_a_422(bank: Bank, client: httpx.AsyncClient) -> None:
-    await posted(client, "rent")
-
-    answer = await client.post("/payments", json={**PAYMENT, "amount": "26.00"}, headers=keyed("rent"))
-
-    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency-mismatch")
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["gateway-completed"] == "false"
-    assert "execution_id" not in answer.json()
-    assert len(bank.pay.asked) == 1
+    assert (response.status_code, response.json()["code"]) == (400, "invalid-header")
 
 
-async def test_the_same_key_for_something_else_is_a_422_while_the_first_runs(
-    bank: Bank, client: httpx.AsyncClient
-) -> None:
+async def test_key_reuse_with_other_body_is_422(bank: Bank, client: httpx.AsyncClient) -> None:
+    await post_payment(client, "rent")
+
+    response = await client.post("/payments", json={**PAYMENT, "amount": "26.00"}, headers=add_key("rent"))
+
+    assert (response.status_code, response.json()["code"]) == (422, "idempotency-mismatch")
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["gateway-completed"] == "false"
+    assert "execution_id" not in response.json()
+    assert len(bank.pay.keys) == 1
+
+
+async def test_key_reuse_with_other_body_during_run_is_422(bank: Bank, client: httpx.AsyncClient) -> None:
     bank.pay.seconds = 3
-    first = asyncio.create_task(posted(client, "rent"))
-    await bank.pay.is_asked.wait()
+    first = asyncio.create_task(post_payment(client, "rent"))
+    await bank.pay.has_started.wait()
 
-    answer = await client.post("/payments", json={"payer": "user-2"}, headers=keyed("rent"))
+    response = await client.post("/payments", json={"payer": "user-2"}, headers=add_key("rent"))
 
-    assert (answer.status_code, asyncio.get_running_loop().time()) == (422, 0)
+    assert (response.status_code, asyncio.get_running_loop().time()) == (422, 0)
     assert (await first).status_code == 201
 
 
 @pytest.mark.parametrize("body", [PAYMENT, {"amount": "25", "payer": "user-1"}])
-async def test_the_same_request_written_differently_is_the_same(
-    client: httpx.AsyncClient, body: dict[str, object]
-) -> None:
-    await posted(client, "rent")
+async def test_equivalent_json_may_reuse_the_key(client: httpx.AsyncClient, body: dict[str, object]) -> None:
+    await post_payment(client, "rent")
 
-    assert (await client.post("/payments", json=body, headers=keyed("rent"))).status_code == 201
+    assert (await client.post("/payments", json=body, headers=add_key("rent"))).status_code == 201
 
 
-async def test_keys_of_different_callers_and_endpoints_are_different(
-    bank: Bank, client: httpx.AsyncClient
-) -> None:
-    answers = [
-        await client.post(path, json=PAYMENT, headers=keyed("rent", Authorization=caller))
+async def test_keys_are_scoped_to_caller_and_endpoint(bank: Bank, client: httpx.AsyncClient) -> None:
+    responses = [
+        await client.post(path, json=PAYMENT, headers=add_key("rent", Authorization=caller))
         for path, caller in [
             ("/payments", ""), ("/payments", BEARER), ("/payments", "Bearer token-2"), ("/sealed", BEARER),
         ]
     ]  # fmt: skip
 
-    assert [answer.status_code for answer in answers] == [201] * 4
-    assert len({answer.headers["location"] for answer in answers}) == 4
-    assert len(bank.pay.asked) == 4
+    assert [response.status_code for response in responses] == [201] * 4
+    assert len({response.headers["location"] for response in responses}) == 4
+    assert len(bank.pay.keys) == 4
 
 
-async def test_of_many_at_once_one_makes_the_run_and_all_have_its_answer(
-    bank: Bank, client: httpx.AsyncClient
-) -> None:
+async def test_requests_with_same_key_share_one_run(bank: Bank, client: httpx.AsyncClient) -> None:
     bank.pay.seconds = 3
 
-    answers = await asyncio.gather(*(posted(client, "rent") for _ in range(20)))
+    responses = await asyncio.gather(*(post_payment(client, "rent") for _ in range(20)))
 
-    assert {said(answer)[:2] for answer in answers} == {(201, answers[0].content)}
-    assert answers[0].json() == PAID
-    assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
-    assert (len(bank.check.asked), len(bank.pay.asked), len(bank.note.asked)) == (1, 1, 1)
+    assert {get_replayed_parts(response)[:2] for response in responses} == {(201, responses[0].content)}
+    assert responses[0].json() == PAID
+    assert sum("idempotent-replayed" not in response.headers for response in responses) == 1
+    assert (len(bank.check.keys), len(bank.pay.keys), len(bank.note.keys)) == (1, 1, 1)
 
 
-async def test_who_waits_is_told_at_its_deadline_that_it_runs(bank: Bank, client: httpx.AsyncClient) -> None:
+async def test_waiting_request_is_202_at_its_deadline(bank: Bank, client: httpx.AsyncClient) -> None:
     bank.pay.seconds = 3
-    first = asyncio.create_task(posted(client, "rent"))
-    await bank.pay.is_asked.wait()
+    first = asyncio.create_task(post_payment(client, "rent"))
+    await bank.pay.has_started.wait()
 
-    answer = await posted(client, "rent", **{"X-Request-Timeout-Ms": "1000"})
+    response = await post_payment(client, "rent", **{"X-Request-Timeout-Ms": "1000"})
 
-    assert (answer.status_code, asyncio.get_running_loop().time()) == (202, 1)
-    assert answer.json()["state"] == "running"
-    assert "idempotent-replayed" not in answer.headers
-    assert answer.headers["location"] == (await first).headers["location"]
+    assert (response.status_code, asyncio.get_running_loop().time()) == (202, 1)
+    assert response.json()["state"] == "running"
+    assert "idempotent-replayed" not in response.headers
+    assert response.headers["location"] == (await first).headers["location"]
 
 
 PLAIN = {"Content-Type": "text/plain"}
@@ -288,7 +283,7 @@ TOKEN = {"Authorization": BEARER}
 
 
 @pytest.mark.parametrize(
-    ("headers", "body", "wanted"),
+    ("headers", "body", "expected"),
     [
         ({**BAD_KEY, **PLAIN}, b"{" * 70_000, "unsupported-media-type"),
         ({**BAD_KEY}, b"{" * 70_000, "too-large"),
@@ -303,22 +298,22 @@ TOKEN = {"Authorization": BEARER}
         ({**JSON, **TOKEN}, OTHER, "idempotency-mismatch"),
     ],
 )
-async def test_checks_are_made_in_the_order_of_the_contract(
-    client: httpx.AsyncClient, headers: dict[str, str], body: bytes, wanted: str
+async def test_commit_request_checks_are_ordered(
+    client: httpx.AsyncClient, headers: dict[str, str], body: bytes, expected: str
 ) -> None:
-    await client.post("/sealed", content=GOOD, headers={**JSON, **TOKEN, **keyed("rent")})
+    await client.post("/sealed", content=GOOD, headers={**JSON, **TOKEN, **add_key("rent")})
 
-    answer = await client.post("/sealed", content=body, headers={**keyed("rent"), **headers})
+    response = await client.post("/sealed", content=body, headers={**add_key("rent"), **headers})
 
-    assert answer.json()["code"] == wanted
+    assert response.json()["code"] == expected
 
 
 @pytest.mark.parametrize("key", ["rent", "", "a b"])
-async def test_a_pipeline_that_does_not_write_ignores_the_header(key: str) -> None:
-    world = World()
-    async with reader_of(reading(world)) as client:
-        answers = [await client.post("/baskets", json=BASKET, headers=keyed(key)) for _ in range(2)]
+async def test_reading_pipeline_ignores_idempotency_key(key: str) -> None:
+    services = FakeServices()
+    async with sample_gateway.create_client(build_sample_gateway(services)) as client:
+        responses = [await client.post("/baskets", json=BASKET, headers=add_key(key)) for _ in range(2)]
 
-    assert [answer.status_code for answer in answers] == [200, 200]
-    assert not any("idempotent-replayed" in answer.headers for answer in answers)
-    assert len(world.seen) == 2
+    assert [response.status_code for response in responses] == [200, 200]
+    assert not any("idempotent-replayed" in response.headers for response in responses)
+    assert len(services.contexts) == 2

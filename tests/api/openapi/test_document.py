@@ -1,4 +1,4 @@
-"""The OpenAPI document, of FastAPI's part and route specs, and of whole apps."""
+"""OpenAPI document: built from FastAPI's document and route specs, and compared with real responses."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -27,24 +27,39 @@ from gateway.railway import (
     Unavailable,
     railway,
 )
-from tests.api import fake_bank as bank
-from tests.api.fake_bank import PAYMENT, Bank
-from tests.api.openapi_document import check, check_response, examples, media, operations, problems
-from tests.api.sample_gateway import BASKET, BasketError, World, client_of, gateway, gateway_of, gives
+from tests.api import fake_bank
+from tests.api.fake_bank import PAYMENT, Bank, PayResult, build_bank_gateway, post_payment
+from tests.api.openapi_document import (
+    check_instance,
+    check_response,
+    get_example_problems,
+    list_examples,
+    list_media_types,
+    list_operations,
+)
+from tests.api.sample_gateway import (
+    BASKET,
+    BasketError,
+    FakeServices,
+    build_call,
+    build_gateway,
+    build_sample_gateway,
+    create_client,
+)
 
-_OWN: Final = {"400", "408", "413", "415", "422", "429", "500", "503"}
+REFUSALS: Final = {"400", "408", "413", "415", "422", "429", "500", "503"}
 
 each_app = pytest.mark.parametrize("name", ["baskets", "payments"])
 
 
 @pytest.fixture
 def baskets() -> dict[str, Any]:
-    return gateway(World()).openapi()
+    return build_sample_gateway(FakeServices()).openapi()
 
 
 @pytest.fixture
 def payments() -> dict[str, Any]:
-    return bank.gateway(Bank()).openapi()
+    return build_bank_gateway(Bank()).openapi()
 
 
 class Lamp(BaseModel):
@@ -53,7 +68,7 @@ class Lamp(BaseModel):
 
 @pytest.fixture
 def generated() -> dict[str, Any]:
-    """Return what FastAPI generates for two routes, of which the one with a body is a pipeline's."""
+    """Return FastAPI's document of a pipeline route with a body, and of a plain route without a body."""
     app = FastAPI()
 
     @app.post("/lamps/{name}", status_code=201, responses={418: {"description": "I am a teapot"}})
@@ -88,7 +103,7 @@ def operation(generated: dict[str, Any]) -> dict[str, Any]:
     return operation
 
 
-def test_building_leaves_the_generated_document_as_it_is(generated: dict[str, Any]) -> None:
+def test_build_document_does_not_modify_its_input(generated: dict[str, Any]) -> None:
     before = deepcopy(generated)
 
     first, second = build_document(generated, [SPEC]), build_document(generated, [SPEC])
@@ -97,7 +112,7 @@ def test_building_leaves_the_generated_document_as_it_is(generated: dict[str, An
     assert first == second
 
 
-def test_success_has_fastapis_schema_and_the_specs_example(operation: dict[str, Any]) -> None:
+def test_success_body_has_schema_and_example(operation: dict[str, Any]) -> None:
     success = operation["responses"]["201"]
 
     assert success["content"]["application/json"] == {
@@ -106,7 +121,7 @@ def test_success_has_fastapis_schema_and_the_specs_example(operation: dict[str, 
     }
 
 
-def test_the_request_has_fastapis_schema_and_the_specs_example(operation: dict[str, Any]) -> None:
+def test_request_body_has_schema_and_example(operation: dict[str, Any]) -> None:
     assert operation["requestBody"] == {
         "required": True,
         "content": {
@@ -115,17 +130,17 @@ def test_the_request_has_fastapis_schema_and_the_specs_example(operation: dict[s
     }
 
 
-def test_header_parameters_follow_those_of_the_path(operation: dict[str, Any]) -> None:
+def test_header_parameters_follow_path_parameters(operation: dict[str, Any]) -> None:
     path, header = operation["parameters"]
 
     assert (path["name"], header) == ("name", {"$ref": "#/components/parameters/traceparent"})
 
 
-def test_a_route_that_needs_a_token_says_so(operation: dict[str, Any]) -> None:
+def test_bearer_route_declares_security(operation: dict[str, Any]) -> None:
     assert operation["security"] == [{"bearer": []}]
 
 
-def test_responses_that_a_route_declares_itself_are_kept(generated: dict[str, Any]) -> None:
+def test_responses_declared_by_route_are_kept(generated: dict[str, Any]) -> None:
     generated["paths"]["/lamps/{name}"]["post"]["responses"]["404"] = {"description": "No lamp"}
     operation = build_document(generated, [SPEC])["paths"]["/lamps/{name}"]["post"]
 
@@ -133,12 +148,12 @@ def test_responses_that_a_route_declares_itself_are_kept(generated: dict[str, An
     assert operation["responses"]["404"]["description"] == "No lamp"
 
 
-def test_responses_are_in_ascending_order(operation: dict[str, Any]) -> None:
+def test_operation_responses_are_sorted(operation: dict[str, Any]) -> None:
     assert [*operation["responses"]] == sorted(operation["responses"])
-    assert operation["responses"].keys() == {"201", "404", "418"} | _OWN
+    assert operation["responses"].keys() == {"201", "404", "418"} | REFUSALS
 
 
-def test_a_spec_without_examples_leaves_the_bodies_as_generated(generated: dict[str, Any]) -> None:
+def test_spec_without_examples_keeps_generated_bodies(generated: dict[str, Any]) -> None:
     spec = RouteSpec(method="POST", path="/lamps/{name}", pipeline="light", success_status=201)
     before = generated["paths"]["/lamps/{name}"]["post"]
     operation = build_document(generated, [spec])["paths"]["/lamps/{name}"]["post"]
@@ -148,29 +163,29 @@ def test_a_spec_without_examples_leaves_the_bodies_as_generated(generated: dict[
     assert "security" not in operation
 
 
-def test_a_spec_of_a_route_that_is_not_shown_adds_nothing(generated: dict[str, Any]) -> None:
+def test_spec_of_hidden_route_adds_nothing(generated: dict[str, Any]) -> None:
     hidden = RouteSpec(method="GET", path="/hidden", pipeline="hide")
 
     assert build_document(generated, [hidden]) == build_document(generated, [])
 
 
-def test_other_routes_have_our_422(generated: dict[str, Any]) -> None:
+def test_non_pipeline_route_declares_problem_422(generated: dict[str, Any]) -> None:
     document = build_document(generated, [SPEC])
 
     refused = document["paths"]["/lamps"]["get"]["responses"]["422"]
-    assert problems(refused)["invalid"]["instance"] == "/lamps"
+    assert get_example_problems(refused)["invalid"]["instance"] == "/lamps"
     assert refused["headers"].keys() == {"X-Request-Id"}
     assert "ValidationError" not in str(document)
 
 
-def test_a_document_without_components_gets_them() -> None:
+def test_missing_components_are_added() -> None:
     document = build_document({"openapi": "3.1.0", "paths": {}}, [])
 
     assert document["components"].keys() == {"headers", "parameters", "schemas", "securitySchemes"}
 
 
 @each_app
-def test_the_document_is_openapi_3_1(request: pytest.FixtureRequest, name: str) -> None:
+def test_document_is_valid_openapi_3_1(request: pytest.FixtureRequest, name: str) -> None:
     document = request.getfixturevalue(name)
 
     assert document["openapi"].startswith("3.1")
@@ -181,30 +196,32 @@ def test_the_document_is_openapi_3_1(request: pytest.FixtureRequest, name: str) 
 def test_every_body_has_valid_examples(request: pytest.FixtureRequest, name: str) -> None:
     document = request.getfixturevalue(name)
 
-    for operation, content in media(document):
-        found = [*examples(document, content)]
+    for operation, content in list_media_types(document):
+        found = [*list_examples(document, content)]
         # Without a dry run, a pipeline route has no example of a success.
         assert found or operation.endswith("application/json"), operation
         for example in found:
-            check(document, content["schema"], example)
+            check_instance(document, content["schema"], example)
 
 
 @each_app
-def test_every_problem_shows_its_path_as_instance(request: pytest.FixtureRequest, name: str) -> None:
+def test_problem_examples_have_path_as_instance(request: pytest.FixtureRequest, name: str) -> None:
     document = request.getfixturevalue(name)
 
-    shown = [one for one in media(document) if one[0].endswith("application/problem+json")]
-    assert shown
-    for operation, content in shown:
+    problem_media = [
+        item for item in list_media_types(document) if item[0].endswith("application/problem+json")
+    ]
+    assert problem_media
+    for operation, content in problem_media:
         _, path, *_ = operation.split()
-        for example in examples(document, content):
+        for example in list_examples(document, content):
             assert example["instance"] == path.replace("{", "").replace("}", "")
 
 
 def test_every_operation_is_described_and_named(baskets: dict[str, Any]) -> None:
-    named = [operation["operationId"] for _, operation in operations(baskets)]
+    operation_ids = [operation["operationId"] for _, operation in list_operations(baskets)]
 
-    assert sorted(named) == [
+    assert sorted(operation_ids) == [
         "get_liveness",
         "get_look_up",
         "get_problem",
@@ -212,35 +229,35 @@ def test_every_operation_is_described_and_named(baskets: dict[str, Any]) -> None
         "list_pipelines",
         "post_buy",
     ]
-    for name, operation in operations(baskets):
+    for name, operation in list_operations(baskets):
         assert operation["summary"], name
         assert operation["description"], name
         assert operation["tags"], name
 
 
-async def test_a_plain_fastapi_route_sends_the_422_it_declares(world: World) -> None:
-    app = gateway(world)
+async def test_plain_fastapi_route_sends_declared_422(services: FakeServices) -> None:
+    app = build_sample_gateway(services)
 
     @app.get("/plain")
     async def get_plain(limit: Annotated[int, Query()]) -> int:
         return limit
 
-    async with client_of(app) as client:
+    async with create_client(app) as client:
         refused = await client.get("/plain?limit=x")
 
     check_response(app.openapi(), refused)
     assert "ValidationError" not in str(app.openapi())
 
 
-def test_the_document_is_built_once_for_the_same_routes(world: World) -> None:
-    app = gateway(world)
+def test_document_is_cached_for_same_routes(services: FakeServices) -> None:
+    app = build_sample_gateway(services)
     first = app.openapi()
 
     assert app.openapi() is first
 
 
-def test_the_document_has_routes_that_are_added_later(world: World) -> None:
-    app = gateway(world)
+def test_document_includes_routes_added_later(services: FakeServices) -> None:
+    app = build_sample_gateway(services)
     app.openapi()
 
     @app.get("/plain")
@@ -249,65 +266,65 @@ def test_the_document_has_routes_that_are_added_later(world: World) -> None:
 
     responses = app.openapi()["paths"]["/plain"]["get"]["responses"]
 
-    assert problems(responses["422"])["invalid"]["instance"] == "/plain"
+    assert get_example_problems(responses["422"])["invalid"]["instance"] == "/plain"
 
 
 @railway
 async def brew(run: Run[NotFound]) -> None: ...
 
 
-def test_a_pipeline_route_keeps_the_responses_it_declares() -> None:
+def test_pipeline_route_keeps_declared_responses() -> None:
     tea = Route("GET", "/tea", brew, responses={418: {"description": "I am a teapot"}})
 
-    responses = gateway_of(tea, services={}).openapi()["paths"]["/tea"]["get"]["responses"]
+    responses = build_gateway(tea, services={}).openapi()["paths"]["/tea"]["get"]["responses"]
 
     assert responses["418"]["description"] == "I am a teapot"
-    assert responses.keys() == {"200", "404", "418"} | _OWN - {"415", "422"}
+    assert responses.keys() == {"200", "404", "418"} | REFUSALS - {"415", "422"}
 
 
-def test_a_pipeline_route_declares_what_its_run_promises(baskets: dict[str, Any]) -> None:
+def test_pipeline_route_declares_promised_errors(baskets: dict[str, Any]) -> None:
     promised = {"207", "401", "404", "409", "422", "429", "502", "503", "504"}
 
-    assert baskets["paths"]["/baskets"]["post"]["responses"].keys() == {"200"} | _OWN | promised
+    assert baskets["paths"]["/baskets"]["post"]["responses"].keys() == {"200"} | REFUSALS | promised
 
 
-def test_a_pipeline_route_documents_its_headers(baskets: dict[str, Any]) -> None:
+def test_pipeline_route_documents_headers(baskets: dict[str, Any]) -> None:
     operation = baskets["paths"]["/baskets"]["post"]
 
-    taken = {parameter["$ref"].rpartition("/")[2] for parameter in operation["parameters"]}
-    assert taken == {"X-Request-Id", "X-Request-Timeout-Ms", "traceparent", "tracestate"}
+    parameters = {parameter["$ref"].rpartition("/")[2] for parameter in operation["parameters"]}
+    assert parameters == {"X-Request-Id", "X-Request-Timeout-Ms", "traceparent", "tracestate"}
     for response in operation["responses"].values():
         assert response["headers"].keys() >= {"X-Request-Id", "Server-Timing", "Gateway-Completed"}
 
 
-def test_a_route_without_a_body_documents_no_refusal_of_one(baskets: dict[str, Any]) -> None:
+def test_route_without_body_documents_no_415(baskets: dict[str, Any]) -> None:
     responses = baskets["paths"]["/users/{user_id}"]["get"]["responses"]
 
-    assert responses.keys() & _OWN == {*_OWN} - {"415"}
-    assert [*problems(responses["400"])] == ["invalid-header"]
+    assert responses.keys() & REFUSALS == {*REFUSALS} - {"415"}
+    assert [*get_example_problems(responses["400"])] == ["invalid-header"]
 
 
-def test_an_invalid_request_has_the_fields_of_the_route(baskets: dict[str, Any]) -> None:
+def test_example_422_has_fields_of_route(baskets: dict[str, Any]) -> None:
     basket = baskets["paths"]["/baskets"]["post"]["responses"]["422"]
     user = baskets["paths"]["/users/{user_id}"]["get"]["responses"]["422"]
 
-    assert problems(basket)["invalid-request"]["violations"] == [
+    assert get_example_problems(basket)["invalid-request"]["violations"] == [
         {"field": "user_id", "messages": ["is required"]},
         {"field": "items", "messages": ["is required"]},
     ]
-    assert problems(user)["invalid-request"]["violations"] == [
+    assert get_example_problems(user)["invalid-request"]["violations"] == [
         {"field": "user_id", "messages": ["must have at most 10 characters"]}
     ]
 
 
-def test_a_route_whose_field_takes_anything_names_it_as_invalid() -> None:
+def test_example_422_names_unconstrained_field() -> None:
     @railway
     async def find(run: Run[NotFound], name: str) -> None: ...
 
-    app = gateway_of(Route("GET", "/anything/{name}", find), services={})
+    app = build_gateway(Route("GET", "/anything/{name}", find), services={})
 
     operation = app.openapi()["paths"]["/anything/{name}"]["get"]
-    (example,) = problems(operation["responses"]["422"]).values()
+    (example,) = get_example_problems(operation["responses"]["422"]).values()
     assert [violation["field"] for violation in example["violations"]] == ["name"]
 
 
@@ -324,23 +341,23 @@ def test_a_route_whose_field_takes_anything_names_it_as_invalid() -> None:
     ],
     ids=repr,
 )
-async def test_a_route_that_reads_sends_what_it_declares(
-    world: World, baskets: dict[str, Any], client: httpx.AsyncClient, failure: BasketError
+async def test_reading_route_sends_declared_responses(
+    services: FakeServices, baskets: dict[str, Any], client: httpx.AsyncClient, failure: BasketError
 ) -> None:
-    world.users = gives("users.fetch", Err(failure))
+    services.users = build_call("users.fetch", Err(failure))
 
     check_response(baskets, await client.post("/baskets", json=BASKET))
 
 
-def test_only_routes_that_write_declare_202(baskets: dict[str, Any], payments: dict[str, Any]) -> None:
-    assert [name for name, operation in operations(baskets) if "202" in operation["responses"]] == []
-    assert [name for name, operation in operations(payments) if "202" in operation["responses"]] == [
+def test_only_writing_routes_declare_202(baskets: dict[str, Any], payments: dict[str, Any]) -> None:
+    assert [name for name, operation in list_operations(baskets) if "202" in operation["responses"]] == []
+    assert [name for name, operation in list_operations(payments) if "202" in operation["responses"]] == [
         "post /payments",
         "post /sealed",
     ]
 
 
-def test_a_route_that_writes_documents_its_key(payments: dict[str, Any]) -> None:
+def test_writing_route_documents_idempotency_key(payments: dict[str, Any]) -> None:
     operation = payments["paths"]["/payments"]["post"]
 
     assert {"$ref": "#/components/parameters/Idempotency-Key"} in operation["parameters"]
@@ -348,9 +365,11 @@ def test_a_route_that_writes_documents_its_key(payments: dict[str, Any]) -> None
         assert "Idempotent-Replayed" in operation["responses"][code]["headers"]
 
 
-def test_operations_that_need_a_token_say_so(payments: dict[str, Any]) -> None:
+def test_protected_operations_declare_security(payments: dict[str, Any]) -> None:
     security = {
-        name: operation["security"] for name, operation in operations(payments) if "security" in operation
+        name: operation["security"]
+        for name, operation in list_operations(payments)
+        if "security" in operation
     }
 
     assert payments["components"]["securitySchemes"] == {"bearer": {"type": "http", "scheme": "bearer"}}
@@ -362,45 +381,45 @@ def test_operations_that_need_a_token_say_so(payments: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "answer", "wanted"),
+    ("operation", "outcome", "expected"),
     [
         (None, None, 201),
-        ("check", Err(NotFound("nobody")), 404),
+        ("check", Err(NotFound("user-1")), 404),
         ("check", Err(Unavailable("down", retry_after=1)), 503),
         ("pay", Err(Conflict("frozen")), 409),
-        ("pay", Err(Aggregate((NotFound("nobody"), Conflict("frozen")))), 207),
+        ("pay", Err(Aggregate((NotFound("user-1"), Conflict("frozen")))), 207),
         ("pay", Err(BadAnswer("what?")), 502),
         ("pay", KeyError("a bug"), 500),
     ],
 )
-async def test_a_route_that_writes_sends_what_it_declares(
-    payments: dict[str, Any], told: str | None, answer: bank.Answer | Exception, wanted: int
+async def test_writing_route_sends_declared_responses(
+    payments: dict[str, Any], operation: str | None, outcome: PayResult | Exception, expected: int
 ) -> None:
-    world = Bank()
-    if told is not None:
-        getattr(world, told).answer = answer
+    bank = Bank()
+    if operation is not None:
+        getattr(bank, operation).outcome = outcome
 
-    async with bank.client_of(bank.gateway(world)) as client:
-        sent = [await bank.posted(client, "rent") for _ in range(2)]
+    async with fake_bank.create_client(build_bank_gateway(bank)) as client:
+        responses = [await post_payment(client, "rent") for _ in range(2)]
 
-    assert [response.status_code for response in sent] == [wanted] * 2
-    for response in sent:
+    assert [response.status_code for response in responses] == [expected] * 2
+    for response in responses:
         check_response(payments, response)
 
 
-async def test_a_commit_past_the_deadline_sends_the_202_it_declares(payments: dict[str, Any]) -> None:
-    world = Bank()
-    world.pay.seconds = 7
+async def test_commit_past_deadline_sends_declared_202(payments: dict[str, Any]) -> None:
+    bank = Bank()
+    bank.pay.seconds = 7
 
-    async with bank.client_of(bank.gateway(world)) as client:
-        sent = await bank.posted(client)
+    async with fake_bank.create_client(build_bank_gateway(bank)) as client:
+        response = await post_payment(client)
 
-    assert sent.status_code == 202
-    check_response(payments, sent)
+    assert response.status_code == 202
+    check_response(payments, response)
 
 
 @pytest.mark.parametrize(
-    ("body", "headers", "wanted"),
+    ("body", "headers", "expected"),
     [
         (PAYMENT, {"Idempotency-Key": "a b"}, 400),
         (PAYMENT, {"Content-Type": "text/plain"}, 415),
@@ -408,12 +427,12 @@ async def test_a_commit_past_the_deadline_sends_the_202_it_declares(payments: di
         ({"payer": "user-2"}, {"Idempotency-Key": "rent"}, 422),
     ],
 )
-async def test_a_route_declares_the_refusals_that_it_sends(
-    payments: dict[str, Any], body: object, headers: Mapping[str, str], wanted: int
+async def test_writing_route_sends_declared_refusals(
+    payments: dict[str, Any], body: object, headers: Mapping[str, str], expected: int
 ) -> None:
-    async with bank.client_of(bank.gateway(Bank())) as client:
-        await bank.posted(client, "rent")
-        sent = await client.post("/payments", json=body, headers=headers)
+    async with fake_bank.create_client(build_bank_gateway(Bank())) as client:
+        await post_payment(client, "rent")
+        response = await client.post("/payments", json=body, headers=headers)
 
-    check_response(payments, sent)
-    assert sent.status_code == wanted
+    check_response(payments, response)
+    assert response.status_code == expected

@@ -1,4 +1,4 @@
-"""Example errors, held to the errors of real calls."""
+"""Example errors, compared with the errors of real calls."""
 
 from typing import Final, get_args
 
@@ -47,7 +47,7 @@ LAMP_CALL: Final = PlannedCall("lamps.fetch", service="lamp")
 
 
 def fetch(transport: httpx.AsyncBaseTransport) -> Call[Lamp, Fault]:
-    """Return a call of the service `lamp`, whose operations are called `lamps`."""
+    """Return a call of the service `lamp`; its operations are named `lamps.*`."""
     lamps = service_client("lamp", "http://lamp.test", transport)
     return lamps.get(
         "lamps.fetch", ("lamps", "1"), answer=LAMP, declared={404: NotFound, 409: Conflict, 422: Invalid}
@@ -63,7 +63,7 @@ def fetch(transport: httpx.AsyncBaseTransport) -> Call[Lamp, Fault]:
     ],
     ids=["bad answer", "unavailable", "timed out"],
 )
-async def test_upstream_faults_have_the_detail_of_a_real_call(
+async def test_upstream_fault_examples_match_real_calls(
     transport: httpx.AsyncBaseTransport, kind: type[UpstreamFault]
 ) -> None:
     result = await fetch(transport)
@@ -76,13 +76,13 @@ async def test_upstream_faults_have_the_detail_of_a_real_call(
 
 
 @pytest.mark.parametrize(("status", "kind"), [(404, NotFound), (409, Conflict), (422, Invalid)])
-async def test_refusals_have_the_detail_of_a_service_without_a_reason(status: int, kind: type[Fault]) -> None:
+async def test_refusal_examples_match_real_calls(status: int, kind: type[Fault]) -> None:
     result = await fetch(Answering(httpx.Response(status)))
 
     assert result == Err(build_refusal(kind, LAMP_CALL))
 
 
-async def test_stuck_has_the_detail_of_a_real_commit() -> None:
+async def test_stuck_example_matches_a_real_commit() -> None:
     async def refuse(_: Key) -> Result[None, Fault]:
         return Err(NotFound("no"))
 
@@ -100,8 +100,8 @@ async def test_stuck_has_the_detail_of_a_real_commit() -> None:
     assert result == Err(build_stuck(PlannedCall("lamps.light")))
 
 
-def test_the_service_is_named_as_it_is_registered() -> None:
-    """A plan carries the registered name of each call's service, `lamp` rather than `lamps`."""
+def test_example_uses_registered_service_name() -> None:
+    """The plan of a dry run has the registered name of each call's service: `lamp`, not `lamps`."""
 
     @railway
     async def light(run: Run[Fault | Aggregate]) -> None:
@@ -113,18 +113,18 @@ def test_the_service_is_named_as_it_is_registered() -> None:
     assert build_upstream_fault(Unavailable, call).detail == "The lamp service is unavailable"
 
 
-def test_a_call_of_unknown_service_is_named_by_its_operation() -> None:
+def test_missing_service_name_comes_from_operation() -> None:
     fault = build_upstream_fault(TimedOut, PlannedCall("lamps.fetch"))
 
     assert fault.detail == "The lamps service did not answer in time"
 
 
 @pytest.mark.parametrize("kind", get_args(Fault))
-def test_every_fault_has_an_example_of_no_service_in_particular(kind: type[Fault]) -> None:
+def test_general_fault_examples_name_no_service(kind: type[Fault]) -> None:
     assert type(EXAMPLES[kind]) is kind
     assert EXAMPLES[kind].source is None
 
 
-def test_refusal_is_no_fault_of_a_service() -> None:
-    with pytest.raises(TypeError, match="Conflict is not a fault of a service"):
+def test_refusal_is_not_an_upstream_fault() -> None:
+    with pytest.raises(TypeError, match="Conflict is not an UpstreamFault"):
         build_upstream_fault(Conflict, LAMP_CALL)

@@ -1,4 +1,4 @@
-"""Example failures of a pipeline."""
+"""Example failures of a pipeline, from its plan or its promised errors."""
 
 from typing import Final
 
@@ -30,34 +30,36 @@ PROMISE: Final = (NotFound, Conflict, Invalid, BadAnswer, Unavailable, TimedOut,
 PLAIN: Final = PlannedCall("a.plain")
 
 
-def stage(*calls: PlannedCall, policy: Policy | CommitPolicy = SETTLE) -> PlannedStage:
+def build_stage(*calls: PlannedCall, policy: Policy | CommitPolicy = SETTLE) -> PlannedStage:
     return PlannedStage("one", policy, calls)
 
 
-def refused(name: str, *kinds: type[Failure]) -> PlannedCall:
+def build_refusable(name: str, *kinds: type[Failure]) -> PlannedCall:
     return PlannedCall(name, refusals=kinds)
 
 
-def shaped(name: str, *kinds: type[Failure]) -> PlannedCall:
+def build_shaped(name: str, *kinds: type[Failure]) -> PlannedCall:
     return PlannedCall(name, refusals=kinds, is_shaped=True)
 
 
-def found(*stages: PlannedStage, promise: tuple[type[Failure], ...] = PROMISE) -> dict[str, Failure]:
-    """Return the examples by name; of those with one name (`aggregate`, for each fault) the first."""
+def list_examples(*stages: PlannedStage, promise: tuple[type[Failure], ...] = PROMISE) -> dict[str, Failure]:
+    """Return the examples by name; of examples with the same name, such as `aggregate`, only the first."""
     examples: dict[str, Failure] = {}
     for name, failure in exemplify_plan(promise, Plan("plan", "", stages)):
         examples.setdefault(name, failure)
     return examples
 
 
-def parts(failure: Failure) -> list[tuple[str, str | None]]:
+def list_parts(failure: Failure) -> list[tuple[str, str | None]]:
     assert isinstance(failure, Aggregate)
     return [(part.code, part.source) for part in failure.errors]
 
 
-def test_every_declared_refusal_of_every_call_is_shown() -> None:
-    calls = refused("a.one", NotFound, Conflict), PLAIN
-    plan = Plan("plan", "", (stage(*calls, policy=FAIL_FAST), stage(refused("b.two", NotFound))))
+def test_all_declared_refusals_are_shown() -> None:
+    calls = build_refusable("a.one", NotFound, Conflict), PLAIN
+    plan = Plan(
+        "plan", "", (build_stage(*calls, policy=FAIL_FAST), build_stage(build_refusable("b.two", NotFound)))
+    )
 
     assert [*exemplify_plan((NotFound, Conflict), plan)] == [
         ("a.one", NotFound("a.one was refused: not found", source="a.one")),
@@ -66,126 +68,139 @@ def test_every_declared_refusal_of_every_call_is_shown() -> None:
     ]
 
 
-def test_refusals_that_the_run_does_not_promise_are_not_shown() -> None:
-    assert "a.one" not in found(stage(refused("a.one", Forbidden, Unavailable)))
+def test_unpromised_refusals_are_not_shown() -> None:
+    assert "a.one" not in list_examples(build_stage(build_refusable("a.one", Forbidden, Unavailable)))
 
 
-def test_upstream_faults_are_those_of_the_first_required_call() -> None:
+def test_upstream_fault_names_first_required_call() -> None:
     optional = PlannedCall("a.extra", need=Need.OPTIONAL)
 
-    assert found(stage(optional, PLAIN))["unavailable"].source == "a.plain"
+    assert list_examples(build_stage(optional, PLAIN))["unavailable"].source == "a.plain"
 
 
-def test_stuck_names_a_write_that_has_an_undo() -> None:
+def test_stuck_names_a_write_with_an_undo() -> None:
     write = PlannedCall("b.write", Kind.WRITE, undo="b.undo")
 
-    assert found(stage(PLAIN, write, policy=SEQUENTIAL))["stuck"].detail.endswith(": b.write")
+    assert list_examples(build_stage(PLAIN, write, policy=SEQUENTIAL))["stuck"].detail.endswith(": b.write")
 
 
-def test_an_undeclared_refusal_comes_from_the_first_shaped_call() -> None:
-    shown = found(stage(PLAIN, shaped("b.shaped", NotFound)), promise=(NotFound, Conflict))
+def test_undeclared_refusal_names_derived_call() -> None:
+    examples = list_examples(
+        build_stage(PLAIN, build_shaped("b.shaped", NotFound)), promise=(NotFound, Conflict)
+    )
 
-    assert shown["conflict"].source == "b.shaped"
+    assert examples["conflict"].source == "b.shaped"
 
 
-def test_an_undeclared_refusal_without_such_a_call_has_no_source() -> None:
-    assert found(stage(PLAIN), promise=(Conflict,)) == {"conflict": Conflict()}
+def test_undeclared_refusal_may_have_no_source() -> None:
+    assert list_examples(build_stage(PLAIN), promise=(Conflict,)) == {"conflict": Conflict()}
 
 
 @pytest.mark.parametrize("policy", [SETTLE, CONCURRENT])
-def test_an_aggregate_is_in_argument_order_with_varied_codes(
+def test_aggregate_has_different_codes_in_argument_order(
     policy: Policy | CommitPolicy,
 ) -> None:
-    calls = refused("b.one", NotFound, Conflict), PLAIN, refused("a.two", NotFound)
-    shown = found(stage(*calls, policy=policy))
+    calls = build_refusable("b.one", NotFound, Conflict), PLAIN, build_refusable("a.two", NotFound)
+    examples = list_examples(build_stage(*calls, policy=policy))
 
-    assert parts(shown["aggregate: one"]) == [("conflict", "b.one"), ("not-found", "a.two")]
+    assert list_parts(examples["aggregate: one"]) == [("conflict", "b.one"), ("not-found", "a.two")]
 
 
 @pytest.mark.parametrize(
     "calls",
     [
-        (refused("a.one", NotFound, Conflict), PLAIN),
-        (refused("a.one", Invalid), refused("a.two", Invalid)),
-        (refused("a.one", NotFound), PlannedCall("a.two", need=Need.OPTIONAL, refusals=(NotFound,))),
-        (refused("a.one", NotFound), refused("a.two", Forbidden)),
+        (build_refusable("a.one", NotFound, Conflict), PLAIN),
+        (build_refusable("a.one", Invalid), build_refusable("a.two", Invalid)),
+        (build_refusable("a.one", NotFound), PlannedCall("a.two", need=Need.OPTIONAL, refusals=(NotFound,))),
+        (build_refusable("a.one", NotFound), build_refusable("a.two", Forbidden)),
         (PLAIN,),
     ],
-    ids=["one", "two that merge", "one optional", "one not promised", "none"],
+    ids=["single call", "merged refusals", "optional call", "unpromised refusal", "no refusal"],
 )
-def test_no_aggregate_unless_two_calls_can_be_refused(calls: tuple[PlannedCall, ...]) -> None:
-    assert "aggregate: one" not in found(stage(*calls))
+def test_aggregate_needs_two_refusable_calls(calls: tuple[PlannedCall, ...]) -> None:
+    assert "aggregate: one" not in list_examples(build_stage(*calls))
 
 
 @pytest.mark.parametrize("policy", [FAIL_FAST, SEQUENTIAL])
-def test_no_aggregate_of_a_stage_that_stops_at_a_failure(policy: Policy | CommitPolicy) -> None:
-    shown = found(stage(refused("a.one", NotFound), refused("a.two", NotFound), policy=policy))
+def test_stage_that_stops_early_has_no_aggregate(policy: Policy | CommitPolicy) -> None:
+    examples = list_examples(
+        build_stage(build_refusable("a.one", NotFound), build_refusable("a.two", NotFound), policy=policy)
+    )
 
-    assert not [name for name in shown if name.startswith("aggregate")]
-
-
-def test_no_aggregate_that_the_run_does_not_promise() -> None:
-    both = refused("a.one", NotFound), refused("a.two", NotFound)
-
-    assert [*found(stage(*both), promise=(NotFound,))] == ["a.one", "a.two"]
+    assert not [name for name in examples if name.startswith("aggregate")]
 
 
-def test_a_shaped_call_can_be_refused_by_the_pipeline() -> None:
-    shown = found(stage(refused("a.one", NotFound), shaped("a.two")), promise=(NotFound, Conflict, Aggregate))
+def test_unpromised_aggregate_is_not_shown() -> None:
+    both = build_refusable("a.one", NotFound), build_refusable("a.two", NotFound)
 
-    assert parts(shown["aggregate: one"]) == [("not-found", "a.one"), ("conflict", "a.two")]
+    assert [*list_examples(build_stage(*both), promise=(NotFound,))] == ["a.one", "a.two"]
 
 
-def test_a_nested_stage_has_an_aggregate_of_its_own() -> None:
-    within = PlannedStage("two", SETTLE, (refused("a.one", NotFound), refused("a.two", Conflict)))
+def test_derived_call_can_have_undeclared_refusal() -> None:
+    examples = list_examples(
+        build_stage(build_refusable("a.one", NotFound), build_shaped("a.two")),
+        promise=(NotFound, Conflict, Aggregate),
+    )
+
+    assert list_parts(examples["aggregate: one"]) == [("not-found", "a.one"), ("conflict", "a.two")]
+
+
+def test_nested_stage_has_its_own_aggregate() -> None:
+    within = PlannedStage(
+        "two", SETTLE, (build_refusable("a.one", NotFound), build_refusable("a.two", Conflict))
+    )
     both = PlannedCall("both", Kind.NOTHING, then=(within,), is_shaped=True)
-    shown = found(stage(both, refused("a.three", NotFound)))
+    examples = list_examples(build_stage(both, build_refusable("a.three", NotFound)))
 
-    assert parts(shown["aggregate: two"]) == [("not-found", "a.one"), ("conflict", "a.two")]
-    assert parts(shown["aggregate: one"]) == [("conflict", "a.two"), ("not-found", "a.three")]
+    assert list_parts(examples["aggregate: two"]) == [("not-found", "a.one"), ("conflict", "a.two")]
+    assert list_parts(examples["aggregate: one"]) == [("conflict", "a.two"), ("not-found", "a.three")]
 
 
-def test_a_stage_nested_in_an_optional_call_has_no_aggregate() -> None:
-    within = PlannedStage("two", SETTLE, (refused("a.one", NotFound), refused("a.two", Conflict)))
+def test_stage_in_optional_call_has_no_aggregate() -> None:
+    within = PlannedStage(
+        "two", SETTLE, (build_refusable("a.one", NotFound), build_refusable("a.two", Conflict))
+    )
 
-    assert "aggregate: two" not in found(stage(PlannedCall("b", need=Need.OPTIONAL, then=(within,))))
+    assert "aggregate: two" not in list_examples(
+        build_stage(PlannedCall("b", need=Need.OPTIONAL, then=(within,)))
+    )
 
 
 @pytest.mark.parametrize(
-    ("calls", "wanted"),
+    ("calls", "expected"),
     [
-        ((refused("a.one", NotFound), PLAIN), [("not-found", "a.one"), ("bad-answer", "a.plain")]),
-        ((PLAIN, refused("a.one", NotFound)), [("bad-answer", "a.plain"), ("bad-answer", "a.one")]),
+        ((build_refusable("a.one", NotFound), PLAIN), [("not-found", "a.one"), ("bad-answer", "a.plain")]),
+        ((PLAIN, build_refusable("a.one", NotFound)), [("bad-answer", "a.plain"), ("bad-answer", "a.one")]),
     ],
 )
-def test_an_upstream_fault_is_combined_with_the_call_before_it(
-    calls: tuple[PlannedCall, ...], wanted: list[tuple[str, str]]
+def test_upstream_fault_combines_with_previous_call(
+    calls: tuple[PlannedCall, ...], expected: list[tuple[str, str]]
 ) -> None:
-    assert parts(found(stage(*calls))["aggregate"]) == wanted
+    assert list_parts(list_examples(build_stage(*calls))["aggregate"]) == expected
 
 
-def test_a_call_that_is_not_sent_has_no_upstream_fault() -> None:
-    shown = found(stage(PlannedCall("a.known", Kind.NOTHING), PLAIN))
+def test_unsent_call_has_no_upstream_fault() -> None:
+    examples = list_examples(build_stage(PlannedCall("a.known", Kind.NOTHING), PLAIN))
 
-    assert "aggregate" not in shown
-    assert shown["timed-out"].source == "a.plain"
-
-
-def test_a_pipeline_without_calls_shows_no_failure() -> None:
-    assert [*found(promise=(Unavailable, Stuck, Aggregate))] == []
+    assert "aggregate" not in examples
+    assert examples["timed-out"].source == "a.plain"
 
 
-def test_a_promise_without_a_plan_shows_each_error_alone() -> None:
-    shown = [*exemplify_promise((NotFound, Unavailable))]
+def test_pipeline_without_calls_shows_no_failure() -> None:
+    assert [*list_examples(promise=(Unavailable, Stuck, Aggregate))] == []
 
-    assert [(name, type(failure)) for name, failure in shown] == [
+
+def test_promise_without_plan_shows_each_error() -> None:
+    examples = [*exemplify_promise((NotFound, Unavailable))]
+
+    assert [(name, type(failure)) for name, failure in examples] == [
         ("not-found", NotFound),
         ("unavailable", Unavailable),
     ]
 
 
 @pytest.mark.parametrize(
-    ("promised", "wanted"),
+    ("promised", "expected"),
     [
         ((NotFound, Conflict), [("not-found", "conflict")]),
         ((NotFound,), [("not-found", "not-found")]),
@@ -196,11 +211,11 @@ def test_a_promise_without_a_plan_shows_each_error_alone() -> None:
         ((Stuck,), []),
     ],
 )
-def test_a_promise_without_a_plan_shows_aggregates(
-    promised: tuple[type[Failure], ...], wanted: list[tuple[str, ...]]
+def test_promise_without_plan_shows_aggregates(
+    promised: tuple[type[Failure], ...], expected: list[tuple[str, ...]]
 ) -> None:
-    shown = exemplify_promise((*promised, Aggregate))
+    examples = exemplify_promise((*promised, Aggregate))
 
     assert [
-        tuple(code for code, _ in parts(failure)) for name, failure in shown if name == "aggregate"
-    ] == wanted
+        tuple(code for code, _ in list_parts(failure)) for name, failure in examples if name == "aggregate"
+    ] == expected

@@ -1,4 +1,4 @@
-"""`RouteSpec`."""
+"""Derived properties of a `RouteSpec`."""
 
 import pytest
 
@@ -6,11 +6,11 @@ from gateway.api.openapi.route_spec import RouteSpec
 from gateway.railway import Aggregate, Failure, NotFound, Stuck
 
 
-@pytest.mark.parametrize(("promised", "wanted"), [((Stuck, Aggregate), True), ((NotFound, Aggregate), False)])
-def test_only_a_pipeline_that_can_get_stuck_has_a_commit(
-    promised: tuple[type[Failure], ...], *, wanted: bool
-) -> None:
-    assert RouteSpec(method="POST", path="/lamps", pipeline="light", promised=promised).has_commit is wanted
+@pytest.mark.parametrize(
+    ("promised", "expected"), [((Stuck, Aggregate), True), ((NotFound, Aggregate), False)]
+)
+def test_has_commit_requires_promise_of_stuck(promised: tuple[type[Failure], ...], *, expected: bool) -> None:
+    assert RouteSpec(method="POST", path="/lamps", pipeline="light", promised=promised).has_commit is expected
 
 
 def test_path_format_has_no_converters() -> None:

@@ -1,46 +1,46 @@
-"""The page at /docs."""
+"""Swagger UI at `/docs`."""
 
 import re
 
 import httpx
 import pytest
 
-from tests.api.sample_gateway import World, gateway
+from tests.api.sample_gateway import FakeServices, build_sample_gateway
 
-LOADED = re.compile(r'(?:href|src)="([^"]+)"')
+RESOURCE_URL = re.compile(r'(?:href|src)="([^"]+)"')
 
 
-async def test_the_page_needs_nothing_from_other_hosts(client: httpx.AsyncClient) -> None:
+async def test_swagger_ui_loads_nothing_from_other_hosts(client: httpx.AsyncClient) -> None:
     page = (await client.get("/docs")).text
 
     assert "//" not in re.sub(r"<!--.*?-->", "", page).replace("// ", "")
     assert '"validatorUrl": null' in page
 
 
-async def test_all_that_the_page_loads_is_there(client: httpx.AsyncClient) -> None:
+async def test_swagger_ui_resources_are_served(client: httpx.AsyncClient) -> None:
     page = (await client.get("/docs")).text
 
-    loaded = [*LOADED.findall(page), "/openapi.json"]
-    assert len(loaded) == 4
-    for address in loaded:
-        assert (await client.get(address)).status_code == 200, address
+    urls = [*RESOURCE_URL.findall(page), "/openapi.json"]
+    assert len(urls) == 4
+    for url in urls:
+        assert (await client.get(url)).status_code == 200, url
 
 
-async def test_the_page_works_behind_a_proxy_that_adds_a_path() -> None:
-    transport = httpx.ASGITransport(gateway(World()), root_path="/api")
+async def test_swagger_ui_works_behind_a_path_prefix() -> None:
+    transport = httpx.ASGITransport(build_sample_gateway(FakeServices()), root_path="/api")
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         page = (await client.get("/api/docs")).text
-        answers = [await client.get(address) for address in LOADED.findall(page)]
+        responses = [await client.get(url) for url in RESOURCE_URL.findall(page)]
 
     assert "url: '/api/openapi.json'" in page
-    assert {answer.status_code for answer in answers} == {200}
+    assert {response.status_code for response in responses} == {200}
 
 
 @pytest.mark.parametrize(
     "path", ["/redoc", "/docs/oauth2-redirect", "/docs/assets/nothing.js", "/docs/assets"]
 )
-async def test_what_is_not_used_is_not_served(client: httpx.AsyncClient, path: str) -> None:
-    answer = await client.get(path)
+async def test_unused_documentation_paths_are_404(client: httpx.AsyncClient, path: str) -> None:
+    response = await client.get(path)
 
-    assert answer.status_code == 404
-    assert answer.json()["code"] == "route-not-found"
+    assert response.status_code == 404
+    assert response.json()["code"] == "route-not-found"

@@ -1,4 +1,4 @@
-"""Requests for a pipeline that writes, from bytes to bytes."""
+"""Requests for a pipeline that writes: responses, deadlines, disconnects and stuck writes."""
 
 import asyncio
 import re
@@ -9,7 +9,15 @@ import pytest
 from fastapi import FastAPI
 
 from gateway.railway import BadAnswer, Conflict, Err, NotFound, Ok, TimedOut, Unavailable
-from tests.api.fake_bank import PAID, PAYMENT, Bank, client_of, connected, gateway, posted
+from tests.api.fake_bank import (
+    PAID,
+    PAYMENT,
+    Bank,
+    build_bank_gateway,
+    create_client,
+    post_payment,
+    start_payment,
+)
 
 DOWN = Err(Unavailable("down"))
 KEY = (b"idempotency-key", b"rent")
@@ -22,247 +30,234 @@ async def bank() -> Bank:
 
 @pytest.fixture
 async def app(bank: Bank) -> FastAPI:
-    return gateway(bank)
+    return build_bank_gateway(bank)
 
 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(app) as client:
+    async with create_client(app) as client:
         yield client
 
 
-def now() -> float:
+def get_time() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def state_of(client: httpx.AsyncClient, answer: httpx.Response) -> tuple[str, list[str]]:
-    """Look up what has become of an execution."""
-    found = (await client.get(answer.headers["location"])).json()
-    return found["state"], [write["outcome"] for write in found["writes"]]
+async def fetch_state(client: httpx.AsyncClient, response: httpx.Response) -> tuple[str, list[str]]:
+    """Fetch the execution that *response* links to; return its state and the outcomes of its writes."""
+    execution = (await client.get(response.headers["location"])).json()
+    return execution["state"], [write["outcome"] for write in execution["writes"]]
 
 
-async def test_a_success_says_where_its_writes_can_be_looked_up(client: httpx.AsyncClient) -> None:
-    answer = await posted(client)
+async def test_committed_response_links_its_execution(client: httpx.AsyncClient) -> None:
+    response = await post_payment(client)
 
-    assert (answer.status_code, answer.json()) == (201, PAID)
-    assert re.fullmatch(r"/executions/exe-[0-9a-f]{32}", answer.headers["location"])
-    assert answer.headers["gateway-completed"] == "true"
-    assert "idempotent-replayed" not in answer.headers
-    assert await state_of(client, answer) == ("committed", ["done"])
+    assert (response.status_code, response.json()) == (201, PAID)
+    assert re.fullmatch(r"/executions/exe-[0-9a-f]{32}", response.headers["location"])
+    assert response.headers["gateway-completed"] == "true"
+    assert "idempotent-replayed" not in response.headers
+    assert await fetch_state(client, response) == ("committed", ["done"])
 
 
-async def test_without_a_key_every_request_is_another_execution(
-    bank: Bank, client: httpx.AsyncClient
-) -> None:
-    first, second = await posted(client), await posted(client)
+async def test_keyless_requests_run_separately(bank: Bank, client: httpx.AsyncClient) -> None:
+    first, second = await post_payment(client), await post_payment(client)
 
     assert first.headers["location"] != second.headers["location"]
-    assert len(bank.pay.asked) == 2
+    assert len(bank.pay.keys) == 2
 
 
-async def test_what_is_missing_after_the_commit_is_null_and_the_answer_is_not_completed(
-    bank: Bank, client: httpx.AsyncClient
-) -> None:
-    bank.note.answer = DOWN
+async def test_failed_best_effort_write_is_null(bank: Bank, client: httpx.AsyncClient) -> None:
+    bank.note.outcome = DOWN
 
-    answer = await posted(client)
+    response = await post_payment(client)
 
-    assert (answer.status_code, answer.json()) == (201, {**PAID, "note": None})
-    assert answer.headers["gateway-completed"] == "false"
-    assert await state_of(client, answer) == ("committed", ["done"])
+    assert (response.status_code, response.json()) == (201, {**PAID, "note": None})
+    assert response.headers["gateway-completed"] == "false"
+    assert await fetch_state(client, response) == ("committed", ["done"])
 
 
-async def test_a_failure_before_the_commit_began_has_no_execution(
-    bank: Bank, client: httpx.AsyncClient
-) -> None:
-    bank.check.answer = Err(NotFound("nobody"))
+async def test_failure_before_commit_has_no_execution(bank: Bank, client: httpx.AsyncClient) -> None:
+    bank.check.outcome = Err(NotFound("user-1"))
 
-    answer = await posted(client)
+    response = await post_payment(client)
 
-    assert answer.status_code == 404
-    assert "execution_id" not in answer.json()
-    assert "location" not in answer.headers
+    assert response.status_code == 404
+    assert "execution_id" not in response.json()
+    assert "location" not in response.headers
 
 
-async def test_a_failure_after_the_commit_began_says_what_the_execution_is_known_as(
-    bank: Bank, client: httpx.AsyncClient
-) -> None:
-    bank.pay.answer = Err(Conflict("frozen", source="bank.pay"))
+async def test_failure_in_commit_has_execution_id(bank: Bank, client: httpx.AsyncClient) -> None:
+    bank.pay.outcome = Err(Conflict("frozen", source="bank.pay"))
 
-    answer = await posted(client)
+    response = await post_payment(client)
 
-    found = (await client.get(f"/executions/{answer.json()['execution_id']}")).json()
-    assert (answer.status_code, answer.json()["source"]) == (409, "bank.pay")
-    assert answer.headers["gateway-completed"] == "false"
-    assert (found["state"], found["writes"]) == ("undone", [{"name": "bank.pay", "outcome": "refused"}])
-
-
-async def test_a_bug_before_the_commit_began_is_a_500_without_an_execution(
-    bank: Bank, client: httpx.AsyncClient
-) -> None:
-    bank.check.answer = KeyError("password")
-
-    answer = await posted(client)
-
-    assert (answer.status_code, answer.json()["code"]) == (500, "unexpected")
-    assert "execution_id" not in answer.json()
-    assert "password" not in answer.text
+    execution = (await client.get(f"/executions/{response.json()['execution_id']}")).json()
+    assert (response.status_code, response.json()["source"]) == (409, "bank.pay")
+    assert response.headers["gateway-completed"] == "false"
+    assert (execution["state"], execution["writes"]) == (
+        "undone",
+        [{"name": "bank.pay", "outcome": "refused"}],
+    )
 
 
-async def test_a_bug_after_the_commit_began_is_a_500_with_its_execution_which_is_undone(
-    bank: Bank, client: httpx.AsyncClient
-) -> None:
-    bank.pay.answer = KeyError("password")
+async def test_bug_before_commit_has_no_execution_id(bank: Bank, client: httpx.AsyncClient) -> None:
+    bank.check.outcome = KeyError("password")
 
-    answer = await posted(client)
+    response = await post_payment(client)
 
-    found = (await client.get(f"/executions/{answer.json()['execution_id']}")).json()
-    assert (answer.status_code, answer.json()["code"]) == (500, "unexpected")
-    assert "password" not in answer.text
-    assert found["state"] == "undone"
+    assert (response.status_code, response.json()["code"]) == (500, "unexpected")
+    assert "execution_id" not in response.json()
+    assert "password" not in response.text
 
 
-async def test_what_could_not_be_undone_is_a_500_of_its_own(bank: Bank) -> None:
-    bank.pay.answer = Err(BadAnswer("what?"))
-    bank.repay.answer = DOWN
+async def test_bug_in_commit_undoes_its_execution(bank: Bank, client: httpx.AsyncClient) -> None:
+    bank.pay.outcome = KeyError("password")
 
-    async with client_of(gateway(bank, deadline=60)) as patient:
-        answer = await posted(patient)
-        found = (await patient.get(f"/executions/{answer.json()['execution_id']}")).json()
+    response = await post_payment(client)
 
-    assert (answer.status_code, answer.json()["code"]) == (500, "stuck")
-    assert (found["state"], found["writes"]) == ("stuck", [{"name": "bank.pay", "outcome": "stuck"}])
+    execution = (await client.get(f"/executions/{response.json()['execution_id']}")).json()
+    assert (response.status_code, response.json()["code"]) == (500, "unexpected")
+    assert "password" not in response.text
+    assert execution["state"] == "undone"
 
 
-async def test_an_answer_that_cannot_be_written_is_a_bug_after_the_commit(
-    bank: Bank, client: httpx.AsyncClient
-) -> None:
-    bank.pay.answer = Ok("\ud800")
+async def test_failed_undo_is_500_stuck(bank: Bank) -> None:
+    bank.pay.outcome = Err(BadAnswer("what?"))
+    bank.repay.outcome = DOWN
 
-    first, again = await posted(client, "rent"), await posted(client, "rent")
+    async with create_client(build_bank_gateway(bank, deadline=60)) as client:
+        response = await post_payment(client)
+        execution = (await client.get(f"/executions/{response.json()['execution_id']}")).json()
+
+    assert (response.status_code, response.json()["code"]) == (500, "stuck")
+    assert (execution["state"], execution["writes"]) == ("stuck", [{"name": "bank.pay", "outcome": "stuck"}])
+
+
+async def test_unserializable_result_is_500_after_commit(bank: Bank, client: httpx.AsyncClient) -> None:
+    bank.pay.outcome = Ok("\ud800")
+
+    first, replayed = await post_payment(client, "rent"), await post_payment(client, "rent")
 
     assert (first.status_code, first.json()["code"]) == (500, "unexpected")
-    assert again.content == first.content
-    assert len(bank.pay.asked) == 1
+    assert replayed.content == first.content
+    assert len(bank.pay.keys) == 1
 
 
-async def test_at_the_deadline_a_commit_goes_on_and_the_answer_says_where_to_look(
-    bank: Bank, client: httpx.AsyncClient
-) -> None:
+async def test_commit_past_deadline_is_202_and_continues(bank: Bank, client: httpx.AsyncClient) -> None:
     bank.pay.seconds = 7
 
-    answer = await posted(client)
+    response = await post_payment(client)
 
-    execution_id = answer.headers["location"].removeprefix("/executions/")
-    assert (answer.status_code, now()) == (202, 5)
-    assert answer.json() == {"execution_id": execution_id, "pipeline": "pay", "state": "running"}
-    assert (answer.headers["retry-after"], answer.headers["gateway-completed"]) == ("1", "false")
-    assert answer.headers["content-type"] == "application/json"
-    assert "bank.pay;dur=" in answer.headers["server-timing"]
-    assert await state_of(client, answer) == ("running", ["pending"])
+    execution_id = response.headers["location"].removeprefix("/executions/")
+    assert (response.status_code, get_time()) == (202, 5)
+    assert response.json() == {"execution_id": execution_id, "pipeline": "pay", "state": "running"}
+    assert (response.headers["retry-after"], response.headers["gateway-completed"]) == ("1", "false")
+    assert response.headers["content-type"] == "application/json"
+    assert "bank.pay;dur=" in response.headers["server-timing"]
+    assert await fetch_state(client, response) == ("running", ["pending"])
     await asyncio.sleep(2)
-    assert await state_of(client, answer) == ("committed", ["done"])
+    assert await fetch_state(client, response) == ("committed", ["done"])
 
 
-async def test_a_caller_may_leave_earlier(bank: Bank, client: httpx.AsyncClient) -> None:
+async def test_client_timeout_shortens_wait_for_commit(bank: Bank, client: httpx.AsyncClient) -> None:
     bank.pay.seconds = 7
 
-    answer = await posted(client, **{"X-Request-Timeout-Ms": "1500"})
+    response = await post_payment(client, **{"X-Request-Timeout-Ms": "1500"})
 
-    assert (answer.status_code, now()) == (202, 1.5)
+    assert (response.status_code, get_time()) == (202, 1.5)
 
 
-async def test_with_too_little_time_left_nothing_is_written(bank: Bank, client: httpx.AsyncClient) -> None:
+async def test_commit_is_503_if_less_than_reserve_is_left(bank: Bank, client: httpx.AsyncClient) -> None:
     bank.check.seconds = 0.6
 
-    answer = await posted(client, "rent", **{"X-Request-Timeout-Ms": "1000"})
+    response = await post_payment(client, "rent", **{"X-Request-Timeout-Ms": "1000"})
 
-    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-    assert "execution_id" not in answer.json()
-    assert bank.pay.asked == []
-    assert (await posted(client, "rent")).status_code == 201
-
-
-async def test_what_nobody_knows_at_the_deadline_is_repeated_and_then_undone(
-    bank: Bank, client: httpx.AsyncClient
-) -> None:
-    bank.pay.answer = Err(TimedOut("late", budget=1))
-
-    answer = await posted(client, "rent")
-
-    assert (answer.status_code, now()) == (202, 5)
-    assert (await posted(client, "rent")).status_code == 504
-    assert await state_of(client, answer) == ("undone", ["undone"])
-    assert now() <= 10
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+    assert "execution_id" not in response.json()
+    assert bank.pay.keys == []
+    assert (await post_payment(client, "rent")).status_code == 201
 
 
-async def test_before_its_commit_a_run_ends_with_a_client_that_hangs_up(bank: Bank, app: FastAPI) -> None:
-    bank.check.goes_on.clear()
-    connection, request = connected(app)
-    await bank.check.is_asked.wait()
+async def test_timed_out_write_is_retried_then_undone(bank: Bank, client: httpx.AsyncClient) -> None:
+    bank.pay.outcome = Err(TimedOut("late", budget=1))
 
-    connection.hang_up()
+    response = await post_payment(client, "rent")
+
+    assert (response.status_code, get_time()) == (202, 5)
+    assert (await post_payment(client, "rent")).status_code == 504
+    assert await fetch_state(client, response) == ("undone", ["undone"])
+    assert get_time() <= 10
+
+
+async def test_disconnect_before_commit_cancels_run(bank: Bank, app: FastAPI) -> None:
+    bank.check.can_finish.clear()
+    connection, request = start_payment(app)
+    await bank.check.has_started.wait()
+
+    connection.disconnect()
     await request
 
-    assert (bank.pay.asked, connection.sent) == ([], [])
+    assert (bank.pay.keys, connection.sent) == ([], [])
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_once_its_commit_has_begun_a_run_goes_on_without_its_client(
+async def test_run_survives_disconnect_during_commit(
     bank: Bank, app: FastAPI, client: httpx.AsyncClient
 ) -> None:
     bank.pay.seconds = 3
-    connection, request = connected(app, KEY)
-    await bank.pay.is_asked.wait()
+    connection, request = start_payment(app, KEY)
+    await bank.pay.has_started.wait()
 
-    connection.hang_up()
+    connection.disconnect()
     await request
 
-    assert (connection.sent, now()) == ([], 0)
-    answer = await posted(client, "rent")
-    assert (answer.status_code, answer.json(), now()) == (201, PAID, 3)
-    assert answer.headers["idempotent-replayed"] == "true"
+    assert (connection.sent, get_time()) == ([], 0)
+    response = await post_payment(client, "rent")
+    assert (response.status_code, response.json(), get_time()) == (201, PAID, 3)
+    assert response.headers["idempotent-replayed"] == "true"
 
 
-async def test_who_waits_has_the_answer_though_who_asked_first_hangs_up(
+async def test_waiting_request_gets_response_if_first_disconnects(
     bank: Bank, app: FastAPI, client: httpx.AsyncClient
 ) -> None:
+    """The first client disconnects during the commit, which the second request waits for."""
     bank.pay.seconds = 3
-    connection, request = connected(app, KEY)
-    await bank.pay.is_asked.wait()
-    waiting = asyncio.create_task(posted(client, "rent"))
+    connection, request = start_payment(app, KEY)
+    await bank.pay.has_started.wait()
+    waiting = asyncio.create_task(post_payment(client, "rent"))
     await asyncio.sleep(1)
 
-    connection.hang_up()
+    connection.disconnect()
     await request
 
-    answer = await waiting
-    assert (answer.status_code, answer.headers["idempotent-replayed"]) == (201, "true")
-    assert len(bank.pay.asked) == 1
+    response = await waiting
+    assert (response.status_code, response.headers["idempotent-replayed"]) == (201, "true")
+    assert len(bank.pay.keys) == 1
 
 
-async def test_who_waits_makes_a_run_if_who_asked_first_hangs_up_before_the_commit(
+async def test_waiting_request_takes_over_if_first_disconnects(
     bank: Bank, app: FastAPI, client: httpx.AsyncClient
 ) -> None:
-    bank.check.goes_on.clear()
-    connection, request = connected(app, KEY)
-    await bank.check.is_asked.wait()
-    waiting = asyncio.create_task(posted(client, "rent"))
+    """The first client disconnects before the commit, so its run ends; the second request makes a new run."""
+    bank.check.can_finish.clear()
+    connection, request = start_payment(app, KEY)
+    await bank.check.has_started.wait()
+    waiting = asyncio.create_task(post_payment(client, "rent"))
     await asyncio.sleep(1)
 
-    connection.hang_up()
+    connection.disconnect()
     await request
-    bank.check.goes_on.set()
+    bank.check.can_finish.set()
 
-    answer = await waiting
-    assert answer.status_code == 201
-    assert "idempotent-replayed" not in answer.headers
+    response = await waiting
+    assert response.status_code == 201
+    assert "idempotent-replayed" not in response.headers
 
 
-async def test_a_pipeline_that_writes_may_fail_in_the_same_ways_as_any_other(
+async def test_invalid_commit_request_is_422(
     client: httpx.AsyncClient,
 ) -> None:
-    answer = await client.post("/payments", json={**PAYMENT, "amount": 25})
+    response = await client.post("/payments", json={**PAYMENT, "amount": 25})
 
-    assert answer.status_code == 422
-    assert answer.json()["violations"] == [{"field": "amount", "messages": ["must be a string"]}]
+    assert response.status_code == 422
+    assert response.json()["violations"] == [{"field": "amount", "messages": ["must be a string"]}]

@@ -1,4 +1,4 @@
-"""A client that hangs up."""
+"""Cancellation of a request's work when its client disconnects."""
 
 import asyncio
 import logging
@@ -7,8 +7,8 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from gateway.api.pipeline_route.disconnect import run_while_connected
-from tests.api.asgi_connection import Connection
-from tests.api.sample_gateway import Hanging, World, gateway
+from tests.api.asgi_connection import AsgiConnection
+from tests.api.sample_gateway import FakeServices, HangingCall, build_sample_gateway
 
 BODY = b'{"user_id": "user-1", "items": [{"id": "prod-1"}]}'
 
@@ -23,19 +23,20 @@ SCOPE = {
 
 
 @pytest.fixture
-def connection() -> Connection:
-    return Connection({"type": "http.request", "body": BODY, "more_body": False})
+def connection() -> AsgiConnection:
+    return AsgiConnection({"type": "http.request", "body": BODY, "more_body": False})
 
 
-async def test_every_call_is_cancelled_and_nothing_is_sent_or_logged_when_the_client_hangs_up(
-    connection: Connection, caplog: pytest.LogCaptureFixture
+async def test_disconnect_cancels_calls_and_sends_nothing(
+    connection: AsgiConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    users, stock = Hanging("users.fetch"), Hanging("stock.check")
-    app = gateway(World(users=users.call, stock=stock.call))
+    """Every call is cancelled, and nothing is sent or logged."""
+    users, stock = HangingCall("users.fetch"), HangingCall("stock.check")
+    app = build_sample_gateway(FakeServices(users=users.call, stock=stock.call))
     request = asyncio.create_task(app({**SCOPE}, connection.receive, connection.send))
     await stock.has_started.wait()
 
-    connection.hang_up()
+    connection.disconnect()
     await request
 
     assert users.was_cancelled
@@ -45,20 +46,20 @@ async def test_every_call_is_cancelled_and_nothing_is_sent_or_logged_when_the_cl
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_a_client_that_hangs_up_in_the_middle_of_the_body_starts_nothing() -> None:
-    connection = Connection({"type": "http.request", "body": BODY[:9], "more_body": True})
-    connection.hang_up()
-    world = World()
+async def test_disconnect_during_upload_starts_nothing() -> None:
+    connection = AsgiConnection({"type": "http.request", "body": BODY[:9], "more_body": True})
+    connection.disconnect()
+    services = FakeServices()
 
-    await gateway(world)({**SCOPE}, connection.receive, connection.send)
+    await build_sample_gateway(services)({**SCOPE}, connection.receive, connection.send)
 
-    assert world.seen == []
+    assert services.contexts == []
     assert connection.sent == []
 
 
-async def test_a_cancellation_from_outside_stays_one(connection: Connection) -> None:
-    users = Hanging("users.fetch")
-    app = gateway(World(users=users.call))
+async def test_outside_cancellation_is_passed_on(connection: AsgiConnection) -> None:
+    users = HangingCall("users.fetch")
+    app = build_sample_gateway(FakeServices(users=users.call))
     request = asyncio.create_task(app({**SCOPE}, connection.receive, connection.send))
     await users.has_started.wait()
 
@@ -69,12 +70,12 @@ async def test_a_cancellation_from_outside_stays_one(connection: Connection) -> 
     assert users.was_cancelled
 
 
-async def test_a_cancellation_from_outside_beats_a_client_that_hangs_up(connection: Connection) -> None:
-    users = Hanging("users.fetch")
-    app = gateway(World(users=users.call))
+async def test_outside_cancellation_overrides_disconnect(connection: AsgiConnection) -> None:
+    users = HangingCall("users.fetch")
+    app = build_sample_gateway(FakeServices(users=users.call))
     request = asyncio.create_task(app({**SCOPE}, connection.receive, connection.send))
     await users.has_started.wait()
-    connection.hang_up()
+    connection.disconnect()
     await asyncio.sleep(0)
 
     request.cancel()
@@ -83,26 +84,26 @@ async def test_a_cancellation_from_outside_beats_a_client_that_hangs_up(connecti
         await request
 
 
-async def test_an_answer_is_sent_while_the_client_is_there(connection: Connection) -> None:
-    await gateway(World())({**SCOPE}, connection.receive, connection.send)
+async def test_connected_client_gets_response(connection: AsgiConnection) -> None:
+    await build_sample_gateway(FakeServices())({**SCOPE}, connection.receive, connection.send)
 
     start, body = connection.sent
     assert start["status"] == 200
     assert body["body"]
 
 
-async def test_nobody_listens_for_the_client_any_more_once_it_has_its_answer(connection: Connection) -> None:
-    await gateway(World())({**SCOPE}, connection.receive, connection.send)
+async def test_disconnect_listener_ends_with_response(connection: AsgiConnection) -> None:
+    await build_sample_gateway(FakeServices())({**SCOPE}, connection.receive, connection.send)
     await asyncio.sleep(0)
 
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_work_that_does_not_let_itself_be_cancelled_gives_its_result(connection: Connection) -> None:
-    connection = Connection()
+async def test_work_that_ignores_disconnect_returns_result(connection: AsgiConnection) -> None:
+    connection = AsgiConnection()
     has_started = asyncio.Event()
 
-    async def stubborn() -> str:
+    async def suppress_cancellation() -> str:
         has_started.set()
         try:
             await asyncio.Event().wait()
@@ -111,21 +112,21 @@ async def test_work_that_does_not_let_itself_be_cancelled_gives_its_result(conne
         raise AssertionError
 
     async def serve() -> tuple[str, int]:
-        result = await run_while_connected(connection.receive, stubborn())
+        result = await run_while_connected(connection.receive, suppress_cancellation())
         task = asyncio.current_task()
         assert task is not None
         return result, task.cancelling()
 
     request = asyncio.create_task(serve())
     await has_started.wait()
-    connection.hang_up()
+    connection.disconnect()
 
     assert await request == ("done", 0)
 
 
-async def test_the_task_is_as_it_was_after_a_client_has_hung_up() -> None:
-    connection = Connection()
-    connection.hang_up()
+async def test_disconnect_leaves_task_uncancelled() -> None:
+    connection = AsgiConnection()
+    connection.disconnect()
 
     with pytest.raises(ClientDisconnect):
         await run_while_connected(connection.receive, asyncio.Event().wait())
@@ -137,25 +138,25 @@ async def test_the_task_is_as_it_was_after_a_client_has_hung_up() -> None:
         await asyncio.sleep(0.5)
 
 
-async def test_what_else_a_server_says_is_passed_over() -> None:
-    connection = Connection({"type": "http.request", "body": b"", "more_body": False})
-    connection.hang_up()
+async def test_other_messages_are_not_disconnects() -> None:
+    connection = AsgiConnection({"type": "http.request", "body": b"", "more_body": False})
+    connection.disconnect()
 
     with pytest.raises(ClientDisconnect):
         await run_while_connected(connection.receive, asyncio.Event().wait())
 
 
-async def test_a_bug_in_what_cleans_up_is_logged_and_not_lost(
-    connection: Connection, caplog: pytest.LogCaptureFixture
+async def test_cleanup_error_after_disconnect_is_raised(
+    connection: AsgiConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    connection = Connection()
-    connection.hang_up()
+    connection = AsgiConnection()
+    connection.disconnect()
 
-    async def messy() -> None:
+    async def fail_in_cleanup() -> None:
         try:
             await asyncio.Event().wait()
         finally:
             raise KeyError
 
     with caplog.at_level(logging.ERROR), pytest.raises(KeyError):
-        await run_while_connected(connection.receive, messy())
+        await run_while_connected(connection.receive, fail_in_cleanup())

@@ -15,7 +15,7 @@ from gateway.api.pipeline_route.registration import Endpoint, RegistrationError,
 from gateway.api.pipeline_route.request import PipelineRequest
 from gateway.client.models import UpstreamRequest, example
 from gateway.railway import Aggregate, Ok, Run, RunContext, Stuck, UpstreamFault, railway
-from tests.api.sample_gateway import client_of, gateway_of
+from tests.api.sample_gateway import build_gateway, create_client
 from tests.client.scripted_service import Raising
 from tests.service_clients import service_client
 
@@ -47,17 +47,17 @@ async def greet(_: Run[UpstreamFault | Aggregate], name: Name, greeter: Greeter,
 GREET = Route("PUT", "/greetings/{name}", greet)
 
 
-def app_of(route: Route, **services: object) -> Gateway:
-    return gateway_of(route, services=services, has_dry_runs=True)
+def build_app(route: Route, **services: object) -> Gateway:
+    return build_gateway(route, services=services, has_dry_runs=True)
 
 
-async def put(route: Route, **services: object) -> httpx.Response:
-    async with client_of(app_of(route, **services)) as client:
+async def put_greeting(route: Route, **services: object) -> httpx.Response:
+    async with create_client(build_app(route, **services)) as client:
         return await client.put("/greetings/Ada", json={"closing": "?"})
 
 
 async def test_parameters_come_from_path_body_and_services() -> None:
-    response = await put(GREET, greeter=Greeter())
+    response = await put_greeting(GREET, greeter=Greeter())
 
     assert (response.status_code, response.json()) == (200, "Hello, Ada?")
 
@@ -69,54 +69,56 @@ async def test_positional_arguments_skip_services() -> None:
 
 
 @pytest.mark.parametrize("args", [("Ada", Words(), "again"), ("Ada", Words())])
-def test_argument_too_many_is_an_error(args: tuple[object, ...]) -> None:
+def test_surplus_argument_is_refused(args: tuple[object, ...]) -> None:
     bound = bind(GREET, {"greeter": Greeter()})
 
-    with pytest.raises(TypeError, match="greet takes name, words, each once"):
+    with pytest.raises(TypeError, match="greet takes name, words: too many arguments, or one given twice"):
         _ = bound.run(RunContext(), *args, name="Ada")
 
 
 async def test_service_of_a_derived_class_is_resolved() -> None:
-    assert (await put(GREET, greeter=PoliteGreeter())).json() == "How do you do, Ada?"
+    assert (await put_greeting(GREET, greeter=PoliteGreeter())).json() == "How do you do, Ada?"
 
 
-def test_operation_is_documented_from_the_pipeline() -> None:
-    operation = app_of(GREET, greeter=Greeter()).openapi()["paths"]["/greetings/{name}"]["put"]
+def test_openapi_operation_comes_from_pipeline() -> None:
+    operation = build_app(GREET, greeter=Greeter()).openapi()["paths"]["/greetings/{name}"]["put"]
 
     assert (operation["operationId"], operation["summary"]) == ("put_greet", "Greet a guest.")
-    (parameter,) = [one for one in operation["parameters"] if one.get("in") == "path"]
+    (parameter,) = [item for item in operation["parameters"] if item.get("in") == "path"]
     assert (parameter["name"], parameter["description"]) == ("name", "the guest")
     assert operation["requestBody"]["content"]["application/json"]["example"] == {"closing": "."}
 
 
-def test_example_can_be_the_body() -> None:
+def test_route_example_can_be_the_body() -> None:
     route = Route("PUT", "/greetings/{name}", greet, example=Words(closing=";"))
 
-    (described,) = app_of(route, greeter=Greeter()).pipelines
+    (described,) = build_app(route, greeter=Greeter()).pipelines
     assert described.description["path"] == "/greetings/{name}"
 
 
-def test_service_class_that_is_not_registered_is_an_error() -> None:
+def test_unregistered_service_class_is_refused() -> None:
     reason = r"PUT /greetings/{name}: no service of class Greeter is registered for greeter of greet"
     with pytest.raises(RegistrationError, match=reason) as refused:
-        app_of(GREET, other=Unrelated())
+        build_app(GREET, other=Unrelated())
 
     assert str(refused.value).endswith("(registered: other: Unrelated)")
 
 
-def test_two_services_of_one_class_are_an_error_with_both_names() -> None:
-    with pytest.raises(RegistrationError, match="greeter of greet is ambiguous: services 'one' and 'two'"):
-        app_of(GREET, one=Greeter(), two=Greeter())
+def test_ambiguous_service_error_has_both_names() -> None:
+    with pytest.raises(
+        RegistrationError, match="greeter of greet is ambiguous: services 'first' and 'second'"
+    ):
+        build_app(GREET, first=Greeter(), second=Greeter())
 
 
-def test_two_services_of_a_class_that_no_pipeline_takes_are_fine() -> None:
-    app_of(GREET, greeter=Greeter(), one=Unrelated(), two=Unrelated())
+def test_unused_services_may_share_a_class() -> None:
+    build_app(GREET, greeter=Greeter(), first=Unrelated(), second=Unrelated())
 
 
 @railway
-async def two_bodies(_: Run[Never], one: Words, two: Words) -> str:
-    """Take more than a request has."""
-    return one.closing + two.closing
+async def two_bodies(_: Run[Never], first: Words, second: Words) -> str:
+    """Take two bodies, more than a request has."""
+    return first.closing + second.closing
 
 
 @pytest.mark.parametrize(
@@ -127,21 +129,21 @@ async def two_bodies(_: Run[Never], one: Words, two: Words) -> str:
         Route("DELETE", "/greetings/{name}", greet),
     ],
 )
-def test_parameters_that_a_request_cannot_supply_are_an_error(route: Route) -> None:
-    with pytest.raises(RegistrationError, match=r"a request cannot supply .*; register an endpoint"):
-        app_of(route, greeter=Greeter())
+def test_unsuppliable_parameter_is_refused(route: Route) -> None:
+    with pytest.raises(RegistrationError, match=r"a request cannot supply .*; use Route\(endpoint=\.\.\.\)"):
+        build_app(route, greeter=Greeter())
 
 
-def test_unresolvable_annotation_is_an_error() -> None:
+def test_unresolvable_annotation_is_refused() -> None:
     @railway
-    async def unresolvable(_: Run[Never], it: str) -> str:
-        """Name a class that is not there."""
-        return it
+    async def unresolvable(_: Run[Never], text: str) -> str:
+        """Refer to a missing class."""
+        return text
 
-    unresolvable.function.__annotations__["it"] = "Nowhere"
+    unresolvable.function.__annotations__["text"] = "Nowhere"
 
     with pytest.raises(RegistrationError, match=r"cannot resolve the annotations of unresolvable: .*Nowhere"):
-        app_of(Route("POST", "/x", unresolvable))
+        build_app(Route("POST", "/x", unresolvable))
 
 
 @pytest.mark.parametrize("method", ["get", "TRACE", ""])
@@ -150,20 +152,20 @@ def test_unknown_method_is_refused(method: str) -> None:
         Route(method, "/x", greet)
 
 
-def test_path_without_a_slash_is_refused() -> None:
+def test_path_without_slash_is_refused() -> None:
     with pytest.raises(RegistrationError, match="invalid path 'x': expected a path such as"):
         Route("GET", "x", greet)
 
 
 @railway
-async def anything(_: Run[Never], it: object) -> str:
+async def anything(_: Run[Never], value: object) -> str:
     """Take any JSON."""
-    return str(it)
+    return str(value)
 
 
-def test_scalar_outside_the_path_is_an_error() -> None:
-    with pytest.raises(RegistrationError, match="POST /x: query parameters are not supported: it"):
-        app_of(Route("POST", "/x", anything), one=Greeter(), two=Greeter())
+def test_scalar_outside_path_is_refused() -> None:
+    with pytest.raises(RegistrationError, match="POST /x: query parameters are not supported: value"):
+        build_app(Route("POST", "/x", anything), first=Greeter(), second=Greeter())
 
 
 class Wish(BaseModel):
@@ -176,43 +178,41 @@ async def grant(_: Run[Never], wish: Wish) -> str:
     return wish.text
 
 
-def test_body_is_documented_with_the_example_of_the_dry_run() -> None:
-    app = app_of(Route("POST", "/wishes", grant, example=Wish(text="more")))
+def test_openapi_body_has_route_example() -> None:
+    app = build_app(Route("POST", "/wishes", grant, example=Wish(text="more")))
 
     operation = app.openapi()["paths"]["/wishes"]["post"]
     assert operation["requestBody"]["content"]["application/json"]["example"] == {"text": "more"}
 
 
-def test_body_without_examples_needs_one_for_the_dry_run() -> None:
+def test_body_without_example_fails_dry_run() -> None:
     with pytest.raises(RegistrationError, match="POST /wishes: no example for wish of grant: Text has no"):
-        app_of(Route("POST", "/wishes", grant))
+        build_app(Route("POST", "/wishes", grant))
 
 
 @pytest.mark.parametrize(
     ("example", "reason"),
     [
-        ({"nam": "Ada"}, "greet does not take nam of the example"),
-        (Wish(text="more"), "greet takes no Wish, which is the example"),
+        ({"nam": "Ada"}, "the example has nam, but greet has no such parameter"),
+        (Wish(text="more"), "the example is a Wish, but greet has no such parameter"),
     ],
 )
-def test_example_that_the_pipeline_does_not_take_is_an_error(
-    example: Wish | Mapping[str, object], reason: str
-) -> None:
+def test_mismatched_example_is_refused(example: Wish | Mapping[str, object], reason: str) -> None:
     with pytest.raises(RegistrationError, match=f"PUT /greetings/{{name}}: {reason}"):
-        app_of(Route("PUT", "/greetings/{name}", greet, example=example), greeter=Greeter())
+        build_app(Route("PUT", "/greetings/{name}", greet, example=example), greeter=Greeter())
 
 
-@pytest.mark.parametrize("name", ["it", "return"])
-def test_annotation_that_is_missing_is_an_error(name: str) -> None:
+@pytest.mark.parametrize("name", ["text", "return"])
+def test_missing_annotation_is_refused(name: str) -> None:
     @railway
-    async def plain(_: Run[Never], it: str) -> str:
-        """Return it."""
-        return it
+    async def plain(_: Run[Never], text: str) -> str:
+        """Return the text."""
+        return text
 
     del plain.function.__annotations__[name]
 
     with pytest.raises(RegistrationError, match=f"POST /x: plain has no annotation for {name}"):
-        app_of(Route("POST", "/x", plain))
+        build_app(Route("POST", "/x", plain))
 
 
 @pytest.mark.parametrize("path", ["/x y", "/{a", "/a}", "/{}", "/{a-b}", "/x?y=1", "/x#y", ""])
@@ -222,53 +222,55 @@ def test_invalid_path_is_refused(path: str) -> None:
 
 
 @pytest.mark.parametrize("status", [199, 204, 205, 300, 404, "201"])
-def test_status_other_than_a_success_with_a_body_is_refused(status: Any) -> None:  # noqa: ANN401 - "201" too
+def test_status_without_success_body_is_refused(status: Any) -> None:  # noqa: ANN401 - "201" too
     with pytest.raises(RegistrationError, match=f"invalid status {status!r} of GET /x"):
         Route("GET", "/x", greet, status=status)
 
 
-def test_function_that_is_no_pipeline_is_refused() -> None:
+def test_undecorated_function_is_refused() -> None:
     plain: Any = greet.function
 
     with pytest.raises(RegistrationError, match="decorate the function with @railway"):
         Route("GET", "/x", plain)
 
 
-def test_path_parameter_that_nothing_takes_is_an_error() -> None:
-    with pytest.raises(RegistrationError, match="nothing takes the path parameter other"):
-        app_of(Route("PUT", "/greetings/{name}/{other}", greet), greeter=Greeter())
+def test_unused_path_parameter_is_refused() -> None:
+    with pytest.raises(
+        RegistrationError, match="neither greet nor its endpoint takes the path parameter other"
+    ):
+        build_app(Route("PUT", "/greetings/{name}/{other}", greet), greeter=Greeter())
 
 
-def test_second_route_of_one_method_and_path_is_an_error() -> None:
+def test_duplicate_method_and_path_is_refused() -> None:
     reason = "PUT /greetings/{name} and PUT /greetings/{name:path} have the same method and path"
     with pytest.raises(RegistrationError, match=re.escape(reason)):
-        gateway_of(GREET, Route("PUT", "/greetings/{name:path}", greet), services={"greeter": Greeter()})
+        build_gateway(GREET, Route("PUT", "/greetings/{name:path}", greet), services={"greeter": Greeter()})
 
 
-def test_second_route_of_one_operation_id_is_an_error() -> None:
+def test_duplicate_operation_id_is_refused() -> None:
     with pytest.raises(RegistrationError, match="have the same operation id, put_greet"):
-        gateway_of(GREET, Route("PUT", "/hello/{name}", greet), services={"greeter": Greeter()})
+        build_gateway(GREET, Route("PUT", "/hello/{name}", greet), services={"greeter": Greeter()})
 
 
-def test_different_pipelines_of_one_name_are_an_error() -> None:
+def test_duplicate_pipeline_name_is_refused() -> None:
     @railway
     async def greet(_: Run[Never], name: Name) -> str:
         """Greet by the name alone."""
         return name
 
     with pytest.raises(RegistrationError, match="have different pipelines named greet"):
-        gateway_of(GREET, Route("GET", "/names/{name}", greet), services={"greeter": Greeter()})
+        build_gateway(GREET, Route("GET", "/names/{name}", greet), services={"greeter": Greeter()})
 
 
 @pytest.mark.parametrize("path", ["/docs", "/health/ready", "/{name}", "/problems/{name}"])
-def test_route_that_hides_one_of_the_gateway_is_an_error(path: str) -> None:
+def test_route_hiding_a_built_in_path_is_refused(path: str) -> None:
     @railway
     async def echo(_: Run[Never], name: Name = "") -> str:
         """Return the name."""
         return name
 
     with pytest.raises(RegistrationError, match=f"^GET {re.escape(path)} hides /"):
-        app_of(Route("GET", path, echo) if "name" in path else Route("GET", path, nothing))
+        build_app(Route("GET", path, echo) if "name" in path else Route("GET", path, nothing))
 
 
 @railway
@@ -293,21 +295,21 @@ async def careless(run: Run[Any]) -> str:
     return ""
 
 
-def test_commit_that_does_not_promise_stuck_is_an_error() -> None:
+def test_commit_without_stuck_error_is_refused() -> None:
     with pytest.raises(
         RegistrationError, match="careless commits, so the errors of its run must include Stuck"
     ):
-        app_of(Route("POST", "/x", careless))
+        build_app(Route("POST", "/x", careless))
 
 
-def test_commit_under_get_is_an_error() -> None:
+def test_commit_under_get_is_refused() -> None:
     @railway
     async def pay(run: Run[Stuck]) -> str:
-        """Promise a commit."""
+        """Promise `Stuck`, as a pipeline with a commit does."""
         return str(run)
 
     with pytest.raises(RegistrationError, match="GET /x: pay writes, which GET must not do"):
-        app_of(Route("GET", "/x", pay))
+        build_app(Route("GET", "/x", pay))
 
 
 def not_async(request: PipelineRequest) -> Response:
@@ -328,21 +330,21 @@ unresolved.__annotations__["request"] = "Nowhere"
         (unresolved, "unresolved: cannot resolve its annotations: .*Nowhere"),
     ],
 )
-def test_endpoint_that_cannot_be_called_is_an_error(endpoint: Any, reason: str) -> None:  # noqa: ANN401 - wrong ones
+def test_uncallable_endpoint_is_refused(endpoint: Any, reason: str) -> None:  # noqa: ANN401 - invalid endpoints
     with pytest.raises(RegistrationError, match=reason):
-        app_of(Route("POST", "/x", nothing, endpoint=endpoint))
+        build_app(Route("POST", "/x", nothing, endpoint=endpoint))
 
 
-def test_responses_by_class_of_status_are_accepted() -> None:
-    app = app_of(Route("POST", "/x", nothing, responses={"4XX": {"description": "refused"}}))
+def test_route_responses_accept_status_classes() -> None:
+    app = build_app(Route("POST", "/x", nothing, responses={"4XX": {"description": "refused"}}))
 
     assert app.openapi()["paths"]["/x"]["post"]["responses"]["4XX"]["description"] == "refused"
 
 
-async def test_cors_allows_the_methods_of_the_routes() -> None:
+async def test_cors_allows_methods_of_routes() -> None:
     preflight = {"Origin": "http://a.test", "Access-Control-Request-Method": "PUT"}
-    app = gateway_of(GREET, services={"greeter": Greeter()}, cors_origins=["http://a.test"])
-    async with client_of(app) as client:
+    app = build_gateway(GREET, services={"greeter": Greeter()}, cors_origins=["http://a.test"])
+    async with create_client(app) as client:
         response = await client.options("/greetings/Ada", headers=preflight)
 
     assert response.status_code == 200
@@ -363,8 +365,8 @@ async def post_wish(wish: Wish, request: PipelineRequest) -> Response:
 
 
 @pytest.mark.parametrize(("endpoint", "example"), [(post_words, {"closing": "."}), (post_wish, None)])
-def test_body_of_the_endpoint_alone_is_documented_from_its_type(endpoint: Endpoint, example: object) -> None:
-    app = app_of(Route("POST", "/shouts", shout, endpoint=endpoint))
+def test_endpoint_body_is_documented_from_its_type(endpoint: Endpoint, example: object) -> None:
+    app = build_app(Route("POST", "/shouts", shout, endpoint=endpoint))
 
     body = app.openapi()["paths"]["/shouts"]["post"]["requestBody"]["content"]["application/json"]
     assert body.get("example") == example

@@ -1,4 +1,4 @@
-"""What problems mean."""
+"""Catalogue of the problem types."""
 
 import ast
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from gateway.api.problems.catalogue import CATALOGUE
 from gateway.railway import Failure
 
 
-def codes_in_the_source() -> Iterator[str]:
-    """Find every code that a refusal is made with."""
+def find_refusal_codes() -> Iterator[str]:
+    """Yield the `code=` arguments in the source of `gateway.api`."""
     (root,) = gateway.api.__path__
     for path in Path(root).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -22,8 +22,8 @@ def codes_in_the_source() -> Iterator[str]:
                 yield str(node.value.value)
 
 
-def test_every_code_that_can_be_sent_is_explained() -> None:
-    refusals = {*codes_in_the_source()}
+def test_catalogue_explains_every_code() -> None:
+    refusals = {*find_refusal_codes()}
     failures = {kind.code for kind in get_args(Failure)}
 
     assert len(refusals) > 4
@@ -31,20 +31,20 @@ def test_every_code_that_can_be_sent_is_explained() -> None:
 
 
 @pytest.mark.parametrize("code", CATALOGUE)
-async def test_a_problem_type_explains_itself(client: httpx.AsyncClient, code: str) -> None:
-    answer = await client.get(f"/problems/{code}")
+async def test_problem_type_url_is_served(client: httpx.AsyncClient, code: str) -> None:
+    response = await client.get(f"/problems/{code}")
 
-    kind = answer.json()
-    assert answer.status_code == 200
-    assert kind.keys() == {"type", "title", "status", "code", "explanation"}
-    assert kind["type"] == f"/problems/{code}"
-    assert kind["status"] == CATALOGUE[code].status
-    assert kind["explanation"].endswith(".")
-    assert "\n" not in kind["explanation"]
+    problem_type = response.json()
+    assert response.status_code == 200
+    assert problem_type.keys() == {"type", "title", "status", "code", "explanation"}
+    assert problem_type["type"] == f"/problems/{code}"
+    assert problem_type["status"] == CATALOGUE[code].status
+    assert problem_type["explanation"].endswith(".")
+    assert "\n" not in problem_type["explanation"]
 
 
-async def test_an_unknown_problem_is_404(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/problems/nothing")
+async def test_unknown_problem_type_is_404(client: httpx.AsyncClient) -> None:
+    response = await client.get("/problems/nothing")
 
-    assert answer.status_code == 404
-    assert answer.json()["code"] == "not-found"
+    assert response.status_code == 404
+    assert response.json()["code"] == "not-found"

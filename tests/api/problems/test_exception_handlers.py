@@ -1,4 +1,4 @@
-"""Exceptions as answers."""
+"""Exceptions as problem responses."""
 
 from typing import Annotated
 
@@ -7,46 +7,46 @@ import pytest
 from fastapi import FastAPI, Query
 from starlette.exceptions import HTTPException
 
-from tests.api.sample_gateway import Basket, World, client_of, gateway
+from tests.api.sample_gateway import Basket, FakeServices, build_sample_gateway, create_client
 
 
-async def raised(error: Exception) -> httpx.Response:
-    app = gateway(World())
+async def fetch_response(error: Exception) -> httpx.Response:
+    app = build_sample_gateway(FakeServices())
 
     @app.get("/raise")
     async def get_raise() -> None:
         raise error
 
-    async with client_of(app) as client:
+    async with create_client(app) as client:
         return await client.get("/raise")
 
 
-async def test_what_somebody_else_refuses_is_a_problem_with_its_headers() -> None:
-    answer = await raised(HTTPException(401, "Who are you?", {"WWW-Authenticate": "Basic"}))
+async def test_http_exception_is_a_problem_with_headers() -> None:
+    response = await fetch_response(HTTPException(401, "Log in first", {"WWW-Authenticate": "Basic"}))
 
-    assert answer.status_code == 401
-    assert answer.json()["code"] == "unauthorized"
-    assert answer.json()["detail"] == "Who are you?"
-    assert answer.headers["www-authenticate"] == "Basic"
-
-
-async def test_what_somebody_else_did_not_find_is_no_missing_route() -> None:
-    answer = await raised(HTTPException(404, "There is no such cat"))
-
-    assert answer.json()["code"] == "not-found"
+    assert response.status_code == 401
+    assert response.json()["code"] == "unauthorized"
+    assert response.json()["detail"] == "Log in first"
+    assert response.headers["www-authenticate"] == "Basic"
 
 
-async def test_a_status_that_the_catalogue_does_not_have_speaks_for_itself() -> None:
-    answer = await raised(HTTPException(418))
+async def test_raised_404_is_not_route_not_found() -> None:
+    response = await fetch_response(HTTPException(404, "There is no such cat"))
 
-    assert answer.status_code == 418
-    assert answer.json()["type"] == "about:blank"
-    assert answer.json()["code"] == "i'm-a-teapot"
+    assert response.json()["code"] == "not-found"
+
+
+async def test_uncatalogued_status_is_about_blank() -> None:
+    response = await fetch_response(HTTPException(418))
+
+    assert response.status_code == 418
+    assert response.json()["type"] == "about:blank"
+    assert response.json()["code"] == "i'm-a-teapot"
 
 
 @pytest.fixture
-def plain_routes(world: World) -> FastAPI:
-    app = gateway(world)
+def plain_fastapi_app(services: FakeServices) -> FastAPI:
+    app = build_sample_gateway(services)
 
     @app.post("/plain")
     async def post_plain(basket: Basket, limit: Annotated[int, Query(le=100)] = 10) -> int:
@@ -55,29 +55,29 @@ def plain_routes(world: World) -> FastAPI:
     return app
 
 
-async def test_a_route_of_fastapis_own_kind_refuses_in_the_same_words(plain_routes: FastAPI) -> None:
-    async with client_of(plain_routes) as client:
-        answer = await client.post("/plain?limit=1000", json={"items": [{"id": "!"}]})
+async def test_plain_fastapi_route_lists_violations(plain_fastapi_app: FastAPI) -> None:
+    async with create_client(plain_fastapi_app) as client:
+        response = await client.post("/plain?limit=1000", json={"items": [{"id": "!"}]})
 
-    assert answer.status_code == 422
-    assert answer.json()["code"] == "invalid"
-    assert [violation["field"] for violation in answer.json()["violations"]] == [
+    assert response.status_code == 422
+    assert response.json()["code"] == "invalid"
+    assert [violation["field"] for violation in response.json()["violations"]] == [
         "limit",
         "user_id",
         "items.0.id",
     ]
 
 
-async def test_a_route_of_fastapis_own_kind_calls_what_is_not_json_malformed(plain_routes: FastAPI) -> None:
-    async with client_of(plain_routes) as client:
-        answer = await client.post("/plain", content=b"{", headers={"Content-Type": "application/json"})
+async def test_plain_fastapi_route_refuses_malformed_json(plain_fastapi_app: FastAPI) -> None:
+    async with create_client(plain_fastapi_app) as client:
+        response = await client.post("/plain", content=b"{", headers={"Content-Type": "application/json"})
 
-    assert answer.status_code == 400
-    assert answer.json()["code"] == "malformed"
+    assert response.status_code == 400
+    assert response.json()["code"] == "malformed"
 
 
-async def test_the_catalogue_explains_what_is_sent(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/nowhere")
+async def test_problem_type_links_to_catalogue(client: httpx.AsyncClient) -> None:
+    response = await client.get("/nowhere")
 
-    explained = await client.get(answer.json()["type"])
-    assert explained.status_code == 200
+    explanation = await client.get(response.json()["type"])
+    assert explanation.status_code == 200

@@ -1,4 +1,4 @@
-"""Failures as problems."""
+"""Problems, statuses and headers of failures."""
 
 import json
 from http import HTTPStatus
@@ -27,18 +27,18 @@ from gateway.railway import (
 )
 
 
-def said(failure: Failure) -> dict[str, Any]:
+def to_problem(failure: Failure) -> dict[str, Any]:
     return {**build_problem(failure, instance="/baskets", request_id="request-1")}
 
 
-def test_a_problem_has_exactly_the_members_of_the_contract() -> None:
-    failure = NotFound("User not found: nobody", source="users.fetch")
+def test_problem_members_are_exact() -> None:
+    failure = NotFound("User not found: user-1", source="users.fetch")
 
-    assert said(failure) == {
+    assert to_problem(failure) == {
         "type": "/problems/not-found",
         "title": "Not Found",
         "status": 404,
-        "detail": "User not found: nobody",
+        "detail": "User not found: user-1",
         "instance": "/baskets",
         "code": "not-found",
         "source": "users.fetch",
@@ -46,27 +46,27 @@ def test_a_problem_has_exactly_the_members_of_the_contract() -> None:
     }
 
 
-def test_a_problem_without_a_source_leaves_it_out() -> None:
-    assert "source" not in said(Conflict("no"))
+def test_problem_without_source_omits_it() -> None:
+    assert "source" not in to_problem(Conflict("no"))
 
 
-def test_a_failure_without_a_detail_is_described_by_its_status() -> None:
-    assert said(Conflict())["detail"] == "Conflict"
+def test_missing_detail_defaults_to_status_phrase() -> None:
+    assert to_problem(Conflict())["detail"] == "Conflict"
 
 
-def test_an_invalid_problem_lists_its_violations() -> None:
+def test_invalid_problem_lists_violations() -> None:
     violations = (("address", ("required", "blank")), ("", ("no",)))
 
-    assert said(Invalid("no", violations=violations))["violations"] == [
+    assert to_problem(Invalid("no", violations=violations))["violations"] == [
         {"field": "address", "messages": ["required", "blank"]},
         {"field": "", "messages": ["no"]},
     ]
 
 
-def test_an_aggregate_of_client_errors_is_207_with_every_part() -> None:
+def test_client_error_aggregate_is_207() -> None:
     parts = (NotFound("a", source="users.fetch"), Invalid("b", violations=(("", ("b",)),)))
 
-    assert said(Aggregate(parts)) == {
+    assert to_problem(Aggregate(parts)) == {
         "type": "/problems/aggregate",
         "title": "Multi-Status",
         "status": 207,
@@ -97,7 +97,7 @@ def test_an_aggregate_of_client_errors_is_207_with_every_part() -> None:
 
 
 @pytest.mark.parametrize(
-    ("faults", "wanted"),
+    ("faults", "expected"),
     [
         ((NotFound(), Conflict(), Forbidden()), 207),
         ((NotFound(), BadAnswer()), 502),
@@ -106,41 +106,39 @@ def test_an_aggregate_of_client_errors_is_207_with_every_part() -> None:
         ((NotFound(), Unexpected()), 500),
     ],
 )
-def test_a_fault_of_a_server_makes_an_aggregate_the_highest_5xx(
-    faults: tuple[Fault, ...], wanted: int
-) -> None:
-    assert map_to_status(Aggregate(faults)) == wanted
-    assert said(Aggregate(faults))["status"] == wanted
+def test_aggregate_has_highest_5xx_status_of_its_faults(faults: tuple[Fault, ...], expected: int) -> None:
+    assert map_to_status(Aggregate(faults)) == expected
+    assert to_problem(Aggregate(faults))["status"] == expected
 
 
 @pytest.mark.parametrize("kind", get_args(Fault))
-def test_the_catalogue_has_every_failure_with_its_status(kind: type[Fault]) -> None:
+def test_catalogue_has_status_of_every_fault(kind: type[Fault]) -> None:
     assert CATALOGUE[kind.code].status == map_to_status(kind())
     assert type(EXAMPLES[kind]) is kind
 
 
 @pytest.mark.parametrize("kind", get_args(Fault))
-def test_every_kind_of_fault_has_a_status_of_its_own_but_for_the_two_of_500(kind: type[Fault]) -> None:
+def test_only_unexpected_and_stuck_share_a_status(kind: type[Fault]) -> None:
     same = {other for other in get_args(Fault) if map_to_status(other()) is map_to_status(kind())}
 
     assert same == ({Unexpected, Stuck} if kind in {Unexpected, Stuck} else {kind})
 
 
-def test_the_detail_of_a_bug_stays_inside_and_its_fault_id_goes_out() -> None:
-    detail = said(Unexpected("KeyError: 'password'", fault="fault-1"))["detail"]
+def test_bug_detail_is_replaced_by_fault_id() -> None:
+    detail = to_problem(Unexpected("KeyError: 'password'", fault="fault-1"))["detail"]
 
     assert "password" not in detail
     assert "fault-1" in detail
 
 
-def test_the_detail_of_a_bug_stays_inside_in_an_aggregate_too() -> None:
-    (first, _) = said(Aggregate((Unexpected("KeyError: 'password'"), NotFound("a"))))["errors"]
+def test_bug_detail_is_hidden_in_aggregate() -> None:
+    (first, _) = to_problem(Aggregate((Unexpected("KeyError: 'password'"), NotFound("a"))))["errors"]
 
     assert "password" not in first["detail"]
 
 
 @pytest.mark.parametrize(
-    ("failure", "wanted"),
+    ("failure", "expected"),
     [
         (NotFound(), {}),
         (Unauthorized(scheme="Basic"), {"WWW-Authenticate": "Basic"}),
@@ -156,16 +154,14 @@ def test_the_detail_of_a_bug_stays_inside_in_an_aggregate_too() -> None:
         (Aggregate((Unauthorized(), NotFound())), {}),
     ],
 )
-def test_a_problem_says_how_to_do_better_next_time(failure: Failure, wanted: dict[str, str]) -> None:
-    assert build_headers(failure) == wanted
+def test_problem_headers_come_from_failure(failure: Failure, expected: dict[str, str]) -> None:
+    assert build_headers(failure) == expected
 
 
-@pytest.mark.parametrize("failure", [Conflict("no"), Aggregate((Conflict("no"), NotFound("nobody")))])
-@pytest.mark.parametrize("known_as", [None, "exe-1"])
-def test_a_problem_says_what_the_execution_is_known_as_if_there_is_one(
-    failure: Failure, known_as: str | None
-) -> None:
+@pytest.mark.parametrize("failure", [Conflict("no"), Aggregate((Conflict("no"), NotFound("user-1")))])
+@pytest.mark.parametrize("execution_id", [None, "exe-1"])
+def test_problem_has_execution_id_if_any(failure: Failure, execution_id: str | None) -> None:
     scope = {"path": "/payments", "state": {"request_id": "request-1"}}
 
-    said = json.loads(bytes(build_problem_response(failure, scope, known_as).body))
-    assert said.get("execution_id") == known_as
+    problem = json.loads(bytes(build_problem_response(failure, scope, execution_id).body))
+    assert problem.get("execution_id") == execution_id

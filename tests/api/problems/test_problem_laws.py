@@ -1,4 +1,4 @@
-"""The status of what went wrong, and when to come back, for whatever goes wrong at once."""
+"""Laws of the status and the Retry-After header of combined failures."""
 
 import math
 
@@ -7,16 +7,17 @@ from hypothesis import strategies as st
 
 from gateway.api.problems.problem import build_headers, map_to_status
 from gateway.railway import Failure, NotFound, RateLimited, Unavailable, combine_failures
-from tests.railway.test_errors_laws import SEVERAL, flat
+from tests.railway.test_errors_laws import FAILURES, flatten
 
 WAITS = st.none() | st.floats(0, 3600)
 BUSY = st.builds(Unavailable, retry_after=WAITS) | st.builds(RateLimited, retry_after=WAITS)
 
 
-@given(SEVERAL)
-def test_several_client_errors_are_207_and_anything_worse_is_the_worst_of_it(failures: list[Failure]) -> None:
+@given(FAILURES)
+def test_combined_status_is_207_or_highest_5xx(failures: list[Failure]) -> None:
+    """A single failure keeps its own status."""
     result = combine_failures(failures)
-    parts = [map_to_status(part) for part in flat([result])]
+    parts = [map_to_status(part) for part in flatten([result])]
 
     if len(parts) == 1 or max(parts) >= 500:
         assert map_to_status(result) == max(parts)
@@ -24,19 +25,20 @@ def test_several_client_errors_are_207_and_anything_worse_is_the_worst_of_it(fai
         assert map_to_status(result) == 207
 
 
-@given(SEVERAL.flatmap(lambda failures: st.tuples(st.just(failures), st.permutations(failures))))
-def test_the_status_is_the_same_in_whatever_order_it_went_wrong(
+@given(FAILURES.flatmap(lambda failures: st.tuples(st.just(failures), st.permutations(failures))))
+def test_status_ignores_order_of_failures(
     failures: tuple[list[Failure], list[Failure]],
 ) -> None:
-    one, other = failures
+    original, permuted = failures
 
-    assert map_to_status(combine_failures(one)) == map_to_status(combine_failures(other))
+    assert map_to_status(combine_failures(original)) == map_to_status(combine_failures(permuted))
 
 
 @given(st.lists(BUSY | st.builds(NotFound), min_size=1, max_size=5))
-def test_who_is_told_to_come_back_is_told_to_wait_for_all_who_said_so(failures: list[Failure]) -> None:
+def test_retry_after_is_the_longest_wait(failures: list[Failure]) -> None:
+    """The header is rounded up, and only sent with 429 and 503."""
     result = combine_failures(failures)
-    waits = [one.retry_after for one in failures if isinstance(one, Unavailable | RateLimited)]
+    waits = [failure.retry_after for failure in failures if isinstance(failure, Unavailable | RateLimited)]
     longest = max((wait for wait in waits if wait is not None), default=None)
 
     if map_to_status(result) in {429, 503} and longest is not None:

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, in sentences."""
+"""Validation errors of pydantic as violations in plain sentences."""
 
 from enum import Enum
 from typing import Annotated, Any, Literal
@@ -29,22 +29,22 @@ class Bag:
     """A dataclass."""
 
 
-def refused(_: str) -> str:
+def raise_value_error(_: str) -> str:
     msg = "must not be blank"
     raise ValueError(msg)
 
 
-def asserted(_: str) -> str:
+def raise_assertion_error(_: str) -> str:
     msg = "must be empty"
     raise AssertionError(msg)
 
 
-def custom(_: str) -> str:
+def raise_custom_error(_: str) -> str:
     kind, msg = "own", "must be nice"
     raise PydanticCustomError(kind, msg)
 
 
-def violations(kind: type, json: str, *, skip: int = 0) -> Violations:
+def validate(kind: type, json: str, *, skip: int = 0) -> Violations:
     try:
         TypeAdapter[Any](kind).validate_json(json, strict=True)
     except ValidationError as error:
@@ -85,14 +85,14 @@ def violations(kind: type, json: str, *, skip: int = 0) -> Violations:
             "must be a currency",
         ),
         (Annotated[str, Pattern("^[A-Z]{3}$", "must be a currency")], "1", "must be a string"),
-        (Annotated[str, AfterValidator(refused)], '""', "must not be blank"),
-        (Annotated[str, AfterValidator(asserted)], '"a"', "must be empty"),
-        (Annotated[str, AfterValidator(custom)], '"a"', "must be nice"),
+        (Annotated[str, AfterValidator(raise_value_error)], '""', "must not be blank"),
+        (Annotated[str, AfterValidator(raise_assertion_error)], '"a"', "must be empty"),
+        (Annotated[str, AfterValidator(raise_custom_error)], '"a"', "must be nice"),
         (bytes, "1", "must be a valid bytes"),
     ],
 )
-def test_what_is_wrong_is_a_sentence(kind: type, json: str, sentence: str) -> None:
-    ((field, (message,)),) = violations(kind, json)
+def test_violation_is_a_sentence(kind: type, json: str, sentence: str) -> None:
+    ((field, (message,)),) = validate(kind, json)
 
     assert field == ""
     assert message == sentence
@@ -101,14 +101,15 @@ def test_what_is_wrong_is_a_sentence(kind: type, json: str, sentence: str) -> No
 @pytest.mark.parametrize(
     ("json", "sentence"), [('"x"', "must be a whole number"), ("1.5", "must be a whole number")]
 )
-def test_numbers_that_cannot_be_read_are_a_sentence_too(json: str, sentence: str) -> None:
+def test_violation_of_unparsable_number_is_a_sentence(json: str, sentence: str) -> None:
     with pytest.raises(ValidationError) as refused:
         TypeAdapter(int).validate_json(json)
 
     assert build_invalid(refused.value.errors()).violations == (("", (sentence,)),)
 
 
-def test_messages_of_one_field_stand_where_it_was_first_seen_without_repetition() -> None:
+def test_messages_of_one_field_are_merged() -> None:
+    """The messages have no duplicates, and take the position of the field's first error."""
     errors = [
         {"type": kind, "loc": loc, "msg": ""}
         for kind, loc in [
@@ -125,13 +126,13 @@ def test_messages_of_one_field_stand_where_it_was_first_seen_without_repetition(
     )
 
 
-def test_the_first_steps_of_a_path_can_be_left_out() -> None:
-    assert violations(dict[str, dict[str, int]], '{"body": {"a": "x"}}', skip=1) == (
+def test_violation_path_prefix_can_be_skipped() -> None:
+    assert validate(dict[str, dict[str, int]], '{"body": {"a": "x"}}', skip=1) == (
         ("a", ("must be a whole number",)),
     )
 
 
-def test_thousands_of_violations_are_counted_and_a_hundred_are_listed() -> None:
+def test_all_violations_are_counted_and_100_listed() -> None:
     with pytest.raises(ValidationError) as refused:
         TypeAdapter(list[int]).validate_json("[" + ",".join(['"x"'] * 5000) + "]")
 

@@ -51,4 +51,5 @@ STORED: Final = Outcome(
 
 
 def with_calls(outcome: Outcome, made: tuple[str, ...], cancelled: tuple[str, ...] = ()) -> Outcome:
+    """Return *outcome* with other calls in its record."""
     return replace(outcome, record=CallRecord(made, cancelled, 0.05, 0.1))

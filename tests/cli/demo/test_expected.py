@@ -47,7 +47,7 @@ from tests.cli.demo.sample_scenarios import BOTH, UNKNOWN_USER
         ),
     ],
 )
-def test_valid_responses_are_parsed(response: httpx.Response, answer: Answer) -> None:
+def test_valid_response_is_parsed(response: httpx.Response, answer: Answer) -> None:
     if answer.code:
         response.headers["Content-Type"] = "application/problem+json"
 
@@ -55,7 +55,7 @@ def test_valid_responses_are_parsed(response: httpx.Response, answer: Answer) ->
 
 
 @pytest.mark.parametrize(
-    ("media_type", "body", "why"),
+    ("media_type", "body", "reason"),
     [
         ("text/plain", "{}", "its media type is text/plain"),
         ("application/json", "<html>", "Invalid JSON: expected value at line 1 column 1"),
@@ -68,13 +68,13 @@ def test_valid_responses_are_parsed(response: httpx.Response, answer: Answer) ->
         ),
     ],
 )
-def test_other_responses_are_invalid(media_type: str, body: str, why: str) -> None:
+def test_invalid_response_is_reported(media_type: str, body: str, reason: str) -> None:
     response = httpx.Response(404, headers={"Content-Type": media_type}, text=body)
 
-    assert parse_answer(response) == InvalidAnswer(why, 404)
+    assert parse_answer(response) == InvalidAnswer(reason, 404)
 
 
-def test_problem_is_formatted_with_its_source_or_fields() -> None:
+def test_problem_text_has_source_or_fields() -> None:
     formatted = [
         str(UNKNOWN_USER),
         str(Problem(422, "invalid", violations=(Violation("address"),))),

@@ -1,4 +1,4 @@
-"""The differences between an outcome and the expected one."""
+"""Differences between actual and expected outcomes."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -40,19 +40,20 @@ from tests.cli.demo.sample_scenarios import (
 REFUSED = Problem(409, "conflict", "inventory.reserve")
 
 
-def twice(first: Answer | InvalidAnswer, second: Answer | InvalidAnswer) -> Outcome:
-    """Build the outcome of sending the request of `STORE` twice, when the second must replay the first."""
+def build_replay_outcome(first: Answer | InvalidAnswer, second: Answer | InvalidAnswer) -> Outcome:
+    """Build the outcome of a scenario that sends the request of `STORE` twice and expects a replay."""
     scenario = replace(STORE, answer=REPLAY, first=(STORE.request, success(201, id=Matching("a+"))))
     return replace(STORED, scenario=scenario, answers=(first, second))
 
 
-def replayed(**fields: JsonValue) -> Answer:
+def build_replay(**fields: JsonValue) -> Answer:
+    """Build a success that is marked as replayed."""
     answer = success(201, **fields)
     return replace(answer, headers={**answer.headers, "Idempotent-Replayed": "true"})
 
 
 @pytest.mark.parametrize("outcome", [SUCCESS, FAILURE, STORED])
-def test_expected_outcomes_pass(outcome: Outcome) -> None:
+def test_expected_outcome_passes(outcome: Outcome) -> None:
     assert outcome.has_passed
 
 
@@ -85,14 +86,14 @@ def test_every_deviation_is_a_difference(outcome: Outcome, subject: str, actual:
 
 
 @pytest.mark.parametrize("actual", [1, True])
-def test_numbers_and_booleans_differ(actual: JsonValue) -> None:
+def test_number_differs_from_boolean(actual: JsonValue) -> None:
     expected = success(200, quantity=1)
     outcome = Outcome(replace(BUY, answer=expected), (success(200, quantity=actual),), SUCCESS.record)
 
     assert outcome.has_passed is (actual is not True)
 
 
-def test_additional_fields_and_headers_pass() -> None:
+def test_answer_with_extra_fields_passes() -> None:
     more = replace(BOUGHT, fields={"total": "67.10", "user": {}}, headers={**BOUGHT.headers, "X": "y"})
 
     assert replace(SUCCESS, answers=(more,)).has_passed
@@ -106,30 +107,30 @@ def test_unexpected_call_is_a_difference() -> None:
 
 
 @pytest.mark.parametrize("cancelled", [(), ("inventory.check",)])
-def test_cancellable_call_may_be_cancelled(cancelled: tuple[str, ...]) -> None:
+def test_cancellable_call_passes_cancelled_or_not(cancelled: tuple[str, ...]) -> None:
     fails_fast = replace(FAILURE, scenario=replace(FAIL, cancellable=("inventory.check",)))
 
     assert with_calls(fails_fast, FIRST, cancelled).has_passed
 
 
 @pytest.mark.parametrize("cancelled", [(), ("inventory.check",)])
-def test_cancelled_call_must_be_cancelled(cancelled: tuple[str, ...]) -> None:
+def test_expected_cancellation_is_required(cancelled: tuple[str, ...]) -> None:
     fails_fast = replace(FAILURE, scenario=replace(FAIL, cancelled=("inventory.check",)))
 
     assert with_calls(fails_fast, FIRST, cancelled).has_passed is bool(cancelled)
 
 
 @pytest.mark.parametrize("actual", ["aab", "", None, 1])
-def test_field_that_does_not_match_is_a_difference(actual: JsonValue) -> None:
-    header = STORED.answers[0]
-    assert isinstance(header, Answer)
+def test_mismatched_field_is_a_difference(actual: JsonValue) -> None:
+    answer = STORED.answers[0]
+    assert isinstance(answer, Answer)
 
-    (difference,) = replace(STORED, answers=(replace(header, fields={"id": actual}),)).differences
+    (difference,) = replace(STORED, answers=(replace(answer, fields={"id": actual}),)).differences
 
     assert (difference.subject, difference.expected) == ("id", '"a string matching a+"')
 
 
-def test_header_that_does_not_match_is_a_difference() -> None:
+def test_mismatched_header_is_a_difference() -> None:
     elsewhere = replace(success(201, id="a"), headers={"Gateway-Completed": "true", "Location": "/"})
 
     (difference,) = replace(STORED, answers=(elsewhere,)).differences
@@ -150,7 +151,7 @@ def test_header_that_does_not_match_is_a_difference() -> None:
         (None, None, True),
     ],
 )
-def test_patterns_match_anywhere_in_a_value(
+def test_patterns_match_at_any_depth_of_json(
     expected: ExpectedJson,
     actual: JsonValue,
     is_match: bool,  # noqa: FBT001
@@ -167,7 +168,7 @@ def test_patterns_match_anywhere_in_a_value(
         ({}, False),
     ],
 )
-def test_exactly_the_expected_state_changes(
+def test_only_expected_state_changes_pass(
     changed: Mapping[str, JsonValue],
     has_passed: bool,  # noqa: FBT001
 ) -> None:
@@ -176,30 +177,33 @@ def test_exactly_the_expected_state_changes(
     assert replace(SUCCESS, scenario=scenario, changes=changed).has_passed is has_passed
 
 
-def test_replay_must_equal_the_first_answer_and_be_marked() -> None:
+def test_replay_equals_first_answer_and_is_marked() -> None:
     first = success(201, id="aaa", more=1)
 
-    assert twice(first, replayed(id="aaa", more=1)).has_passed
-    assert [difference.subject for difference in twice(first, replayed(id="aa", more=1)).differences] == [
-        "id"
+    assert build_replay_outcome(first, build_replay(id="aaa", more=1)).has_passed
+    assert [
+        difference.subject
+        for difference in build_replay_outcome(first, build_replay(id="aa", more=1)).differences
+    ] == ["id"]
+    assert [difference.subject for difference in build_replay_outcome(first, first).differences] == [
+        "Idempotent-Replayed"
     ]
-    assert [difference.subject for difference in twice(first, first).differences] == ["Idempotent-Replayed"]
 
 
 def test_invalid_answer_cannot_be_replayed() -> None:
-    differences = twice(InvalidAnswer("it broke"), success(201)).differences
+    differences = build_replay_outcome(InvalidAnswer("it broke"), success(201)).differences
 
     assert [difference.subject for difference in differences] == ["first answer", "answer"]
 
 
-def test_first_answer_is_compared_too() -> None:
+def test_wrong_first_answer_is_a_difference() -> None:
     scenario = replace(BUY, first=(post("/shop", "{}"), BOTH))
     outcome = replace(SUCCESS, scenario=scenario, answers=(aggregate(207, UNKNOWN_USER), BOUGHT))
 
     assert outcome.differences == [Difference("first errors", (UNKNOWN_USER, OUT_OF_STOCK), (UNKNOWN_USER,))]
 
 
-def test_fields_of_commit_answers() -> None:
+def test_answer_builders_set_contract_fields() -> None:
     answers = accepted_commit("shop"), failed_commit(REFUSED), degraded_success(201, "notification", id=1)
 
     assert [{**answer.fields} for answer in answers] == [

@@ -35,6 +35,7 @@ from tests.cli.demo.sample_scenarios import (
 
 
 def print_report(*outcomes: Outcome, width: int = 100) -> tuple[int, str]:
+    """Print the report of *outcomes*; return the exit code and the text."""
     out = io.StringIO()
     console = Console(file=out, width=width)
     for _, played in groupby(outcomes, key=lambda outcome: outcome.scenario.pipeline):
@@ -43,13 +44,13 @@ def print_report(*outcomes: Outcome, width: int = 100) -> tuple[int, str]:
     return code, out.getvalue()
 
 
-def rows(text: str) -> list[list[str]]:
-    """Split the rows of the table below its header into words."""
+def read_rows(text: str) -> list[list[str]]:
+    """Return the words of each row of the table, without its header."""
     table = text.partition("─\n")[2].partition("\n\n")[0]
     return [line.split() for line in table.splitlines()]
 
 
-def test_exit_code_is_0_if_all_passed() -> None:
+def test_report_exits_0_if_all_passed() -> None:
     code, text = print_report(SUCCESS, FAILURE)
 
     assert code == 0
@@ -57,7 +58,7 @@ def test_exit_code_is_0_if_all_passed() -> None:
     assert "FAIL" not in text
 
 
-def test_failure_is_explained_and_exit_code_is_1() -> None:
+def test_report_explains_failure_and_exits_1() -> None:
     code, text = print_report(
         SUCCESS, with_calls(replace(FAILURE, answers=(failure(UNKNOWN_USER),)), ()), width=400
     )
@@ -76,10 +77,10 @@ def test_failure_is_explained_and_exit_code_is_1() -> None:
     ]
 
 
-def test_row_shows_answer_calls_and_times() -> None:
+def test_report_row_shows_answer_calls_and_times() -> None:
     _, text = print_report(SUCCESS, FAILURE, width=80)
 
-    assert rows(text) == [
+    assert read_rows(text) == [
         ["pass", "buy", "200", "3/0/0", "110", "264"],
         ["pass", "two", "at", "once", "207", "aggregate", "2/0/1", "50", "100"],
         ["404", "not-found", "users.fetch"],
@@ -88,19 +89,19 @@ def test_row_shows_answer_calls_and_times() -> None:
 
 
 @pytest.mark.parametrize("made", [(), ("users.fetch",)])
-def test_less_than_two_calls_have_no_sequential_time(made: tuple[str, ...]) -> None:
+def test_serial_time_needs_several_calls(made: tuple[str, ...]) -> None:
     _, text = print_report(with_calls(FAILURE, made))
 
-    assert rows(text)[0][-2:] == ["50", "-"]
+    assert read_rows(text)[0][-2:] == ["50", "-"]
 
 
-def test_row_without_answer_or_record() -> None:
+def test_report_shows_dashes_for_missing_data() -> None:
     _, text = print_report(
         Outcome(BUY, (InvalidAnswer("nonsense", 200),), None),
         Outcome(BUY, (InvalidAnswer("it broke"),), None),
     )
 
-    assert rows(text) == [
+    assert read_rows(text) == [
         ["FAIL", "buy", "200", "-", "-", "-"],
         ["FAIL", "buy", "-", "-", "-", "-"],
     ]
@@ -109,20 +110,18 @@ def test_row_without_answer_or_record() -> None:
     assert "  record of the calls: expected a record; got none\n" in text
 
 
-def test_each_pipeline_has_its_own_table() -> None:
-    read_it = Scenario(FORUM, "read", post("/forum", "{}"), success(200), FORUM.calls)
+def test_report_has_a_table_for_each_pipeline() -> None:
+    read = Scenario(FORUM, "read", post("/forum", "{}"), success(200), FORUM.calls)
 
-    _, text = print_report(
-        SUCCESS, Outcome(read_it, (success(200),), CallRecord(FORUM.calls, (), 0.04, 0.04))
-    )
+    _, text = print_report(SUCCESS, Outcome(read, (success(200),), CallRecord(FORUM.calls, (), 0.04, 0.04)))
 
     shop, forum = text.split("forum, up to 1 calls: social.posts\n")
     assert shop.startswith("shop, up to 3 calls: users.fetch, inventory.check; then pricing.tax\n")
-    assert rows(shop) == [["pass", "buy", "200", "3/0/0", "110", "264"]]
-    assert rows(forum) == [["pass", "read", "200", "1/0/0", "40", "-"]]
+    assert read_rows(shop) == [["pass", "buy", "200", "3/0/0", "110", "264"]]
+    assert read_rows(forum) == [["pass", "read", "200", "1/0/0", "40", "-"]]
 
 
-def test_table_fits_80_columns() -> None:
+def test_report_table_fits_80_columns() -> None:
     problem = Problem(409, "conflict", "payments.execute_transfer")
     long = Scenario(SHOP, "a scenario with a long name", post("/shop", "{}"), failure(problem), FIRST)
 
@@ -133,35 +132,36 @@ def test_table_fits_80_columns() -> None:
     assert "payments.execute_transfer 2/0/1 1004   1108" in text
 
 
-def test_row_lists_missing_parts() -> None:
+def test_report_row_lists_degraded_fields() -> None:
     _, text = print_report(replace(SUCCESS, answers=(degraded_success(200, "engagement", "recommended"),)))
 
-    assert rows(text) == [
+    assert read_rows(text) == [
         ["FAIL", "buy", "200", "degraded", "engagement", "3/0/0", "110", "264"],
         ["recommended"],
     ]
 
 
-def test_row_lists_undos_and_does_not_count_them() -> None:
+def test_report_row_excludes_undos_from_count() -> None:
+    """A row lists its undos by name, and its count of calls excludes them."""
     _, text = print_report(with_calls(SUCCESS, (*FIRST, "inventory.release")))
 
-    assert rows(text) == [
+    assert read_rows(text) == [
         ["FAIL", "buy", "200", "2/0/1", "50", "100"],
         ["undone", "by", "inventory.release"],
     ]
 
 
-def test_row_shows_both_answers_and_marks_replays() -> None:
-    waits = replace(BUY, answer=REPLAY, first=(post("/shop", "{}"), accepted_commit("shop")))
+def test_report_row_shows_both_answers_and_replays() -> None:
+    repeated = replace(BUY, answer=REPLAY, first=(post("/shop", "{}"), accepted_commit("shop")))
     replayed = REPLAY.resolve(BOUGHT)
     refused = REPLAY.resolve(failure(OUT_OF_STOCK))
 
     _, text = print_report(
-        replace(SUCCESS, scenario=waits, answers=(accepted_commit("shop"), replayed)),
-        replace(SUCCESS, scenario=waits, answers=(replayed, refused)),
+        replace(SUCCESS, scenario=repeated, answers=(accepted_commit("shop"), replayed)),
+        replace(SUCCESS, scenario=repeated, answers=(replayed, refused)),
     )
 
-    assert [row[-5:] for row in rows(text)] == [
+    assert [row[-5:] for row in read_rows(text)] == [
         ["202", "running", "3/0/0", "110", "264"],
         ["200", "replayed"],
         ["200", "replayed", "3/0/0", "110", "264"],
@@ -169,12 +169,12 @@ def test_row_shows_both_answers_and_marks_replays() -> None:
     ]
 
 
-def test_narrow_terminal_gets_paragraphs() -> None:
+def test_report_uses_paragraphs_on_narrow_terminal() -> None:
     _, text = print_report(SUCCESS, FAILURE, width=40)
 
     assert max(map(len, text.splitlines())) <= 40
     assert " ".join(text.split("\n\n")[1].split()) == (
-        "pass buy: 200; calls: 3/0/0; 110 ms, one after the other 264 "
+        "pass buy: 200; calls: 3/0/0; 110 ms, serial 264 "
         "pass two at once: 207 aggregate; 404 not-found users.fetch; 409 conflict inventory.check; "
-        "calls: 2/0/1; 50 ms, one after the other 100"
+        "calls: 2/0/1; 50 ms, serial 100"
     )

@@ -1,4 +1,4 @@
-"""The demo's runner, on gateways that misbehave."""
+"""The demo's runner, with gateways that crash, send invalid responses or report no trace."""
 
 from collections.abc import Callable
 
@@ -18,8 +18,8 @@ from tests.cli.demo.sample_scenarios import BUY
 from tests.shipped_services import NAMES as SERVICES
 
 
-def gateway(respond: Callable[[], Response]) -> CreateApp:
-    """Build a stand-in for `create_app`, whose app sends what *respond* returns and reports no trace."""
+def fake_create_app(respond: Callable[[], Response]) -> CreateApp:
+    """Build a stand-in for `create_app` whose app sends the result of *respond* and reports no trace."""
 
     async def endpoint(_: Request) -> Response:
         return respond()
@@ -36,7 +36,7 @@ def gateway(respond: Callable[[], Response]) -> CreateApp:
 
 
 async def play(create_app: CreateApp) -> Outcome:
-    """Play `BUY` with services that have no state."""
+    """Play `BUY` with mock services that have no state."""
     urls = {service: f"http://{service}" for service in SERVICES}
     async with httpx.MockTransport(lambda _: httpx.Response(200, json={})) as transport:
         return await Runner(Mocks(urls, transport), "http://nowhere", transport, create_app).play(BUY)
@@ -54,16 +54,16 @@ def fail() -> Response:
         (lambda: Response("{", media_type="application/problem+json"), "200, but Invalid JSON: "),
     ],
 )
-async def test_crash_or_invalid_response_is_reported(respond: Callable[[], Response], actual: str) -> None:
-    answer, record = (await play(gateway(respond))).differences
+async def test_runner_reports_crash_or_invalid_response(respond: Callable[[], Response], actual: str) -> None:
+    answer, record = (await play(fake_create_app(respond))).differences
 
     assert str(answer.actual).startswith(actual)
     assert record == Difference("record of the calls", "a record", None)
 
 
-async def test_missing_trace_is_reported() -> None:
+async def test_runner_reports_missing_trace() -> None:
     outcome = await play(
-        gateway(lambda: JSONResponse({"total": "67.10"}, headers={"Gateway-Completed": "true"}))
+        fake_create_app(lambda: JSONResponse({"total": "67.10"}, headers={"Gateway-Completed": "true"}))
     )
 
     assert outcome.differences == [Difference("record of the calls", "a record", None)]

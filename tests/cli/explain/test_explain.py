@@ -24,19 +24,19 @@ from gateway.cli.explain.options import (
     require_known,
 )
 from gateway.plan.plan import Kind, Plan, PlannedCall, PlannedStage
-from tests.integration.in_process import InProcess
+from tests.integration.in_process import InProcessServices
 
 FEED: Final = Options("feed", default=0.04)
 TRANSFERS: Final = Options("transfers", {"accounts.fetch": 0.05, "fraud.check_transfer": 0.0305}, 0.04)
 
 
 @pytest.fixture
-def services() -> InProcess:
-    return InProcess()
+def services() -> InProcessServices:
+    return InProcessServices()
 
 
 @pytest.fixture
-def app(services: InProcess) -> Gateway:
+def app(services: InProcessServices) -> Gateway:
     return create_app(transport=services)
 
 
@@ -55,15 +55,15 @@ async def explain_as_json(app: Gateway, options: Options) -> Any:  # noqa: ANN40
     return json.loads(await explain_as_text(app, replace(options, as_json=True)))
 
 
-async def test_checkout_takes_as_long_as_the_contract_says(app: Gateway) -> None:
+async def test_measured_checkout_takes_contract_time(app: Gateway) -> None:
     text = await explain_as_text(app, Options("checkout", is_measured=True))
 
-    assert "critical path: 110 ms; one after the other: 260 ms\n" in text
+    assert "critical path: 110 ms; in sequence: 260 ms\n" in text
     assert "  users.fetch=50 + shipping.quote=40 + pricing.tax=20\n" in text
     assert "times: median of 5 runs on the services\n" in text
 
 
-async def test_every_call_is_measured(app: Gateway) -> None:
+async def test_measure_times_every_call(app: Gateway) -> None:
     times = await measure(pipeline_of(app, "checkout"), app.shared, runs=1)
 
     assert {name: round(seconds, 6) for name, seconds in times.items()} == {
@@ -77,18 +77,18 @@ async def test_every_call_is_measured(app: Gateway) -> None:
     }
 
 
-async def test_median_of_the_runs_without_the_first(services: InProcess, app: Gateway) -> None:
-    await services.be_slow("user", "/users", 900, 100, 200, 300)
+async def test_measure_takes_median_without_first_run(services: InProcessServices, app: Gateway) -> None:
+    await services.set_latencies("user", "/users", 900, 100, 200, 300)
 
     times = await measure(pipeline_of(app, "checkout"), app.shared, runs=3)
 
     assert times["users.fetch"] == pytest.approx(0.2)
 
 
-async def test_warm_up_run_is_additional(services: InProcess, app: Gateway) -> None:
+async def test_measure_adds_a_warm_up_run(services: InProcessServices, app: Gateway) -> None:
     await measure(pipeline_of(app, "checkout"), app.shared, runs=3)
 
-    assert await services.calls_of("fraud") == ["POST /assessments"] * 4
+    assert await services.fetch_calls("fraud") == ["POST /assessments"] * 4
 
 
 @pytest.mark.parametrize(
@@ -103,90 +103,90 @@ async def test_warm_up_run_is_additional(services: InProcess, app: Gateway) -> N
         ),
     ],
 )
-async def test_writes_are_neither_made_nor_timed(
-    services: InProcess, app: Gateway, name: str, services_of_writes: list[str], writes: set[str]
+async def test_measure_neither_makes_nor_times_writes(
+    services: InProcessServices, app: Gateway, name: str, services_of_writes: list[str], writes: set[str]
 ) -> None:
     pipeline = pipeline_of(app, name)
     times = await measure(pipeline, app.shared, runs=1)
 
-    requests = [call for service in services_of_writes for call in await services.calls_of(service)]
+    requests = [call for service in services_of_writes for call in await services.fetch_calls(service)]
     assert not [call for call in requests if not call.startswith("GET ")]
     assert {call.name for call in pipeline.plan.calls} - {*times} == writes
 
 
-async def test_with_writes_makes_and_times_writes(services: InProcess, app: Gateway) -> None:
+async def test_with_writes_option_times_writes(services: InProcessServices, app: Gateway) -> None:
     times = await measure(pipeline_of(app, "transfers"), app.shared, runs=2, with_writes=True)
 
     assert times["accounts.post"] == pytest.approx(0.04)
-    assert (await services.calls_of("payment")) == ["POST /transfers"] * 3
+    assert (await services.fetch_calls("payment")) == ["POST /transfers"] * 3
 
 
-async def test_failed_optional_call_has_no_time(services: InProcess, app: Gateway) -> None:
-    await services.break_down("social", ("/engagement", "status"))
+async def test_failed_optional_call_has_no_time(services: InProcessServices, app: Gateway) -> None:
+    await services.set_faults("social", ("/engagement", "status"))
     times = await measure(pipeline_of(app, "feed"), app.shared, runs=1)
 
     assert "social.engagement" not in times
     assert times["social.recommendations"] == pytest.approx(0.04)
 
 
-async def test_hanging_optional_call_has_no_time(services: InProcess, app: Gateway) -> None:
-    await services.break_down("social", ("/engagement", "hang"))
+async def test_hanging_optional_call_has_no_time(services: InProcessServices, app: Gateway) -> None:
+    await services.set_faults("social", ("/engagement", "hang"))
 
     assert "social.engagement" not in await measure(pipeline_of(app, "feed"), app.shared, runs=1)
 
 
-async def test_failing_pipeline_cannot_be_measured(services: InProcess, app: Gateway) -> None:
-    await services.break_down("fraud", ("/assessments", "garbage"))
+async def test_failing_pipeline_cannot_be_measured(services: InProcessServices, app: Gateway) -> None:
+    await services.set_faults("fraud", ("/assessments", "garbage"))
 
     with pytest.raises(MeasurementError, match=r"^fraud\.assess: bad-answer: The fraud service sent"):
         await measure(pipeline_of(app, "checkout"), app.shared, runs=1)
 
 
-async def test_failed_measurement_is_reported_with_exit_code_1(
-    services: InProcess, app: Gateway, capsys: pytest.CaptureFixture[str]
+async def test_failed_measurement_exits_with_code_1(
+    services: InProcessServices, app: Gateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await services.break_down("user", ("/users", "status"))
+    await services.set_faults("user", ("/users", "status"))
     code = await explain(Console(file=io.StringIO()), Options("feed", is_measured=True), app)
 
     assert code == 1
-    assert "gateway: cannot measure feed: " in capsys.readouterr().err
+    assert "gateway: cannot measure feed: users.fetch: unavailable: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["checkout", "orders", "feed", "transfers", "purchases"])
-async def test_answers_equal_the_statuses_in_openapi(app: Gateway, name: str) -> None:
+async def test_explained_statuses_equal_openapi(app: Gateway, name: str) -> None:
     about = pipeline_of(app, name).description
     operation = app.openapi()["paths"][about["path"]][about["method"].lower()]
 
     assert (
-        f"answers: {' '.join(sorted(operation['responses']))}\n"
+        f"statuses: {' '.join(sorted(operation['responses']))}\n"
         in await explain_as_text(app, Options(name)) + "\n"
     )
 
 
-async def test_given_times_need_no_service(services: InProcess, app: Gateway) -> None:
+async def test_given_times_need_no_service(services: InProcessServices, app: Gateway) -> None:
     text = await explain_as_text(app, TRANSFERS)
 
-    assert "critical path: 170 ms; one after the other: 280.5 ms\n" in text
+    assert "critical path: 170 ms; in sequence: 280.5 ms\n" in text
     assert "times: as given\n" in text
-    assert await services.calls_of("account") == []
+    assert await services.fetch_calls("account") == []
 
 
-async def test_given_times_override_measured_ones(app: Gateway) -> None:
+async def test_given_times_override_measurement(app: Gateway) -> None:
     text = await explain_as_text(app, replace(TRANSFERS, latencies={"accounts.post": 0.09}, is_measured=True))
 
     assert "critical path: 220 ms; " in text
     assert "times: median of 5 runs on the services, without writes (see --with-writes);" in text
-    assert "\nelse as given\n" in text
+    assert "\nothers as given\n" in text
 
 
-async def test_with_writes_needs_no_hint_about_writes(app: Gateway) -> None:
+async def test_with_writes_prints_no_hint_about_writes(app: Gateway) -> None:
     text = await explain_as_text(app, Options("transfers", is_measured=True, with_writes=True, runs=1))
 
-    assert "critical path: 170 ms; one after the other: 290 ms\n" in text
+    assert "critical path: 170 ms; in sequence: 290 ms\n" in text
     assert "times: median of one run on the services\n" in text
 
 
-async def test_without_times_there_is_a_hint(app: Gateway) -> None:
+async def test_explain_without_times_suggests_options(app: Gateway) -> None:
     text = await explain_as_text(app, Options("checkout"))
 
     assert "slack" not in text
@@ -194,16 +194,17 @@ async def test_without_times_there_is_a_hint(app: Gateway) -> None:
     assert "times: unknown; measure them with --measure, or set them with --latency and" in text
 
 
-async def test_unknown_times_make_the_total_a_lower_bound(app: Gateway) -> None:
+async def test_unknown_times_make_total_a_lower_bound(app: Gateway) -> None:
     text = await explain_as_text(app, Options("orders", {"shipping.quote": 0.04}))
 
-    assert "critical path: at least 40 ms; one after the other: at least 40 ms\n" in text
+    assert "critical path: at least 40 ms; in sequence: at least 40 ms\n" in text
     rows = [line.split() for line in text.splitlines()]
     assert [row[-2:] for row in rows if row[:1] == ["inventory.reserve"]] == [["?", "?"]]
     assert ["fulfilment:", "commit,", "parallel", "?"] in rows
 
 
-async def test_table_lists_stages_and_undos_in_80_columns(app: Gateway) -> None:
+async def test_explain_table_fits_80_columns(app: Gateway) -> None:
+    """The table lists stages and undos, and fits 80 columns."""
     text = await explain_as_text(app, replace(TRANSFERS, latencies={"accounts.fetch": 0.05}))
 
     assert "\nsettlement: commit, in order" in text
@@ -212,27 +213,27 @@ async def test_table_lists_stages_and_undos_in_80_columns(app: Gateway) -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
-async def test_call_that_cannot_delay_has_any_slack(app: Gateway) -> None:
+async def test_slack_of_call_that_cannot_delay_is_any(app: Gateway) -> None:
     text = await explain_as_text(app, Options("feed", {"social.posts": 0.6}, 0.04))
 
     (row,) = (line for line in text.splitlines() if line.startswith("  social.notifications"))
     assert row.split() == ["social.notifications", "read,", "optional", "40", "any"]
 
 
-async def test_stage_after_commit_is_marked(app: Gateway) -> None:
+async def test_explain_marks_stage_after_commit(app: Gateway) -> None:
     text = await explain_as_text(app, Options("purchases", default=0.02))
 
     assert "\nannounce: settle, after the commit" in text
     assert "write, best effort" in text
 
 
-async def test_statuses_are_listed(app: Gateway) -> None:
+async def test_explain_lists_statuses(app: Gateway) -> None:
     assert (await explain_as_text(app, FEED)).endswith(
-        "\nanswers: 200 400 404 408 413 422 429 500 502 503 504"
+        "\nstatuses: 200 400 404 408 413 422 429 500 502 503 504"
     )
 
 
-async def test_without_a_name_all_pipelines_are_listed(app: Gateway) -> None:
+async def test_explain_without_name_lists_pipelines(app: Gateway) -> None:
     text = await explain_as_text(app, Options())
 
     assert [line.split()[0] for line in text.splitlines()[2:]] == [
@@ -242,14 +243,14 @@ async def test_without_a_name_all_pipelines_are_listed(app: Gateway) -> None:
     assert "account data, checks, settlement" in text
 
 
-async def test_json_list_equals_that_of_the_endpoint(app: Gateway) -> None:
+async def test_json_list_equals_pipelines_endpoint(app: Gateway) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         listed = (await client.get("/pipelines")).json()
 
     assert await explain_as_json(app, Options()) == listed
 
 
-async def test_json_has_the_times_of_every_call(app: Gateway) -> None:
+async def test_json_has_times_of_every_call(app: Gateway) -> None:
     text = await explain_as_json(app, Options("feed", {"social.posts": 0.6, "users.fetch": 0.03}, 0.02))
 
     assert text["pipeline"] == pipeline_of(app, "feed").description
@@ -284,7 +285,7 @@ def nested(app: Gateway) -> Gateway:
     )
 
 
-async def test_nested_calls_are_indented(nested: Gateway) -> None:
+async def test_explain_indents_nested_calls(nested: Gateway) -> None:
     rows = (await explain_as_text(nested, Options("nested", default=0.02))).splitlines()[6:11]
 
     assert [row[:16].rstrip() for row in rows] == [
@@ -315,16 +316,14 @@ async def test_json_lists_nested_calls(nested: Gateway) -> None:
         ),
     ],
 )
-async def test_unknown_names_are_refused_with_a_suggestion(
-    app: Gateway, options: Options, message: str
-) -> None:
+async def test_unknown_name_error_suggests_names(app: Gateway, options: Options, message: str) -> None:
     with pytest.raises(UnknownNameError) as error:
         await explain(Console(file=io.StringIO()), options, app)
 
     assert str(error.value) == message
 
 
-def test_all_similar_names_are_suggested() -> None:
+def test_unknown_name_error_lists_similar_names() -> None:
     with pytest.raises(UnknownNameError, match=r"^unknown word 'abcd'; did you mean abcd1 or abcd1x\?$"):
         require_known("abcd", ["abcd1x", "xyz", "abcd1"], "word 'abcd'")
 
@@ -336,22 +335,22 @@ def test_known_name_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("text", "parsed"), [("a.b=50", ("a.b", 0.05)), ("a=b=0.5", ("a=b", 0.0005)), ("a.b=0", ("a.b", 0.0))]
 )
-def test_latency_is_a_call_and_its_milliseconds(text: str, parsed: tuple[str, float]) -> None:
+def test_latency_parses_call_and_time(text: str, parsed: tuple[str, float]) -> None:
     assert parse_latency(text) == parsed
 
 
 @pytest.mark.parametrize("text", ["", "50", "=50", "a.b=", "a.b=x", "a.b=-1", "a.b=inf", "a.b=nan"])
-def test_invalid_latencies_are_refused(text: str) -> None:
+def test_invalid_latency_option_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match=r"^invalid (latency|number of milliseconds) '.*': expected "):
         parse_latency(text)
 
 
-def test_milliseconds_are_parsed_into_seconds() -> None:
+def test_milliseconds_parse_to_seconds() -> None:
     assert parse_milliseconds("12.5") == 0.0125
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1.5", "x"])
-def test_invalid_numbers_of_runs_are_refused(text: str) -> None:
+def test_invalid_number_of_runs_is_refused(text: str) -> None:
     with pytest.raises(
         ArgumentTypeError, match=f"^invalid number of runs '{text}': expected a positive integer$"
     ):

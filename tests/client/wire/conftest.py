@@ -1,4 +1,4 @@
-"""Real sockets want a real clock; production runs on uvloop, a machine without it on asyncio."""
+"""Event loops on a real clock, for real sockets: uvloop, and asyncio for machines without uvloop."""
 
 import asyncio
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Service on a real socket that answers every request, and sends more when a test says so."""
+"""Service on a real socket that answers every request, and sends surplus data when a test calls `send`."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
@@ -7,37 +7,37 @@ from contextlib import asynccontextmanager
 from typing import Final, final
 
 
-def response(body: bytes, status: bytes = b"200 OK") -> bytes:
+def build_response(body: bytes, status: bytes = b"200 OK") -> bytes:
     """Return an HTTP/1.1 response with *body*."""
     return b"HTTP/1.1 %b\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body)
 
 
 def echo_path(head: bytes) -> bytes:
-    """Return a response whose body is the path of the request."""
-    return response(head.split()[1])
+    """Return a response with the path of the request as its body."""
+    return build_response(head.split()[1])
 
 
 @final
 class RawConnection:
-    """Server's end of a connection."""
+    """Server side of a connection."""
 
     def __init__(self, writer: StreamWriter) -> None:
         self._writer = writer
         self.is_closed: Final = asyncio.Event()
 
     def send(self, data: bytes) -> None:
-        """Send *data*, asked for or not; it arrives at once on loopback."""
+        """Send *data*, with or without a request; on loopback it arrives at once."""
         self._writer.write(data)
 
     async def wait_closed(self) -> None:
-        """Wait until the client has closed the connection, well before its keep-alive ends."""
+        """Wait until the client closes the connection, for less time than its keep-alive of 4 s."""
         async with asyncio.timeout(2):
             await self.is_closed.wait()
 
 
 @final
 class RawService:
-    """Answers each request with what *answer* returns for its head."""
+    """Answers each request with the bytes that *answer* returns for its head."""
 
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
         self._answer = answer

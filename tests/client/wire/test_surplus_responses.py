@@ -1,4 +1,4 @@
-"""Surplus responses on pooled connections, which aiohttp takes for the next request's (aiohttp#13656)."""
+"""Surplus responses on pooled connections, which aiohttp returns for the next request (aiohttp#13656)."""
 
 import asyncio
 import socket
@@ -11,11 +11,11 @@ import pytest
 from typing_extensions import override
 
 from gateway.client.transport import create_transport
-from tests.client.wire.raw_service import RawService, echo_path, response
-from tests.integration.in_process import InProcess, gateway
+from tests.client.wire.raw_service import RawService, build_response, echo_path
+from tests.integration.in_process import InProcessServices, run_gateway
 
-SURPLUS: Final = response(b"surplus")
-UNAUTHORIZED: Final = response(b"", b"401 Unauthorized")
+SURPLUS: Final = build_response(b"surplus")
+UNAUTHORIZED: Final = build_response(b"", b"401 Unauthorized")
 LONG: Final = b"x" * 300_000
 
 unsolicited = pytest.mark.parametrize(
@@ -66,7 +66,7 @@ async def test_surplus_response_reaches_no_caller(
 
 
 @pytest.mark.parametrize("delay", [0.001, 0.02, 0.5])
-async def test_delayed_surplus_response_reaches_no_caller(
+async def test_delayed_surplus_reaches_no_caller(
     transport: httpx.AsyncBaseTransport, service: RawService, delay: float
 ) -> None:
     first = await fetch(transport, f"{service.url}/first")
@@ -78,7 +78,7 @@ async def test_delayed_surplus_response_reaches_no_caller(
 
 
 @unsolicited
-async def test_data_closes_an_idle_connection(
+async def test_data_closes_idle_connection(
     transport: httpx.AsyncBaseTransport, service: RawService, data: bytes
 ) -> None:
     await fetch(transport, f"{service.url}/first")
@@ -94,13 +94,13 @@ async def test_connection_with_unread_data_is_not_reused(
     transport: httpx.AsyncBaseTransport, service: RawService, data: bytes
 ) -> None:
     await fetch(transport, f"{service.url}/first")
-    service.connections[0].send(data)  # the client's event loop has no turn before the next request
+    service.connections[0].send(data)  # the client reads nothing before its next request
 
     assert await fetch(transport, f"{service.url}/second") == "/second"
     assert len(service.connections) == 2
 
 
-async def test_surplus_head_in_two_parts_reaches_no_caller(
+async def test_split_surplus_head_reaches_no_caller(
     transport: httpx.AsyncBaseTransport, service: RawService
 ) -> None:
     await fetch(transport, f"{service.url}/first")
@@ -112,7 +112,7 @@ async def test_surplus_head_in_two_parts_reaches_no_caller(
     assert await second == "/second"
 
 
-async def test_every_connection_with_surplus_data_is_closed(
+async def test_every_connection_with_surplus_is_closed(
     transport: httpx.AsyncBaseTransport, service: RawService
 ) -> None:
     await asyncio.gather(*(fetch(transport, f"{service.url}/{n}") for n in range(5)))
@@ -135,7 +135,7 @@ async def test_every_connection_with_surplus_data_is_closed(
         pytest.param(b"HTTP/1.1 103 Early Hints\r\n\r\n", id="interim response"),
     ],
 )
-async def test_surplus_in_the_segment_of_a_response(
+async def test_surplus_in_same_segment_is_dropped(
     transport: httpx.AsyncBaseTransport, surplus: bytes
 ) -> None:
     def answer(head: bytes) -> bytes:
@@ -147,9 +147,9 @@ async def test_surplus_in_the_segment_of_a_response(
     assert (first, second) == ("/first", "/second")
 
 
-async def test_surplus_in_the_last_segment_of_a_long_body(transport: httpx.AsyncBaseTransport) -> None:
+async def test_surplus_after_long_body_is_dropped(transport: httpx.AsyncBaseTransport) -> None:
     def answer(head: bytes) -> bytes:
-        return response(LONG)[:-3] if b"/first" in head else echo_path(head)
+        return build_response(LONG)[:-3] if b"/first" in head else echo_path(head)
 
     async with RawService(answer).listen() as service:
         head = await transport.handle_async_request(httpx.Request("GET", f"{service.url}/first"))
@@ -168,7 +168,7 @@ async def test_surplus_in_the_last_segment_of_a_long_body(transport: httpx.Async
         pytest.param("GET", b"HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n\r\n", id="304"),
     ],
 )
-async def test_late_body_of_a_bodiless_response_is_dropped(
+async def test_body_of_bodiless_response_is_dropped(
     transport: httpx.AsyncBaseTransport, method: str, bodiless: bytes
 ) -> None:
     def answer(head: bytes) -> bytes:
@@ -184,9 +184,11 @@ async def test_late_body_of_a_bodiless_response_is_dropped(
 
 
 @pytest.mark.parametrize("is_late", [False, True], ids=["before the real response", "long before it"])
-async def test_surplus_during_a_request_reaches_one_caller(
+async def test_surplus_during_request_reaches_one_caller(
     transport: httpx.AsyncBaseTransport, *, is_late: bool
 ) -> None:
+    """A surplus response that arrives during a request is returned for that request, but not for the next."""
+
     def answer(head: bytes) -> bytes:
         if b"/second" not in head:
             return echo_path(head)
@@ -196,7 +198,7 @@ async def test_surplus_during_a_request_reaches_one_caller(
         await fetch(transport, f"{service.url}/first")
         second = await fetch(transport, f"{service.url}/second")
         if is_late:
-            service.connections[0].send(response(b"/second"))
+            service.connections[0].send(build_response(b"/second"))
         third = await fetch(transport, f"{service.url}/third")
 
     assert (second, third) == ("surplus", "/third")
@@ -214,7 +216,7 @@ async def accept(listener: socket.socket) -> socket.socket:
 
 
 @pytest.mark.parametrize("early", [SURPLUS, SURPLUS[:20], b""], ids=["response", "half a head", "close"])
-async def test_data_before_the_first_request_is_refused(
+async def test_data_before_first_request_is_refused(
     transport: httpx.AsyncBaseTransport, early: bytes
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -226,8 +228,8 @@ async def test_data_before_the_first_request_is_refused(
                 await pending
 
 
-class NetworkedAuth(InProcess):
-    """The mock services in this process, but for the auth service, which is on a real socket."""
+class NetworkedAuth(InProcessServices):
+    """Mock services in this process, except the auth service, which is on a real socket."""
 
     def __init__(self, url: str, network: httpx.AsyncBaseTransport) -> None:
         super().__init__()
@@ -243,27 +245,28 @@ class NetworkedAuth(InProcess):
 
 def authenticate(head: bytes) -> bytes:
     if b"Bearer token-user-123\r\n" in head:
-        return response(b'{"user_id": "user-123", "scopes": ["orders:write"]}')
+        return build_response(b'{"user_id": "user-123", "scopes": ["orders:write"]}')
     return UNAUTHORIZED
 
 
-async def test_wrong_token_is_401_after_a_surplus_auth_response(
+async def test_surplus_auth_response_is_ignored(
     transport: httpx.AsyncBaseTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """After a surplus 401, the valid token is accepted and a wrong token is refused."""
     async with RawService(authenticate).listen() as auth:
         services = NetworkedAuth(auth.url, transport)
         monkeypatch.setenv("GATEWAY_AUTH_URL", auth.url)
-        async with gateway(services) as client:
+        async with run_gateway(services) as client:
             await purchase(client, "token-user-123")
             auth.connections[0].send(UNAUTHORIZED)
             statuses = [await purchase(client, token) for token in ("token-user-123", "token-WRONG")]
-            orders = (await services.state_of("order"))["orders"]
+            orders = (await services.fetch_state("order"))["orders"]
 
     assert statuses == [201, 401]
     assert len(orders) == 2
 
 
 async def purchase(client: httpx.AsyncClient, token: str) -> int:
-    wanted = {"user_id": "user-123", "product_id": "prod-456", "quantity": 2}
-    answer = await client.post("/purchases", json=wanted, headers={"Authorization": f"Bearer {token}"})
+    order = {"user_id": "user-123", "product_id": "prod-456", "quantity": 2}
+    answer = await client.post("/purchases", json=order, headers={"Authorization": f"Bearer {token}"})
     return answer.status_code

@@ -30,9 +30,9 @@ async def post(accounts: httpx.AsyncClient, key: str, **changes: object) -> http
     return await write(accounts, "/postings", key, {**RENT, **changes})
 
 
-async def history_of(accounts: httpx.AsyncClient, account_id: str) -> list[tuple[str, str]]:
+async def fetch_history(accounts: httpx.AsyncClient, account_id: str) -> list[tuple[str, str]]:
     transactions = (await accounts.get(f"/accounts/{account_id}/transactions")).json()
-    return [(one["direction"], one["amount"]) for one in transactions]
+    return [(item["direction"], item["amount"]) for item in transactions]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ async def history_of(accounts: httpx.AsyncClient, account_id: str) -> list[tuple
         ("acc-frozen", "user-123", "100.00", "frozen"),
     ],
 )
-async def test_an_account_of_the_seeds_is_known(
+async def test_fetch_returns_seeded_account(
     accounts: httpx.AsyncClient, account_id: str, owner: str, balance: str, status: str
 ) -> None:
     answer = await accounts.get(f"/accounts/{account_id}")
@@ -61,17 +61,17 @@ async def test_an_account_of_the_seeds_is_known(
     }
 
 
-async def test_an_account_that_does_not_exist_is_not_found_and_has_no_history(
+async def test_unknown_account_is_404_without_history(
     accounts: httpx.AsyncClient,
 ) -> None:
     answer = await accounts.get("/accounts/acc-none")
 
     assert answer.status_code == 404
     assert answer.json()["detail"] == "Account not found: acc-none"
-    assert await history_of(accounts, "acc-none") == []
+    assert await fetch_history(accounts, "acc-none") == []
 
 
-async def test_a_posting_takes_from_one_account_what_it_gives_to_the_other(
+async def test_posting_moves_money_between_accounts(
     accounts: httpx.AsyncClient,
 ) -> None:
     answer = await post(accounts, "key-1")
@@ -89,7 +89,7 @@ async def test_a_posting_takes_from_one_account_what_it_gives_to_the_other(
     }
 
 
-async def test_a_posting_that_is_undone_is_posted_back(accounts: httpx.AsyncClient) -> None:
+async def test_undone_posting_is_reversed(accounts: httpx.AsyncClient) -> None:
     posting_id = (await post(accounts, "key-1")).json()["posting_id"]
 
     answer = await accounts.delete("/postings/key-1")
@@ -101,45 +101,46 @@ async def test_a_posting_that_is_undone_is_posted_back(accounts: httpx.AsyncClie
     }
 
 
-async def test_transactions_show_postings_and_what_was_posted_back(accounts: httpx.AsyncClient) -> None:
+async def test_transactions_include_reversals(accounts: httpx.AsyncClient) -> None:
     posting_id = (await post(accounts, "key-1")).json()["posting_id"]
     await post(accounts, "key-2", amount="7")
     await accounts.delete("/postings/key-1")
     first, *_ = (await accounts.get("/accounts/acc-002/transactions")).json()
 
     assert first == {"transfer_id": posting_id, "amount": "25.00", "direction": "credit"}
-    assert await history_of(accounts, "acc-001") == [
+    assert await fetch_history(accounts, "acc-001") == [
         ("debit", "25.00"),
         ("debit", "7.00"),
         ("credit", "25.00"),
     ]
-    assert await history_of(accounts, "acc-002") == [
+    assert await fetch_history(accounts, "acc-002") == [
         ("credit", "25.00"),
         ("credit", "7.00"),
         ("debit", "25.00"),
     ]
-    assert await history_of(accounts, "acc-empty") == []
+    assert await fetch_history(accounts, "acc-empty") == []
 
 
-async def test_transactions_are_the_latest_ones(accounts: httpx.AsyncClient) -> None:
+async def test_transactions_are_limited_to_latest(accounts: httpx.AsyncClient) -> None:
     await post(accounts, "key-0", amount="9.00")
 
     for number in range(1, MAX_TRANSACTIONS + 1):
         await post(accounts, f"key-{number}", amount="0.01")
 
-    assert await history_of(accounts, "acc-001") == [("debit", "0.01")] * MAX_TRANSACTIONS
+    assert await fetch_history(accounts, "acc-001") == [("debit", "0.01")] * MAX_TRANSACTIONS
 
 
-async def test_all_that_an_account_holds_can_be_posted(accounts: httpx.AsyncClient) -> None:
+async def test_posting_can_empty_account(accounts: httpx.AsyncClient) -> None:
     answer = await post(accounts, "key-1", amount="1000.00")
 
     assert answer.status_code == 201
     assert answer.json()["from_account"]["balance"] == "0.00"
 
 
-async def test_an_undo_overdraws_an_account_that_has_spent_the_money_rather_than_fail(
+async def test_undo_can_overdraw_account(
     accounts: httpx.AsyncClient,
 ) -> None:
+    """An undo does not fail if the money has been spent in the meantime."""
     await post(accounts, "key-1", to_account="acc-empty", amount="25.00")
     await post(accounts, "key-2", from_account="acc-empty", amount="20.00")
 
@@ -166,7 +167,7 @@ async def test_an_undo_overdraws_an_account_that_has_spent_the_money_rather_than
         ({"amount": "1000.01", "currency": "EUR"}, 409, "Account is not in EUR"),
     ],
 )
-async def test_a_posting_that_cannot_be_changes_nothing(
+async def test_rejected_posting_changes_nothing(
     accounts: httpx.AsyncClient, changes: dict[str, str], status: int, detail: str
 ) -> None:
     answer = await post(accounts, "key-1", **changes)
@@ -174,4 +175,4 @@ async def test_a_posting_that_cannot_be_changes_nothing(
     assert answer.status_code == status
     assert answer.json()["detail"] == detail
     assert await fetch_state(accounts) == {"balances": SEEDS, "postings": []}
-    assert await history_of(accounts, "acc-001") == []
+    assert await fetch_history(accounts, "acc-001") == []

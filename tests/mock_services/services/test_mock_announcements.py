@@ -5,7 +5,7 @@ from tests.mock_services.in_process_client import create_client, fetch_state, wr
 NOTIFICATION = {"user_id": "user-123", "order_id": "ord-1"}
 EVENT = {"event": "order created", "order_id": "ord-1"}
 
-each = pytest.mark.parametrize(
+each_announcement = pytest.mark.parametrize(
     ("service", "path", "body"),
     [("notification", "/notifications", NOTIFICATION), ("analytics", "/events", EVENT)],
 )
@@ -18,7 +18,7 @@ each = pytest.mark.parametrize(
         ("analytics", "/events", EVENT, "event_id", "evt-"),
     ],
 )
-async def test_an_announcement_is_accepted(
+async def test_announcement_is_accepted(
     service: str, path: str, body: dict[str, str], id_name: str, prefix: str
 ) -> None:
     client = create_client(service)
@@ -32,8 +32,8 @@ async def test_an_announcement_is_accepted(
     assert await fetch_state(client) == {path[1:]: [{"key": "key-1", **accepted, **body}]}
 
 
-@each
-async def test_an_announcement_is_made_once_per_key(service: str, path: str, body: dict[str, str]) -> None:
+@each_announcement
+async def test_announcement_is_recorded_once_per_key(service: str, path: str, body: dict[str, str]) -> None:
     client = create_client(service)
     first = await write(client, path, "key-1", body)
     before = await fetch_state(client)
@@ -47,17 +47,17 @@ async def test_an_announcement_is_made_once_per_key(service: str, path: str, bod
     assert await fetch_state(client) == before
 
 
-@each
-async def test_an_announcement_cannot_be_undone(service: str, path: str, body: dict[str, str]) -> None:
+@each_announcement
+async def test_announcement_cannot_be_undone(service: str, path: str, body: dict[str, str]) -> None:
     client = create_client(service)
     await write(client, path, "key-1", body)
 
     assert (await client.delete(f"{path}/key-1")).status_code == 404
 
 
-@each
+@each_announcement
 @pytest.mark.parametrize("changes", [{"order_id": 1}, {"order_id": ""}, {"colour": "red"}])
-async def test_an_announcement_that_makes_no_sense_is_refused(
+async def test_invalid_announcement_is_rejected(
     service: str, path: str, body: dict[str, str], changes: dict[str, object]
 ) -> None:
     answer = await write(create_client(service), path, "key-1", {**body, **changes})
@@ -66,7 +66,7 @@ async def test_an_announcement_that_makes_no_sense_is_refused(
 
 
 @pytest.mark.parametrize("event", ["", "x" * 101, 1, None])
-async def test_an_event_has_a_name(event: object) -> None:
+async def test_event_without_valid_name_is_rejected(event: object) -> None:
     answer = await write(create_client("analytics"), "/events", "key-1", {**EVENT, "event": event})
 
     assert answer.status_code == 422

@@ -17,7 +17,7 @@ def auth() -> httpx.AsyncClient:
         ("bearer token-user-123", "user-123"),
     ],
 )
-async def test_a_token_of_the_seeds_is_a_users(
+async def test_seeded_token_returns_session(
     auth: httpx.AsyncClient, authorization: str, user_id: str
 ) -> None:
     answer = await auth.get("/sessions", headers={"Authorization": authorization})
@@ -34,7 +34,7 @@ async def test_a_token_of_the_seeds_is_a_users(
         ("Bearer TOKEN-USER-123", "Invalid token"),
     ],
 )
-async def test_other_tokens_are_refused_and_their_holders_told_so(
+async def test_rejected_token_gets_challenge_with_error(
     auth: httpx.AsyncClient, authorization: str, detail: str
 ) -> None:
     answer = await auth.get("/sessions", headers={"Authorization": authorization})
@@ -56,7 +56,7 @@ async def test_other_tokens_are_refused_and_their_holders_told_so(
         [("Authorization", "Bearer token-user-123"), ("Authorization", "Bearer token-user-456")],
     ],
 )
-async def test_without_a_token_there_is_no_session(
+async def test_missing_or_malformed_token_gets_plain_challenge(
     auth: httpx.AsyncClient, headers: list[tuple[str, str]]
 ) -> None:
     answer = await auth.get("/sessions", headers=headers)

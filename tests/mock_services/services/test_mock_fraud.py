@@ -15,41 +15,43 @@ def fraud() -> httpx.AsyncClient:
     return create_client("fraud")
 
 
-async def judge(fraud: httpx.AsyncClient, path: str, **changes: object) -> httpx.Response:
+async def send_purchase(fraud: httpx.AsyncClient, path: str, **changes: object) -> httpx.Response:
     payment = {"payment_id": "pm-789"} if path == "/assessments" else {}
     return await fraud.post(path, json={**PURCHASE, **payment, **changes})
 
 
-both = pytest.mark.parametrize("path", ["/assessments", "/screenings"])
+both_checks = pytest.mark.parametrize("path", ["/assessments", "/screenings"])
 
 
-@both
-async def test_an_ordinary_purchase_is_safe(fraud: httpx.AsyncClient, path: str) -> None:
-    answer = await judge(fraud, path)
+@both_checks
+async def test_ordinary_purchase_is_safe(fraud: httpx.AsyncClient, path: str) -> None:
+    answer = await send_purchase(fraud, path)
 
     assert answer.status_code == 200
     assert answer.json() == SAFE
 
 
-@both
-async def test_a_high_risk_user_is_suspicious(fraud: httpx.AsyncClient, path: str) -> None:
-    answer = await judge(fraud, path, user_id="user-high-risk", product_id="prod-expensive", stock_level=1)
+@both_checks
+async def test_high_risk_user_is_suspicious(fraud: httpx.AsyncClient, path: str) -> None:
+    answer = await send_purchase(
+        fraud, path, user_id="user-high-risk", product_id="prod-expensive", stock_level=1
+    )
 
     assert answer.status_code == 403
     assert answer.json()["detail"] == "Suspicious transaction detected: high-risk user"
 
 
-@both
-async def test_an_expensive_item_is_suspicious_when_few_are_left(fraud: httpx.AsyncClient, path: str) -> None:
-    few = await judge(fraud, path, product_id="prod-expensive", stock_level=9)
-    enough = await judge(fraud, path, product_id="prod-expensive", stock_level=10)
+@both_checks
+async def test_expensive_item_with_low_stock_is_suspicious(fraud: httpx.AsyncClient, path: str) -> None:
+    few = await send_purchase(fraud, path, product_id="prod-expensive", stock_level=9)
+    enough = await send_purchase(fraud, path, product_id="prod-expensive", stock_level=10)
 
     assert few.status_code == 403
     assert few.json()["detail"] == "Suspicious transaction: expensive item with low stock"
     assert enough.status_code == 200
 
 
-async def test_an_assessment_needs_a_payment_and_a_screening_has_none(fraud: httpx.AsyncClient) -> None:
+async def test_only_assessment_takes_payment_id(fraud: httpx.AsyncClient) -> None:
     assert (await fraud.post("/assessments", json=PURCHASE)).status_code == 422
     assert (await fraud.post("/screenings", json={**PURCHASE, "payment_id": "pm-789"})).status_code == 422
 
@@ -57,7 +59,7 @@ async def test_an_assessment_needs_a_payment_and_a_screening_has_none(fraud: htt
 @pytest.mark.parametrize(
     ("account", "risk_level"), [("acc-001", "Low"), ("acc-high-risk", "High"), ("acc-none", "Low")]
 )
-async def test_a_risk_profile_is_low_but_for_one_account(
+async def test_only_high_risk_account_has_high_level(
     fraud: httpx.AsyncClient, account: str, risk_level: str
 ) -> None:
     answer = await fraud.get(f"/risk-profiles/{account}")
@@ -66,7 +68,7 @@ async def test_a_risk_profile_is_low_but_for_one_account(
 
 
 @pytest.mark.parametrize("amount", ["0.01", "10000.00"])
-async def test_a_transfer_up_to_the_limit_is_safe(fraud: httpx.AsyncClient, amount: str) -> None:
+async def test_transfer_up_to_limit_is_safe(fraud: httpx.AsyncClient, amount: str) -> None:
     answer = await fraud.post("/transfer-checks", json={**TRANSFER, "amount": amount})
 
     assert answer.status_code == 200
@@ -81,7 +83,7 @@ async def test_a_transfer_up_to_the_limit_is_safe(fraud: httpx.AsyncClient, amou
         ({"risk_level": "High", "amount": "10000.01"}, "Suspicious transfer: high-risk account"),
     ],
 )
-async def test_a_risky_transfer_is_suspicious(
+async def test_high_risk_or_large_transfer_is_suspicious(
     fraud: httpx.AsyncClient, changes: dict[str, str], detail: str
 ) -> None:
     answer = await fraud.post("/transfer-checks", json={**TRANSFER, **changes})
@@ -90,7 +92,7 @@ async def test_a_risky_transfer_is_suspicious(
     assert answer.json()["detail"] == detail
 
 
-async def test_a_transfer_complies_unless_its_destination_is_sanctioned(fraud: httpx.AsyncClient) -> None:
+async def test_sanctioned_destination_fails_compliance(fraud: httpx.AsyncClient) -> None:
     usual = await fraud.post("/compliance-checks", json=COMPLIANCE)
     sanctioned = await fraud.post("/compliance-checks", json={**COMPLIANCE, "to_account": "acc-sanctioned"})
 
@@ -114,10 +116,10 @@ async def test_a_transfer_complies_unless_its_destination_is_sanctioned(fraud: h
         ({"colour": "red"}, "colour"),
     ],
 )
-async def test_a_field_of_the_wrong_kind_is_refused_by_name(
+async def test_invalid_field_is_named_in_detail(
     fraud: httpx.AsyncClient, changes: dict[str, object], field: str
 ) -> None:
-    answer = await judge(fraud, "/screenings", **changes)
+    answer = await send_purchase(fraud, "/screenings", **changes)
 
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
@@ -125,14 +127,14 @@ async def test_a_field_of_the_wrong_kind_is_refused_by_name(
     assert answer.json()["detail"].startswith(f"{field}: ")
 
 
-async def test_every_field_at_fault_is_named(fraud: httpx.AsyncClient) -> None:
-    answer = await judge(fraud, "/screenings", user_id="", stock_level="1")
+async def test_detail_names_every_invalid_field(fraud: httpx.AsyncClient) -> None:
+    answer = await send_purchase(fraud, "/screenings", user_id="", stock_level="1")
 
     assert [part.split(":")[0] for part in answer.json()["detail"].split("; ")] == ["user_id", "stock_level"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"user_id": "\\ud800"}'])
-async def test_a_body_that_is_not_json_is_malformed(fraud: httpx.AsyncClient, body: bytes) -> None:
+async def test_non_json_body_returns_400(fraud: httpx.AsyncClient, body: bytes) -> None:
     answer = await fraud.post("/screenings", content=body)
 
     assert answer.status_code == 400
@@ -140,11 +142,11 @@ async def test_a_body_that_is_not_json_is_malformed(fraud: httpx.AsyncClient, bo
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"text"'])
-async def test_a_body_that_is_not_an_object_is_refused(fraud: httpx.AsyncClient, body: bytes) -> None:
+async def test_non_object_body_is_rejected(fraud: httpx.AsyncClient, body: bytes) -> None:
     assert (await fraud.post("/screenings", content=body)).status_code == 422
 
 
-async def test_of_a_repeated_key_the_last_one_counts(fraud: httpx.AsyncClient) -> None:
+async def test_duplicate_json_key_takes_last_value(fraud: httpx.AsyncClient) -> None:
     body = b'{"user_id": "user-high-risk", "product_id": "prod-456", "stock_level": 1, "user_id": "user-123"}'
 
     assert (await fraud.post("/screenings", content=body)).status_code == 200

@@ -13,7 +13,7 @@ def inventory() -> httpx.AsyncClient:
     ("product_id", "stock_level", "unit_price"),
     [("prod-456", 100, "49.99"), ("prod-expensive", 5, "4999.00")],
 )
-async def test_a_product_in_stock_is_available(
+async def test_product_in_stock_is_available(
     inventory: httpx.AsyncClient, product_id: str, stock_level: int, unit_price: str
 ) -> None:
     answer = await inventory.get(f"/inventory/{product_id}")
@@ -36,7 +36,7 @@ async def test_a_product_in_stock_is_available(
         ("/inventory/prod-expensive?quantity=6", 409, "Out of stock: only 5 left"),
     ],
 )
-async def test_what_is_not_there_cannot_be_had(
+async def test_unavailable_product_is_rejected(
     inventory: httpx.AsyncClient, path: str, status: int, detail: str
 ) -> None:
     answer = await inventory.get(path)
@@ -45,19 +45,19 @@ async def test_what_is_not_there_cannot_be_had(
     assert answer.json()["detail"] == detail
 
 
-async def test_the_last_piece_can_be_had(inventory: httpx.AsyncClient) -> None:
+async def test_whole_stock_is_available(inventory: httpx.AsyncClient) -> None:
     assert (await inventory.get("/inventory/prod-expensive?quantity=5")).status_code == 200
 
 
 @pytest.mark.parametrize("quantity", ["", "0", "-1", "+1", "1.0", "1_0", "two", "٣", "1000000000000", "%FF"])
-async def test_a_quantity_that_is_not_a_count_is_refused(inventory: httpx.AsyncClient, quantity: str) -> None:
+async def test_invalid_quantity_is_rejected(inventory: httpx.AsyncClient, quantity: str) -> None:
     answer = await inventory.get(f"/inventory/prod-456?quantity={quantity}")
 
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith("quantity: Input should be")
 
 
-async def test_a_reservation_takes_from_the_stock(inventory: httpx.AsyncClient) -> None:
+async def test_reservation_reduces_stock(inventory: httpx.AsyncClient) -> None:
     answer = await write(inventory, "/reservations", "key-1", {"product_id": "prod-456", "quantity": 3})
     reservation = answer.json()
 
@@ -73,7 +73,7 @@ async def test_a_reservation_takes_from_the_stock(inventory: httpx.AsyncClient) 
     assert (await fetch_state(inventory))["reservations"] == [{"key": "key-1", **reservation}]
 
 
-async def test_a_release_returns_to_the_stock(inventory: httpx.AsyncClient) -> None:
+async def test_release_restores_stock(inventory: httpx.AsyncClient) -> None:
     before = await fetch_state(inventory)
     await write(inventory, "/reservations", "key-1", {"product_id": "prod-456", "quantity": 3})
 
@@ -84,7 +84,7 @@ async def test_a_release_returns_to_the_stock(inventory: httpx.AsyncClient) -> N
     assert await fetch_state(inventory) == before
 
 
-async def test_the_last_pieces_can_be_reserved_and_then_there_are_none(inventory: httpx.AsyncClient) -> None:
+async def test_reservation_can_exhaust_stock(inventory: httpx.AsyncClient) -> None:
     last = await write(inventory, "/reservations", "key-1", {"product_id": "prod-expensive", "quantity": 5})
     more = await write(inventory, "/reservations", "key-2", {"product_id": "prod-expensive", "quantity": 1})
 
@@ -101,7 +101,7 @@ async def test_the_last_pieces_can_be_reserved_and_then_there_are_none(inventory
         ("prod-none", 1, 404, "Product not found: prod-none"),
     ],
 )
-async def test_what_is_not_there_cannot_be_reserved(
+async def test_unavailable_product_cannot_be_reserved(
     inventory: httpx.AsyncClient, product_id: str, quantity: int, status: int, detail: str
 ) -> None:
     before = await fetch_state(inventory)
@@ -127,7 +127,5 @@ async def test_what_is_not_there_cannot_be_reserved(
         {"product_id": "prod-456", "quantity": 1, "colour": "red"},
     ],
 )
-async def test_a_reservation_that_makes_no_sense_is_refused(
-    inventory: httpx.AsyncClient, body: dict[str, object]
-) -> None:
+async def test_invalid_reservation_is_rejected(inventory: httpx.AsyncClient, body: dict[str, object]) -> None:
     assert (await write(inventory, "/reservations", "key-1", body)).status_code == 422

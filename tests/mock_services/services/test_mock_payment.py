@@ -4,7 +4,7 @@ import pytest
 from tests.mock_services.in_process_client import create_client, fetch_state, write
 
 
-async def test_a_method_of_payment_of_the_seeds_is_valid() -> None:
+async def test_seeded_payment_method_is_valid() -> None:
     answer = await create_client("payment").get("/payments/pm-789")
 
     assert answer.status_code == 200
@@ -18,7 +18,7 @@ async def test_a_method_of_payment_of_the_seeds_is_valid() -> None:
         ("pm-none", 404, "Payment method not found: pm-none"),
     ],
 )
-async def test_other_methods_of_payment_are_refused(payment_id: str, status: int, detail: str) -> None:
+async def test_unusable_payment_method_is_rejected(payment_id: str, status: int, detail: str) -> None:
     answer = await create_client("payment").get(f"/payments/{payment_id}")
 
     assert answer.status_code == status
@@ -39,7 +39,7 @@ def payments() -> httpx.AsyncClient:
     return create_client("payment")
 
 
-async def test_a_transfer_is_executed(payments: httpx.AsyncClient) -> None:
+async def test_transfer_is_executed(payments: httpx.AsyncClient) -> None:
     answer = await write(payments, "/transfers", "key-1", TRANSFER)
     execution = answer.json()
 
@@ -49,7 +49,7 @@ async def test_a_transfer_is_executed(payments: httpx.AsyncClient) -> None:
     assert await fetch_state(payments) == {"transfers": [{"key": "key-1", **execution, **TRANSFER}]}
 
 
-async def test_a_transfer_that_is_undone_stays_on_record_as_reversed(payments: httpx.AsyncClient) -> None:
+async def test_undone_transfer_is_kept_as_reversed(payments: httpx.AsyncClient) -> None:
     execution = (await write(payments, "/transfers", "key-1", TRANSFER)).json()
 
     answer = await payments.delete("/transfers/key-1")
@@ -60,7 +60,7 @@ async def test_a_transfer_that_is_undone_stays_on_record_as_reversed(payments: h
     }
 
 
-async def test_a_transfer_needs_no_reference(payments: httpx.AsyncClient) -> None:
+async def test_transfer_reference_is_optional(payments: httpx.AsyncClient) -> None:
     without = {name: value for name, value in TRANSFER.items() if name != "reference"}
 
     first = await write(payments, "/transfers", "key-1", without)
@@ -89,9 +89,7 @@ async def test_a_transfer_needs_no_reference(payments: httpx.AsyncClient) -> Non
         ("colour", "red"),
     ],
 )
-async def test_money_cannot_be_sent_in_a_way_that_makes_no_sense(
-    service: str, field: str, value: object
-) -> None:
+async def test_invalid_transfer_is_rejected(service: str, field: str, value: object) -> None:
     path = "/transfers" if service == "payment" else "/postings"
 
     answer = await write(create_client(service), path, "key-1", {**TRANSFER, field: value})

@@ -23,7 +23,7 @@ async def test_tax_is_rounded_half_up_to_cents(
 
 
 @pytest.mark.parametrize("subtotal", [49.99, 49, "49.999", "-1.00", "1e3", "", None])
-async def test_a_subtotal_that_is_not_money_is_refused(pricing: httpx.AsyncClient, subtotal: object) -> None:
+async def test_invalid_subtotal_is_rejected(pricing: httpx.AsyncClient, subtotal: object) -> None:
     for path in ("/tax", "/discounts"):
         answer = await pricing.post(path, json={"subtotal": subtotal})
 
@@ -32,7 +32,7 @@ async def test_a_subtotal_that_is_not_money_is_refused(pricing: httpx.AsyncClien
 
 
 @pytest.mark.parametrize("request_without_code", [{"subtotal": "49.99"}, {"subtotal": "49.99", "code": None}])
-async def test_without_a_code_there_is_no_discount(
+async def test_discount_without_code_is_zero(
     pricing: httpx.AsyncClient, request_without_code: dict[str, str | None]
 ) -> None:
     answer = await pricing.post("/discounts", json=request_without_code)
@@ -41,7 +41,7 @@ async def test_without_a_code_there_is_no_discount(
 
 
 @pytest.mark.parametrize(("subtotal", "amount"), [("49.99", "5.00"), ("0.05", "0.01"), ("0.04", "0.00")])
-async def test_save10_takes_a_tenth_off_rounded_half_up(
+async def test_save10_discount_is_rounded_half_up(
     pricing: httpx.AsyncClient, subtotal: str, amount: str
 ) -> None:
     answer = await pricing.post("/discounts", json={"code": "SAVE10", "subtotal": subtotal})
@@ -59,7 +59,7 @@ async def test_save10_takes_a_tenth_off_rounded_half_up(
         ("x" * 65, 422, "code: String should have at most 64 characters"),
     ],
 )
-async def test_other_codes_are_refused(
+async def test_unusable_discount_code_is_rejected(
     pricing: httpx.AsyncClient, code: str, status: int, detail: str
 ) -> None:
     answer = await pricing.post("/discounts", json={"code": code, "subtotal": "49.99"})

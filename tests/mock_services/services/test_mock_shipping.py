@@ -10,7 +10,7 @@ def shipping() -> httpx.AsyncClient:
 
 
 @pytest.mark.parametrize(("stock_level", "rate"), [(0, "9.99"), (50, "9.99"), (51, "12.99"), (100, "12.99")])
-async def test_the_rate_is_higher_for_large_stocks(
+async def test_shipping_rate_depends_on_stock_level(
     shipping: httpx.AsyncClient, stock_level: int, rate: str
 ) -> None:
     answer = await shipping.post("/quotes", json={"address": "123 Main St", "stock_level": stock_level})
@@ -20,14 +20,14 @@ async def test_the_rate_is_higher_for_large_stocks(
 
 
 @pytest.mark.parametrize("address", ["", " ", "\n\t", "\u2003"])
-async def test_a_blank_address_is_refused(shipping: httpx.AsyncClient, address: str) -> None:
+async def test_blank_address_is_rejected(shipping: httpx.AsyncClient, address: str) -> None:
     answer = await shipping.post("/quotes", json={"address": address, "stock_level": 1})
 
     assert answer.status_code == 422
     assert answer.json()["detail"] == "Shipping address required"
 
 
-async def test_a_request_without_an_address_is_refused(shipping: httpx.AsyncClient) -> None:
+async def test_missing_address_is_rejected(shipping: httpx.AsyncClient) -> None:
     answer = await shipping.post("/quotes", json={"stock_level": 1})
 
     assert answer.status_code == 422

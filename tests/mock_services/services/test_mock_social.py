@@ -11,7 +11,7 @@ def social() -> httpx.AsyncClient:
     return create_client("social")
 
 
-async def posts_of(
+async def fetch_posts(
     social: httpx.AsyncClient, path: str, **params: str | tuple[str, ...]
 ) -> list[tuple[str, str]]:
     answer = await social.get(path, params=params)
@@ -30,7 +30,7 @@ async def posts_of(
         ("nonexistent-user", []),
     ],
 )
-async def test_friends_are_those_whom_a_user_follows(
+async def test_friends_are_listed_for_any_user_id(
     social: httpx.AsyncClient, user_id: str, friends: list[str]
 ) -> None:
     answer = await social.get(f"/friends/{user_id}")
@@ -39,37 +39,37 @@ async def test_friends_are_those_whom_a_user_follows(
     assert answer.json() == [{"user_id": friend} for friend in friends]
 
 
-async def test_posts_are_those_of_the_authors_in_the_languages_that_are_asked_for(
+async def test_posts_are_filtered_by_author_and_language(
     social: httpx.AsyncClient,
 ) -> None:
-    posts = await posts_of(social, "/posts", author=FRIENDS, language=("en", "de"))
+    posts = await fetch_posts(social, "/posts", author=FRIENDS, language=("en", "de"))
 
     assert posts == [(author, language) for author in FRIENDS for language in ("en", "de")]
 
 
-async def test_where_no_language_is_asked_for_posts_come_in_all_of_them(social: httpx.AsyncClient) -> None:
-    posts = await posts_of(social, "/posts", author="user-456")
+async def test_posts_default_to_all_languages(social: httpx.AsyncClient) -> None:
+    posts = await fetch_posts(social, "/posts", author="user-456")
 
     assert posts == [("user-456", "en"), ("user-456", "de"), ("user-456", "fr")]
 
 
-async def test_there_are_no_posts_without_an_author_or_in_a_language_in_which_nobody_writes(
+async def test_posts_without_match_are_empty(
     social: httpx.AsyncClient,
 ) -> None:
-    assert await posts_of(social, "/posts") == []
-    assert await posts_of(social, "/posts", language="en") == []
-    assert await posts_of(social, "/posts", author="nonexistent-user") == []
-    assert await posts_of(social, "/posts", author=FRIENDS, language="is") == []
+    assert await fetch_posts(social, "/posts") == []
+    assert await fetch_posts(social, "/posts", language="en") == []
+    assert await fetch_posts(social, "/posts", author="nonexistent-user") == []
+    assert await fetch_posts(social, "/posts", author=FRIENDS, language="is") == []
 
 
-async def test_notifications_are_those_from_the_users_that_are_asked_for(social: httpx.AsyncClient) -> None:
-    one = (await social.get("/notifications", params={"from": "user-456"})).json()
-    both = (await social.get("/notifications", params={"from": FRIENDS})).json()
+async def test_notifications_are_filtered_by_sender(social: httpx.AsyncClient) -> None:
+    from_friend = (await social.get("/notifications", params={"from": "user-456"})).json()
+    from_both = (await social.get("/notifications", params={"from": FRIENDS})).json()
 
-    assert one == [
+    assert from_friend == [
         {"notification_id": "notification-2", "from_user_id": "user-456", "text": "has liked your post"}
     ]
-    assert {notification["from_user_id"] for notification in both} == set(FRIENDS)
+    assert {notification["from_user_id"] for notification in from_both} == set(FRIENDS)
     assert (await social.get("/notifications")).json() == []
 
 
@@ -83,19 +83,19 @@ async def test_every_post_has_engagement(social: httpx.AsyncClient) -> None:
     assert engagement["post-201"] == {"likes": 28, "comments": 4}
 
 
-async def test_engagement_leaves_out_posts_that_do_not_exist(social: httpx.AsyncClient) -> None:
+async def test_engagement_omits_unknown_posts(social: httpx.AsyncClient) -> None:
     assert (await social.get("/engagement", params={"post_id": "post-none"})).json() == {}
     assert (await social.get("/engagement")).json() == {}
 
 
-async def test_recommendations_are_what_strangers_have_posted(social: httpx.AsyncClient) -> None:
-    recommended = await posts_of(social, "/recommendations", user_id="user-123", language=("en", "de"))
+async def test_recommendations_are_posts_by_strangers(social: httpx.AsyncClient) -> None:
+    recommended = await fetch_posts(social, "/recommendations", user_id="user-123", language=("en", "de"))
 
     assert recommended == [("user-high-risk", "en"), ("user-high-risk", "de")]
 
 
-async def test_to_an_unknown_user_everybody_is_a_stranger(social: httpx.AsyncClient) -> None:
-    recommended = await posts_of(social, "/recommendations", user_id="nonexistent-user", language="fr")
+async def test_unknown_user_gets_posts_by_all_authors(social: httpx.AsyncClient) -> None:
+    recommended = await fetch_posts(social, "/recommendations", user_id="nonexistent-user", language="fr")
 
     assert recommended == [
         (author, "fr") for author in ("user-123", "user-456", "user-789", "user-high-risk")
@@ -115,7 +115,7 @@ async def test_to_an_unknown_user_everybody_is_a_stranger(social: httpx.AsyncCli
         "/engagement?post_id=%FF",
     ],
 )
-async def test_a_question_that_makes_no_sense_is_refused(social: httpx.AsyncClient, url: str) -> None:
+async def test_invalid_query_is_rejected(social: httpx.AsyncClient, url: str) -> None:
     assert (await social.get(url)).status_code == 422
 
 
@@ -123,9 +123,7 @@ async def test_a_question_that_makes_no_sense_is_refused(social: httpx.AsyncClie
     ("url", "field"),
     [("/posts?author=user-123&author=user%20123", "author.1"), ("/posts?colour=red", "colour")],
 )
-async def test_what_makes_no_sense_is_named_by_its_dotted_path(
-    social: httpx.AsyncClient, url: str, field: str
-) -> None:
+async def test_invalid_query_detail_has_dotted_path(social: httpx.AsyncClient, url: str, field: str) -> None:
     answer = await social.get(url)
 
     assert answer.json()["detail"].startswith(f"{field}: ")

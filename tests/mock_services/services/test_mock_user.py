@@ -18,7 +18,7 @@ def users() -> httpx.AsyncClient:
         ("user-789", "user789@example.com"),
     ],
 )
-async def test_a_user_of_the_seeds_is_known(users: httpx.AsyncClient, user_id: str, email: str) -> None:
+async def test_fetch_returns_seeded_user(users: httpx.AsyncClient, user_id: str, email: str) -> None:
     answer = await users.get(f"/users/{user_id}")
 
     assert answer.status_code == 200
@@ -26,7 +26,7 @@ async def test_a_user_of_the_seeds_is_known(users: httpx.AsyncClient, user_id: s
     assert answer.json() == {"user_id": user_id, "email": email, "is_active": True}
 
 
-async def test_a_user_who_does_not_exist_is_not_found(users: httpx.AsyncClient) -> None:
+async def test_unknown_user_is_not_found(users: httpx.AsyncClient) -> None:
     answer = await users.get("/users/nonexistent-user")
 
     assert answer.status_code == 404
@@ -48,7 +48,7 @@ async def test_a_user_who_does_not_exist_is_not_found(users: httpx.AsyncClient) 
         ("nonexistent-user", ["en"], True),
     ],
 )
-async def test_everybody_has_settings(
+async def test_every_user_id_has_settings(
     users: httpx.AsyncClient, user_id: str, languages: list[str], *, show_recommendations: bool
 ) -> None:
     answer = await users.get(f"/users/{user_id}/settings")

@@ -13,14 +13,14 @@ cents = st.integers(min_value=0, max_value=999_999_999)
 
 
 @given(cents)
-def test_an_amount_is_read_as_it_is_written(amount: int) -> None:
+def test_amount_survives_round_trip(amount: int) -> None:
     text = format_money(Decimal(amount) / 100)
 
     assert MONEY.validate_python(text) * 100 == amount
 
 
 @given(st.decimals(min_value=0, max_value=9_999_999, places=6))
-def test_an_amount_is_rounded_to_the_nearest_cent(amount: Decimal) -> None:
+def test_amount_is_rounded_to_nearest_cent(amount: Decimal) -> None:
     assert abs(Decimal(format_money(amount)) - amount) <= Decimal("0.005")
 
 
@@ -28,12 +28,12 @@ def test_an_amount_is_rounded_to_the_nearest_cent(amount: Decimal) -> None:
     ("amount", "text"),
     [("0", "0.00"), ("4.1", "4.10"), ("4.124999", "4.12"), ("4.125", "4.13"), ("4.135", "4.14")],
 )
-def test_half_a_cent_is_rounded_up(amount: str, text: str) -> None:
+def test_half_cent_is_rounded_up(amount: str, text: str) -> None:
     assert format_money(Decimal(amount)) == text
 
 
 @pytest.mark.parametrize("text", ["0", "0.5", "12.99", "9999999.99"])
-def test_a_string_with_up_to_two_decimals_is_an_amount(text: str) -> None:
+def test_string_with_up_to_two_decimals_is_valid(text: str) -> None:
     assert MONEY.validate_python(text) == Decimal(text)
 
 
@@ -58,6 +58,6 @@ def test_a_string_with_up_to_two_decimals_is_an_amount(text: str) -> None:
         None,
     ],
 )
-def test_anything_else_is_not_an_amount(value: object) -> None:
+def test_invalid_amount_is_rejected(value: object) -> None:
     with pytest.raises(ValidationError, match="Input should be an amount of money in a string"):
         MONEY.validate_python(value)

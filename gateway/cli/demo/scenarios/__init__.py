@@ -16,4 +16,4 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     *transfers.SCENARIOS,
     *purchases.SCENARIOS,
 )
-"""In the order in which they are played."""
+"""The scenarios, in the order in which they are played."""

@@ -21,7 +21,7 @@ CHECKOUT: Final = Pipeline("checkout", (STAGE_1, STAGE_2, STAGE_3))
 
 
 def order(**changes: str) -> Request:
-    """Build the sample checkout, with *changes*."""
+    """Build the sample checkout, with *changes* to its fields."""
     return post_checkout(json.dumps({**SAMPLE_ORDER, **changes}))
 
 
@@ -73,9 +73,7 @@ SCENARIOS: Final[Sequence[Scenario]] = (
         aggregate(207, UNKNOWN_USER, OUT_OF_STOCK, EXPIRED_PAYMENT),
         STAGE_1,
     ),
-    checkout(
-        "two of the same status", BAD_USER_AND_PRODUCT, aggregate(207, UNKNOWN_USER, UNKNOWN_PRODUCT), STAGE_1
-    ),
+    checkout("two unknown ids", BAD_USER_AND_PRODUCT, aggregate(207, UNKNOWN_USER, UNKNOWN_PRODUCT), STAGE_1),
     checkout("high-risk user", order(user_id="user-high-risk"), failure(SUSPECTED_FRAUD), STAGES_1_2),
     checkout("expensive product", order(product_id="prod-expensive"), failure(SUSPECTED_FRAUD), STAGES_1_2),
     checkout(
@@ -87,7 +85,9 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     ),
     checkout("unknown discount", order(discount_code="NONE"), failure(UNKNOWN_DISCOUNT), CHECKOUT.calls),
     checkout("discount expired", order(discount_code="EXPIRED"), failure(EXPIRED_DISCOUNT), CHECKOUT.calls),
-    checkout("stage 1 failure", BAD_USER_AND_PAYMENT, aggregate(207, UNKNOWN_USER, EXPIRED_PAYMENT), STAGE_1),
+    checkout(
+        "two different failures", BAD_USER_AND_PAYMENT, aggregate(207, UNKNOWN_USER, EXPIRED_PAYMENT), STAGE_1
+    ),
     checkout("service down", order(), failure(PAYMENT_DOWN), STAGE_1, down=("payment",)),
     checkout(
         "hanging service",
@@ -124,4 +124,4 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     checkout("not declared as JSON", replace(order(), headers={}), failure(NOT_JSON), NONE),
     checkout("timeout of zero", ZERO_TIMEOUT, failure(INVALID_HEADER), NONE),
 )
-"""In the order in which they are played."""
+"""The scenarios, in the order in which they are played."""

@@ -69,4 +69,4 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     feed("unknown user", get_feed("nonexistent-user"), failure(UNKNOWN_USER), PROFILE),
     feed("invalid user id", get_feed("-"), failure(INVALID_ID), ()),
 )
-"""In the order in which they are played."""
+"""The scenarios, in the order in which they are played."""

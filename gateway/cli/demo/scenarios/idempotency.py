@@ -1,4 +1,4 @@
-"""The documented outcomes of orders that are sent twice with one Idempotency-Key."""
+"""The documented outcomes of orders that are sent twice with the same idempotency key."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,12 +25,12 @@ twice: Final = partial(Scenario, TWICE)
 
 
 def order_with_key(key: str, **changes: str | int) -> Request:
-    """Build an order with the idempotency key *key*, and with *changes*."""
+    """Build an order with the idempotency key *key*, and with *changes* to its fields."""
     return order({"Idempotency-Key": key}, **changes)
 
 
-def impatient_order(key: str) -> Request:
-    """Build an order with the idempotency key *key* and a deadline shorter than its commit."""
+def order_with_short_deadline(key: str) -> Request:
+    """Build an order with the idempotency key *key*, whose deadline passes during its commit."""
     return order({"Idempotency-Key": key, "X-Request-Timeout-Ms": "850"})
 
 
@@ -39,7 +39,7 @@ MISMATCH: Final = Problem(422, "idempotency-mismatch")
 
 # Three times, because a call makes at most three attempts: the second request must succeed.
 BREAK_PAYMENT: Final = Fault("payment", "/payments", "status", times=3)
-# Longer than the deadline of the impatient order, shorter than the timeout of an attempt.
+# Longer than the short deadline, shorter than the timeout of an attempt.
 SLOW_RESERVATION: Final = Fault("inventory", "/reservations", "latency", "POST", latency_ms=900)
 
 SCENARIOS: Final[Sequence[Scenario]] = (
@@ -81,9 +81,9 @@ SCENARIOS: Final[Sequence[Scenario]] = (
         order_with_key("five"),
         replace(CONFIRMED, headers={**CONFIRMED.headers, "Idempotent-Replayed": "true"}),
         ORDERS.calls,
-        first=(impatient_order("five"), accepted_commit("orders")),
+        first=(order_with_short_deadline("five"), accepted_commit("orders")),
         faults=(SLOW_RESERVATION,),
         changes=RESERVED,
     ),
 )
-"""In the order in which they are played."""
+"""The scenarios, in the order in which they are played."""

@@ -41,7 +41,7 @@ orders: Final = partial(Scenario, ORDERS)
 
 
 def order(headers: Mapping[str, str] | None = None, **changes: str | int) -> Request:
-    """Build an order of the sample checkout's product, with *changes* and additional *headers*."""
+    """Build an order with the fields of the sample checkout, *changes* to them, and additional *headers*."""
     return post("/orders", json.dumps({**SAMPLE_ORDER, **changes}), headers)
 
 
@@ -145,4 +145,4 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     ),
     orders("blank address", order(address=" "), failure(BLANK_ADDRESS), ()),
 )
-"""In the order in which they are played."""
+"""The scenarios, in the order in which they are played."""

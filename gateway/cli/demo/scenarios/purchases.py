@@ -32,7 +32,7 @@ purchases: Final = partial(Scenario, PURCHASES)
 
 
 def purchase(token: str | None = "token-user-123", **changes: str) -> Request:  # noqa: S107 - of a mock service
-    """Build a purchase with the bearer *token*, and with *changes*."""
+    """Build a purchase with the bearer *token* (None for no token), and with *changes* to its fields."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     return post("/purchases", json.dumps({**EXAMPLE, **changes}), headers)
 
@@ -97,7 +97,7 @@ SCENARIOS: Final[Sequence[Scenario]] = (
         cancellable=("users.fetch",),
     ),
     purchases(
-        "same, unknown user",
+        "token of another, unknown user",
         purchase("token-user-456", user_id="nonexistent-user"),
         failure(WRONG_USER),
         IDENTITY,
@@ -135,4 +135,4 @@ SCENARIOS: Final[Sequence[Scenario]] = (
         changes=order_in_state("cancelled", product_id="prod-out-of-stock"),
     ),
 )
-"""In the order in which they are played."""
+"""The scenarios, in the order in which they are played."""

@@ -41,7 +41,7 @@ transfers: Final = partial(Scenario, TRANSFERS)
 
 
 def transfer(**changes: str) -> Request:
-    """Build a transfer of 25 dollars between two accounts, with *changes*."""
+    """Build a transfer of 25 dollars between two accounts, with *changes* to its fields."""
     return post("/transfers", json.dumps({**EXAMPLE, **changes}))
 
 
@@ -57,8 +57,8 @@ def posting_in_state(status: str) -> Mapping[str, ExpectedJson]:
     return {"account.postings": [record]}
 
 
-def refused_posting(name: str, to_account: str, problem: Problem) -> Scenario:
-    """Build a scenario whose transfer is executed, and reversed when the posting is refused."""
+def build_refused_posting(name: str, to_account: str, problem: Problem) -> Scenario:
+    """Build a scenario in which the transfer is executed, but reversed when the posting is refused."""
     changes = transfer_in_state("reversed", to_account=to_account)
     return transfers(name, transfer(to_account=to_account), failed_commit(problem), REVERSED, changes=changes)
 
@@ -113,13 +113,13 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     ),
     transfers("sanctioned", transfer(to_account="acc-sanctioned"), failure(SANCTIONED), CHECKED),
     transfers(
-        "risk, sanctioned",
+        "high-risk and sanctioned",
         transfer(from_account="acc-high-risk", to_account="acc-sanctioned"),
         aggregate(207, HIGH_RISK, SANCTIONED),
         CHECKED,
     ),
-    refused_posting("to unknown account", "acc-x", UNKNOWN_DESTINATION),
-    refused_posting("to frozen account", "acc-frozen", FROZEN_DESTINATION),
+    build_refused_posting("to unknown account", "acc-x", UNKNOWN_DESTINATION),
+    build_refused_posting("to frozen account", "acc-frozen", FROZEN_DESTINATION),
     transfers(
         "response lost once",
         transfer(),
@@ -129,7 +129,7 @@ SCENARIOS: Final[Sequence[Scenario]] = (
         changes=MOVED,
     ),
     transfers(
-        "posting unknown",
+        "posting in doubt",
         transfer(),
         failed_commit(ACCOUNTS_DOWN),
         (*TRANSFERS.calls, "accounts.post", "accounts.reverse_posting", "payments.reverse_transfer"),
@@ -145,4 +145,4 @@ SCENARIOS: Final[Sequence[Scenario]] = (
     ),
     transfers("same account twice", transfer(to_account="acc-001"), failure(SAME_ACCOUNT), ()),
 )
-"""In the order in which they are played."""
+"""The scenarios, in the order in which they are played."""

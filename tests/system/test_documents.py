@@ -1,4 +1,4 @@
-"""What the README and the pages that it sends to show is what is there."""
+"""Commands, examples, links and tables of the README and of `docs/`."""
 
 import inspect
 import json
@@ -27,15 +27,28 @@ from tests.system.stack import ORDER, Stack, mocks, running
 
 ROOT: Final = Path(__file__).parents[2]
 README: Final = (ROOT / "README.md").read_text()
-PAGES: Final[Mapping[Path, str]] = {
-    path: path.read_text()
-    for path in (ROOT / "README.md", ROOT / "docs/writes.md", ROOT / "docs/your-own-pipeline.md")
+GENERATED: Final = {"failures.md", "storms.md"}
+PAGES: Final[Mapping[str, str]] = {
+    path.relative_to(ROOT).as_posix(): path.read_text()
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md")))
+    if path.name not in GENERATED
 }
-SHELL: Final = [block for page in PAGES.values() for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL)]
-CURLS: Final = [block for block in SHELL if block.startswith("curl -i")]
-(FAULT,) = (block for block in SHELL if "PUT http://127.0.0.1:8101" in block)
-(STICK,) = (block for block in SHELL if "PUT http://127.0.0.1:8103" in block)
-(EXPLAIN,) = (block for block in SHELL if block.startswith(".venv/bin/gateway explain"))
+"""Text of each page that is written by hand."""
+
+COMMANDS: Final = [
+    block for page in PAGES.values() for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+]
+REQUESTS: Final = [command for command in COMMANDS if command.startswith("curl -i")]
+FAULT, *_ = (command for command in COMMANDS if "PUT http://127.0.0.1:8101" in command)
+(STUCK_EXECUTION,) = (command for command in COMMANDS if "PUT http://127.0.0.1:8103" in command)
+(EXPLAIN,) = (command for command in COMMANDS if command.startswith(".venv/bin/gateway explain"))
+TESTED_ELSEWHERE: Final = {
+    "scripts/run",  # below, on other ports
+    "scripts/load --headless --users 50 --spawn-rate 25 --run-time 30s",  # test_locust.py
+    "curl -X DELETE http://127.0.0.1:8102/_mock",  # test_locust.py
+    "docker compose up --build",  # needs a Docker engine; test_compose.py tests the file
+}
+OPERATIONS: Final = PAGES["docs/operations.md"]
 REWARD: Final = {"user_id": "user-123", "product_id": "prod-456"}
 FILES: Final[Mapping[str, str]] = dict(
     re.findall(r"<!-- (\w+\.py) -->\n```python\n(.*?)```", "".join(PAGES.values()), re.DOTALL)
@@ -43,7 +56,7 @@ FILES: Final[Mapping[str, str]] = dict(
 
 
 class LoyaltyService(BaseHTTPRequestHandler):
-    """A loyalty service: what it was told to take and to give back, by key."""
+    """Loyalty service of the tutorial; keeps the keys of redemptions that were not undone."""
 
     redeemed: ClassVar[set[str]] = set()
     is_broken: ClassVar[bool] = False
@@ -67,12 +80,12 @@ class LoyaltyService(BaseHTTPRequestHandler):
 
     @override
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def loyalty() -> Generator[int]:
-    """Run the loyalty service; give its port."""
+    """Run the loyalty service; yield its port."""
     with ThreadingHTTPServer(("127.0.0.1", 0), LoyaltyService) as server:
         Thread(target=server.serve_forever).start()
         yield server.server_port
@@ -85,80 +98,116 @@ def stack() -> Iterator[Stack]:
         yield stack
 
 
-def said_to(command: str, stack: Stack) -> str:
-    """Run one of its commands against *stack*."""
+def run_command(command: str, stack: Stack) -> str:
+    """Run a documented command against *stack*; return its output."""
     here = command.replace("http://127.0.0.1:8000", str(stack.client.base_url).rstrip("/"))
     return subprocess.run(["sh", "-c", here], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607
 
 
-def test_the_pipeline_that_it_shows_is_the_real_one() -> None:
+def test_readme_shows_real_checkout() -> None:
     source = inspect.getsource(checkout.function)
 
     (shown,) = re.findall(r"```python\n(@railway\nasync def checkout.*?)```", README, re.DOTALL)
     assert shown in source
 
 
-def lines(blocks: Iterable[str]) -> set[str]:
-    """Give the commands in *blocks*, each in one line."""
+def test_readme_diagram_shows_real_checkout(stack: Stack) -> None:
+    (plan,) = (
+        plan for plan in stack.client.get("/pipelines").json()["pipelines"] if plan["name"] == "checkout"
+    )
+    stages = [(stage["name"], *(call["name"] for call in stage["calls"])) for stage in plan["stages"]]
+
+    (diagram,) = re.findall(r"```mermaid\n(.*?)```", README, re.DOTALL)
+    boxes = dict(re.findall(r'(\w+)\["(.*?)"\]', diagram))
+    texts = [tuple(re.sub(r"</?b>", "", text).split("<br>")) for text in boxes.values()]
+    assert texts == stages
+    assert re.findall(r"--> (\w+)", diagram) == [*boxes, "success"]
+
+
+def join_lines(blocks: Iterable[str]) -> set[str]:
+    """Return the commands in *blocks*, each in one line."""
     return {line for block in blocks for line in block.replace("\\\n", "").splitlines()}
 
 
-def test_every_command_is_tried_here_or_is_known_to_be_tried_elsewhere() -> None:
-    here = lines([*CURLS, FAULT, STICK, EXPLAIN])
+def test_every_documented_command_is_tested() -> None:
+    here = join_lines([*REQUESTS, FAULT, STUCK_EXECUTION, EXPLAIN])
 
-    assert lines(SHELL) - here == {
-        "scripts/run",  # below, on other ports
+    assert join_lines(COMMANDS) - here == TESTED_ELSEWHERE
+
+
+def test_ci_runs_both_scripts_of_readme() -> None:
+    commands = (ROOT / ".ci" / "run").read_text().splitlines()
+
+    assert {"scripts/check", "scripts/test"} <= {line.partition(" --")[0] for line in commands}
+
+
+def test_inline_commands_of_readme_are_tested() -> None:
+    commands = set(re.findall(r"`((?:scripts|\.venv/bin)/[^`]+|docker [^`]+)`", README))
+
+    assert {" ".join(command.split()) for command in commands} == {
+        "scripts/run --port 8060 --with-mocks 8401",  # below, on other ports
         ".venv/bin/gateway demo",  # test_gateway_demo.py
-        "scripts/load --headless --users 50 --spawn-rate 25 --run-time 30s",  # test_locust.py
-        "curl -X DELETE http://127.0.0.1:8102/_mock",  # test_locust.py
-        "scripts/test",  # what runs this
-        "scripts/check",  # with it, before a change is taken
-        "docker compose up --build",  # by nobody here: it needs a Docker engine; see test_compose.py
+        "docker compose up --build",  # needs a Docker engine; test_compose.py tests the file
+        "scripts/test",  # runs this test
+        "scripts/check",  # .ci/run runs it before scripts/test
     }
 
 
-def test_what_is_tried_by_no_test_but_the_engine_is_tried_before_a_change_is_taken() -> None:
-    tried = (ROOT / ".ci" / "run").read_text().splitlines()
-
-    assert {"scripts/check", "scripts/test"} <= {line.partition(" --")[0] for line in tried}
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_its_links_lead_to_what_is_there(page: Path) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files(page: str) -> None:
     linked = re.findall(r"\]\((?!https?://)([^)#]+)", PAGES[page])
 
-    assert [link for link in linked if not (page.parent / link).exists()] == []
+    assert [link for link in linked if not ((ROOT / page).parent / link).exists()] == []
+
+
+def list_anchors(text: str) -> set[str]:
+    """Return the anchors that GitHub creates for the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_headings(page: str) -> None:
+    linked = re.findall(r"\]\((?!https?://)([^)#]*)#([^)]+)\)", PAGES[page])
+
+    for link, anchor in linked:
+        target = ((ROOT / page).parent / link).resolve() if link else ROOT / page
+        assert anchor in list_anchors(target.read_text()), f"{link}#{anchor}"
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").iterdir()), ids=lambda page: page.name)
+def test_readme_links_to_page(page: Path) -> None:
+    assert f"(docs/{page.name})" in README
 
 
 @pytest.mark.needs("curl")
 @pytest.mark.parametrize(
     ("command", "status"),
-    list(zip(CURLS, (200, 207, 201, 200, 201, 201, 200), strict=True)),
+    list(zip(REQUESTS, (200, 207, 201, 201, 201, 200, 200), strict=True)),
 )
-def test_its_curl_commands_are_answered_as_it_says(stack: Stack, command: str, status: int) -> None:
-    assert said_to(command, stack).startswith(f"HTTP/1.1 {status} ")
+def test_documented_request_has_documented_status(stack: Stack, command: str, status: int) -> None:
+    assert run_command(command, stack).startswith(f"HTTP/1.1 {status} ")
 
 
-@pytest.mark.needs("curl")
-def test_its_curl_commands_ask_every_pipeline() -> None:
-    paths = {path for command in CURLS for path in re.findall(r"127.0.0.1:8000/(\w+)", command)}
+def test_documented_requests_cover_every_pipeline() -> None:
+    paths = {path for command in REQUESTS for path in re.findall(r"127.0.0.1:8000/(\w+)", command)}
 
     assert paths == {"checkout", "orders", "feed", "transfers", "purchases", "executions"}
 
 
 @pytest.mark.needs("curl")
-def test_its_order_has_a_key_and_can_be_sent_again(stack: Stack) -> None:
-    (command,) = (command for command in CURLS if "Idempotency-Key" in command)
+def test_documented_order_can_be_sent_again(stack: Stack) -> None:
+    (command,) = (command for command in REQUESTS if "Idempotency-Key" in command)
 
-    first, again = said_to(command, stack), said_to(command, stack)
+    first, second = run_command(command, stack), run_command(command, stack)
 
-    assert "idempotent-replayed: true" in again.lower()
-    assert first.splitlines()[-1] == again.splitlines()[-1]
+    assert "idempotent-replayed: true" in second.lower()
+    assert first.splitlines()[-1] == second.splitlines()[-1]
 
 
 @pytest.mark.needs("curl")
 @pytest.mark.parametrize(("more", "status"), [("", 504), (', "times": 2', 200)])
-def test_its_fault_takes_three_attempts(stack: Stack, more: str, status: int) -> None:
+def test_documented_fault_takes_three_attempts(stack: Stack, more: str, status: int) -> None:
     fault = FAULT.replace('"hang"', f'"hang"{more}').replace("http://127.0.0.1:8101", stack.services["user"])
     subprocess.run(["sh", "-c", fault], check=True)  # noqa: S603, S607
     before = len(stack.calls_of("user"))
@@ -168,23 +217,23 @@ def test_its_fault_takes_three_attempts(stack: Stack, more: str, status: int) ->
 
 
 @pytest.mark.needs("curl")
-def test_what_it_gets_stuck_is_mended_as_it_says() -> None:
+def test_documented_stuck_execution_is_undone_by_retry() -> None:
     with running(0, GATEWAY_UNDO_BUDGET_MS="300") as stack:
         payment = stack.services["payment"]
-        command = STICK.replace("http://127.0.0.1:8103", payment).replace("sleep 35", "sleep 1")
-        said = said_to(command, stack)
-        (stuck,) = json.loads(said[said.index('{"executions"') :])["executions"]
-        stands = [one["status"] for one in httpx.get(f"{payment}/_mock/state").json()["transfers"]]
+        command = STUCK_EXECUTION.replace("http://127.0.0.1:8103", payment).replace("sleep 35", "sleep 1")
+        output = run_command(command, stack)
+        (stuck,) = json.loads(output[output.index('{"executions"') :])["executions"]
+        transfers = httpx.get(f"{payment}/_mock/state").json()["transfers"]
         httpx.put(f"{payment}/_mock/faults", json=[]).raise_for_status()
-        mended = stack.client.post(f"/executions/{stuck['execution_id']}/retry").json()
+        retried = stack.client.post(f"/executions/{stuck['execution_id']}/retry").json()
 
     assert [write["outcome"] for write in stuck["writes"]] == ["stuck", "refused"]
-    assert stands == ["executed"]
-    assert mended["state"] == "undone"
+    assert [transfer["status"] for transfer in transfers] == ["executed"]
+    assert retried["state"] == "undone"
 
 
-def test_what_it_shows_of_a_pipeline_is_what_the_command_prints() -> None:
-    (shown,) = re.findall(r"```text\n(transfers: .*?)```", README, re.DOTALL)
+def test_documented_explanation_is_printed() -> None:
+    (shown,) = re.findall(r"```text\n(transfers: .*?)```", PAGES["docs/critical-path.md"], re.DOTALL)
 
     _, *arguments = shlex.split(EXPLAIN)
     with Program("gateway", *arguments, environment={"COLUMNS": "80"}) as program:
@@ -194,7 +243,7 @@ def test_what_it_shows_of_a_pipeline_is_what_the_command_prints() -> None:
 
 @pytest.fixture(scope="module")
 def reward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., httpx.Response]]:
-    """What its example answers to requests for a reward; `LoyaltyService` is what it is about."""
+    """Run the tutorial's gateway and services; yield a function that sends a request for a reward."""
     folder = tmp_path_factory.mktemp("example")
     with loyalty() as port, services() as urls, example(folder, port, urls) as client:
 
@@ -210,7 +259,7 @@ def services() -> AbstractContextManager[Mapping[str, str]]:
 
 @contextmanager
 def example(folder: Path, loyalty_port: int, services: Mapping[str, str]) -> Generator[httpx.Client]:
-    """Run its example in *folder*."""
+    """Run the tutorial's gateway in *folder*; yield a client of it."""
     for name, text in FILES.items():
         (folder / name).write_text(text.replace(":8201", f":{loyalty_port}"))
     (command,) = re.findall(r"`.venv/bin/gateway (serve [^`]*)`", "".join(PAGES.values()))
@@ -223,7 +272,7 @@ def example(folder: Path, loyalty_port: int, services: Mapping[str, str]) -> Gen
             yield client
 
 
-def test_its_example_is_a_pipeline_of_its_own_that_writes(reward: Callable[..., httpx.Response]) -> None:
+def test_tutorial_pipeline_commits_reward(reward: Callable[..., httpx.Response]) -> None:
     assert list(FILES) == ["loyalty.py", "rewards.py", "main.py"]
     before = {*LoyaltyService.redeemed}
 
@@ -237,13 +286,13 @@ def test_its_example_is_a_pipeline_of_its_own_that_writes(reward: Callable[..., 
     assert len(LoyaltyService.redeemed - before) == 1
 
 
-def test_its_example_fails_as_its_pipeline_promises(reward: Callable[..., httpx.Response]) -> None:
-    nobody = reward(user_id="nobody")
+def test_tutorial_pipeline_reports_unknown_user(reward: Callable[..., httpx.Response]) -> None:
+    response = reward(user_id="unknown")
 
-    assert (nobody.status_code, nobody.json()["source"]) == (404, "users.fetch")
+    assert (response.status_code, response.json()["source"]) == (404, "users.fetch")
 
 
-def test_its_example_puts_nothing_aside_as_long_as_its_service_is_not_there(tmp_path: Path) -> None:
+def test_tutorial_pipeline_without_service_writes_nothing(tmp_path: Path) -> None:
     with services() as urls, example(tmp_path, free_port(), urls) as client:
         answer = client.post("/rewards", json=REWARD)
         asked = httpx.get(f"{urls['inventory']}/_mock/calls").json()
@@ -252,7 +301,7 @@ def test_its_example_puts_nothing_aside_as_long_as_its_service_is_not_there(tmp_
     assert asked == []
 
 
-def test_its_example_undoes_what_it_has_written(reward: Callable[..., httpx.Response]) -> None:
+def test_tutorial_pipeline_undoes_redemption(reward: Callable[..., httpx.Response]) -> None:
     before = {*LoyaltyService.redeemed}
 
     refused = reward(product_id="prod-out-of-stock")
@@ -261,7 +310,7 @@ def test_its_example_undoes_what_it_has_written(reward: Callable[..., httpx.Resp
     assert LoyaltyService.redeemed == before
 
 
-def test_its_example_can_undo_later_what_is_stuck(reward: Callable[..., httpx.Response]) -> None:
+def test_tutorial_stuck_execution_is_undone_by_retry(reward: Callable[..., httpx.Response]) -> None:
     before = {*LoyaltyService.redeemed}
     LoyaltyService.is_broken = True
 
@@ -274,9 +323,9 @@ def test_its_example_can_undo_later_what_is_stuck(reward: Callable[..., httpx.Re
     assert LoyaltyService.redeemed == before
 
 
-def settings_table() -> Iterator[tuple[str, str]]:
-    """Read the names of its table of settings and their defaults, as they stand there."""
-    table = README.partition("## Settings")[2].partition("\n## ")[0]
+def read_settings_table() -> Iterator[tuple[str, str]]:
+    """Yield the name and the default of each setting in the table, without `GATEWAY_`."""
+    table = OPERATIONS.partition("## Settings")[2].partition("\n## ")[0]
     for names, defaults in re.findall(r"^\| (`GATEWAY_.*?) \| (.*?) \|", table, re.MULTILINE):
         variables = re.findall(r"`GATEWAY_(\w+)`", names)
         shown = re.findall(r"`(.*?)`", defaults) or [defaults]
@@ -288,7 +337,7 @@ def settings_table() -> Iterator[tuple[str, str]]:
         yield from zip(variables, shown, strict=True)
 
 
-def written(default: object) -> str:
+def format_default(default: object) -> str:
     match default:
         case None | ():
             return "none"
@@ -298,24 +347,25 @@ def written(default: object) -> str:
             return str(default)
 
 
-OWN_DEFAULTS: Final = {name.upper(): written(one.default) for name, one in OWN_FIELDS.items()}
+OWN_DEFAULTS: Final = {name.upper(): format_default(field.default) for name, field in OWN_FIELDS.items()}
 SERVICE_DEFAULTS: Final = {
-    f"{one.name}_{field}".upper(): written(getattr(one, field))
-    for one in SHIPPED
+    f"{service.name}_{field}".upper(): format_default(getattr(service, field))
+    for service in SHIPPED
     for field in ServiceSettings.model_fields
 }
 
 
-def test_its_table_of_settings_has_their_defaults() -> None:
+def test_settings_table_has_real_defaults() -> None:
     defaults = {**OWN_DEFAULTS, **SERVICE_DEFAULTS}
 
-    table = [*settings_table()]
+    table = [*read_settings_table()]
     assert len(table) > len(SERVICES)
     assert [(name, shown) for name, shown in table if shown != defaults[name]] == []
 
 
-def test_its_table_has_every_setting() -> None:
-    documented = set(re.findall(r"`GATEWAY_(\w+)`", README.partition("## Settings")[2]))
+def test_settings_table_has_every_setting() -> None:
+    rows = re.findall(r"^\|.*$", OPERATIONS.partition("## Settings")[2], re.MULTILINE)
+    documented = set(re.findall(r"`GATEWAY_(\w+)`", "".join(rows)))
 
     of_one_service = {
         f"{service}_{what}" for service in SERVICES[2:] for what in ("timeout_ms", "max_concurrency")
@@ -325,7 +375,7 @@ def test_its_table_has_every_setting() -> None:
     }
 
 
-def test_its_example_is_explained(tmp_path: Path) -> None:
+def test_tutorial_pipeline_is_explained(tmp_path: Path) -> None:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
 
@@ -337,7 +387,7 @@ def test_its_example_is_explained(tmp_path: Path) -> None:
     assert "\n    undo: loyalty.refund" in ended.out
 
 
-def test_its_first_command_runs_everything() -> None:
+def test_scripts_run_starts_everything() -> None:
     port = free_ports(12)
     command = [str(ROOT / "scripts" / "run"), "--port", "0", "--with-mocks", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:  # noqa: S603
@@ -355,7 +405,7 @@ def test_its_first_command_runs_everything() -> None:
     assert running.returncode == 0
 
 
-def test_its_example_satisfies_the_type_checker(tmp_path: Path) -> None:
+def test_tutorial_code_passes_strict_mypy(tmp_path: Path) -> None:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
 
