@@ -63,7 +63,10 @@ class GatewayUser(FastHttpUser):
             self.send(case)
 
     def write(self, case: Case, key: str) -> Response | None:
-        """Send *case* with *key*, sometimes twice; return the first response (None if it was unexpected)."""
+        """Send *case* with *key*; the first time and every fourth time after it, send it twice.
+
+        Return the first response, or None if that was unexpected.
+        """
         first = self.send(case, key)
         if first is not None and next(self._is_repeated[case.name]):
             self.send(repeat_of(case), key, first)

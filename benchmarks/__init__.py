@@ -1,1 +1,1 @@
-"""Benchmarks: figures that are compared within the same run."""
+"""Benchmarks: each compares figures that were measured in the same run."""

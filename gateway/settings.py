@@ -43,9 +43,9 @@ __all__ = (
 PREFIX: Final = "GATEWAY_"
 _COMMIT: Final = CommitTerms()
 _CLOSE_MATCH: Final = 0.75
-"""Least similarity of a variable that is taken for a misspelled setting; `PROT` and `PORT` have 0.75."""
+"""Minimum similarity between a variable and the setting suggested for it; `PROT` and `PORT` have 0.75."""
 _CLOSE_FIELD: Final = 0.6
-"""The least similarity if the variable begins with the name of a service: `URI` and `URL` have 0.67."""
+"""The same minimum for the part after the name of a service; `URI` and `URL` have 0.67."""
 
 
 class InvalidSettingsError(ValueError):
@@ -72,7 +72,7 @@ def _to_milliseconds(seconds: float) -> int:
 
 
 def _expects(description: str) -> WrapValidator:
-    """Build a validator that replaces the messages of pydantic by `expected` with *description*."""
+    """Build a validator with the error message `expected` *description*, instead of pydantic's messages."""
 
     def validate(value: object, handler: ValidatorFunctionWrapHandler) -> object:
         try:
@@ -219,7 +219,7 @@ class Settings(BaseSettings):
         return self.services[service].max_concurrency or self.max_concurrency
 
     def describe_ineffective(self) -> Iterator[str]:
-        """Yield a warning for each group of settings that the values of other settings make ineffective."""
+        """Yield a warning if timeouts cannot open circuit breakers, and a warning if no commit can start."""
         slow = [name for name in self.services if self.timeout_of(name) * 1000 >= self.deadline_ms]
         if slow:
             yield (
@@ -263,7 +263,7 @@ def load_settings(services: Iterable[Service[object]] = (), **values: object) ->
 
 
 def default_settings(services: Iterable[Service[object]] = (), **values: object) -> Settings:
-    """Return the default settings, overridden by *values*; neither read the environment nor validate.
+    """Return the default settings, overridden by *values*, without reading the environment or validating.
 
     Raise `ValueError` for *services* that `load_settings` refuses.
     """
@@ -307,7 +307,7 @@ def _suggest(name: str, services: tuple[str, ...]) -> str:
 
 
 def _check_services(services: Iterable[Service[object]]) -> Iterator[Service[object]]:
-    """Yield *services*; raise `ValueError` for a repeated name, or a name that begins a gateway setting."""
+    """Yield *services*; raise `ValueError` for a repeated name, or a name with which a setting begins."""
     seen: set[str] = set()
     for service in services:
         if service.name in seen:

@@ -85,10 +85,11 @@ def _compare_headers(response: Response, case: Case, first: Response | None) -> 
 
 
 def _mask_varying(fields: dict[str, Json]) -> Body:
-    """Replace varying values in *fields* by `ANY`, and an old title of 422 by the new one; return *fields*.
+    """Normalize *fields* in place, and return them.
 
-    A gateway on a Python before 3.13 sends the old title, "Unprocessable Entity".
-    The stock level depends on concurrent orders; the order budget keeps it above `LOW_STOCK`.
+    Values that vary become `ANY`. The stock level varies with concurrent orders, but the order budget keeps
+    it above `LOW_STOCK`. The title "Unprocessable Entity", which a gateway on a Python before 3.13 sends for
+    422, becomes "Unprocessable Content", the title of later versions.
     """
     for name, pattern in VARYING.items():
         value = fields.get(name)

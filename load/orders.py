@@ -16,7 +16,7 @@ _MISMATCH: Final = Problem(
     422,
     "Unprocessable Content",
     "idempotency-mismatch",
-    "This Idempotency-Key was used for another request",
+    "This Idempotency-Key was used for a different request",
 )
 
 ONE_PIECE: Final = Case(

@@ -83,7 +83,7 @@ def _build_parser() -> argparse.ArgumentParser:
         "--state",
         type=Path,
         metavar="FILE",
-        help="file in which a single service persists its writes, but neither faults nor the call log",
+        help="file in which a single service persists its writes; faults and the call log are not persisted",
     )
     return parser
 

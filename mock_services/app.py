@@ -71,7 +71,7 @@ class _Exchange:
     fault: Fault | None
 
     async def run(self, seconds: float) -> None:
-        """Wait for *seconds*, or for the fault's latency instead, then respond if the client is connected."""
+        """Wait for *seconds*, or as long as the fault requires; then respond unless the client has left."""
         if await self._wait(self.fault.delay(default=seconds) if self.fault else seconds):
             await self._send(self._handle())
 

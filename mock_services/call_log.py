@@ -8,7 +8,7 @@ from typing import Final, Literal
 __all__ = ["MAX_CALLS", "Call", "CallLog"]
 
 MAX_CALLS: Final = 100_000
-"""A longer log drops its oldest calls, so that the memory of a service under load does not grow for hours."""
+"""Maximum length of a log: older calls are dropped, so that memory does not grow for hours under load."""
 
 
 @dataclass(frozen=True, slots=True)

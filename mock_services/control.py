@@ -1,4 +1,4 @@
-"""Control endpoints of a service, for tests; they are never logged, delayed or faulted."""
+"""Control endpoints of a service, for tests. Their calls are not logged or delayed, and get no faults."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

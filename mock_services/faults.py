@@ -52,7 +52,7 @@ class Fault(RequestModel):
 
 
 class FaultList(RootModel[list[Fault]]):
-    """Request body with the faults that replace all earlier ones."""
+    """Request body: the faults that replace all earlier faults."""
 
 
 class Faults:

@@ -45,7 +45,7 @@ class InstanceHolder:
         self.current = Instance(create(), write_log)
 
     def reset(self) -> None:
-        """Replace the current instance by a new instance with the seed data, and clear the write log."""
+        """Create a new current instance, with the seed data only, and clear the write log."""
         self.current.write_log = None
         if self._write_log:
             self._write_log.clear()

@@ -10,8 +10,8 @@ class AutojumpLoop(asyncio.SelectorEventLoop):
     """Event loop whose clock stands still while any task can run, and jumps when all tasks wait.
 
     Tests with threads or real sockets cannot use it: a timeout would fire before their work is done. The
-    simulated time must stay below 97 days: a later time is too large for a float to hold with the resolution
-    of the loop, and timers would never fire.
+    simulated time must stay below 97 days: from then on, a float cannot represent steps as small as
+    the resolution of the loop, and timers would never fire.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class AutojumpLoop(asyncio.SelectorEventLoop):
         return self._now
 
     def jump(self, seconds: float) -> None:
-        """Move the clock forward."""
+        """Move the clock forward by *seconds*."""
         self._now += seconds
 
 

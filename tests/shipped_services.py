@@ -1,4 +1,4 @@
-"""The shipped services over one transport, for tests that call them or run pipelines with them."""
+"""The sample's services over a single transport, for tests that call them or run pipelines with them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ URLS = {service.name: service.url for service in SERVICES}
 @final
 @dataclass(frozen=True, slots=True)
 class ShippedServices:
-    """The shipped services with default settings, and their undos by name."""
+    """The sample's services with default settings, and their undos by name."""
 
     users: Users
     inventory: Inventory

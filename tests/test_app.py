@@ -1,4 +1,4 @@
-"""A custom gateway, whose services and pipelines are not those of the sample."""
+"""A custom gateway, with its own services and pipelines instead of the sample's."""
 
 import re
 from collections.abc import AsyncIterator
@@ -72,7 +72,7 @@ BALANCE: Final = Route("POST", "/balances", balance)
 
 
 class FakeNetwork(httpx.AsyncBaseTransport):
-    """Responds as the loyalty service, and records the requests."""
+    """Transport that responds as the loyalty service, and records the requests."""
 
     def __init__(self) -> None:
         self.requests: list[httpx.Request] = []
@@ -136,7 +136,7 @@ async def test_pipelines_endpoint_omits_sample(client: httpx.AsyncClient) -> Non
 
 
 @pytest.mark.parametrize("route", PIPELINES, ids=str)
-async def test_custom_gateway_lacks_sample_routes(client: httpx.AsyncClient, route: Route) -> None:
+async def test_sample_routes_are_404_in_custom_gateway(client: httpx.AsyncClient, route: Route) -> None:
     response = await client.request(route.method, route.path.replace("{user_id}", "user-123"), json={})
 
     assert (response.status_code, response.json()["code"]) == (404, "route-not-found")
@@ -166,7 +166,7 @@ def test_title_defaults_to_gateway_name(network: FakeNetwork) -> None:
     assert app.openapi()["info"]["title"] == "empty"
 
 
-def test_settings_must_have_every_service(network: FakeNetwork) -> None:
+def test_settings_without_registered_service_are_refused(network: FakeNetwork) -> None:
     with pytest.raises(ValueError, match="no settings for service 'loyalty'"):
         create_app(load_settings(SERVICES), services=[LOYALTY], pipelines=[BALANCE], transport=network)
 

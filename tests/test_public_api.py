@@ -16,7 +16,7 @@ def test_public_name_can_be_imported(name: str) -> None:
     assert namespace[name] is not None
 
 
-def test_unknown_name_raises_attribute_error() -> None:
+def test_unknown_public_name_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'gateway' has no attribute 'Nothing'"):
         getattr(gateway, "Nothing")  # noqa: B009 - no such name for type checkers
 

@@ -89,7 +89,7 @@ def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch, name: s
     assert load_settings() == default_settings()
 
 
-def test_defaults_ignore_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_settings_ignore_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_PORT", "8001")
     monkeypatch.setenv("GATEWAY_LOYALTY_URL", "http://elsewhere.test")
 
@@ -99,7 +99,7 @@ def test_defaults_ignore_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.urls == {"loyalty": "http://loyalty.test"}
 
 
-def test_with_urls_replaces_service_urls() -> None:
+def test_with_urls_replaces_only_given_urls() -> None:
     settings = default_settings(SERVICES).with_urls({"user": "http://users.test"})
 
     assert settings.urls["user"] == "http://users.test"
@@ -271,6 +271,7 @@ def test_load_settings_refuses_duplicate_service() -> None:
     ],
 )
 def test_unknown_variable_message_suggests_setting(variable: str, message: str) -> None:
+    """The message suggests a similar setting, or names the unregistered service, if there is one."""
     environment = {variable: "1", "GATEWAY_PORT": "1", "GATEWAY_LOYALTY_TIMEOUT_MS": "1", "PATH": "/bin"}
 
     assert [*unknown_variables(environment, ["loyalty", "loyalty_points"])] == [message]

@@ -58,7 +58,7 @@ async def find_discrepancies(deployment: Deployment, outcomes: Outcomes) -> Sequ
 
 
 async def _is_committed(deployment: Deployment, outcome: Outcome) -> bool:
-    """Return True if the request's execution is committed; if the response was a 202, wait for its end."""
+    """Return True if the request's execution is committed; after a 202, wait for the execution to end."""
     if outcome.status != _ACCEPTED:
         return outcome.status == _CREATED
 

@@ -37,7 +37,10 @@ class Process:
             )
 
     async def first_line(self) -> str:
-        """Return the line that the ready program prints; raise RuntimeError with its log if it has exited."""
+        """Return the line that the program prints once it is ready.
+
+        Raise RuntimeError with the log if the program exits instead.
+        """
         line = await asyncio.to_thread(cast("IO[str]", self._process.stdout).readline)
         if not line:
             raise RuntimeError(self.log.read_text())
@@ -64,7 +67,7 @@ class Process:
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
     def connections_to(self, ports: Collection[int]) -> int:
-        """Return the number of established connections to *ports*, including idle connections."""
+        """Return the number of connections from the process to *ports*, in use or idle."""
         open_files = {self._read_link(fd) for fd in Path(f"/proc/{self._process.pid}/fd").iterdir()}
         lines = [line.split() for line in self._read_proc("net/tcp").splitlines()[1:]]
         return sum(

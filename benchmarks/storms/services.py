@@ -1,4 +1,4 @@
-"""The mock services as child processes, with faults, SIGKILL, call counts and state."""
+"""Mock services as child processes: inject faults, kill them, and read their call counts and state."""
 
 import asyncio
 import socket

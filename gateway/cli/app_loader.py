@@ -12,11 +12,11 @@ __all__ = ("AppLoadError", "load_app")
 
 
 class AppLoadError(Exception):
-    """The app cannot be loaded; the message has the name as it was given, and the reason."""
+    """The app cannot be loaded; the message contains its name and the reason."""
 
 
 def load_app(name: str) -> Gateway:
-    """Import the app *name* (`module:attribute`), and put the current directory first on `sys.path`.
+    """Put the current directory first on `sys.path`, then import the app *name* (`module:attribute`).
 
     Raises `AppLoadError` if *name* has another form, or does not name an app created by `create_app`. An
     exception that the module itself raises during the import is passed on.
@@ -39,7 +39,7 @@ def _import_module(name: str, module: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError as missing:
-        # If the app's code imports another missing module, the traceback shows that import.
+        # If an import in the app's own code fails, the traceback shows that import.
         if not f"{module}.".startswith(f"{missing.name}."):
             raise
         raise _load_error(name, str(missing)) from missing

@@ -19,10 +19,10 @@ _COMMANDS: Final[Sequence[tuple[str, str, Callable[[argparse.ArgumentParser], No
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that *arguments* name, by default those of the process, and return the exit code.
+    """Run the command that *arguments* name (default: the command line), and return the exit code.
 
-    The code is 0 for success, 1 for a failure, and 2 for invalid settings or names. For arguments that
-    argparse refuses, argparse itself exits, also with 2.
+    The code is 0 for success, 1 for a failure, and 2 for invalid settings or names. If argparse refuses
+    the arguments, argparse itself exits the process, also with 2.
     """
     options = _build_parser().parse_args(arguments)
     code: int = options.run(options)

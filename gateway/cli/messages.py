@@ -1,4 +1,4 @@
-"""Messages that several commands print."""
+"""Messages, exit codes and the console that several commands share."""
 
 import os
 import sys

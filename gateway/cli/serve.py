@@ -114,7 +114,7 @@ def _parse_mocks_port(text: str) -> int:
 
 def _run(parser: argparse.ArgumentParser, with_mocks: argparse.Action, options: argparse.Namespace) -> int:
     if options.help:
-        if options.app is not None:  # the option is for the shipped services only
+        if options.app is not None:  # the option starts the services of the sample only
             with_mocks.help = argparse.SUPPRESS
         return _print_help(parser, options.app)
     _configure_logging(options.log_level.upper())
@@ -133,7 +133,7 @@ def _run(parser: argparse.ArgumentParser, with_mocks: argparse.Action, options: 
 
 
 def _print_help(parser: argparse.ArgumentParser, name: str | None) -> int:
-    """Print the help with the settings of the app *name*, or of the shipped gateway if *name* is None."""
+    """Print the help with the settings of the app *name*, or of the sample gateway if *name* is None."""
     try:
         services = SERVICES if name is None else load_app(name).services
     except InvalidSettingsError as error:
@@ -153,7 +153,7 @@ def _configure_logging(level: str) -> None:
 
 
 def _find_conflicts(options: argparse.Namespace) -> Sequence[str]:
-    """Return a line for each option that has no effect on a custom app, because it has its own settings."""
+    """Return a line for each option that cannot be combined with --app: the app has its own settings."""
     alternatives = {
         "--with-mocks": options.with_mocks and "start the mock services with python -m mock_services all",
         "--waterfall": options.waterfall and f"set {PREFIX}WATERFALL=true",

@@ -9,7 +9,7 @@ from gateway.railway import CommitState, Intent, Journal, WriteOutcome
 __all__ = ("RETENTION_SECONDS", "ExecutedWrite", "Execution", "ExecutionJournal", "Page")
 
 RETENTION_SECONDS: Final = 24 * 60 * 60.0
-"""Seconds for which an ended execution and its stored answer are kept at most, unless it is stuck."""
+"""Maximum time for which an ended execution and its stored answer are kept, unless it is stuck."""
 
 
 @final

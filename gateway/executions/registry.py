@@ -64,8 +64,8 @@ class RunRequest:
     - *pipeline*: name of the pipeline.
     - *fingerprint*: equal for equal requests; None if the request cannot be repeated. Requests with the same
       id but different fingerprints are a mismatch.
-    - *deadline*: time on the event loop's clock at which the request stops waiting for a commit; None for
-      never.
+    - *deadline*: time on the event loop's clock until which the request waits for its answer (see
+      `ExecutionRegistry.run`); None for no limit.
     """
 
     execution_id: str
@@ -77,7 +77,7 @@ class RunRequest:
 @final
 @dataclass(frozen=True, slots=True)
 class RunAnswer(Generic[A]):
-    """Answer of a run; *is_replayed* is True if another request made the run, and its commit has begun."""
+    """Answer of a run; *is_replayed* is True if another request made the run, and the run began a commit."""
 
     answer: A
     is_replayed: bool
@@ -100,7 +100,7 @@ class _Run(Generic[A]):
     started_at: datetime
     task: asyncio.Task[A]
     commits: int = 0
-    """Commits that have passed the gate; a second one is refused by the journal, and revoked."""
+    """Number of commits that the gate has admitted; it is lowered again if the journal refuses the commit."""
     is_abandoned: bool = False
     """True if the request was cancelled before the commit began: the commit may no longer begin."""
     execution: Execution | None = None
@@ -116,7 +116,8 @@ class _Run(Generic[A]):
 class _EndedRun(Generic[A]):
     """An ended run whose *answer* is kept; *since* is the time on the loop's clock at which retention began.
 
-    The *execution* is kept too, as the journal may drop it earlier; None if the journal did not have it.
+    The *execution* is kept too, because the journal may drop it earlier. It is None if the journal failed to
+    record the end of the commit, or had dropped the execution already.
     """
 
     fingerprint: bytes
@@ -131,7 +132,7 @@ class ExecutionRegistry(Generic[A]):
 
     Until its commit begins, a run belongs to its request, and is cancelled with the request. Then it belongs
     to the registry: it runs to its end, and its answer, an `A`, is replayed to repeated requests for a day.
-    If writes are stuck, the answer is kept until they are undone, and for a day after.
+    If writes are stuck, the answer is kept until they are undone, and for a day afterwards.
 
     - *journal*: records the commits, and is queried for them.
     - *undos*: the undos of all writes by name, for `retry`.
@@ -171,12 +172,12 @@ class ExecutionRegistry(Generic[A]):
         )
 
     async def run(self, request: RunRequest, work: Work[A]) -> RunAnswer[A] | NoAnswerReason:
-        """Return the answer of the run for *request*; make the run with *work* unless there is one already.
+        """Return the answer of the run for *request*; make the run with *work* unless it exists already.
 
         Return a reason instead if the run was made for another fingerprint, or does not end by the deadline.
-        The request that makes the run waits even longer if the run has not begun its commit by the deadline.
+        The request that makes the run waits beyond the deadline if no commit has begun by then.
 
-        *work* runs the pipeline with a context of `prepare_context`. If the request is cancelled before the
+        *work* runs the pipeline with a context from `prepare_context`. If the request is cancelled before the
         commit has begun, the run is cancelled and awaited. A run that ends without a commit answers all
         requests that wait for it, but its answer is not kept: the next request makes a new run.
         """
@@ -188,7 +189,7 @@ class ExecutionRegistry(Generic[A]):
                 return NoAnswerReason.RUNNING
             if run.has_begun_commit or not run.is_abandoned:
                 return RunAnswer(run.task.result(), is_replayed=run.has_begun_commit)
-            # It was cancelled with its request before its commit: this request makes a new run.
+            # The run was cancelled with the request that made it, before its commit: make a new run.
         if (ended := self._ended.get(request.execution_id)) is not None:
             is_same = ended.fingerprint == request.fingerprint
             return RunAnswer(ended.answer, is_replayed=True) if is_same else NoAnswerReason.MISMATCH
@@ -198,19 +199,19 @@ class ExecutionRegistry(Generic[A]):
         """Return the prefix that the keys of an execution's writes share; it contains the date.
 
         Services may keep keys for longer than the registry keeps answers. Without the date, a run that is
-        repeated after its answer was dropped would send the keys of the earlier run, and could undo those
-        writes.
+        repeated after its answer was dropped would send the keys of the earlier run, and could undo the
+        earlier run's writes.
         """
         return f"{execution_id}.{self._now().date().isoformat()}"
 
     def has_begun(self, execution_id: str) -> bool:
-        """Return whether the run has begun its commit; raise `KeyError` if the run has ended."""
+        """Return True if the run has begun its commit; raise `KeyError` if no such run is in progress."""
         return self._runs[execution_id].has_begun_commit
 
     async def find(self, execution_id: str) -> Result[Execution, NotFound]:
-        """Return the execution; before its commit begins, it is running and has no writes.
+        """Return the execution; before the commit begins, its state is running and it has no writes.
 
-        `NotFound` if the id is unknown, or the execution is no longer kept.
+        Return `NotFound` if the id is unknown, or if the execution is no longer kept.
         """
         found = await self._journal.find(execution_id)
         if found is None and (ended := self._ended.get(execution_id)) is not None:
@@ -226,8 +227,8 @@ class ExecutionRegistry(Generic[A]):
     async def retry(self, execution_id: str) -> Result[Execution, NotFound | Conflict]:
         """Make every stuck undo once more, in reverse order of the writes; return the execution afterwards.
 
-        Each undo has 30 seconds. `NotFound` if the journal has no such execution; `Conflict` if the execution
-        is not stuck, or if another retry of it is in progress.
+        Each undo may take 30 seconds. Return `NotFound` if the journal has no such execution, and `Conflict`
+        if the execution is not stuck, or if another retry of it is in progress.
         """
         found = await self._journal.find(execution_id)
         if found is None:
@@ -243,7 +244,7 @@ class ExecutionRegistry(Generic[A]):
             self._retrying.remove(execution_id)
 
     async def drain(self) -> None:
-        """Wait until every run has ended; log the ids of the runs, since the wait may be long.
+        """Wait until every run has ended; log the ids of the runs in progress, since the wait may be long.
 
         A commit ends within its budgets, but the stages after it have no deadline.
         """
@@ -291,7 +292,7 @@ class ExecutionRegistry(Generic[A]):
             return replace(stuck, writes=(*reversed(writes),))
         await self._run_journal.end(stuck.execution_id, CommitState.UNDONE)
         undone = await self._journal.find(stuck.execution_id) or stuck
-        # The journal keeps the execution for another day; its id must not be free before.
+        # The journal keeps the execution for another day; until then, no new run may have its id.
         if (ended := self._ended.pop(stuck.execution_id, None)) is not None:
             now = asyncio.get_running_loop().time()
             self._ended[stuck.execution_id] = replace(ended, execution=undone, since=now)
@@ -321,9 +322,9 @@ class _RequestGate(Generic[A]):
         self._runs = runs
 
     def try_begin(self, execution_id: str, /) -> bool:
-        """Begin a commit and return True; return False if the request was cancelled before.
+        """Record that a commit begins, and return True; return False if the request was cancelled first.
 
-        After True, the run is no longer cancelled with its request.
+        Once a commit has begun, the run is no longer cancelled with its request.
         """
         run = self._runs[execution_id]
         if run.is_abandoned:
@@ -332,7 +333,7 @@ class _RequestGate(Generic[A]):
         return True
 
     def revoke(self, execution_id: str, /) -> None:
-        """Take back a `try_begin`: the commit has not been recorded, and nothing has been sent."""
+        """Take back a successful `try_begin`: the journal did not record the commit, and nothing was sent."""
         self._runs[execution_id].commits -= 1
 
 
@@ -347,14 +348,14 @@ class _RunJournal(Generic[A]):
         self.note: Final = journal.note
 
     async def end(self, execution_id: str, state: CommitState, /) -> None:
-        """Record the final *state* of the commit, and store the execution in its run unless the run ended."""
+        """Record the final *state* of the commit; store the execution in its run unless the run has ended."""
         await self._journal.end(execution_id, state)
         if (run := self._runs.get(execution_id)) is not None:
             run.execution = await self._journal.find(execution_id)
 
 
 async def _wait_until_done(task: "asyncio.Task[object]", deadline: float | None) -> bool:
-    """Wait for *task* until *deadline*, without cancelling it; return whether it is done."""
+    """Wait for *task* until *deadline*, without cancelling it; return True if it is done."""
     seconds = None if deadline is None else deadline - asyncio.get_running_loop().time()
     await asyncio.wait((task,), timeout=seconds)
     return task.done()

@@ -18,7 +18,7 @@ _MESSAGE: Final = (
 
 
 class SecondWorkerError(RuntimeError):
-    """Error of a worker process whose server has another worker already."""
+    """The server of this worker process already has another worker."""
 
 
 def find_supervisor() -> int | None:
@@ -32,7 +32,7 @@ def find_supervisor() -> int | None:
 
 @contextmanager
 def hold_worker_lock(supervisor: int | None, folder: Path | None = None) -> Generator[None]:
-    """Hold the lock that the workers of *supervisor* (a process id) share; hold no lock if it is None.
+    """Hold the lock of the workers of *supervisor* (a process id), or no lock if *supervisor* is None.
 
     Raise `SecondWorkerError` if another worker holds the lock. The lock is a file in *folder*, by default the
     system's folder for temporary files.

@@ -1,4 +1,4 @@
-"""The shipped pipelines, and the routes that serve them."""
+"""The pipelines of the sample gateway, and the routes that serve them."""
 
 from typing import Final
 

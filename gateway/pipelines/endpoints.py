@@ -17,7 +17,7 @@ async def post_purchase(purchase: PurchaseRequest, request: CommitRequest) -> Re
       the user in the request does not exist.
     - *order* commits: it creates the order while the stock is checked, and cancels the order if the check
       fails.
-    - *announce* notifies the user and records the purchase. It is best effort: a part that fails is null and
-      listed in `degraded`.
+    - *announce* notifies the user and records the purchase. Both are best effort: if either fails, its part
+      of the response is null and listed in `degraded`.
     """
     return await request.commit(purchase, request.token)

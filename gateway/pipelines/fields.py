@@ -1,4 +1,4 @@
-"""Field types of the shipped pipelines' requests, with their limits."""
+"""Field types of the sample pipelines' requests, with their limits."""
 
 from decimal import Decimal
 from typing import Annotated, Final, TypeAlias

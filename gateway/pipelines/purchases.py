@@ -43,7 +43,7 @@ class PurchaseRequest(RequestBody):
 
 
 class PurchaseResult(ResponseBody):
-    """The order. *notification* and *analytics* are each null if that announcement failed."""
+    """The order. *notification* or *analytics* is null if that announcement failed."""
 
     order: PlacedOrder
     user: User

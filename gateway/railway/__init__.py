@@ -19,7 +19,7 @@ A pipeline is an async function of a `Run`, which makes stages of calls:
 The first two stages as a chain of combinators:
 
     result = await parallel(up.users.fetch(order.user), up.stock.check(order.item)).bind(
-        lambda user, stock: up.fraud.assess(user, stock).map(lambda risk: Summary(user, stock, risk))
+        lambda user, stock: up.fraud.assess(user, stock).map(lambda risk: Draft(user, stock, risk))
     )
 """
 

@@ -93,7 +93,10 @@ class RunState:
             raise RunMisused(msg)
         # While a stage is open, two of its calls may both exit the run: neither exit has been caught.
         if self.is_exiting and self.stage is None:
-            msg = "a failure was caught on its way out of this run: do not catch BaseException in a pipeline"
+            msg = (
+                "this run has failed, and makes no more stages: do not use it in `finally`, or after catching"
+                " BaseException"
+            )
             raise RunMisused(msg)
 
     def check_before_commit(self, message: str) -> None:

@@ -19,16 +19,16 @@ __all__ = ("BreakerState", "CircuitBreaker")
 
 
 class BreakerState(Enum):
-    """State of a circuit breaker: the attempts that it admits."""
+    """State of a circuit breaker, which decides the attempts that it admits."""
 
     CLOSED = "closed"
-    """Every attempt."""
+    """Every attempt is admitted."""
 
     OPEN = "open"
-    """No attempt."""
+    """No attempt is admitted."""
 
     HALF_OPEN = "half-open"
-    """A few probes."""
+    """A few attempts are admitted, as probes."""
 
 
 @final
@@ -42,7 +42,8 @@ class CircuitBreaker:
     Each change of state starts a new generation. The outcome of an attempt from an earlier generation is
     ignored.
 
-    *on_change* is called with every new state. Times are in seconds, on the running event loop's clock.
+    *on_change* is called with every new state. The call for half-open is made when the first probe is
+    admitted, not when the pause ends. Times are in seconds, on the running event loop's clock.
     """
 
     def __init__(self, terms: BreakerTerms, on_change: Callable[[BreakerState], None]) -> None:
@@ -75,7 +76,7 @@ class CircuitBreaker:
     def retry_after(self) -> float:
         """Return the seconds until an attempt may be made; 0 if it may be made now.
 
-        While all probes are in flight, return the length of the last pause: it is unknown when they will end.
+        While all probes are in flight, return the length of the last pause, since their end is unknown.
         """
         state = self.state
         if state is BreakerState.OPEN:

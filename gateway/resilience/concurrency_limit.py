@@ -37,7 +37,7 @@ class ConcurrencyLimit:
         return True
 
     def release(self) -> None:
-        """Return a slot; the first attempt in the queue gets it."""
+        """Free the slot, so that the first attempt in the queue gets it."""
         self.in_flight -= 1
         self._slots.release()
 

@@ -8,7 +8,10 @@ __all__ = ("clip_to_deadline", "has_deadline_passed")
 
 # The clock and the timers of uvloop count whole milliseconds (MagicStack/uvloop#359).
 _RESOLUTION: Final = 0.001
-"""Seconds. Budgets are sent to services in milliseconds, and a timer may fire slightly early."""
+"""Seconds before the deadline at which it already counts as passed.
+
+Budgets are sent to services in whole milliseconds, and a timer may fire slightly early.
+"""
 
 
 def clip_to_deadline(seconds: float) -> float:
@@ -19,6 +22,6 @@ def clip_to_deadline(seconds: float) -> float:
 def has_deadline_passed(after: float = 0.0) -> bool:
     """Return True if the deadline will have passed *after* seconds from now.
 
-    Its last millisecond counts as passed.
+    The last millisecond before the deadline counts as passed.
     """
     return time_left() - after < _RESOLUTION

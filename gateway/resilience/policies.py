@@ -23,7 +23,10 @@ E = TypeVar("E", bound=Failure)
 _log: Final = logging.getLogger("gateway.client")
 
 _SHED_RETRY_AFTER: Final = 1.0
-"""Seconds. The time until a slot is free is unknown, and `Retry-After` counts whole seconds."""
+"""`retry_after` of an attempt that was shed, in seconds.
+
+The time until a slot is free is unknown, and `Retry-After` counts whole seconds.
+"""
 
 MakeAttempt: TypeAlias = Callable[[], Awaitable[AttemptOutcome[T, E]]]
 """Async function that makes a single attempt of a call."""
@@ -34,9 +37,9 @@ MakeAttempt: TypeAlias = Callable[[], Awaitable[AttemptOutcome[T, E]]]
 class Rejection:
     """An attempt that the policies did not make.
 
-    The circuit breaker or the concurrency limit rejected the attempt, which may be made in *retry_after*
-    seconds. Or the deadline passed first: then *retry_after* is None. *is_at_limit* is True if the
-    concurrency limit rejected the attempt.
+    - *retry_after*: seconds until the attempt may be made, if the circuit breaker or the concurrency limit
+      rejected it; None if the deadline passed first.
+    - *is_at_limit*: True if the concurrency limit rejected the attempt.
     """
 
     retry_after: float | None
@@ -91,12 +94,13 @@ class Policies:
 
     After a transient failure, a call is retried after a pause: a backoff with full jitter
     (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), plus the `Retry-After` of the
-    service. It is not retried if the pause would exceed `RetryTerms.max_pause` or reach the deadline, if the
-    circuit breaker will still be open after the pause, or if the retry budget is empty. If the circuit
-    breaker or the concurrency limit rejects the retry itself, the call has the outcome of the attempt before.
+    service. The call is not retried if the pause would exceed `RetryTerms.max_pause` or reach the deadline,
+    if the circuit breaker will still be open after the pause, or if the retry budget is empty. If the retry
+    itself is rejected, the call has the outcome of the attempt before.
 
-    Required and optional calls have separate circuit breakers and retry budgets, so that failures of optional
-    operations never block the required operations of the same service.
+    Required and optional calls share the concurrency limit. Each kind has its own circuit breaker and retry
+    budget, so that failures of optional calls neither open the breaker nor use up the budget of required
+    calls.
     """
 
     def __init__(self, service: str, terms: PolicyTerms) -> None:
@@ -142,7 +146,9 @@ class Policies:
     ) -> AttemptOutcome[T, E] | Rejection:
         """Make the attempts of a call, and return the outcome of the last attempt made.
 
-        Return a `Rejection` if even the first attempt was not made.
+        Return a `Rejection` if no attempt was made. With `CallMode.SEND_ONCE`, the call is not retried after
+        an attempt that may have reached the service. With `CallMode.BYPASS_POLICIES`, make a single attempt,
+        whatever the policies are.
         """
         self.counts.calls += 1
         if mode is CallMode.BYPASS_POLICIES:
@@ -150,7 +156,7 @@ class Policies:
             return await make_attempt()
         guards = self._optional if is_optional else self._required
         outcome = await self._attempt(make_attempt, guards)
-        for backoff in self._backoffs:  # one backoff per retry
+        for backoff in self._backoffs:  # its length is the maximum number of retries
             pause = self._choose_pause(outcome, backoff, mode)
             if pause is None or not self._allows_retry(pause, guards):
                 break
@@ -203,7 +209,7 @@ class Policies:
     def _choose_pause(
         self, outcome: AttemptOutcome[T, E] | Rejection, backoff: float, mode: CallMode
     ) -> float | None:
-        """Return the seconds to wait before a retry, or None if *outcome* is final."""
+        """Return the seconds to wait before a retry, or None if *outcome* allows no retry in this *mode*."""
         if isinstance(outcome, Rejection) or outcome.signal is HealthSignal.HEALTHY:
             return None
         pause = random.uniform(0, backoff)  # noqa: S311 - jitter needs no cryptography
@@ -228,7 +234,7 @@ class Policies:
         return self._query_budget(guards.budget.has_retry_left)
 
     def _query_budget(self, query: Callable[[float], bool]) -> bool:
-        """Return the answer of *query*, a method of a retry budget; count a retry that it denies."""
+        """Return the result of *query*, a method of a retry budget; if it is False, count a denied retry."""
         is_allowed = query(asyncio.get_running_loop().time())
         self.counts.retries_denied += not is_allowed
         return is_allowed

@@ -14,8 +14,8 @@ _WINDOW: Final = 10.0
 class RetryBudget:
     """Budget for retries: a share of the calls of the last 10 s, plus a fixed number.
 
-    So when every call fails, retries add that share to the load on the service, and do not triple the load
-    (https://sre.google/sre-book/handling-overload/). Every *now* is in seconds on a monotonic clock.
+    So when every call fails, retries add only that share and the fixed number to the load, and do not triple
+    it (https://sre.google/sre-book/handling-overload/). Every *now* is in seconds on a monotonic clock.
     """
 
     def __init__(self, terms: RetryTerms) -> None:
@@ -33,7 +33,7 @@ class RetryBudget:
         return self._retries.total(now) + 1 <= self._floor + self._share * self._calls.total(now)
 
     def take_retry(self, now: float) -> bool:
-        """Take a retry from the budget; return False if none is left."""
+        """Take a retry from the budget and return True; return False if no retry is left."""
         is_left = self.has_retry_left(now)
         if is_left:
             self._retries.add(now)

@@ -28,8 +28,8 @@ class ConcurrencyTerms:
     At most *max_concurrency* attempts (at least 1) run at once. Further attempts queue, first come, first
     served, each for at most *queue_timeout* seconds; 0 means no queue.
 
-    Fixed: the queue holds as many attempts as the limit. A call that is shed fails with `Unavailable`, with a
-    `retry_after` of 1.0 seconds.
+    Not configurable: the queue holds as many attempts as the limit. A call that is shed fails with
+    `Unavailable`, with a `retry_after` of 1.0 seconds.
     """
 
     max_concurrency: int
@@ -52,11 +52,11 @@ class BreakerTerms:
     than *minimum* recent attempts the breaker stays closed. It stays open for *pause* seconds, then admits
     *probes* attempts. It closes when all probes succeed, and opens again when a probe fails.
 
-    *volume*, *minimum* and *probes* are at least 1, *minimum* at most *volume*. Times are above 0, *pause* at
-    most *max_pause*.
+    *volume*, *minimum* and *probes* are at least 1, and *minimum* is at most *volume*. Times are above 0, and
+    *pause* is at most *max_pause*.
 
-    Fixed: each failed probe doubles the pause, up to *max_pause* seconds. So an early recovery is noticed
-    early, and a service that stays down is probed rarely.
+    Not configurable: each failed probe doubles the pause, up to *max_pause* seconds. So a service that stays
+    down is probed less and less often.
     """
 
     volume: int = 100
@@ -92,13 +92,13 @@ class RetryTerms:
     The retry budget allows retries of a share of the recent calls (*budget_share*, a fraction from 0 to 1),
     and *budget_floor* further retries (at least 0), for services that are rarely called.
 
-    Fixed: the backoff has full jitter (uniform from zero), and the budget looks back 10 seconds.
+    Not configurable: the backoff has full jitter (uniform from zero), and the budget looks back 10 seconds.
     """
 
     attempts: int = 3
     backoff: float = 0.05
     max_pause: float = 10.0
-    # The share and the 10 s are Finagle's defaults, but it allows 10 retries per second beyond the share:
+    # The share and the 10 s are Finagle's defaults, but Finagle allows 10 more retries per second:
     # https://finagle.github.io/blog/2016/02/08/retry-budgets
     budget_share: float = 0.2
     budget_floor: int = 10

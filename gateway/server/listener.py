@@ -68,8 +68,8 @@ def drop_new_connections(listener: socket.socket) -> None:
     """Ignore new TCP handshakes on *listener*; connections already established can still be accepted.
 
     Closing a listening socket makes the kernel reset the connections in its backlog, although their clients
-    have completed the handshake and may have sent a request. So when the socket is closed, the backlog must
-    be empty and no handshake may be in progress.
+    have completed the handshake and may have sent a request. So before the socket is closed, the backlog
+    must be empty and every handshake complete.
 
     This function drops the first packet (SYN) of new handshakes. Clients send it again after a second (RFC
     6298, section 2), and are refused if the socket is closed by then.

@@ -14,7 +14,7 @@ IDLE_GRACE: Final = 0.5
 
 
 class HeadTimeoutProtocol(H11Protocol):
-    """HTTP/1.1 protocol that closes the connections of slow clients, and frees the memory of lost ones.
+    """HTTP/1.1 protocol that closes connections of slow clients, and frees the memory of lost connections.
 
     uvicorn limits only the time between two requests (keep-alive), so a client that sends a byte now and
     then could hold its connection forever (https://en.wikipedia.org/wiki/Slowloris_(cyber_attack)). Here
@@ -63,7 +63,7 @@ class HeadTimeoutProtocol(H11Protocol):
 
     @override
     def send_400_response(self, msg: str) -> None:
-        """Reject malformed HTTP with a 400; after the response has begun, just close the connection."""
+        """Reject malformed HTTP with a 400; if a response has already begun, just close the connection."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             super().send_400_response(msg)
         else:
@@ -106,6 +106,6 @@ class HeadTimeoutProtocol(H11Protocol):
 
     @property
     def _is_request_incomplete(self) -> bool:
-        """Return True if the server waits for the rest of a head, or of a body after the response."""
+        """Return True if the rest of a head is missing, or the rest of a body after the response."""
         is_head_incomplete = self._is_idle and self.conn.trailing_data[0] != b""
         return is_head_incomplete or self.conn.our_state is h11.DONE

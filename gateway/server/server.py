@@ -85,7 +85,7 @@ class Server(uvicorn.Server):
                 lifespan="on",
                 log_config=None,
                 server_header=False,
-                # A fallback that cancels requests which ignore the disconnect at the end of the grace period.
+                # Fallback: uvicorn cancels requests that go on after the end of the grace period.
                 timeout_graceful_shutdown=math.ceil(grace) + 1,
                 timeout_keep_alive=_KEEP_ALIVE,
                 ws="none",

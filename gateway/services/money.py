@@ -71,7 +71,7 @@ class _DecimalString:
             case _:
                 text = ""
         if re.fullmatch(self.pattern.removesuffix("$"), text) is None:
-            msg = f"must be a decimal or a string that matches {self.pattern}"
+            msg = f"must match {self.pattern}, as a Decimal or as a string"
             raise ValueError(msg)
         return Decimal(text)
 
@@ -86,10 +86,10 @@ Money: TypeAlias = Annotated[
     Decimal,
     _DecimalString(r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,2})?$", _format_money, _INVALID_AMOUNT),
 ]
-"""An amount of money, at least 0: in JSON a string with two decimals; strings with fewer are accepted.
+"""An amount of money, at least 0. It is written to JSON with two decimals, and read with at most two.
 
 Numbers (`int`, `float`) are refused, in JSON and in Python. An amount has at most 15 digits before the point.
-Therefore an amount times a quantity of at most 1000, and an amount times a `Rate`, are exact in Python's
+So an amount times a quantity of at most 1000, and an amount times a `Rate`, are exact in Python's
 default precision of 28 digits.
 """
 
@@ -115,10 +115,10 @@ Price: TypeAlias = Annotated[
 ]
 """A price from a service: like `Money`, with at most eleven digits before the point.
 
-Therefore the price of a thousand pieces is still a valid `Money`.
+So the price of a thousand pieces is still a valid `Money`.
 """
 
 Rate: TypeAlias = Annotated[
     Decimal, _DecimalString(r"^(0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?$", _format_rate, "must be a rate")
 ]
-"""A rate such as 0.0825, at least 0: in JSON a string with as many decimals as the rate has, at most six."""
+"""A rate such as 0.0825, from 0 to 999.999999. In JSON it is a string with all decimals of the rate."""

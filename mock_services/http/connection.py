@@ -41,7 +41,10 @@ class Connection:
         return b"".join(chunks)
 
     async def wait_until(self, deadline: float | None) -> bool:
-        """Wait until *deadline* (None: forever), and return True, or False once the client disconnects."""
+        """Wait until *deadline* (None: forever), and return True.
+
+        Return False as soon as the client disconnects.
+        """
         try:
             async with asyncio.timeout_at(deadline):
                 await self._receive()  # after a complete request only a disconnect can come

@@ -25,8 +25,8 @@ _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 class Endpoint:
     """An operation of a service.
 
-    *operation* is method and path template, *latency_ms* the latency in milliseconds at scale 1. If the
-    client disconnects, a write still takes effect, but a read is dropped.
+    *operation* is the method and the path template; *latency_ms* is the latency in milliseconds at scale 1.
+    If the client disconnects, a write still takes effect, but a read is dropped.
     """
 
     operation: str
@@ -51,7 +51,7 @@ class Endpoint:
         return re.compile(_PARAMETER.sub(r"(?P<\1>[^/]+)", self.template))
 
     def handle(self, request: Request) -> Response:
-        """Call the handler, and return its response; a ValidationError that it raises becomes a problem."""
+        """Call the handler, and return its response; a ValidationError in the handler becomes a problem."""
         try:
             body = self.handler(request)
         except ValidationError as error:

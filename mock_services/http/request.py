@@ -25,18 +25,21 @@ class Request:
     body: bytes
 
     def query(self, model: type[S]) -> S:
-        """Parse the query string; raises pydantic's ValidationError."""
+        """Parse the query string; raises ValidationError if it is invalid."""
         return model.model_validate_strings(dict(self._pairs()))
 
     def query_lists(self, model: type[S]) -> S:
-        """Parse the query string, each parameter as a list; raises pydantic's ValidationError."""
+        """Parse the query string, each parameter as a list; raises ValidationError if it is invalid."""
         lists: dict[str, list[str]] = {}
         for name, value in self._pairs():
             lists.setdefault(name, []).append(value)
         return model.model_validate(lists)
 
     def header(self, name: bytes) -> str | None:
-        """Return the header with a lower-case name; repeated values are joined by commas (RFC 9110, 5.3)."""
+        """Return the header *name* (in lower case), or None if it is missing.
+
+        Repeated values are joined by commas (RFC 9110, 5.3).
+        """
         values = [value.decode("latin-1") for key, value in self.headers if key == name]
         return ", ".join(values) if values else None
 

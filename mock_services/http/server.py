@@ -115,7 +115,7 @@ class _Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(
             cast("asyncio.Transport", transport)
-        )  # uvloop's transport lacks only the base class
+        )  # uvloop's transport is not a subclass, but has the methods
         self.app_state = {CLOSE: transport.close}
 
     @override

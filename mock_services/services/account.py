@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 MAX_TRANSACTIONS: Final = 100
-"""An account lists its latest transactions only, so that a service under load does not slow down."""
+"""Maximum length of the list of latest transactions: a longer list would slow down a service under load."""
 
 Status: TypeAlias = Literal["active", "frozen"]
 

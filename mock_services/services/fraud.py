@@ -67,7 +67,7 @@ class ComplianceCheck(RequestModel):
 
 
 class Verdict(TypedDict):
-    """The result of a successful check."""
+    """The result of a fraud check that finds no fraud."""
 
     is_safe: bool
     risk_level: RiskLevel
@@ -81,7 +81,7 @@ class RiskProfile(TypedDict):
 
 
 class Compliance(TypedDict):
-    """The result of a successful compliance check."""
+    """The result of a compliance check that finds no violation."""
 
     is_compliant: bool
 

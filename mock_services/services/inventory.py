@@ -26,7 +26,7 @@ STOCK: Final = {"prod-456": 100, "prod-expensive": 5, "prod-out-of-stock": 0}
 
 
 class StockQuery(RequestModel):
-    """The quantity to check for."""
+    """The quantity that must be in stock."""
 
     quantity: QueryCount = 1
 

@@ -123,7 +123,7 @@ async def test_mounted_app_handles_options_itself(services: FakeServices) -> Non
     assert response.text == "mounted"
 
 
-async def test_allow_is_correct_behind_a_path_prefix(services: FakeServices) -> None:
+async def test_allow_header_is_correct_behind_path_prefix(services: FakeServices) -> None:
     transport = httpx.ASGITransport(build_sample_gateway(services), root_path="/api")
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         responses = [await client.options(path) for path in ("/api/baskets", "/api/docs/assets/favicon.png")]

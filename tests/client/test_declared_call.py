@@ -39,7 +39,7 @@ def test_call_info_has_example_and_refusals(info: CallInfo | None) -> None:
     assert (info.service, info.example, info.refusals) == ("things", DIME, (NotFound,))
 
 
-def test_missing_example_raises_on_access() -> None:
+def test_reading_missing_example_raises() -> None:
     info = client(Answering()).get("things.fetch", ("things",), answer=THING).info
 
     assert info is not None

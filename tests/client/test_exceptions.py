@@ -133,7 +133,7 @@ async def test_exception_maps_to_expected_fault(kind: Kind, fault: type[Upstream
 
 
 @pytest.mark.parametrize("kind", [httpx.TimeoutException, httpx.NetworkError, httpx.RequestError])
-async def test_unlisted_exception_maps_like_its_base(
+async def test_unlisted_exception_maps_like_base_class(
     kind: type[httpx.RequestError],
 ) -> None:
     unknown = type("Unknown", (kind,), {})

@@ -108,7 +108,7 @@ async def test_breaker_opens_by_terms_of_service() -> None:
 
 
 @pytest.mark.parametrize("attempts", [1, 2])
-async def test_call_makes_attempts_of_retry_terms(attempts: int) -> None:
+async def test_retry_terms_limit_attempts_of_call(attempts: int) -> None:
     transport = Answering(httpx.Response(503))
     terms = RetryTerms(attempts=attempts)
     await fetch(Service("loyalty", Loyalty, url="http://loyalty.test", retries=terms), transport)

@@ -149,7 +149,7 @@ async def test_distant_deadline_keeps_call_budget() -> None:
     assert transport.requests[0].headers["x-envoy-expected-rq-timeout-ms"] == "1000"
 
 
-async def test_announced_budget_is_at_least_1_ms() -> None:
+async def test_budget_header_is_at_least_1_ms() -> None:
     transport = Answering()
     await fetch(transport, timeout=0.0001)
 
@@ -166,7 +166,7 @@ async def test_call_after_deadline_sends_nothing(left: float) -> None:
     assert transport.requests == []
 
 
-async def test_hanging_service_costs_three_timeouts() -> None:
+async def test_call_to_hanging_service_takes_three_timeouts() -> None:
     result = await fetch(Hanging(), timeout=1.5)
 
     pauses = asyncio.get_running_loop().time() - 3 * 1.5

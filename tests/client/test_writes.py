@@ -1,4 +1,4 @@
-"""Requests, responses and refusals of the shipped services' writes."""
+"""Requests, responses and refusals of the sample services' writes."""
 
 import asyncio
 import json
@@ -168,7 +168,7 @@ def damage_fields(answer: Thing) -> Iterator[Thing]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=get_name)
-async def test_write_has_documented_results(case: Case) -> None:
+async def test_write_sends_documented_request_and_returns_value(case: Case) -> None:
     transport = respond_with(case.status, case.response)
     result = await describe_writes(transport)[case.write].attempt(KEY)
     (request,) = transport.requests
@@ -293,7 +293,7 @@ async def test_write_needs_every_response_field(case: Case) -> None:
         ),
     ],
 )
-async def test_mismatched_write_answer_is_bad_answer(case: Case, change: Thing) -> None:
+async def test_answer_that_contradicts_write_is_bad_answer(case: Case, change: Thing) -> None:
     transport = respond_with(case.status, {**case.response, **change})
     result = await describe_writes(transport)[case.write].attempt(KEY)
 

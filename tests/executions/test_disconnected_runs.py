@@ -1,4 +1,4 @@
-"""Requests that are cancelled before, while and after the commit of their run begins."""
+"""Requests that are cancelled before, during or after the begin of their run's commit."""
 
 import asyncio
 from collections.abc import Callable
@@ -153,7 +153,7 @@ async def test_second_cancellation_ends_waiting(
 
 @dataclass
 class Bank:
-    """Pipeline with a single write, which calls *before_commit* just before its commit."""
+    """Pipeline with a single write; the pipeline calls *before_commit* just before its commit."""
 
     records: ExecutionJournal = field(default_factory=MemoryJournal)
     before_commit: Callable[[], object] = lambda: None
@@ -181,7 +181,7 @@ class Bank:
         return (await pay.on(context)()).value_or("not")
 
 
-async def test_disconnect_before_gate_prevents_commit() -> None:
+async def test_disconnect_just_before_commit_prevents_commit() -> None:
     bank = Bank()
     owner = asyncio.create_task(bank.executions.run(build_request(), bank.work))
     # The commit is a task of its own, so the cancelled owner has its turn before the commit's first line.
@@ -194,7 +194,7 @@ async def test_disconnect_before_gate_prevents_commit() -> None:
     assert bank.payments == 1
 
 
-async def test_disconnect_after_gate_keeps_commit() -> None:
+async def test_disconnect_just_after_commit_begins_keeps_commit() -> None:
     bank = Bank()
     owner = asyncio.create_task(bank.executions.run(build_request(), bank.work))
     # The commit is a task of its own, and has its first turn before the cancellation reaches the owner.

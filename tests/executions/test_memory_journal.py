@@ -141,7 +141,7 @@ async def test_number_of_ended_executions_is_limited(journal: MemoryJournal) -> 
     assert known == [True, False, False, True, True]
 
 
-async def test_journal_pages_latest_first(journal: MemoryJournal) -> None:
+async def test_journal_lists_latest_executions_first(journal: MemoryJournal) -> None:
     await record_commits(journal, CommitState.COMMITTED, "exe-1", "exe-2", "exe-3")
     await journal.begin(build_commit_start("exe-4"))
 

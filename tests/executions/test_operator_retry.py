@@ -32,7 +32,7 @@ async def test_retry_undoes_only_stuck_writes(scripted: ScriptedRegistry, outcom
 
 
 @pytest.mark.parametrize("result", [DOWN, RuntimeError("a bug")])
-async def test_retry_keeps_only_failed_undo_stuck(
+async def test_write_with_failed_undo_stays_stuck_after_retry(
     scripted: ScriptedRegistry, result: Err[Unavailable] | Exception
 ) -> None:
     await scripted.make_stuck()

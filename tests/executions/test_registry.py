@@ -86,7 +86,7 @@ async def test_execution_ids_have_separate_runs(scripted: ScriptedRegistry) -> N
     assert (first, second) == (build_answer("one"), build_answer("two"))
 
 
-async def test_other_fingerprint_is_mismatch(
+async def test_request_with_other_fingerprint_is_mismatch(
     scripted: ScriptedRegistry,
 ) -> None:
     run, other = scripted.build_run(), scripted.build_run()

@@ -42,7 +42,7 @@ def test_supervisors_have_separate_locks(tmp_path: Path) -> None:
         pass
 
 
-def test_worker_lock_truncates_no_file(tmp_path: Path) -> None:
+def test_worker_lock_does_not_truncate_linked_file(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("kept")
     (tmp_path / f"fanout-gateway-{os.getuid()}-4711.lock").symlink_to(precious)
@@ -53,7 +53,7 @@ def test_worker_lock_truncates_no_file(tmp_path: Path) -> None:
     assert precious.read_text() == "kept"
 
 
-def test_worker_lock_is_temporary_file() -> None:
+def test_worker_lock_is_file_in_temporary_folder() -> None:
     with hold_worker_lock(os.getpid()):
         lock = Path(tempfile.gettempdir()) / f"fanout-gateway-{os.getuid()}-{os.getpid()}.lock"
         assert lock.exists()

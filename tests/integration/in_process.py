@@ -18,7 +18,7 @@ Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None
 
 
 class InProcessServices(httpx.AsyncBaseTransport):
-    """Transport to the mock services, which are selected by the port that each would listen on."""
+    """Transport to the mock services; the port in the URL of a request selects the service."""
 
     def __init__(self) -> None:
         self._services = {
@@ -38,12 +38,15 @@ class InProcessServices(httpx.AsyncBaseTransport):
         self.is_closed = True
 
     async def set_faults(self, service: str, *faults: tuple[str, str], **options: Json) -> None:
-        """Replace the faults of *service*, each a path prefix and a kind; without faults it is healthy."""
+        """Replace the faults of *service* by *faults*, each a path prefix and a kind.
+
+        The *options*, such as `times`, apply to each of *faults*. Without *faults*, the service is healthy.
+        """
         body = [{"path_prefix": path, "kind": kind, **options} for path, kind in faults]
         await self._control("PUT", service, "faults", body)
 
     async def set_latencies(self, service: str, path: str, *latencies_ms: int) -> None:
-        """Set the latencies of successive calls of *service* at *path*, in milliseconds."""
+        """Replace the faults of *service* by the latencies of its next calls at *path*, in milliseconds."""
         fault = {"path_prefix": path, "kind": "latency", "times": 1}
         await self._control("PUT", service, "faults", [{**fault, "latency_ms": ms} for ms in latencies_ms])
 
@@ -52,7 +55,7 @@ class InProcessServices(httpx.AsyncBaseTransport):
         self._responses[URLS[service] + path] = body
 
     async def fetch_calls(self, service: str) -> Sequence[str]:
-        """Return the operations that *service* was called for, in the order in which the calls ended."""
+        """Return the operations of the calls to *service*, in the order in which the calls ended."""
         return [call["operation"] for call in (await self._control("GET", service, "calls")).json()]
 
     async def fetch_state(self, service: str) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""POST /checkout of the shipped app, with in-process mock services."""
+"""POST /checkout of the sample gateway, with in-process mock services."""
 
 import json
 from collections.abc import AsyncIterator

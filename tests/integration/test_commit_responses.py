@@ -1,4 +1,4 @@
-"""Responses of the shipped pipelines that write, with in-process mock services."""
+"""Responses of the sample's pipelines that write, with in-process mock services."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -34,7 +34,7 @@ LONG_DEADLINE: Final = {"deadline_ms": 90_000}
 
 
 class RecordingServices(InProcessServices):
-    """Mock services that record the method of each request, and when the transport is closed."""
+    """Mock services that log the method of each request, and the closing of the transport."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ def get_time() -> float:
 
 
 @pytest.mark.parametrize("path", BODIES)
-async def test_second_request_with_key_is_replayed(client: httpx.AsyncClient, path: str) -> None:
+async def test_repeated_key_replays_first_response(client: httpx.AsyncClient, path: str) -> None:
     key = {"Idempotency-Key": "the-first"}
     first, replayed = [await client.post(path, json=BODIES[path], headers=key) for _ in range(2)]
 
@@ -87,7 +87,7 @@ async def test_second_request_with_key_is_replayed(client: httpx.AsyncClient, pa
     assert {write["outcome"] for write in execution["writes"]} == {"done"}
 
 
-async def test_commit_without_time_reserve_is_refused(services: InProcessServices) -> None:
+async def test_commit_is_refused_if_too_little_time_is_left(services: InProcessServices) -> None:
     async with create_client(services, deadline_ms=1000, commit_reserve_ms=950) as client:
         response = await client.post("/orders", json=BODIES["/orders"])
 
@@ -115,7 +115,7 @@ async def test_undo_budget_limits_undo_retries(services: InProcessServices, budg
     assert budget / 1000 - 1.1 <= get_time() <= budget / 1000 + 0.2
 
 
-async def test_operator_token_allows_retry(services: InProcessServices) -> None:
+async def test_operator_retry_requires_configured_token(services: InProcessServices) -> None:
     await services.set_faults("inventory", ("/reservations", "hang"))
     settings = {**LONG_DEADLINE, "commit_budget_ms": 1, "undo_budget_ms": 1, "operator_token": "secret"}
     async with create_client(services, **settings) as client:
@@ -128,7 +128,7 @@ async def test_operator_token_allows_retry(services: InProcessServices) -> None:
     assert retried.json()["state"] == "undone"
 
 
-async def test_local_client_is_operator_without_token(client: httpx.AsyncClient) -> None:
+async def test_local_client_is_operator_if_no_token_is_set(client: httpx.AsyncClient) -> None:
     assert (await client.get("/executions")).status_code == 200
 
 
@@ -158,7 +158,7 @@ def test_only_purchases_and_operators_need_tokens(document: dict[str, Any]) -> N
     assert protected == {"post /purchases", "get /executions", "post /executions/{execution_id}/retry"}
 
 
-def test_shipped_openapi_examples_are_valid(document: dict[str, Any]) -> None:
+def test_openapi_examples_of_sample_are_valid(document: dict[str, Any]) -> None:
     for name, content in list_media_types(document):
         examples = [*list_examples(document, content)]
         assert examples, name

@@ -1,4 +1,4 @@
-"""GET /feed/{user_id} of the shipped app, with in-process mock services."""
+"""GET /feed/{user_id} of the sample gateway, with in-process mock services."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -203,7 +203,7 @@ async def test_server_timing_omits_skipped_feed_calls(client: httpx.AsyncClient)
     ]
 
 
-async def test_unwanted_recommendations_are_not_fetched(
+async def test_disabled_recommendations_are_not_fetched(
     services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
     await services.set_faults("social", ("/recommendations", "status"))
@@ -226,7 +226,7 @@ async def test_malformed_feed_user_id_is_422(
     assert await services.fetch_calls("user") == []
 
 
-async def test_head_of_feed_has_no_body(client: httpx.AsyncClient) -> None:
+async def test_head_request_for_feed_has_empty_body(client: httpx.AsyncClient) -> None:
     response = await client.head("/feed/user-123")
 
     assert (response.status_code, response.content) == (200, b"")

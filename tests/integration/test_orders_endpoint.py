@@ -1,4 +1,4 @@
-"""POST /orders of the shipped app, with in-process mock services."""
+"""POST /orders of the sample gateway, with in-process mock services."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -62,7 +62,7 @@ async def test_order_response_has_all_parts(services: InProcessServices, client:
     }
 
 
-async def test_order_time_is_the_critical_path(
+async def test_order_takes_time_of_critical_path(
     client: httpx.AsyncClient,
 ) -> None:
     """`Server-Timing` lists every call."""
@@ -101,7 +101,9 @@ async def test_order_quantity_defaults_to_one(client: httpx.AsyncClient) -> None
     assert (body["reservation"]["quantity"], body["total"]) == (1, "62.98")
 
 
-async def test_repeated_order_is_replayed(services: InProcessServices, client: httpx.AsyncClient) -> None:
+async def test_repeated_order_gets_first_response(
+    services: InProcessServices, client: httpx.AsyncClient
+) -> None:
     first = await client.post("/orders", json=ORDER, headers=KEY)
     replayed = await client.post("/orders", json=ORDER, headers=KEY)
 
@@ -158,7 +160,7 @@ async def test_refused_order_reserves_nothing(
     assert await services.fetch_calls("shipping") == []
 
 
-async def test_order_reports_unknown_user_before_product(client: httpx.AsyncClient) -> None:
+async def test_unknown_user_hides_unknown_product(client: httpx.AsyncClient) -> None:
     change = {"user_id": "nonexistent-user", "product_id": "prod-x"}
     response = await client.post("/orders", json={**ORDER, **change})
 

@@ -1,4 +1,4 @@
-"""POST /purchases of the shipped app, with in-process mock services."""
+"""POST /purchases of the sample gateway, with in-process mock services."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -63,7 +63,7 @@ async def test_purchase_response_has_all_parts(
     }
 
 
-async def test_purchase_time_is_the_critical_path(
+async def test_purchase_takes_time_of_critical_path(
     client: httpx.AsyncClient,
 ) -> None:
     """`Server-Timing` lists every call."""
@@ -116,7 +116,9 @@ async def test_execution_lists_only_undoable_writes(client: httpx.AsyncClient) -
     assert execution["writes"] == [{"name": "orders.create", "outcome": "done"}]
 
 
-async def test_repeated_purchase_is_replayed(services: InProcessServices, client: httpx.AsyncClient) -> None:
+async def test_repeated_purchase_gets_first_response(
+    services: InProcessServices, client: httpx.AsyncClient
+) -> None:
     first = await client.post("/purchases", json=PURCHASE, headers=KEY)
     replayed = await client.post("/purchases", json=PURCHASE, headers=KEY)
 
@@ -150,7 +152,7 @@ async def test_idempotency_keys_are_scoped_to_callers(
     ],
 )
 @pytest.mark.parametrize("body", [PURCHASE, {}, {"user_id": "nonexistent-user", "product_id": ".."}])
-async def test_missing_token_is_401_before_validation(
+async def test_unusable_token_is_401_before_validation(
     services: InProcessServices,
     client: httpx.AsyncClient,
     body: Mapping[str, Json],
@@ -178,7 +180,7 @@ async def test_rejected_token_is_401(
     assert await fetch_orders(services) == []
 
 
-async def test_foreign_token_does_not_reveal_users(
+async def test_token_of_other_user_hides_user_existence(
     services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
     problems: list[Mapping[str, Any]] = []
@@ -289,7 +291,7 @@ async def test_failed_announcement_degrades_purchase(
     assert await fetch_order_statuses(services) == ["created"]
 
 
-async def test_degraded_purchase_is_replayed_unchanged(
+async def test_replayed_purchase_stays_degraded(
     services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
     await services.set_faults("notification", ("/", "status"))

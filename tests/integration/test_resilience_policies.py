@@ -1,4 +1,4 @@
-"""Resilience policies of the shipped app, with in-process mock services that fail or hang."""
+"""Resilience policies of the sample gateway, with in-process mock services that fail or hang."""
 
 import asyncio
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ async def time_transfer(client: httpx.AsyncClient) -> float:
 
 
 async def fetch_health(client: httpx.AsyncClient, service: str) -> tuple[str, str]:
-    """Return the status and the circuit breaker's state of *service* in the readiness report."""
+    """Return the status of *service* and the state of its circuit breaker, from the readiness report."""
     response = await client.get("/health/ready")
     assert response.status_code == 200
     (check,) = response.json()["checks"][service]

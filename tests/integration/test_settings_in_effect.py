@@ -1,4 +1,4 @@
-"""Effects of settings on the shipped app."""
+"""Effects of settings on the sample gateway."""
 
 import asyncio
 from collections import Counter
@@ -81,7 +81,7 @@ RESPONSES: Final[Mapping[str, Mapping[str, object]]] = {
 
 
 class InstantServices(httpx.AsyncBaseTransport):
-    """Transport that responds immediately, except at the *hanging_path*."""
+    """Transport that responds immediately, except to requests for *hanging_path*, which hang."""
 
     def __init__(self, hanging_path: str = "") -> None:
         self._hanging_path = hanging_path

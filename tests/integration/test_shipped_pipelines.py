@@ -1,4 +1,4 @@
-"""Descriptions of the shipped pipelines in `GET /pipelines` and OpenAPI."""
+"""Descriptions of the sample's pipelines in `GET /pipelines` and OpenAPI."""
 
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
@@ -131,7 +131,7 @@ async def listed() -> dict[str, Any]:
 
 
 def format_call(call: dict[str, Any]) -> str:
-    """Return the entry of a call in `STAGES`."""
+    """Return *call* in the notation of `STAGES`."""
     assert (call["kind"] == "write") is ("undo" in call or call["need"] == "best effort")
     need = "" if call["need"] == "required" else f" {call['need']}"
     return f"{call['name']}{need}" + (f" (undo: {call['undo']})" if "undo" in call else "")
@@ -166,7 +166,7 @@ def list_parts(problem: dict[str, Any]) -> list[dict[str, Any]]:
     return parts
 
 
-async def test_five_pipelines_are_shipped(listed: dict[str, Any]) -> None:
+async def test_sample_has_five_pipelines(listed: dict[str, Any]) -> None:
     assert [(pipeline["method"], pipeline["path"], pipeline["name"]) for pipeline in listed.values()] == [
         ("POST", "/checkout", "checkout"),
         ("POST", "/orders", "orders"),
@@ -199,7 +199,7 @@ async def test_listed_refusals_match_services(listed: dict[str, Any], name: str)
 
 
 @every_pipeline
-async def test_listed_statuses_match_shipped_openapi(listed: dict[str, Any], name: str) -> None:
+async def test_listed_statuses_match_openapi(listed: dict[str, Any], name: str) -> None:
     pipeline = listed[name]
     operation = create_app(transport=FailingTransport()).openapi()["paths"][pipeline["path"]][
         pipeline["method"].lower()
@@ -221,7 +221,7 @@ def test_documented_failures_match_planned_calls(name: str) -> None:
 
 
 @every_pipeline
-def test_documented_aggregate_has_one_stages_calls(name: str) -> None:
+def test_documented_aggregate_has_calls_of_one_stage(name: str) -> None:
     app = create_app(transport=FailingTransport())
     stages = [
         [call.name for call in stage.calls]
@@ -263,7 +263,8 @@ def test_only_commit_failures_have_execution_id(
         ("purchases", []),
     ],
 )
-def test_each_stage_with_refusals_has_207_example(name: str, stages: list[str]) -> None:
+def test_stage_with_two_refusing_calls_has_207_example(name: str, stages: list[str]) -> None:
+    """A fail-fast stage has no example of a 207, because it reports a single failure."""
     response = get_responses(create_app(transport=FailingTransport()), name).get("207")
 
     examples = [] if response is None else [*response["content"]["application/problem+json"]["examples"]]

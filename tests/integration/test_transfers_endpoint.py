@@ -1,4 +1,4 @@
-"""POST /transfers of the shipped app, with in-process mock services."""
+"""POST /transfers of the sample gateway, with in-process mock services."""
 
 import asyncio
 from collections import Counter
@@ -71,7 +71,7 @@ async def test_transfer_response_has_new_balances(
     }
 
 
-async def test_transfer_time_is_the_critical_path(
+async def test_transfer_takes_time_of_critical_path(
     client: httpx.AsyncClient,
 ) -> None:
     """`Server-Timing` lists every call."""
@@ -118,7 +118,7 @@ async def test_transfer_execution_can_be_fetched(client: httpx.AsyncClient) -> N
 
 
 @pytest.mark.parametrize("repeated", [TRANSFER, {**TRANSFER, "amount": "25"}, {**TRANSFER, "amount": "25.0"}])
-async def test_repeated_transfer_is_replayed(
+async def test_repeated_transfer_gets_first_response(
     services: InProcessServices, client: httpx.AsyncClient, repeated: Mapping[str, Json]
 ) -> None:
     first = await client.post("/transfers", json=TRANSFER, headers=KEY)
@@ -243,7 +243,7 @@ async def test_refused_posting_reverses_transfer(
     assert [write["outcome"] for write in execution["writes"]] == ["undone", "refused"]
 
 
-async def test_failure_after_commit_began_is_replayed(
+async def test_repeated_request_gets_failure_of_commit(
     services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
     transfer = {**TRANSFER, "to_account": "acc-999"}
@@ -256,7 +256,7 @@ async def test_failure_after_commit_began_is_replayed(
     assert await fetch_write_statuses(services) == ["reversed"]
 
 
-async def test_failure_before_commit_frees_transfer_key(
+async def test_failure_before_commit_frees_idempotency_key(
     services: InProcessServices, client: httpx.AsyncClient
 ) -> None:
     await services.set_faults("fraud", ("/", "status"), times=3)

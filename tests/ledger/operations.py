@@ -43,7 +43,7 @@ class RepeatRequest:
 
 @dataclass(frozen=True)
 class Wait:
-    """Time passes, and only in this operation."""
+    """Time passes, which it does in no other operation."""
 
     milliseconds: int
 

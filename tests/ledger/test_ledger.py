@@ -125,8 +125,8 @@ FAULTS: Final[st.SearchStrategy[Fault]] = st.fixed_dictionaries(
 def faults_of_endpoint(draw: st.DrawFn) -> InjectFaults:
     """Draw faults of an endpoint of a service.
 
-    The undo endpoints never respond with a well-formed success without having undone the write: the gateway
-    could not detect that.
+    No fault makes an undo endpoint report a success without undoing the write, because the gateway could not
+    detect that.
     """
     service, path, method = draw(TARGETS)
     faults = draw(st.lists(FAULTS, min_size=1, max_size=2))

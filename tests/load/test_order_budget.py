@@ -21,7 +21,7 @@ def test_unknown_stock_level_allows_no_order() -> None:
     assert not budget.is_known
 
 
-def test_reserved_stock_cannot_be_taken() -> None:
+def test_order_budget_leaves_reserved_stock() -> None:
     budget = OrderBudget()
 
     budget.update(INITIAL_STOCK, 0)

@@ -13,7 +13,7 @@ Kind: TypeAlias = Literal["needed", "optional", "write"]
 @final
 @dataclass(frozen=True, slots=True)
 class UndoSpec:
-    """The undo of a write: the request is *method* on *path* followed by the key of the write."""
+    """The undo of a write: a *method* request for *path*, to which the key of the write is appended."""
 
     name: str
     method: str

@@ -44,7 +44,7 @@ def single_fault_cells(stage: Stage, call: CallSpec) -> Iterator[Cell]:
 
 
 def fault_pair_cells(stage: Stage, call: CallSpec, other: CallSpec) -> Iterator[Cell]:
-    """Yield the cells in which both calls have a fault, without the faults that occur alone only."""
+    """Yield the cells in which both calls have a fault, except faults that are `is_alone_only`."""
     for fault, other_fault in product(_list_combinable_faults(call), _list_combinable_faults(other)):
         yield Cell(stage, {call.name: fault, other.name: other_fault})
 

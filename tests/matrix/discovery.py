@@ -46,9 +46,11 @@ _LONG_ENOUGH: Final = 60.0
 
 @cache
 def discover_call_graphs() -> Mapping[str, CallGraph]:
-    """Run each pipeline once to find its calls, then once per call and 4xx to find the declared statuses.
+    """Return the call graph of each pipeline, by name.
 
-    Runs its own event loop with a jumping clock, so it must be called outside any loop.
+    Each pipeline is run once to find its calls, and then once for each call and 4xx status to find the
+    statuses that the call declares. The function runs its own event loop with a jumping clock, so it must be
+    called outside any loop.
     """
 
     async def discover() -> Mapping[str, CallGraph]:
@@ -113,7 +115,7 @@ class _Discovery:
         return UndoSpec(name, request.method, request.url.path.removesuffix(_KEY))
 
     async def _find_declared_statuses(self, graph: CallGraph, call: CallSpec) -> CallSpec:
-        """Return *call* with its declared statuses: every 4xx that is not a fault of the service."""
+        """Return *call* with its declared statuses: every 4xx that is not reported as an upstream fault."""
         declared = [status for status in _STATUSES if await self._is_declared(graph, call, status)]
         return replace(call, declared=tuple(declared))
 
@@ -149,7 +151,7 @@ class _Recorder(Observer, Journal):
     _calling: dict[object, str] = field(default_factory=dict[object, str])
 
     def record_request(self, request: httpx.Request) -> str:
-        """Record *request*, and return the name of its call; concurrent calls are in separate tasks."""
+        """Record *request*; return the name of the call that the current task makes, or "" without a call."""
         self.last = request
         name = self._calling.get(asyncio.current_task(), "")
         self._requests[name] = request

@@ -33,7 +33,7 @@ _CODES: Final = {
     504: "timed-out",
 }
 _TAKES_EFFECT: Final = frozenset({"none", "truncated", "lost"})
-"""Faults with which a write takes effect nevertheless."""
+"""Kinds of faults that do not prevent a write from taking effect at once."""
 
 
 @final
@@ -240,7 +240,7 @@ def _predict_writes(
 
 
 def _predict_outcome(fault: Fault, *, has_failed: bool) -> Outcome:
-    """Return the outcome of a write of a commit that has failed or succeeded."""
+    """Return the outcome of a write with *fault*; *has_failed* is True if the whole commit has failed."""
     if fault.is_declared or (fault.kind == "refused" and not fault.is_once):
         return "refused"
     if not has_failed:

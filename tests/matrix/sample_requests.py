@@ -1,4 +1,4 @@
-"""A successful request to each pipeline that makes all of its calls."""
+"""For each pipeline, a successful request that makes all calls of the pipeline."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Violations of the invariants of the matrix."""
+"""Detection of violated invariants of the matrix."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping

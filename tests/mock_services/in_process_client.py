@@ -17,7 +17,7 @@ _STATE = TypeAdapter(dict[str, object])
 
 
 def create_client(service: ServiceApp | str) -> httpx.AsyncClient:
-    """Return a client of a service; a name creates the service of the catalogue, without latency."""
+    """Return a client of *service*; a name stands for a new service of the catalogue without latency."""
     app = create_service(service, latency_scale=0) if isinstance(service, str) else service
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://mock")
 

@@ -164,7 +164,7 @@ async def test_truncate_fault_sends_half_of_body(client: httpx.AsyncClient, serv
     assert [(call.status, call.outcome) for call in await fetch_calls(client)] == [(201, "disconnected")]
 
 
-async def test_truncate_fault_without_body_sends_nothing(
+async def test_truncate_fault_of_empty_body_sends_nothing(
     client: httpx.AsyncClient, service: ServiceApp
 ) -> None:
     await put_faults(client, {"path_prefix": "/counts", "kind": "truncate"})
@@ -210,7 +210,7 @@ async def test_first_matching_fault_applies(client: httpx.AsyncClient) -> None:
     assert (await client.get("/counts/a")).status_code == 501
 
 
-async def test_next_fault_applies_after_times_is_used_up(client: httpx.AsyncClient) -> None:
+async def test_next_fault_applies_once_first_is_used_up(client: httpx.AsyncClient) -> None:
     await put_faults(
         client,
         {"path_prefix": "/counts", "kind": "status", "status": 500, "times": 2},

@@ -57,7 +57,7 @@ async def fetch_records(client: httpx.AsyncClient, operation: Write) -> object:
 
 
 @each_write
-async def test_write_with_lost_response_is_replayed(operation: Write) -> None:
+async def test_repeated_write_after_lost_response_has_no_effect(operation: Write) -> None:
     client = create_client(operation.service)
     await put_faults(client, {"path_prefix": operation.path, "kind": "drop_after_write", "times": 1})
 

@@ -55,7 +55,7 @@ async def test_waterfall_without_calls_is_only_a_summary() -> None:
     assert drawing == "POST /checkout 422 in 2.0 ms, 2.0 ms of that in the gateway"
 
 
-async def test_waterfall_is_printed_once_per_second() -> None:
+async def test_waterfall_is_drawn_at_most_once_per_second() -> None:
     out = io.StringIO()
     draw = Waterfall(out, asyncio.get_running_loop().time)
     trace = await trace_checkout()

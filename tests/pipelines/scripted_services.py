@@ -71,7 +71,7 @@ class FakeServices(httpx.AsyncBaseTransport):
 
     @property
     def services(self) -> ShippedServices:
-        """Return the shipped services over this transport, with a timeout of one second."""
+        """Return the sample's services over this transport, with a timeout of one second."""
         return ShippedServices.over(self, {name: f"http://{name}.test" for name in NAMES})
 
 

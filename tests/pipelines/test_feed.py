@@ -213,5 +213,5 @@ async def test_feed_has_only_posts_in_user_languages(fake: FakeServices) -> None
     assert (result.value.posts, result.value.recommended) == ((RECOMMENDED_POST,), (RECOMMENDED_POST,))
 
 
-def test_feed_promises_classes_of_feed_error() -> None:
+def test_feed_declares_every_class_of_feed_error() -> None:
     assert feed.promised == (NotFound, BadAnswer, Unavailable, TimedOut, Aggregate)

@@ -124,7 +124,7 @@ async def test_orders_have_distinct_random_ids(fake: FakeServices) -> None:
 
 
 @pytest.mark.parametrize("delays", [(0.1, 0.2), (0.2, 0.1)])
-async def test_missing_user_hides_missing_stock(fake: FakeServices, delays: tuple[float, float]) -> None:
+async def test_unknown_user_hides_missing_stock(fake: FakeServices, delays: tuple[float, float]) -> None:
     """If the user does not exist and the product is out of stock, only the user is reported."""
     fake.delays = dict(zip(CORE_DATA, delays, strict=True))
     fake.answers |= {USER: 404, STOCK: 409}
@@ -135,7 +135,7 @@ async def test_missing_user_hides_missing_stock(fake: FakeServices, delays: tupl
     assert now() == delays[0]
 
 
-async def test_missing_user_cancels_stock_check(fake: FakeServices) -> None:
+async def test_unknown_user_cancels_stock_check(fake: FakeServices) -> None:
     fake.answers[USER] = 404
     fake.delays = {USER: 0.125, STOCK: 0.5}
     await fake.services.run(order, ORDER)
@@ -265,7 +265,7 @@ async def test_reservation_with_lost_response_is_repeated(fake: FakeServices, lo
     assert fake.list_keys(RESERVATION) == ["exe-1.fulfilment.1.inventory.reserve"] * 2
 
 
-async def test_unsent_reservation_is_repeated(fake: FakeServices) -> None:
+async def test_reservation_with_refused_connection_is_retried(fake: FakeServices) -> None:
     refused = httpx.ConnectError("refused")
     fake.answers[RESERVATION] = AnswerSequence(refused, refused, RESULT.reservation.model_dump())
 
@@ -301,7 +301,7 @@ def test_order_request_refuses_invalid_field(change: dict[str, Any]) -> None:
         OrderRequest.model_validate({**dict(ORDER), **change})
 
 
-def test_order_promises_classes_of_order_error() -> None:
+def test_order_declares_every_class_of_order_error() -> None:
     assert orders.promised == (
         NotFound,
         Forbidden,

@@ -170,7 +170,7 @@ async def test_failed_order_is_cancelled_and_not_announced(fake: FakeServices, a
     assert fake.paths == [*IDENTITY, *COMMIT, CANCEL]
 
 
-async def test_unsent_order_is_not_cancelled(fake: FakeServices) -> None:
+async def test_order_with_refused_connection_is_not_cancelled(fake: FakeServices) -> None:
     fake.answers[ORDER] = httpx.ConnectError("refused")
     result = await fake.services.run(purchase, REQUEST, TOKEN)
 
@@ -246,7 +246,7 @@ async def test_failed_cancel_makes_purchase_stuck(fake: FakeServices) -> None:
     assert set(fake.list_undone_keys(ORDER)) == set(fake.list_keys(ORDER))
 
 
-def test_purchase_promises_classes_of_purchase_error() -> None:
+def test_purchase_declares_every_class_of_purchase_error() -> None:
     assert purchases.promised == (
         Unauthorized,
         Forbidden,

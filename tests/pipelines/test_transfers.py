@@ -137,7 +137,7 @@ async def test_transfer_writes_have_distinct_keys(fake: FakeServices) -> None:
         ({"balance": "-25.50"}, "Insufficient funds"),
     ],
 )
-async def test_source_unable_to_pay_ends_transfer(
+async def test_source_account_unable_to_pay_ends_transfer(
     fake: FakeServices, account: dict[str, str], reason: str
 ) -> None:
     """The source account is rejected before any fraud or compliance check."""
@@ -255,7 +255,7 @@ async def test_unexecuted_transfer_is_not_posted(
     assert fake.paths[-2:] == [TRANSFER, REVERSE]
 
 
-async def test_unsent_transfer_is_not_reversed(fake: FakeServices) -> None:
+async def test_transfer_with_refused_connection_is_not_reversed(fake: FakeServices) -> None:
     fake.answers[TRANSFER] = httpx.ConnectError("refused")
     result = await fake.services.run(transfer, REQUEST)
 
@@ -317,7 +317,7 @@ def test_transfer_request_refuses_invalid_field(change: dict[str, Any]) -> None:
         TransferRequest.model_validate({**dict(REQUEST), **change})
 
 
-def test_transfer_promises_classes_of_transfer_error() -> None:
+def test_transfer_declares_every_class_of_transfer_error() -> None:
     assert transfers.promised == (
         NotFound,
         Forbidden,

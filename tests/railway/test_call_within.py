@@ -47,7 +47,7 @@ async def test_within_returns_timed_out_with_budget(services: Services) -> None:
     assert count_cancellations() == 0
 
 
-async def test_call_ending_at_deadline_returns_own_timeout() -> None:
+async def test_call_timing_out_at_limit_returns_own_failure() -> None:
     late = Err(TimedOut("no answer", source="a"))
 
     async def stop_at_deadline() -> Result[int, Failure]:
@@ -95,7 +95,7 @@ async def test_within_never_extends_deadline(earlier: float) -> None:
     assert await single_call.on(RunContext(deadline=earlier))(READ_DEADLINE.within(2)) == Ok(Ok(earlier))
 
 
-async def test_shortest_of_nested_limits_applies(services: Services) -> None:
+async def test_shortest_of_nested_within_limits_applies(services: Services) -> None:
     assert await READ_DEADLINE.within(5).within(2).within(9) == Ok(2)
     result = await services.hang("slow").within(5).within(2).within(9)
 
@@ -193,7 +193,7 @@ async def test_bug_in_cleanup_after_timeout_propagates(services: Services) -> No
         await parallel(services.hang("a"), Call("broken", fail_in_cleanup)).within(1)
 
 
-async def test_failed_optional_call_becomes_missing(services: Services) -> None:
+async def test_failed_optional_call_is_listed_as_missing(services: Services) -> None:
     assert await services.call("a", Ok(7)).optional() == Ok(7)
     assert await services.call("b", MISSING).optional() == Ok(Missing("b", NotFound("missing")), lacks=("b",))
 

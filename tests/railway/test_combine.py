@@ -96,7 +96,7 @@ def test_traverse_all_continues_after_failure(visited: list[int]) -> None:
     assert visited == [-1, 2, -3]
 
 
-def test_traverse_all_returns_values_and_lists_missing_calls(visited: list[int]) -> None:
+def test_traverse_all_returns_values_and_joins_lacks(visited: list[int]) -> None:
     assert traverse_all([1, 2], lambda n: visit(n, visited)) == Ok(("1", "2"), lacks=("l1", "l2"))
 
 

@@ -177,7 +177,7 @@ async def test_undo_cancelled_by_other_code_is_retried(bank: Bank) -> None:
     assert bank.log[-3:] == UNDONE
 
 
-async def test_killed_commit_records_no_end(bank: Bank) -> None:
+async def test_commit_in_closed_event_loop_records_no_end(bank: Bank) -> None:
     before = asyncio.all_tasks()
     request = asyncio.ensure_future(bank.commit(bank.write("a", Reply(after=FOREVER))))
     await asyncio.sleep(1)
@@ -196,7 +196,7 @@ def build_exiting_call(run: Run[Failure]) -> Call[int, Failure]:
     return Call("exit", exit_run)
 
 
-async def test_run_fail_inside_commit_undoes_writes(
+async def test_calling_run_fail_in_commit_undoes_writes(
     bank: Bank,
 ) -> None:
     async def body(run: Run[Failure]) -> None:

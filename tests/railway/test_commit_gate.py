@@ -52,7 +52,7 @@ def guarded_bank() -> GuardedBank:
     return GuardedBank()
 
 
-async def test_commit_passes_gate_before_journal(guarded_bank: GuardedBank) -> None:
+async def test_commit_passes_gate_before_journal_begins(guarded_bank: GuardedBank) -> None:
     assert await guarded_bank.pay() == Ok((1,))
     assert guarded_bank.log[:3] == ["exe-1 at the gate", "begin settlement", "a sent"]
 
@@ -82,7 +82,7 @@ async def test_later_journal_failure_keeps_gate_pass(guarded_bank: GuardedBank) 
     assert "exe-1 revoked" not in guarded_bank.log
 
 
-async def test_unretryable_undo_is_rejected_before_gate(guarded_bank: GuardedBank) -> None:
+async def test_unretryable_undo_refuses_commit_before_gate(guarded_bank: GuardedBank) -> None:
     context = replace(guarded_bank.context, retryable_undos={"a.undo", "b.undo"})
 
     with pytest.raises(LookupError, match=r"unregistered undo c\.undo, d\.undo: an operator"):
@@ -90,7 +90,7 @@ async def test_unretryable_undo_is_rejected_before_gate(guarded_bank: GuardedBan
     assert guarded_bank.log == []
 
 
-async def test_retryable_undos_are_accepted(guarded_bank: GuardedBank) -> None:
+async def test_commit_with_retryable_undos_is_accepted(guarded_bank: GuardedBank) -> None:
     context = replace(guarded_bank.context, retryable_undos={"a.undo", "b.undo"})
 
     assert await payment.on(context)(guarded_bank.write("a"), guarded_bank.call("b")) == Ok((1, 1))

@@ -56,7 +56,7 @@ async def test_call_spans_of_commit_refer_to_commit_span(bank: Bank, observer: R
     assert {call.stage for call in observer.calls} == {observer.stages[0]}
 
 
-async def test_unsent_steps_are_not_observed(bank: Bank, observer: RecordingObserver) -> None:
+async def test_steps_after_refused_write_are_not_observed(bank: Bank, observer: RecordingObserver) -> None:
     await run_observed(
         bank, observer, lambda run: run.commit("settlement", bank.write("a", TAKEN), bank.write("b"))
     )

@@ -46,7 +46,7 @@ async def test_unsent_write_is_not_retried(bank: Bank) -> None:
     assert bank.modes == {"a": [SEND_ONCE]}
 
 
-async def test_mapped_write_uses_same_modes(bank: Bank) -> None:
+async def test_mapped_write_uses_modes_of_plain_write(bank: Bank) -> None:
     await bank.commit(bank.write("a", LATE, FINE, undos=(FINE,)).map(abs), bank.write("b", TAKEN))
 
     assert bank.modes == {"a": [SEND_ONCE, BYPASS_POLICIES], "b": [SEND_ONCE], "a.undo": [BYPASS_POLICIES]}

@@ -236,7 +236,7 @@ async def test_commit_leaves_no_task_behind(bank: Bank, policy: CommitPolicy) ->
     assert asyncio.all_tasks() == before
 
 
-async def test_cancelled_commit_does_not_affect_others(
+async def test_cancelled_commit_does_not_affect_other_commits(
     commit_slowly: Callable[[], Awaitable[object]],
 ) -> None:
     other_bank = Bank()

@@ -132,7 +132,7 @@ async def test_zero_retry_after_keeps_backoff(bank: Bank, seconds: float) -> Non
 
 
 @pytest.mark.parametrize("seconds", [10, 10.0, 3600])
-async def test_retry_after_beyond_budget_undoes_at_once(bank: Bank, seconds: float) -> None:
+async def test_retry_after_beyond_budget_undoes_write_at_once(bank: Bank, seconds: float) -> None:
     result: Result[object, Failure] = await bank.commit(bank.write("a", ask_to_wait(seconds)))
 
     assert result == ask_to_wait(seconds)

@@ -50,7 +50,7 @@ async def test_change_context_does_not_modify_base() -> None:
     assert not CONTEXT.is_in_run
 
 
-async def test_change_outside_with_block_ends_with_task() -> None:
+async def test_context_change_without_with_block_ends_with_task() -> None:
     async def change() -> None:
         change_context(CONTEXT)
         assert current_context() is CONTEXT
@@ -60,7 +60,7 @@ async def test_change_outside_with_block_ends_with_task() -> None:
     assert current_context() == RunContext()
 
 
-async def test_enclosing_with_block_reverts_change() -> None:
+async def test_enclosing_with_block_reverts_context_change() -> None:
     with change_context(CONTEXT):
         change_context(deadline=None)
         inside = current_context().deadline
@@ -69,7 +69,7 @@ async def test_enclosing_with_block_reverts_change() -> None:
     assert current_context() == RunContext()
 
 
-def test_scope_changes_match_context_fields() -> None:
+def test_scope_changes_have_types_of_context_fields() -> None:
     context, changes = get_type_hints(RunContext), get_type_hints(ScopeChanges)
 
     assert changes == {name: kind for name, kind in context.items() if name in changes}
@@ -108,7 +108,7 @@ def test_invalid_commit_terms_are_rejected(argument: str, value: Any) -> None:  
         CommitTerms(**{argument: value})
 
 
-def test_only_commit_reserve_may_be_zero() -> None:
+def test_commit_terms_except_reserve_must_be_positive() -> None:
     assert CommitTerms(reserve=0).reserve == 0
     with pytest.raises(ValueError, match=r"^budget must be a positive, finite number of seconds, got 0$"):
         CommitTerms(budget=0)

@@ -12,7 +12,7 @@ from tests.railway.scripted_writes import Bank, payment
 SAFE = {*string.ascii_letters, *string.digits, *"_.-"}
 
 
-def test_key_has_id_stage_position_and_name() -> None:
+def test_key_has_execution_id_stage_position_and_name() -> None:
     assert derive_key("exe-1", "settlement", 2, "accounts.post") == "exe-1.settlement.2.accounts.post"
 
 

@@ -1,4 +1,4 @@
-"""Pipeline as its callers see it: context, arguments and promised failures."""
+"""Pipeline as its callers see it: context, arguments and the errors of its run."""
 
 import asyncio
 import inspect
@@ -121,22 +121,22 @@ def test_pipeline_is_named_after_function() -> None:
     assert current_deadline.on(RunContext()).name == "current_deadline"
 
 
-def test_pipeline_promises_single_failure() -> None:
+def test_pipeline_lists_single_error_of_run() -> None:
     assert buggy.promised == (Gone,)
 
 
-def test_pipeline_promises_union_in_order() -> None:
+def test_pipeline_lists_errors_of_run_in_order() -> None:
     @railway
     async def order(_run: Run[OrderError]) -> None: ...
 
     assert order.promised == (NotFound, Conflict, BadAnswer, Unavailable, TimedOut, Aggregate)
 
 
-def test_pipeline_resolves_forward_references() -> None:
+def test_pipeline_errors_resolve_forward_references() -> None:
     assert refund.promised == (NotFound, Gone)
 
 
-def test_infallible_pipeline_promises_nothing() -> None:
+def test_infallible_pipeline_lists_no_errors() -> None:
     @railway
     async def safe(_run: Run[Never]) -> None: ...
 
@@ -160,7 +160,7 @@ without_failures.__annotations__["run"] = Run
 
 
 @pytest.mark.parametrize("function", [without_annotation, without_failures, with_other_type, without_run])
-def test_promised_failures_require_run_annotation(
+def test_pipeline_errors_require_run_annotation(
     function: Callable[..., Awaitable[None]],
 ) -> None:
     pipeline: Pipeline[..., None, Never] = Pipeline(function)

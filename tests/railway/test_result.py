@@ -136,7 +136,7 @@ def test_value_or_returns_value_or_default(ok: Result[int, NotFound], err: Resul
     assert (ok.value_or(None), err.value_or(None)) == (7, None)
 
 
-def test_lacking_prepends_names() -> None:
+def test_lacking_prepends_names_to_lacks() -> None:
     assert FINE.lacking(("first", "second")) == Ok(7, lacks=("first", "second", "extra"))
 
 

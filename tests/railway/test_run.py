@@ -16,7 +16,7 @@ async def test_pipeline_that_returns_succeeds() -> None:
     assert await seven() == Ok(7)
 
 
-async def test_run_fail_exits_with_error() -> None:
+async def test_run_fail_ends_pipeline_with_error() -> None:
     @railway
     async def fail_run(run: Run[Gone]) -> int:
         run.fail(Gone("no more"))
@@ -24,7 +24,7 @@ async def test_run_fail_exits_with_error() -> None:
     assert await fail_run() == Err(Gone("no more"))
 
 
-async def test_unwrapping_failure_exits_run(services: Services) -> None:
+async def test_unwrapping_failure_ends_run(services: Services) -> None:
     @railway
     async def unwrap_failure(run: Run[Failure]) -> int:
         return run.unwrap(await services.call("a", MISSING))
@@ -90,7 +90,7 @@ async def test_exception_in_pipeline_propagates() -> None:
 
 
 def build_exiting_call(run: Run[Failure], name: str) -> Call[int, Failure]:
-    """Build a call that exits *run* with a failure whose detail is *name*."""
+    """Build a call that ends *run* with a failure whose detail is *name*."""
 
     async def exit_run() -> Answer:
         run.fail(Gone(name))

@@ -167,7 +167,7 @@ async def test_stage_inside_commit_raises_and_undoes_writes(bank: Bank) -> None:
     assert bank.ledger.standing == set()
 
 
-async def test_failed_commit_exits_run(bank: Bank) -> None:
+async def test_failed_commit_ends_run(bank: Bank) -> None:
     async def body(run: Run[Failure]) -> None:
         await run.commit("settlement", bank.write("a", Reply(LATE)))
         bank.log.append("continued")

@@ -43,7 +43,7 @@ async def test_stage_after_caught_run_fail_raises_run_misused(catch_exit: Misuse
         await catch_exit(run)
         await run.stage("next", services.call("a"))
 
-    with pytest.raises(RunMisused, match="a failure was caught"):
+    with pytest.raises(RunMisused, match="this run has failed, and makes no more stages"):
         await pipeline()
     assert services.log == []
 
@@ -55,7 +55,7 @@ async def test_use_after_caught_run_fail_raises_run_misused(
     @railway
     async def pipeline(run: Run[Failure]) -> None:
         await catch_exit(run)
-        with pytest.raises(RunMisused, match="a failure was caught"):
+        with pytest.raises(RunMisused, match="this run has failed"):
             use(run)
 
     with pytest.raises(RunMisused):
@@ -72,7 +72,7 @@ async def test_run_fail_caught_by_call_raises_after_stage(services: Services) ->
 
         return await run.stage("core", Call("catch", catch_exit), services.call("b"))
 
-    with pytest.raises(RunMisused, match="a failure was caught"):
+    with pytest.raises(RunMisused, match="this run has failed"):
         await pipeline()
 
 

@@ -92,7 +92,7 @@ async def test_stage_can_have_single_call(services: Services, policy: Policy) ->
     assert await single() == Ok((7,))
 
 
-async def test_stage_can_contain_call_twice(services: Services) -> None:
+async def test_stage_can_make_same_call_twice(services: Services) -> None:
     twin = services.call("twin")
 
     assert await three_calls(twin, twin, services.call("c")) == Ok((1, 1, 1))

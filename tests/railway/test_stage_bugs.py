@@ -1,4 +1,4 @@
-"""Exceptions in a stage, which are bugs: every call ends before the exception is raised."""
+"""Unexpected exceptions in a stage (bugs): every call ends before the exception is raised."""
 
 import asyncio
 import traceback

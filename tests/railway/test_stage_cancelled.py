@@ -228,7 +228,7 @@ async def test_closing_pipeline_restores_context(services: Services) -> None:
     assert current_context().deadline is None
 
 
-async def test_cancelled_run_does_not_affect_others(services: Services) -> None:
+async def test_cancelled_run_does_not_affect_other_runs(services: Services) -> None:
     cancelled = start(services.hang("a"), services.hang("b"), services.hang("c"))
     other_run = start(services.call("d", after=5), services.call("e"), services.call("f"))
     await asyncio.sleep(1)

@@ -51,7 +51,7 @@ async def test_fail_fast_awaits_earlier_calls(services: Services) -> None:
     assert now() == 5
 
 
-async def test_fail_fast_prefers_failure_of_earlier_call(services: Services) -> None:
+async def test_fail_fast_prefers_earlier_argument_to_earlier_end(services: Services) -> None:
     result = await run_fail_fast(
         services.call("slow", TAKEN, after=5), services.call("b", MISSING, after=1), services.hang("c")
     )

@@ -80,7 +80,7 @@ def build_best_effort_body(
     return body
 
 
-async def test_best_effort_write_has_its_own_key(bank: Bank) -> None:
+async def test_best_effort_write_key_names_its_stage(bank: Bank) -> None:
     await bank.run(build_best_effort_body(bank, "mail", "event"))
 
     assert bank.keys["mail"] == ["exe-1.0-after.0.mail"]

@@ -167,7 +167,7 @@ async def call_at_once(size: int, make: Callable[[], Call[T, Failure]]) -> Seque
 
 
 async def open_breaker(things: ServiceClient, service: Service) -> None:
-    """Open the circuit breaker of *things* with failures; then make *service* healthy, without records."""
+    """Open the circuit breaker of *things*; then make *service* healthy, and clear its recorded requests."""
     service.steps = [Step(500)]
     await call_at_once(20, lambda: fetch(things))
     service.steps = [FINE]

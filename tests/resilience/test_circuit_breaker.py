@@ -92,7 +92,7 @@ async def test_breaker_counts_last_hundred_attempts() -> None:
     assert record(breaker, UNHEALTHY) is OPEN
 
 
-async def test_breaker_drops_failures_beyond_volume() -> None:
+async def test_breaker_ignores_failures_before_last_hundred() -> None:
     breaker = build_breaker()
     record(breaker, *repeat(HEALTHY, 60), *repeat(UNHEALTHY, 49), *repeat(HEALTHY, 100))
 
@@ -382,7 +382,7 @@ async def test_short_deadline_leaves_breaker_closed() -> None:
 
 
 async def test_has_failed_recently_expires() -> None:
-    """`has_failed_recently` is false again when the pause has been over for a window (10 s)."""
+    """`has_failed_recently` is False again 10 s (the window) after the end of the pause."""
     breaker = build_open_breaker()
     seen = [build_breaker().has_failed_recently, breaker.has_failed_recently]
     await asyncio.sleep(9)

@@ -301,7 +301,7 @@ async def test_call_bypassing_policies_is_made_once() -> None:
 
 
 async def test_calls_in_map_of_write_are_retried(records: Records) -> None:
-    """Calls by the function of `Write.map` are retried like any read, although the write is sent once."""
+    """A call made by the function that `Write.map` takes is retried, although the write is sent once."""
     service, others = Service(FINE), Service(IS_UNAVAILABLE, HANGS_UP, FINE)
 
     async def look_up(_: Thing) -> Thing:

@@ -1,6 +1,6 @@
 """Two known faults of other circuit breakers, shown with `purgatory`; the gateway's breaker has neither.
 
-`purgatory` is made for asyncio, is released and has both faults. Other libraries share them: `pybreaker`
+`purgatory` is a released library for asyncio that has both faults. Other libraries share them: `pybreaker`
 counts a cancellation as a failure, `circuitbreaker` as a success; when half open, `circuitbreaker`
 and `asyncbreaker` admit every call.
 """

@@ -300,7 +300,7 @@ async def test_observer_sees_retries_as_one_call() -> None:
 
 
 @pytest.mark.parametrize("step", [REFUSES, Step(raised=httpx.PoolTimeout(""))])
-async def test_send_once_retries_unsent_request(step: Step) -> None:
+async def test_send_once_mode_retries_unsent_request(step: Step) -> None:
     service = Service(step, FINE)
     change_context(RunContext(mode=CallMode.SEND_ONCE))
 
@@ -309,7 +309,7 @@ async def test_send_once_retries_unsent_request(step: Step) -> None:
 
 
 @pytest.mark.parametrize("step", [HANGS_UP, IS_UNAVAILABLE, HANGS, Step(408), Step(429), Step(504)])
-async def test_send_once_never_retries_sent_request(step: Step) -> None:
+async def test_send_once_mode_never_retries_sent_request(step: Step) -> None:
     service = Service(step, FINE)
     change_context(RunContext(mode=CallMode.SEND_ONCE))
     result = await fetch(build_client(service))

@@ -112,7 +112,7 @@ async def test_slow_later_request_head_times_out(connection: Connection) -> None
     assert (connection.transport.closed_at, connection.responses) == (20 + HEAD_TIMEOUT, 1)
 
 
-async def test_head_in_pieces_in_time_is_answered(connection: Connection) -> None:
+async def test_request_head_sent_in_pieces_is_answered(connection: Connection) -> None:
     connection.seconds = 30
     connection.protocol.data_received(REQUEST[:9])
     await asyncio.sleep(HEAD_TIMEOUT - 1)
@@ -123,7 +123,7 @@ async def test_head_in_pieces_in_time_is_answered(connection: Connection) -> Non
     assert connection.transport.closed_at == HEAD_TIMEOUT - 1 + 30 + KEEP_ALIVE
 
 
-async def test_pipelined_head_timeout_starts_at_response(
+async def test_timeout_of_pipelined_head_starts_at_response(
     connection: Connection,
 ) -> None:
     connection.seconds = 30

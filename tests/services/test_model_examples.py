@@ -1,4 +1,4 @@
-"""Examples of the shipped services' response models, which dry runs and the documentation use."""
+"""Examples of the sample's response models, which dry runs and the documentation use."""
 
 from importlib import import_module
 from inspect import getmembers, isclass

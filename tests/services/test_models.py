@@ -14,7 +14,7 @@ CLIENT: Final = client(Answering())
 PATH: Final = ("things",)
 
 
-def test_plain_call_has_only_upstream_faults() -> None:
+def test_call_without_declared_failures_has_upstream_faults() -> None:
     get = assert_type(CLIENT.get("things.fetch", PATH, answer=THING), Call[Thing, UpstreamFault])
     post = assert_type(
         CLIENT.post("things.wish", PATH, Wish(text=""), answer=THING), Call[Thing, UpstreamFault]

@@ -1,4 +1,4 @@
-"""Requests, responses and refusals of the shipped services."""
+"""Requests, responses and refusals of the sample's services."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -292,7 +292,7 @@ def damage_fields(answer: Json) -> Iterator[Json]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=get_name)
-async def test_service_call_has_documented_results(
+async def test_service_call_sends_request_and_parses_response(
     router: respx.MockRouter, calls: dict[str, Call[object, Fault]], case: Case
 ) -> None:
     route = router.route().respond(json=case.response)

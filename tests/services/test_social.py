@@ -31,7 +31,7 @@ def respond_with(*posts: Post) -> Answering:
     [((), build_settings("en")), (FRIENDS, build_settings())],
     ids=["no friends", "no languages"],
 )
-async def test_posts_without_filter_send_no_request(
+async def test_posts_of_no_friends_or_languages_need_no_request(
     friends: Sequence[Friend], settings: UserSettings
 ) -> None:
     transport = respond_with(build_post("en"))

@@ -1,4 +1,4 @@
-"""A gateway, and services that can each be killed or suspended, as processes."""
+"""A gateway and its services as processes; each service can be killed or suspended."""
 
 import asyncio
 import signal
@@ -124,7 +124,7 @@ def run_gateway(services: Fleet, **settings: int) -> Generator[str]:
 
 @asynccontextmanager
 async def client_of(url: str) -> AsyncGenerator[httpx.AsyncClient]:
-    """Open a client for the gateway at *url*, without a limit of connections."""
+    """Open a client for the gateway at *url*, with no limit on the number of connections."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as client:
         yield client

@@ -21,7 +21,7 @@ __all__ = ["Program", "ProgramResult", "free_port", "free_ports", "is_answering"
 _PATIENCE_SECONDS = 20.0
 _POLL_SECONDS = 0.01
 _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Loading certificates for plain HTTP would take most of the time of a request."""
+"""SSL context without certificates: plain HTTP needs none, and loading them is slower than a request."""
 
 
 def free_port() -> int:
@@ -61,7 +61,7 @@ def is_answering(url: str) -> bool:
 
 @dataclass(frozen=True)
 class ProgramResult:
-    """Exit code and remaining output of a program, and the seconds that its end took."""
+    """Exit code of a program, its output that was not read before, and the seconds that `wait` took."""
 
     code: int
     out: str
@@ -70,7 +70,7 @@ class ProgramResult:
 
 
 class Program:
-    """`python -m module arguments...` in *folder*; killed at the end of the `with` block if it still runs."""
+    """Process of `python -m module arguments...` in *folder*; the end of the `with` block kills it."""
 
     def __init__(
         self,
@@ -106,12 +106,12 @@ class Program:
         self.process.stdin.flush()
 
     def read_line(self) -> str:
-        """Read the next line of the program's standard output; empty at its end."""
+        """Return the next line of the program's standard output, or "" at the end of the output."""
         assert self.process.stdout
         return self.process.stdout.readline()
 
     def wait_until_answers(self, url: str) -> None:
-        """Wait until *url* answers; raise `RuntimeError` with the program's stderr if it ends before."""
+        """Wait until *url* answers; raise `RuntimeError` with the stderr of the program if it ends first."""
         until(lambda: is_answering(url) or self.process.poll() is not None)
         if self.process.poll() is not None:
             raise RuntimeError(self.wait().err)

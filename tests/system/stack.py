@@ -57,7 +57,7 @@ class Stack:
     def post_and_disconnect(
         self, path: str, body: Json, headers: Mapping[str, str], when: Callable[[], bool]
     ) -> None:
-        """Post *body*, and disconnect without reading the answer once *when* returns True."""
+        """Post *body*, wait until *when* returns True, and disconnect without reading the answer."""
         url = self.client.base_url
         with closing(HTTPConnection(url.host, url.port)) as connection:
             connection.request(

@@ -239,7 +239,7 @@ def test_malformed_json_returns_400(stack: Stack) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
 
 
-def test_retry_after_of_service_reaches_client(stack: Stack) -> None:
+def test_response_passes_on_retry_after_of_service(stack: Stack) -> None:
     stack.break_down("fraud", "status", status=503, retry_after=7)
 
     answer = stack.checkout()

@@ -42,7 +42,7 @@ WRITES: Final = (
     ("account", "postings"),
     ("order", "orders"),
 )
-"""The services that keep writes, and the fields of their state."""
+"""The services that store writes, each with the field of its state that lists the writes."""
 
 
 @pytest.fixture(scope="module")

@@ -104,14 +104,14 @@ def run_command(command: str, stack: Stack) -> str:
     return subprocess.run(["sh", "-c", here], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607
 
 
-def test_readme_shows_real_checkout() -> None:
+def test_readme_shows_source_of_checkout_pipeline() -> None:
     source = inspect.getsource(checkout.function)
 
     (shown,) = re.findall(r"```python\n(@railway\nasync def checkout.*?)```", README, re.DOTALL)
     assert shown in source
 
 
-def test_readme_diagram_shows_real_checkout(stack: Stack) -> None:
+def test_readme_diagram_shows_stages_of_checkout(stack: Stack) -> None:
     (plan,) = (
         plan for plan in stack.client.get("/pipelines").json()["pipelines"] if plan["name"] == "checkout"
     )
@@ -196,7 +196,7 @@ def test_documented_requests_cover_every_pipeline() -> None:
 
 
 @pytest.mark.needs("curl")
-def test_documented_order_can_be_sent_again(stack: Stack) -> None:
+def test_repeated_documented_order_gets_first_response(stack: Stack) -> None:
     (command,) = (command for command in REQUESTS if "Idempotency-Key" in command)
 
     first, second = run_command(command, stack), run_command(command, stack)
@@ -207,7 +207,7 @@ def test_documented_order_can_be_sent_again(stack: Stack) -> None:
 
 @pytest.mark.needs("curl")
 @pytest.mark.parametrize(("more", "status"), [("", 504), (', "times": 2', 200)])
-def test_documented_fault_takes_three_attempts(stack: Stack, more: str, status: int) -> None:
+def test_documented_fault_causes_three_attempts(stack: Stack, more: str, status: int) -> None:
     fault = FAULT.replace('"hang"', f'"hang"{more}').replace("http://127.0.0.1:8101", stack.services["user"])
     subprocess.run(["sh", "-c", fault], check=True)  # noqa: S603, S607
     before = len(stack.calls_of("user"))
@@ -232,7 +232,7 @@ def test_documented_stuck_execution_is_undone_by_retry() -> None:
     assert retried["state"] == "undone"
 
 
-def test_documented_explanation_is_printed() -> None:
+def test_explain_prints_documented_output() -> None:
     (shown,) = re.findall(r"```text\n(transfers: .*?)```", PAGES["docs/critical-path.md"], re.DOTALL)
 
     _, *arguments = shlex.split(EXPLAIN)
@@ -292,7 +292,7 @@ def test_tutorial_pipeline_reports_unknown_user(reward: Callable[..., httpx.Resp
     assert (response.status_code, response.json()["source"]) == (404, "users.fetch")
 
 
-def test_tutorial_pipeline_without_service_writes_nothing(tmp_path: Path) -> None:
+def test_unreachable_loyalty_service_prevents_reservation(tmp_path: Path) -> None:
     with services() as urls, example(tmp_path, free_port(), urls) as client:
         answer = client.post("/rewards", json=REWARD)
         asked = httpx.get(f"{urls['inventory']}/_mock/calls").json()
@@ -324,7 +324,7 @@ def test_tutorial_stuck_execution_is_undone_by_retry(reward: Callable[..., httpx
 
 
 def read_settings_table() -> Iterator[tuple[str, str]]:
-    """Yield the name and the default of each setting in the table, without `GATEWAY_`."""
+    """Yield each setting of the table: its name without `GATEWAY_`, and its default."""
     table = OPERATIONS.partition("## Settings")[2].partition("\n## ")[0]
     for names, defaults in re.findall(r"^\| (`GATEWAY_.*?) \| (.*?) \|", table, re.MULTILINE):
         variables = re.findall(r"`GATEWAY_(\w+)`", names)
@@ -375,7 +375,7 @@ def test_settings_table_has_every_setting() -> None:
     }
 
 
-def test_tutorial_pipeline_is_explained(tmp_path: Path) -> None:
+def test_explain_describes_tutorial_pipeline(tmp_path: Path) -> None:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
 

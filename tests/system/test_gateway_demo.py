@@ -24,7 +24,7 @@ PIPELINES = {"checkout", "orders", "feed", "transfers", "purchases"}
 
 @pytest.fixture(scope="module")
 def played() -> ProgramResult:
-    """Result of a demo that ignores invalid settings in its environment."""
+    """Result of a demo with invalid settings in its environment, which the demo ignores."""
     ignored = {"GATEWAY_DEADLINE_MS": "1", "GATEWAY_USER_URL": "ftp://users", "MOCK_LATENCY_SCALE": "0"}
     with Program("gateway", "demo", environment={**ignored, "COLUMNS": "80"}) as program:
         return program.wait(PATIENCE_SECONDS)
@@ -37,7 +37,7 @@ def services() -> Iterator[Mapping[str, str]]:
 
 
 def row_of(result: ProgramResult, name: str) -> list[str]:
-    """Return the last three cells of a scenario's row: its calls, and their ms in parallel and in sequees."""
+    """Return the last three cells of a scenario's row: calls, ms in parallel, and ms in sequence."""
     (row,) = re.findall(rf"^pass {name} .*", result.out, re.MULTILINE)
     return str(row).split()[-3:]
 

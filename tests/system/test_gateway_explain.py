@@ -84,7 +84,7 @@ def test_explain_uses_configured_optional_timeout(dead_urls: Mapping[str, str]) 
     assert "critical path: 220 ms; " in result.out
 
 
-def test_explain_writes_only_with_writes_option(services: Mapping[str, str]) -> None:
+def test_explain_needs_with_writes_option_to_write(services: Mapping[str, str]) -> None:
     before = count_writes(services)
     without_writes = run_explain("transfers", "--measure", "--runs", "1", **urls_of(services))
     after_reads = count_writes(services)

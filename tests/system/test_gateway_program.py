@@ -62,7 +62,7 @@ def test_serve_answers_request_before_exit(services: Mapping[str, str]) -> None:
     assert (statuses, result.code) == ([200], 0)
 
 
-def test_drain_fails_readiness_and_serves_requests() -> None:
+def test_drain_serves_requests_while_readiness_fails() -> None:
     with Program("gateway", "serve", environment={**FREE_PORT, "GATEWAY_DRAIN_MS": "60000"}) as program:
         url = url_of(program)
         program.process.send_signal(signal.SIGTERM)
@@ -205,7 +205,7 @@ def test_gateway_prints_help_and_version(arguments: list[str], text: str) -> Non
     assert text in result.out
 
 
-def test_with_mocks_prints_checkout_and_stops_mocks() -> None:
+def test_with_mocks_option_prints_checkout_and_stops_mocks() -> None:
     port = free_ports(12)
     options = ("--waterfall", "--log-level", "debug", "--with-mocks", str(port))
     with Program("gateway", "serve", *options, environment=FREE_PORT) as program:
@@ -239,7 +239,7 @@ def test_mocks_end_if_gateway_is_killed() -> None:
         until(lambda: not is_answering(f"http://127.0.0.1:{port}/health"))
 
 
-def test_with_mocks_names_port_in_use() -> None:
+def test_with_mocks_option_names_port_in_use() -> None:
     port = free_ports(12)
     with (
         socket.create_server(("127.0.0.1", port + 2)),
@@ -252,7 +252,7 @@ def test_with_mocks_names_port_in_use() -> None:
     assert "gateway: the mock services did not start; choose other ports with --with-mocks PORT" in result.err
 
 
-def test_with_mocks_refuses_ports_of_running_mocks() -> None:
+def test_with_mocks_option_refuses_ports_of_running_mocks() -> None:
     port = free_ports(12)
     with (
         mocks("all", "--base-port", str(port)),

@@ -64,7 +64,7 @@ def start_gateway(services: Mapping[str, str], **settings: int) -> Program:
 
 @dataclass
 class Crowd:
-    """Clients that send requests without a pause until they are refused, and the outcomes."""
+    """Clients that each send requests without a pause until a connection fails, and the outcomes."""
 
     url: str
     answers: list[Response] = field(default_factory=list[Response])

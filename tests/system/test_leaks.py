@@ -13,7 +13,10 @@ PATIENCE: Final = 30.0
 
 
 async def cancel_orders(deployment: Deployment) -> set[int]:
-    """Send orders that fail in a sibling call or whose client disconnects, half each; return the statuses."""
+    """Send 200 orders, and return the set of their statuses.
+
+    The client disconnects from every second order, and the others are refused. Either cancels a slow call.
+    """
     await deployment.services.inject_fault("inventory", "latency", "/inventory", latency_ms=400)
     orders = cycle((REFUSED_ORDER, REFUSED_ORDER.with_disconnect(0.025)))
     answers = await deployment.client.send_with_workers(orders, workers=16, seconds=PATIENCE, count=200)

@@ -192,7 +192,7 @@ class Game:
                     await self._services.heal()
 
     async def _interrupt(self, chance: Chance, services: Sequence[str]) -> None:
-        """Kill or suspend *services*, one after the other."""
+        """Kill or suspend random *services*, one at a time."""
         while not self._is_over:
             service, seconds = chance.choice(services), chance.uniform(0, 0.7)
             if chance.happens(0.6):

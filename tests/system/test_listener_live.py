@@ -8,7 +8,7 @@ from gateway.server.listener import drop_new_connections, open_listener
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_drop_keeps_open_connections(host: str) -> None:
+def test_drop_new_connections_keeps_open_connections(host: str) -> None:
     """Established connections are served; new handshakes get no reply."""
     with open_listener(host, 0) as listener:
         address = listener.getsockname()[:2]
@@ -25,7 +25,7 @@ def test_drop_keeps_open_connections(host: str) -> None:
                 assert early.recv(9) == b"there"
 
 
-def test_drop_ignores_closed_socket() -> None:
+def test_drop_new_connections_ignores_closed_socket() -> None:
     with socket.socket() as closed:
         closed.close()
         drop_new_connections(closed)

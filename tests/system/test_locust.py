@@ -92,7 +92,7 @@ def corrupting_proxy(stack: Stack, corrupt: Callable[[httpx.Response], httpx.Res
 
 
 def corrupt_bodies() -> Callable[[httpx.Response], httpx.Response]:
-    """Return a function that corrupts every body: each kind of response goes through all corruptions."""
+    """Return a function that corrupts every body; responses of the same kind get each corruption in turn."""
     remaining: dict[tuple[str, ...], Iterator[Corruption]] = {}
 
     def corrupt(response: httpx.Response) -> httpx.Response:
@@ -188,7 +188,7 @@ def test_orderer_refuses_several_processes() -> None:
     )
 
 
-def test_load_run_without_orderer_uses_processes() -> None:
+def test_load_run_without_orderer_allows_two_processes() -> None:
     with running(0) as stack:
         run = run_locust(str(stack.client.base_url), "--run-time", "2s", "--processes", "2", "Reader")
 

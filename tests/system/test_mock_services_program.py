@@ -39,7 +39,7 @@ class RunningService:
         return [(call["status"], call["outcome"]) for call in self.client.get("/_mock/calls").json()]
 
     def connect(self, *, rest: bytes = b"\r\n") -> socket.socket:
-        """Send a request on a plain socket, which the test can close at any time."""
+        """Send a request on a plain socket, and return the socket, which the test can close at any time."""
         url = self.client.base_url
         connection = socket.create_connection((url.host, url.port))
         connection.sendall(b"GET /users/user-123 HTTP/1.1\r\nHost: mock\r\n" + rest)
@@ -197,7 +197,7 @@ def test_signal_ends_program_while_calls_hang(users: RunningService, number: sig
     assert_clean(result)
 
 
-def test_sigint_is_ignored_with_exit_with_stdin() -> None:
+def test_exit_with_stdin_option_ignores_sigint() -> None:
     """With `--exit-with-stdin` the parent process ends the program, so it ignores Ctrl-C."""
     with Program("mock_services", "user", "--port", "0", "--exit-with-stdin") as program:
         url = urls_of(program)["user"]
@@ -216,7 +216,7 @@ def test_all_mocks_run_in_one_process() -> None:
         assert_clean(program.end(signal.SIGINT))
 
 
-def test_mock_service_has_given_port_and_latency() -> None:
+def test_mock_service_uses_given_port_and_latency_scale() -> None:
     port = free_port()
 
     with Program(

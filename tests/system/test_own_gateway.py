@@ -174,7 +174,7 @@ def gateway(folder: Path, service: str) -> Iterator[str]:
     assert (result.code, result.err) == (0, "")
 
 
-def test_commit_of_custom_pipeline_is_an_execution(gateway: str, service: str) -> None:
+def test_commit_of_custom_pipeline_creates_execution(gateway: str, service: str) -> None:
     lent = httpx.post(f"{gateway}/loans/book-1", headers={"Idempotency-Key": "1"})
     missing = httpx.post(f"{gateway}/loans/book-9")
     execution = httpx.get(gateway + lent.headers["location"])
@@ -224,7 +224,7 @@ def test_variable_of_unregistered_service_is_reported(folder: Path) -> None:
     assert "unknown setting GATEWAY_FRAUD_URL: no service named 'fraud' is registered\n" in result.err
 
 
-def test_readiness_follows_custom_service(folder: Path) -> None:
+def test_readiness_reports_unreachable_custom_service(folder: Path) -> None:
     environment = {"GATEWAY_PORT": "0", "GATEWAY_LIBRARY_URL": f"http://127.0.0.1:{free_port()}"}
     with serve(folder, environment=environment) as program:
         url = program.read_line().split()[1]
@@ -244,7 +244,7 @@ def test_custom_gateway_warns_of_ineffective_settings(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",)])
-def test_invalid_setting_of_custom_service_is_one_line(folder: Path, arguments: Sequence[str]) -> None:
+def test_invalid_custom_service_setting_prints_one_line(folder: Path, arguments: Sequence[str]) -> None:
     with serve(folder, *arguments, environment={"GATEWAY_LIBRARY_TIMEOUT_MS": "x"}) as program:
         result = program.wait()
 

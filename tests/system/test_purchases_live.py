@@ -79,7 +79,7 @@ def test_disconnect_during_commit_keeps_purchase(stack: Stack) -> None:
     assert list_orders(stack) == ["created"]
 
 
-def test_foreign_token_is_403_and_missing_token_401(stack: Stack) -> None:
+def test_token_of_other_user_is_403_and_missing_token_401(stack: Stack) -> None:
     foreign = {**PURCHASE, "user_id": "nonexistent-user"}
     forbidden = stack.client.post("/purchases", json=foreign, headers=TOKEN)
     unauthorized = stack.client.post("/purchases", json=foreign)

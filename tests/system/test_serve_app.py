@@ -37,7 +37,7 @@ app = create_app(transport=Unusable())
 
 
 def serve(folder: Path, *arguments: str, app: str = APP, **environment: str) -> Program:
-    """Serve *app*, whose module is written to *folder*."""
+    """Write the module *app* to *folder*, and serve its app."""
     (folder / "mine.py").write_text(app)
     variables = {"PYTHONPATH": str(folder), "GATEWAY_PORT": "0", **environment}
     return Program("gateway", "serve", "--app", "mine:app", *arguments, environment=variables)

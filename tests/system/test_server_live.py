@@ -40,7 +40,7 @@ def is_answered(caller: socket.socket) -> bool:
         return False
 
 
-def test_server_stops_if_its_block_raises() -> None:
+def test_exception_in_with_block_stops_server() -> None:
     urls: list[str] = []
 
     async def fail() -> None:

@@ -50,7 +50,7 @@ def test_missing_program_skips_test_and_is_named(tmp_path: Path) -> None:
     assert "1 passed, 1 skipped" in run.stdout
 
 
-def test_no_skips_fails_test_of_missing_program(tmp_path: Path) -> None:
+def test_no_skips_option_fails_test_of_missing_program(tmp_path: Path) -> None:
     run = run_pytest(tmp_path, "--no-skips")
 
     assert run.returncode == 1, run.stdout

@@ -40,7 +40,7 @@ async def measure_capacity(client: Client, workers: Sequence[int], seconds: floa
 
 
 async def measure_throughput(client: Client, workers: int, seconds: float) -> float:
-    """Return the successful checkouts per second of a number of *workers*.
+    """Return the successful checkouts per second that *workers* workers achieve.
 
     Responses that arrive after *seconds* do not count.
     """

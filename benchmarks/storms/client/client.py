@@ -17,7 +17,7 @@ __all__ = ("Client", "Response", "Server", "open_client")
 _TIMEOUT: Final = 10.0
 """Seconds that the client waits for a response."""
 _KEEP_ALIVE: Final = 2.0
-"""Seconds that an idle connection stays open: less than in any server, which could close it in use."""
+"""Seconds that an idle connection stays open: less than in the servers, so that none closes it in use."""
 _COMPLETED: Final = "Gateway-Completed"
 _MISSING_PARTS: Final = tuple(
     f'"{name}":null'.encode()
@@ -27,7 +27,7 @@ _MISSING_PARTS: Final = tuple(
 
 
 class Response(NamedTuple):
-    """A response, incomplete if it marks an optional part as missing."""
+    """A response; *is_complete* is False if the response marks an optional part as missing."""
 
     status: int
     location: str | None = None

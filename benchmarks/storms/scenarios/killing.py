@@ -73,7 +73,7 @@ async def _kill_in_turn(deployment: Deployment, names: Sequence[str]) -> Mapping
 
 
 def _recovery_time(outcomes: Outcomes, restart: float) -> float:
-    """Return the seconds from a restart to the last failure or incomplete success; 0 if there is none."""
+    """Return the seconds from a restart to the last failure or incomplete success within 3 s; 0 if none."""
     failed = outcomes.between(restart, restart + _OBSERVED).imperfect
     return max((outcome.due - restart for outcome in failed), default=0.0)
 

@@ -1,10 +1,11 @@
 """The five routes of the gateway, written well with FastAPI, httpx and `asyncio.gather` alone.
 
 The code follows the documentation of FastAPI and httpx: `async def` routes, pydantic models, a single
-`httpx.AsyncClient` for the life of the process with its stock transport, its stock pool and a timeout,
+`httpx.AsyncClient` for the life of the process with the default transport, the default pool and a timeout,
 `gather` for concurrent calls, `raise_for_status`, and handlers that map httpx's exceptions to statuses.
-Calls are cancelled when a sibling fails, optional calls may fail, and a write is undone if the next write
-fails. There are no retries, no circuit breaker, no concurrency limit, no deadline and no journal.
+Concurrent calls are cancelled when one of them fails, except beside a write. Optional calls may fail. A
+transfer is reversed if its posting fails, and a reservation is released if the shipping quote fails. There
+are no retries, no circuit breaker, no concurrency limit, no deadline and no journal.
 """
 
 import asyncio

@@ -52,7 +52,7 @@ class Arguments:
 
     @property
     def names_in_path(self) -> AbstractSet[str]:
-        """Return the names of the path parameters."""
+        """Return the names of the endpoint's path parameters."""
         return self._path.keys()
 
     @property

@@ -131,8 +131,8 @@ def build_endpoint(route: Route, bound: BoundPipeline, request: type[object], ve
     if len(others) > 1 or (others and route.method in _WITHOUT_BODY):
         names = ", ".join(others)
         msg = (
-            f"{route}: a request cannot supply {names} of {bound.pipeline.name}: only path parameters and one"
-            " body, which GET and DELETE do not have; use Route(endpoint=...)"
+            f"{route}: a request cannot supply {names} of {bound.pipeline.name}: it has path parameters and,"
+            " except with GET and DELETE, one body; for anything else use Route(endpoint=...)"
         )
         raise RegistrationError(msg)
 

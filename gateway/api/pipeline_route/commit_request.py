@@ -17,7 +17,7 @@ from gateway.railway import Failure, Result
 
 __all__ = ("IDEMPOTENCY_MISMATCH", "CommitRequest")
 
-IDEMPOTENCY_MISMATCH = "This Idempotency-Key was used for another request"
+IDEMPOTENCY_MISMATCH = "This Idempotency-Key was used for a different request"
 
 
 @final

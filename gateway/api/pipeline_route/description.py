@@ -105,7 +105,7 @@ def describe(route: PipelineRoute) -> DescribedPipeline:
     """Return the description of *route*'s pipeline, from a dry run on its example; no service is called.
 
     Raise `DryRunError` if the dry run fails, and `RegistrationError` if an argument has no example, or if the
-    pipeline commits although its run does not promise `Stuck`.
+    pipeline commits but the errors of its run do not include `Stuck`.
     """
     bound, registration = route.bound, route.registration
     arguments = bound.build_example_arguments(registration)

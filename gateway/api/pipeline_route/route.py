@@ -46,7 +46,7 @@ _TOKEN_REQUIRED: Final = Unauthorized("A bearer token is required, in the header
 
 @final
 class PipelineRoute(APIRoute):
-    """FastAPI's route for a registered *route*, whose pipeline calls *services* (by name).
+    """FastAPI route that serves the registration *route*; *services* are those of the gateway, by name.
 
     The body is validated once, from its bytes, and the response is written by pydantic's serializer for the
     pipeline's return type. The order of checks: 429, 503 under overload, 415, 413 or 408, 400 for a header,

@@ -2,5 +2,6 @@
 
 A `scenario` is a request with its `expected` answer, the calls made for it, and the changes it leaves in the
 services; `matchers` stand for values that differ from run to run. `scenarios` has a module for each pipeline.
-The `runner` plays them against the `mocks`, an `outcome` lists the differences, and `report` prints them.
+The `runner` plays the scenarios against the `mocks`, an `outcome` lists the differences, and `report` prints
+them.
 """

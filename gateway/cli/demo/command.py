@@ -23,8 +23,8 @@ from gateway.client.transport import create_transport
 __all__ = ("configure", "play_demo", "report_outcomes")
 
 _DESCRIPTION: Final = """\
-Run each pipeline into every outcome that it can have, and check the response, the calls that were made for
-it, and the state that it leaves in the services. The outcomes include every declared refusal and every undo.
+Run each pipeline into every documented outcome, and check the response, the calls that were made for it, and
+the state that it leaves in the services. The outcomes include every declared refusal and every undo.
 The demo takes about fifteen seconds.
 
 The gateway runs in this process and calls mock services over HTTP, which the demo starts on free ports with

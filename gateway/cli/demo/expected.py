@@ -83,7 +83,7 @@ class Answer:
 
     @property
     def state(self) -> str:
-        """Return `running` if the answer reports an execution that has not ended, else an empty string."""
+        """Return `running` for a 202, whose execution has not ended, else an empty string."""
         return "running" if self.status == HTTPStatus.ACCEPTED else ""
 
     @property
@@ -113,7 +113,7 @@ REPLAY: Final = Replay()
 @final
 @dataclass(frozen=True, slots=True)
 class InvalidAnswer:
-    """A response that no gateway should send, and the *reason*; *status* is None if there was no response."""
+    """An invalid or missing response, with the *reason*; *status* is None if the response is missing."""
 
     reason: str
     status: int | None = None
@@ -169,7 +169,7 @@ def failure(problem: Problem) -> Answer:
 
 
 def failed_commit(problem: Problem) -> Answer:
-    """Build the answer to a request whose commit fails with *problem*: it has the execution id."""
+    """Build the answer to a request whose commit fails with *problem*: the answer has the execution id."""
     return replace(failure(problem), fields={"execution_id": Matching(_EXECUTION_ID)})
 
 

@@ -19,7 +19,7 @@ __all__ = ("CreateApp", "Runner")
 
 
 class CreateApp(Protocol):
-    """Creates a gateway that calls *on_trace* with the trace of each request."""
+    """Creates a gateway that calls *on_trace* with a title and the trace of each request."""
 
     def __call__(
         self,

@@ -48,7 +48,7 @@ class Request:
 @final
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault of a mock *service*; the other fields are those of its `/_mock/faults` endpoint."""
+    """A fault of a mock *service*; the other fields are sent to the service's `/_mock/faults` endpoint."""
 
     service: str
     path_prefix: str

@@ -24,7 +24,7 @@ class CallTimes(TypedDict):
 
 
 class Times(TypedDict):
-    """Times of a pipeline in milliseconds; the totals are lower bounds if the times of calls are *unknown*.
+    """Times of a pipeline in milliseconds; the totals are lower bounds if *unknown* names any calls.
 
     *critical_path* names the longest call of each stage, and all calls of a sequential commit;
     *sequential_ms* is the time of the calls in sequence.

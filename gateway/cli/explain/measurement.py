@@ -15,7 +15,7 @@ __all__ = ("MeasurementError", "measure", "stub_writes")
 
 
 class MeasurementError(Exception):
-    """The pipeline failed while it was measured; the message names the failed calls."""
+    """The pipeline failed while it was measured; the message lists the failures, each with its call."""
 
 
 async def measure(
@@ -36,7 +36,7 @@ async def measure(
 
 
 def stub_writes(call: CallSpan) -> Result[object, Failure] | None:
-    """Return the example of a write, so that it is not made; return None for a read."""
+    """Return the example of a write or an undo, which is then not made; return None for a read."""
     return examples(call) if call.kind is not CallKind.READ else None
 
 

@@ -18,7 +18,7 @@ _UNKNOWN: Final = "unknown; measure them with --measure, or set them with --late
 async def find_times(
     app: Gateway, pipeline: DescribedPipeline, options: Options, mocks: Sequence[str]
 ) -> tuple[Mapping[str, float], str]:
-    """Return the known seconds of *pipeline*'s calls by name, and a phrase that names their source.
+    """Return the known times of *pipeline*'s calls, in seconds by name, and a phrase that names their source.
 
     If *options* neither set times nor ask for a measurement, the calls are measured only if mock services
     answer at all URLs in *mocks*. Raises `MeasurementError` if the pipeline fails while it is measured.

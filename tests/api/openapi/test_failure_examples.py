@@ -179,7 +179,7 @@ def test_upstream_fault_combines_with_previous_call(
     assert list_parts(list_examples(build_stage(*calls))["aggregate"]) == expected
 
 
-def test_unsent_call_has_no_upstream_fault() -> None:
+def test_call_without_request_has_no_fault_example() -> None:
     examples = list_examples(build_stage(PlannedCall("a.known", Kind.NOTHING), PLAIN))
 
     assert "aggregate" not in examples

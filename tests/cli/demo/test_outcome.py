@@ -107,7 +107,7 @@ def test_unexpected_call_is_a_difference() -> None:
 
 
 @pytest.mark.parametrize("cancelled", [(), ("inventory.check",)])
-def test_cancellable_call_passes_cancelled_or_not(cancelled: tuple[str, ...]) -> None:
+def test_cancellable_call_may_be_cancelled_or_not(cancelled: tuple[str, ...]) -> None:
     fails_fast = replace(FAILURE, scenario=replace(FAIL, cancellable=("inventory.check",)))
 
     assert with_calls(fails_fast, FIRST, cancelled).has_passed
@@ -177,7 +177,7 @@ def test_only_expected_state_changes_pass(
     assert replace(SUCCESS, scenario=scenario, changes=changed).has_passed is has_passed
 
 
-def test_replay_equals_first_answer_and_is_marked() -> None:
+def test_replay_must_equal_first_answer_and_be_marked() -> None:
     first = success(201, id="aaa", more=1)
 
     assert build_replay_outcome(first, build_replay(id="aaa", more=1)).has_passed

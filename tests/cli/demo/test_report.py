@@ -89,7 +89,7 @@ def test_report_row_shows_answer_calls_and_times() -> None:
 
 
 @pytest.mark.parametrize("made", [(), ("users.fetch",)])
-def test_serial_time_needs_several_calls(made: tuple[str, ...]) -> None:
+def test_report_omits_serial_time_below_two_calls(made: tuple[str, ...]) -> None:
     _, text = print_report(with_calls(FAILURE, made))
 
     assert read_rows(text)[0][-2:] == ["50", "-"]

@@ -55,7 +55,7 @@ async def explain_as_json(app: Gateway, options: Options) -> Any:  # noqa: ANN40
     return json.loads(await explain_as_text(app, replace(options, as_json=True)))
 
 
-async def test_measured_checkout_takes_contract_time(app: Gateway) -> None:
+async def test_measured_checkout_takes_110_ms(app: Gateway) -> None:
     text = await explain_as_text(app, Options("checkout", is_measured=True))
 
     assert "critical path: 110 ms; in sequence: 260 ms\n" in text
@@ -179,7 +179,7 @@ async def test_given_times_override_measurement(app: Gateway) -> None:
     assert "\nothers as given\n" in text
 
 
-async def test_with_writes_prints_no_hint_about_writes(app: Gateway) -> None:
+async def test_explain_with_writes_prints_no_hint_about_writes(app: Gateway) -> None:
     text = await explain_as_text(app, Options("transfers", is_measured=True, with_writes=True, runs=1))
 
     assert "critical path: 170 ms; in sequence: 290 ms\n" in text
@@ -213,7 +213,7 @@ async def test_explain_table_fits_80_columns(app: Gateway) -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
-async def test_slack_of_call_that_cannot_delay_is_any(app: Gateway) -> None:
+async def test_slack_is_any_if_call_cannot_delay_pipeline(app: Gateway) -> None:
     text = await explain_as_text(app, Options("feed", {"social.posts": 0.6}, 0.04))
 
     (row,) = (line for line in text.splitlines() if line.startswith("  social.notifications"))

@@ -434,7 +434,7 @@ async def test_ping_needs_response_below_500(
     assert not is_closed_port_up
 
 
-async def test_unused_transport_closes() -> None:
+async def test_unused_transport_can_be_closed() -> None:
     await create_transport().aclose()
 
 
@@ -457,7 +457,7 @@ def list_subclasses(kind: type[aiohttp.ClientError]) -> Iterator[type[aiohttp.Cl
 
 
 @pytest.mark.parametrize("kind", sorted(set(list_subclasses(aiohttp.ClientError)), key=str))
-def test_aiohttp_exceptions_map_to_httpx(kind: type[aiohttp.ClientError]) -> None:
+def test_every_aiohttp_exception_maps_to_httpx(kind: type[aiohttp.ClientError]) -> None:
     assert isinstance(map_aiohttp_exception(build_bare(kind)), httpx.RequestError)
 
 
@@ -474,13 +474,13 @@ def test_aiohttp_exceptions_map_to_httpx(kind: type[aiohttp.ClientError]) -> Non
         (aiohttp.ContentTypeError, httpx.DecodingError),
     ],
 )
-def test_aiohttp_exception_maps_to_counterpart(
+def test_aiohttp_exception_maps_to_httpx_counterpart(
     kind: type[aiohttp.ClientError], counterpart: type[httpx.RequestError]
 ) -> None:
     assert type(map_aiohttp_exception(build_bare(kind))) is counterpart
 
 
-def test_mapping_uses_cause_of_exception() -> None:
+def test_exception_is_mapped_by_its_cause() -> None:
     mapped = httpx.ConnectTimeout("")
     mapped.__cause__ = aiohttp.ServerDisconnectedError()
 

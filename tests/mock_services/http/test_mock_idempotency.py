@@ -87,7 +87,7 @@ async def test_quoted_and_bare_keys_are_equal(inventory: httpx.AsyncClient) -> N
     assert await fetch_stock(inventory) == 98
 
 
-async def test_repeated_write_replays_response(
+async def test_repeat_of_write_gets_first_response(
     inventory: httpx.AsyncClient,
 ) -> None:
     first = await reserve(inventory, "key-1")
@@ -98,10 +98,10 @@ async def test_repeated_write_replays_response(
     assert await fetch_stock(inventory) == 98
 
 
-async def test_repeated_failure_replays_response(
+async def test_repeat_of_failed_write_gets_first_response(
     inventory: httpx.AsyncClient,
 ) -> None:
-    """A repeated failure is replayed even if the write would succeed now."""
+    """The repeat gets the first failure, even if the write would succeed now."""
     await reserve(inventory, "key-1")
     first = await reserve(inventory, "key-2", ALL)
     await release(inventory, "key-1")
@@ -134,7 +134,7 @@ async def test_reused_key_with_other_body_is_rejected(
     assert await fetch_state(inventory) == before
 
 
-async def test_repeat_with_reformatted_body_is_replayed(inventory: httpx.AsyncClient) -> None:
+async def test_repeat_with_reformatted_body_gets_first_response(inventory: httpx.AsyncClient) -> None:
     key = {"Idempotency-Key": "key-1"}
     first = await inventory.post(
         "/reservations", content=b'{"product_id":"prod-456","quantity":2}', headers=key
@@ -218,7 +218,7 @@ class EmptyBody(RequestModel):
 
 @given(st.text(max_size=300))
 def test_write_with_any_accepted_key_can_be_undone(text: str) -> None:
-    """Writes and undos both reject a text as a malformed key, or a write with this key can be undone."""
+    """A key is rejected by writes and undos alike, or a write with the key can be undone."""
     writes = IdempotentWrites()
     reverted: list[str] = []
     header = (b"idempotency-key", text.encode())

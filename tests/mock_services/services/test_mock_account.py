@@ -61,7 +61,7 @@ async def test_fetch_returns_seeded_account(
     }
 
 
-async def test_unknown_account_is_404_without_history(
+async def test_unknown_account_is_404_and_has_no_history(
     accounts: httpx.AsyncClient,
 ) -> None:
     answer = await accounts.get("/accounts/acc-none")

@@ -59,7 +59,7 @@ async def test_only_assessment_takes_payment_id(fraud: httpx.AsyncClient) -> Non
 @pytest.mark.parametrize(
     ("account", "risk_level"), [("acc-001", "Low"), ("acc-high-risk", "High"), ("acc-none", "Low")]
 )
-async def test_only_high_risk_account_has_high_level(
+async def test_risk_profile_has_level_of_account(
     fraud: httpx.AsyncClient, account: str, risk_level: str
 ) -> None:
     answer = await fraud.get(f"/risk-profiles/{account}")
