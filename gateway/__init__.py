@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from gateway.api.pipeline_route.request import PipelineRequest
     from gateway.app import create_app
     from gateway.client.models import UpstreamRequest, UpstreamResponse, example
+    from gateway.client.operations.compensation import RequestParts
+    from gateway.client.operations.endpoint import NO_CONTENT
+    from gateway.client.operations.read_operation import ReadOperation
+    from gateway.client.operations.write_operation import WriteOperation
     from gateway.client.service import Service
     from gateway.client.service_client import ServiceClient
     from gateway.resilience.terms import BreakerTerms, RetryTerms
@@ -46,13 +50,16 @@ else:
 
 
 __all__ = (
+    "NO_CONTENT",
     "BreakerTerms",
     "CommitRequest",
     "Gateway",
     "Id",
     "PipelineRequest",
+    "ReadOperation",
     "RegistrationError",
     "RequestBody",
+    "RequestParts",
     "ResponseBody",
     "RetryTerms",
     "Route",
@@ -61,6 +68,7 @@ __all__ = (
     "Settings",
     "UpstreamRequest",
     "UpstreamResponse",
+    "WriteOperation",
     "create_app",
     "example",
     "load_settings",
@@ -68,13 +76,16 @@ __all__ = (
 )
 
 _MODULES = {
+    "NO_CONTENT": "gateway.client.operations.endpoint",
     "CommitRequest": "gateway.api.pipeline_route.commit_request",
     "BreakerTerms": "gateway.resilience.terms",
     "Gateway": "gateway.api.application",
     "Id": "gateway.api.pipeline_route.models",
     "PipelineRequest": "gateway.api.pipeline_route.request",
+    "ReadOperation": "gateway.client.operations.read_operation",
     "RegistrationError": "gateway.api.pipeline_route.registration",
     "RequestBody": "gateway.api.pipeline_route.models",
+    "RequestParts": "gateway.client.operations.compensation",
     "ResponseBody": "gateway.api.pipeline_route.models",
     "RetryTerms": "gateway.resilience.terms",
     "Route": "gateway.api.pipeline_route.registration",
@@ -83,6 +94,7 @@ _MODULES = {
     "Settings": "gateway.settings",
     "UpstreamRequest": "gateway.client.models",
     "UpstreamResponse": "gateway.client.models",
+    "WriteOperation": "gateway.client.operations.write_operation",
     "create_app": "gateway.app",
     "example": "gateway.client.models",
     "load_settings": "gateway.settings",

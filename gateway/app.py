@@ -4,24 +4,25 @@ import re
 import socket
 import sys
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version as installed_version
-from typing import Final
+from typing import Final, TypeAlias
 
 import httpx
 from fastapi import FastAPI
 
 from gateway.api.admission.admission import Admission
+from gateway.api.admission.caller import CallerDependency
 from gateway.api.application import Gateway
 from gateway.api.endpoints import executions as executions_endpoints
 from gateway.api.endpoints import health, problems
 from gateway.api.endpoints import pipelines as pipelines_endpoints
 from gateway.api.endpoints.readiness import Readiness
 from gateway.api.idempotency.stored_response import StoredResponse
-from gateway.api.pipeline_route.description import describe
+from gateway.api.pipeline_route.description import describe, list_notes, list_own_errors
 from gateway.api.pipeline_route.registration import Route
-from gateway.api.pipeline_route.route import PipelineRoute
+from gateway.api.pipeline_route.route import build_routes
 from gateway.api.state import GatewayState
 from gateway.client.sender import USER_AGENT
 from gateway.client.service import Service, ServiceConnection
@@ -39,6 +40,9 @@ from gateway.settings import Settings, load_settings
 
 __all__ = ("connect", "create_app", "create_server")
 
+Transports: TypeAlias = httpx.AsyncBaseTransport | Mapping[str, httpx.AsyncBaseTransport]
+"""A transport that all services share, or the transport of each service by name."""
+
 _NAME: Final = "fanout-gateway"
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """An HTTP token (RFC 9110, section 5.6.2): the form of a product name in `User-Agent`."""
@@ -47,12 +51,13 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 def connect(
     services: Sequence[Service[object]],
     settings: Settings,
-    transport: httpx.AsyncBaseTransport,
+    transport: Transports,
     user_agent: str = USER_AGENT,
 ) -> tuple[ServiceConnection, ...]:
-    """Connect each of *services* with a client of its own, through the *transport* that all of them share.
+    """Connect each of *services* with a client of its own, through *transport*.
 
-    Raise `ValueError` if two services have the same name, or if *settings* lack a service.
+    Raise `ValueError` if two services have the same name, if *settings* or transports by service lack a
+    service, or if there is a transport for an unknown service.
     """
     names = Counter(service.name for service in services)
     if repeated := [name for name, count in names.items() if count > 1]:
@@ -62,12 +67,15 @@ def connect(
     if missing:
         msg = f"no settings for service {missing[0]!r}: load them with load_settings(services)"
         raise ValueError(msg)
+    transports = transport if isinstance(transport, Mapping) else dict.fromkeys(names, transport)
+    _check_transports(transports, names)
     return tuple(
         service.connect(
-            transport,
+            transports[service.name],
             url=settings.services[service.name].url,
             timeout=settings.timeout_of(service.name),
             max_concurrency=settings.max_concurrency_of(service.name),
+            token=settings.services[service.name].token,
             user_agent=user_agent,
         )
         for service in services
@@ -82,7 +90,8 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
     name: str = _NAME,
     title: str | None = None,
     version: str | None = None,
-    transport: httpx.AsyncBaseTransport | None = None,
+    transport: Transports | None = None,
+    caller: CallerDependency | None = None,
     on_trace: Callable[[str, Trace], None] | None = None,
 ) -> Gateway:
     """Create a gateway that serves *pipelines*, which call *services*; the defaults are the shipped sample.
@@ -91,18 +100,24 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
     - *name* and *version*: identify the gateway to services, in `User-Agent`. The default version is the
       version of this package.
     - *title*: shown in `/docs` with the version; the default is the name.
-    - *transport*: sends the requests to services; the default sends them over the network. The transport is
-      closed when the app shuts down.
+    - *transport*: sends the requests to services; the default sends them over the network. A mapping has the
+      transport of each service by name. Transports are closed when the app shuts down.
+    - *caller*: a FastAPI dependency that returns the id of the authenticated principal, or None for an
+      anonymous caller, or raises an `HTTPException` (401 or 403). The rate limit and the idempotency keys are
+      per principal then, the log names it, and endpoints read it as `request.caller`.
     - *on_trace*: called with a title such as `POST /checkout 200` and the trace of each request. It replaces
       the waterfall.
 
-    Raise `RegistrationError` for a route that cannot be registered, `DryRunError` for a pipeline that fails
-    on its example data, and `InvalidSettingsError` for invalid variables in the environment. Raise
-    `ValueError` for an invalid *name*, for two services or undos with the same name, and for *settings* that
-    lack a service.
+    Each pipeline is run once on example data, without calling a service. A pipeline that fails with its
+    examples is served; `warnings` and `GET /pipelines` say what is missing from its documentation.
+
+    Raise `RegistrationError` for a route that cannot be registered, and for a pipeline that breaks a rule,
+    with the place in its code. Raise `InvalidSettingsError` for invalid variables in the environment. Raise
+    `ValueError` for an invalid *name*, for two services or undos with the same name, for *settings* that lack
+    a service, and for a mapping of transports that lacks a service or names an unknown one.
     """
     settings = settings or load_settings(services)
-    transport = transport or create_transport()
+    transport = create_transport() if transport is None else transport
     version = version or installed_version("fanout-gateway")
     connections = connect(services, settings, transport, _build_user_agent(name, version))
     executions = ExecutionRegistry[StoredResponse](
@@ -113,10 +128,11 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
         optional_budget=settings.optional_timeout_ms / 1000,
         executions=executions,
         admission=Admission(settings.max_in_flight, settings.rate_limit_per_minute),
+        caller=caller,
         on_trace=on_trace or (Waterfall(sys.stderr) if settings.waterfall else None),
     )
     instances = {connection.name: connection.instance for connection in connections}
-    routes = [PipelineRoute(route, instances, state) for route in pipelines]
+    routes = build_routes(pipelines, instances, state)
     described = [describe(route) for route in routes]
     readiness = Readiness({connection.name: connection.client for connection in connections})
     token = settings.operator_token
@@ -124,7 +140,9 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         with hold_worker_lock(find_supervisor()):
-            async with transport:
+            async with AsyncExitStack() as stack:
+                for part in _list_transports(transport):
+                    await stack.enter_async_context(part)
                 yield
                 await executions.drain()
 
@@ -132,7 +150,7 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
         state,
         readiness,
         services=services,
-        warnings=[*settings.describe_ineffective()],
+        warnings=[*settings.describe_ineffective(), *list_notes(described)],
         title=title or name,
         version=version,
         routes=routes,
@@ -143,7 +161,7 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
             ),
             pipelines_endpoints.build_router(described),
             health.build_router(readiness),
-            problems.build_router(),
+            problems.build_router(list_own_errors(described)),
         ),
         cors_origins=settings.cors_origins,
         lifespan=lifespan,
@@ -163,6 +181,23 @@ def create_server(settings: Settings, listener: socket.socket, app: Gateway) -> 
         drain=settings.drain_ms / 1000,
         grace=app.shared.deadline + 1,
     )
+
+
+def _list_transports(transport: Transports) -> Iterable[httpx.AsyncBaseTransport]:
+    """Return each transport once."""
+    return dict.fromkeys(transport.values()) if isinstance(transport, Mapping) else [transport]
+
+
+def _check_transports(transports: Collection[str], services: Collection[str]) -> None:
+    """Raise `ValueError` if a service has no transport, or a transport no service."""
+    for name in services:
+        if name not in transports:
+            msg = f"no transport for service {name!r}: the mapping must name every service"
+            raise ValueError(msg)
+    for name in transports:
+        if name not in services:
+            msg = f"a transport for unknown service {name!r}; the services are {', '.join(services)}"
+            raise ValueError(msg)
 
 
 def _collect_undos(connections: Sequence[ServiceConnection]) -> Mapping[str, Undo]:

@@ -26,6 +26,7 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
+from gateway.client.operations.request_headers import check_header
 from gateway.client.service import Service
 from gateway.client.url import normalize_base_url
 from gateway.railway import CommitTerms
@@ -63,6 +64,11 @@ def _check_bearer_token(value: SecretStr) -> SecretStr:
     return value
 
 
+def _check_credentials(value: SecretStr) -> SecretStr:
+    check_header("token", value.get_secret_value())
+    return value
+
+
 def _split(value: object) -> object:
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
@@ -90,6 +96,9 @@ NonNegative: TypeAlias = Annotated[int, Field(ge=0), _expects("0 or a positive i
 Flag: TypeAlias = Annotated[bool, _expects("true or false")]
 Host: TypeAlias = Annotated[str, _expects("an address, such as '127.0.0.1'")]
 Token: TypeAlias = Annotated[SecretStr, _expects("a string"), AfterValidator(_check_bearer_token)]
+Credentials: TypeAlias = Annotated[
+    SecretStr, AfterValidator(_check_credentials), _expects("visible ASCII characters")
+]
 Origins: TypeAlias = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), _expects("origins, such as 'https://shop.example'")
 ]
@@ -106,6 +115,7 @@ class ServiceSettings(BaseSettings):
         default=None, description="milliseconds for one attempt of a call to the service"
     )
     max_concurrency: Positive | None = Field(default=None, description="concurrent calls to the service")
+    token: Credentials | None = Field(default=None, description="token that the service expects, if any")
 
     @override
     @classmethod
@@ -174,7 +184,7 @@ class Settings(BaseSettings):
         default=256, description="concurrent requests for pipelines; more are refused with 503"
     )
     rate_limit_per_minute: Positive | None = Field(
-        default=None, description="requests for pipelines per minute and client address; unset for no limit"
+        default=None, description="requests for pipelines per minute and caller; unset for no limit"
     )
     drain_ms: NonNegative = Field(
         default=2000, description="milliseconds between failing readiness and closing the listener"
@@ -269,7 +279,7 @@ def default_settings(services: Iterable[Service[object]] = (), **values: object)
     """
     nested = {
         service.name: ServiceSettings.model_construct(
-            url=service.url, timeout_ms=service.timeout_ms, max_concurrency=service.max_concurrency
+            **{name: getattr(service, name) for name in ServiceSettings.model_fields}
         )
         for service in _check_services(services)
     }
@@ -293,7 +303,8 @@ def _suggest(name: str, services: tuple[str, ...]) -> str:
     for field in ServiceSettings.model_fields:
         if name.endswith(f"_{field}"):
             service = name.removesuffix(f"_{field}")
-            similar = difflib.get_close_matches(service, services, n=1, cutoff=_CLOSE_MATCH)
+            own = [known.removesuffix(f"_{field}") for known in OWN_FIELDS if known.endswith(f"_{field}")]
+            similar = difflib.get_close_matches(service, (*services, *own), n=1, cutoff=_CLOSE_MATCH)
             if similar:
                 return f"; did you mean {PREFIX}{similar[0].upper()}_{field.upper()}?"
             return f": no service named {service!r} is registered"

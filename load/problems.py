@@ -55,9 +55,12 @@ def forbidden(detail: str, source: str) -> Problem:
     return Problem(403, "Forbidden", "forbidden", detail, {"source": source})
 
 
-def violation(detail: str, source: str) -> Problem:
-    """Return the gateway's problem for a 422 that the call *source* got from its service."""
-    return _validation_problem(detail, "", detail, {"source": source})
+def violation(detail: str, source: str, name: str = "") -> Problem:
+    """Return the gateway's problem for a 422 that the call *source* got from its service.
+
+    *name* is the field of the request that the service refuses, "" if the call names none.
+    """
+    return _validation_problem(detail, name, detail, {"source": source})
 
 
 def invalid_field(name: str, message: str) -> Problem:

@@ -34,7 +34,7 @@ SHIPPING: Final[Body] = {"carrier": "USPS", "rate": "12.99"}
 
 USER_NOT_FOUND: Final = not_found("User not found: nonexistent-user", "users.fetch")
 OUT_OF_STOCK: Final = conflict("Out of stock: product is unavailable", "inventory.check")
-PAYMENT_EXPIRED: Final = violation("Payment method expired", "payments.validate")
+PAYMENT_EXPIRED: Final = violation("Payment method expired", "payments.validate", "payment_id")
 BLANK_ADDRESS: Final = invalid_field("address", "must not be blank")
 
 

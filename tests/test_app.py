@@ -7,7 +7,7 @@ from typing import Final
 import httpx
 import pytest
 import pytest_asyncio
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 from typing_extensions import override
 
 from gateway import (
@@ -42,12 +42,17 @@ class Points(UpstreamResponse):
 
 class Loyalty:
     def __init__(self, client: ServiceClient) -> None:
-        self._client = client
+        self._points = client.get(
+            "loyalty.points", "/points/{member_id}", answer=Points, declared={404: NotFound}
+        )
 
     def points(self, member_id: str) -> Call[Points, NotFound | UpstreamFault]:
-        return self._client.get(
-            "loyalty.points", ("points", member_id), answer=TypeAdapter(Points), declared={404: NotFound}
-        )
+        return self._points(member_id=member_id)
+
+
+class Rival:
+    def __init__(self, client: ServiceClient) -> None:
+        self.name = client.name
 
 
 class Question(RequestBody):
@@ -76,6 +81,11 @@ class FakeNetwork(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self.requests: list[httpx.Request] = []
+        self.times_closed = 0
+
+    @override
+    async def aclose(self) -> None:
+        self.times_closed += 1
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -115,6 +125,49 @@ async def test_custom_pipeline_calls_custom_service(client: httpx.AsyncClient, n
     assert request.headers["user-agent"] == "loyalty-gateway/2.1"
 
 
+async def test_each_service_has_its_own_transport() -> None:
+    networks = {"loyalty": FakeNetwork(), "rival": FakeNetwork()}
+    rival = Service("rival", Rival, url="http://127.0.0.1:8202")
+    app = create_app(services=[rival, LOYALTY], pipelines=[BALANCE], transport=networks)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        await client.post("/balances", json={"member_id": "m-1"})
+    assert {name: len(network.requests) for name, network in networks.items()} == {"loyalty": 1, "rival": 0}
+
+
+async def test_transport_of_two_services_is_closed_once(network: FakeNetwork) -> None:
+    rival = Service("rival", Rival, url="http://127.0.0.1:8202")
+    transports = {"loyalty": network, "rival": network}
+    app = create_app(services=[LOYALTY, rival], pipelines=[BALANCE], transport=transports)
+
+    async with app.router.lifespan_context(app):
+        assert network.times_closed == 0
+    assert network.times_closed == 1
+
+
+def test_service_without_transport_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^no transport for service 'loyalty': the mapping "):
+        create_app(services=[LOYALTY], pipelines=[BALANCE], transport={})
+
+
+def test_transport_of_unknown_service_is_refused(network: FakeNetwork) -> None:
+    transports = {"loyalty": network, "loyality": network}
+
+    with pytest.raises(ValueError, match=r"unknown service 'loyality'; the services are loyalty$"):
+        create_app(services=[LOYALTY], pipelines=[BALANCE], transport=transports)
+
+
+async def test_service_token_comes_from_settings(
+    network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_LOYALTY_TOKEN", "s3cret")
+    app = create_app(services=[LOYALTY], pipelines=[BALANCE], transport=network)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        await client.post("/balances", json={"member_id": "m-1"})
+
+    assert network.requests[0].headers["authorization"] == "Bearer s3cret"
+
+
 async def test_service_url_comes_from_settings(network: FakeNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_LOYALTY_URL", "http://loyalty.test/v2")
     app = create_app(services=[LOYALTY], pipelines=[BALANCE], transport=network)
@@ -123,6 +176,19 @@ async def test_service_url_comes_from_settings(network: FakeNetwork, monkeypatch
         await client.post("/balances", json={"member_id": "m-1"})
 
     assert str(network.requests[0].url) == "http://loyalty.test/v2/points/m-1"
+
+
+def test_warnings_name_incompletely_documented_routes(network: FakeNetwork) -> None:
+    @railway
+    async def balances(run: Run[NotFound], member_id: str) -> str:
+        """Look up a member whose id has no example."""
+        return member_id if run.execution_id else ""
+
+    route = Route("GET", "/balances/{member_id}", balances)
+    app = create_app(services=[LOYALTY], pipelines=[BALANCE, route], transport=network)
+
+    (warning,) = app.warnings
+    assert warning.startswith("GET /balances/{member_id}: the documentation is incomplete, because ")
 
 
 async def test_readiness_lists_custom_services_only(client: httpx.AsyncClient) -> None:
@@ -137,7 +203,7 @@ async def test_pipelines_endpoint_omits_sample(client: httpx.AsyncClient) -> Non
 
 @pytest.mark.parametrize("route", PIPELINES, ids=str)
 async def test_sample_routes_are_404_in_custom_gateway(client: httpx.AsyncClient, route: Route) -> None:
-    response = await client.request(route.method, route.path.replace("{user_id}", "user-123"), json={})
+    response = await client.request(route.methods[0], route.path.replace("{user_id}", "user-123"), json={})
 
     assert (response.status_code, response.json()["code"]) == (404, "route-not-found")
 
@@ -184,9 +250,33 @@ def test_create_app_refuses_duplicate_service_name(network: FakeNetwork) -> None
         create_app(settings, services=[LOYALTY, LOYALTY], pipelines=[], transport=network)
 
 
+class Mistaken(Loyalty):
+    @override
+    def points(self, member_id: str) -> Call[Points, NotFound | UpstreamFault]:
+        return self._points(user_id=member_id)
+
+
+def test_wrong_path_parameter_is_found_when_app_is_made(network: FakeNetwork) -> None:
+    service = Service("loyalty", Mistaken, url="http://127.0.0.1:8201")
+    pipeline = Route("POST", "/balances", mistaken)
+    message = r"TypeError: loyalty\.points takes member_id for its path /points/\{member_id\}, got user_id\n"
+
+    with pytest.raises(TypeError, match=message):
+        create_app(services=[service], pipelines=[pipeline], transport=network)
+
+
+@railway
+async def mistaken(
+    run: Run[NotFound | UpstreamFault | Aggregate], question: Question, loyalty: Mistaken
+) -> Answer:
+    """Look up the points of a member with a wrong path parameter."""
+    (points,) = await run.stage("look-up", loyalty.points(question.member_id))
+    return Answer(balance=points.balance)
+
+
 class Refunds:
     def __init__(self, client: ServiceClient) -> None:
-        client.undo("refunds.cancel", ("refunds",))
+        client.undo.delete("refunds.cancel", "/refunds/{key}")
 
 
 def test_create_app_refuses_duplicate_undo_name(network: FakeNetwork) -> None:

@@ -12,9 +12,11 @@ PACKAGES: Final = ("gateway", "mock_services", "load")
 WITHOUT_COUNTERPART: Final[Mapping[str, str]] = {
     "integration": "the whole gateway, in process",
     "system": "real processes",
+    "documents": "code blocks and tables of the documentation, in process",
     "typing": "checked by mypy and pyright, not run",
     "matrix": "every fault of every call, in process",
     "ledger": "random sequences of operations, in process",
+    "examples": "gateways in front of APIs that were not designed for them",
     "storms": "the instruments of benchmarks/storms",
     "client/wire": "real sockets, on a real clock",
 }

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from pydantic import SecretStr
 
 from gateway.client.service import Service
 from gateway.client.service_client import ServiceClient
@@ -124,6 +125,30 @@ def test_invalid_operator_token_is_never_shown(monkeypatch: pytest.MonkeyPatch) 
 
     assert "s3cret" not in str(error.value)
     assert error.value.messages[0].startswith("invalid GATEWAY_OPERATOR_TOKEN: expected letters, ")
+
+
+def test_token_of_service_is_read_and_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_LOYALTY_TOKEN", "Basic s3cret==")
+    settings = load_settings([LOYALTY])
+
+    assert settings.services["loyalty"].token == SecretStr("Basic s3cret==")
+    assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize("token", ["s3crét", " s3cret", "s3\ncret"])
+def test_invalid_token_of_service_is_hidden(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_LOYALTY_TOKEN", token)
+
+    with pytest.raises(InvalidSettingsError) as error:
+        load_settings([LOYALTY])
+    assert error.value.messages == ("invalid GATEWAY_LOYALTY_TOKEN: expected visible ASCII characters",)
+
+
+def test_registered_token_is_the_default() -> None:
+    service = Service("loyalty", Loyalty, url="http://loyalty.test", token=SecretStr("s3cret"))
+
+    assert default_settings([service]).services["loyalty"].token == SecretStr("s3cret")
+    assert load_settings([service]).services["loyalty"].token == SecretStr("s3cret")
 
 
 @pytest.mark.parametrize("name", OWN_FIELDS)
@@ -262,6 +287,10 @@ def test_load_settings_refuses_duplicate_service() -> None:
             "unknown setting GATEWAY_LOYALTY_POINTS_URI; did you mean GATEWAY_LOYALTY_POINTS_URL?",
         ),
         ("GATEWAY_LOYALTY_URI", "unknown setting GATEWAY_LOYALTY_URI; did you mean GATEWAY_LOYALTY_URL?"),
+        (
+            "GATEWAY_OPERATR_TOKEN",
+            "unknown setting GATEWAY_OPERATR_TOKEN; did you mean GATEWAY_OPERATOR_TOKEN?",
+        ),
         ("GATEWAY_LOYALTY_ZZZ", "unknown setting GATEWAY_LOYALTY_ZZZ"),
         ("GATEWAY_USER_URL", "unknown setting GATEWAY_USER_URL: no service named 'user' is registered"),
         (

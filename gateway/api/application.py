@@ -17,7 +17,7 @@ from typing_extensions import override
 from gateway.api.endpoints.readiness import Readiness
 from gateway.api.middleware import HeadAndOptions, RequestId, ServerErrors
 from gateway.api.openapi.document import build_document
-from gateway.api.openapi.swagger_ui import add_swagger_ui
+from gateway.api.openapi.swagger_ui import add_document, add_swagger_ui
 from gateway.api.pipeline_route.description import DescribedPipeline
 from gateway.api.pipeline_route.registration import RegistrationError, Route
 from gateway.api.pipeline_route.route import PipelineRoute
@@ -72,7 +72,8 @@ class Gateway(FastAPI):
 
     *cors_origins* are the allowed CORS origins; `*` allows all. More routers can be added with
     `include_router`. The server and the command line read the attributes `services`, `pipelines`,
-    `readiness`, `shared` (the *state*) and `warnings` (lines about the settings, to be logged).
+    `registrations`, `readiness`, `shared` (the *state*) and `warnings` (lines to log about settings and
+    documentation).
 
     Raise `RegistrationError` for two routes with the same method and path or the same operation id, for
     different pipelines with the same name, and for a route that hides a path of the gateway itself.
@@ -98,6 +99,7 @@ class Gateway(FastAPI):
         self.services: Final = tuple(services)
         self.pipelines: Final = tuple(pipelines)
         self.warnings: Final = tuple(warnings)
+        self.registrations: Final = tuple(route.registration for route in routes)
         described = {(pipeline.spec.method, pipeline.spec.path): pipeline.spec for pipeline in pipelines}
         self._specs = [described.get((route.spec.method, route.spec.path), route.spec) for route in routes]
         self._document: tuple[dict[str, Any], dict[str, Any]] | None = None
@@ -110,6 +112,7 @@ class Gateway(FastAPI):
             description=_DESCRIPTION,
             version=version,
             openapi_tags=_TAGS,
+            openapi_url=None,  # see `add_document`
             docs_url=None,
             redoc_url=None,
             # Behind a proxy that terminates TLS, the redirect would lead to http (fastapi/fastapi#4990).
@@ -118,6 +121,8 @@ class Gateway(FastAPI):
             telemetry={"tracing": False, "metrics": False, "logs": False},
             lifespan=lifespan,
         )
+        for route in routes:
+            route.dependency_overrides_provider = self
         for error in (HTTPException, RequestValidationError):
             self.add_exception_handler(error, _handle_exception)
         # The middleware that is added last handles a request first.
@@ -127,11 +132,12 @@ class Gateway(FastAPI):
             self.add_middleware(
                 CORSMiddleware,
                 allow_origins=cors_origins,
-                allow_methods=sorted(_OWN_METHODS | {route.registration.method for route in routes}),
+                allow_methods=sorted(_OWN_METHODS | {route.method for route in routes}),
                 allow_headers=_ALLOWED_HEADERS,
                 expose_headers=_EXPOSED_HEADERS,
             )
         self.add_middleware(RequestId)
+        add_document(self)
         add_swagger_ui(self)
 
     @override
@@ -149,7 +155,7 @@ def _refuse_conflicts(routes: Sequence[PipelineRoute], own_paths: Sequence[str])
     for route in routes:
         registration = route.registration
         for key, conflict in (
-            ((registration.method, route.path_format), "the same method and path"),
+            ((route.method, route.path_format), "the same method and path"),
             (
                 route.operation_id,
                 f"the same operation id, {route.operation_id}; use an endpoint function with another name",

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from starlette.types import Scope
 
-__all__ = ("assign_request_id", "encode_path", "get_request_id")
+__all__ = ("assign_caller", "assign_request_id", "describe_caller", "encode_path", "get_request_id")
 
 _ID: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _UNQUOTED: Final = "/!$&'()*+,;=:@"
@@ -25,6 +25,17 @@ def assign_request_id(scope: Scope) -> str:
 def get_request_id(scope: Scope) -> str:
     """Return the id that `assign_request_id` stored."""
     return cast("str", scope["state"]["request_id"])
+
+
+def assign_caller(scope: Scope, principal: str | None) -> None:
+    """Store the *principal* of the request in *scope*, for the log."""
+    scope["state"]["caller"] = principal
+
+
+def describe_caller(scope: Scope) -> str:
+    """Return `, caller 'ID'` with the principal that `assign_caller` stored; empty without one."""
+    principal: str | None = scope["state"].get("caller")
+    return "" if principal is None else f", caller {principal!r}"
 
 
 def encode_path(scope: Scope) -> str:

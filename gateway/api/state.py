@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import final
 
 from gateway.api.admission.admission import Admission
+from gateway.api.admission.caller import CallerDependency
 from gateway.api.idempotency.stored_response import StoredResponse
 from gateway.executions.registry import ExecutionRegistry
 from gateway.observability.trace import Trace
@@ -20,13 +21,14 @@ class GatewayState:
 
     *deadline* is the time limit of a whole request, *optional_budget* the time limit of an optional call
     (None: no limit of its own), both in seconds. *executions* runs the pipelines that write, *admission*
-    limits the requests. *on_trace* receives the trace of each request with a title such as
-    `POST /checkout 200`; *clock* returns seconds for traces.
+    limits the requests. *caller* finds the principal of a request. *on_trace* receives the trace of each
+    request with a title such as `POST /checkout 200`; *clock* returns seconds for traces.
     """
 
     deadline: float
     optional_budget: float | None
     executions: ExecutionRegistry[StoredResponse]
     admission: Admission
+    caller: CallerDependency | None = None
     on_trace: Callable[[str, Trace], None] | None = None
     clock: Callable[[], float] = time.perf_counter

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from gateway.settings import unknown_variables
 __all__ = (
     "FAILURE",
     "USAGE_ERROR",
+    "changed_environment",
     "create_console",
     "describe_unknown_settings",
     "fail",
@@ -40,6 +42,21 @@ def print_to_stderr(lines: Iterable[str]) -> None:
 def describe_unknown_settings(services: Iterable[Service[object]]) -> Sequence[str]:
     """Return a line for each `GATEWAY_*` variable that is no setting of the gateway or of *services*."""
     return [*unknown_variables(os.environ, [service.name for service in services])]
+
+
+@contextmanager
+def changed_environment(changes: Mapping[str, str]) -> Generator[None]:
+    """Set the variables in *changes*, and restore them afterwards."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def create_console() -> Console:

@@ -3,9 +3,10 @@
 import argparse
 import logging
 import signal
-import socket
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import uvloop
@@ -17,10 +18,14 @@ from gateway.cli.dev_stack import MOCKS_PORT, MocksFailedError, run_mock_service
 from gateway.cli.messages import (
     FAILURE,
     USAGE_ERROR,
+    changed_environment,
     describe_unknown_settings,
     fail,
 )
+from gateway.cli.reload import run_with_reload
 from gateway.client.service import Service
+from gateway.observability.waterfall import Waterfall
+from gateway.pipelines.checkout import checkout
 from gateway.server.gc_tuning import tune_gc
 from gateway.server.listener import ListenError, open_listener
 from gateway.server.server import Server
@@ -62,6 +67,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--app", metavar="MODULE:NAME", help="serve your own app, created by create_app, such as main:app"
     )
     parser.add_argument(
+        "--app-dir", metavar="FOLDER", help="folder of the module of --app (default: the current folder)"
+    )
+    parser.add_argument(
+        "--reload",
+        action="store_true",
+        help="start again when a Python file in the current folder, or that of --app-dir, changes",
+    )
+    parser.add_argument(
         "--waterfall", action="store_true", help=f"draw a waterfall of requests on stderr ({PREFIX}WATERFALL)"
     )
     with_mocks = parser.add_argument(
@@ -71,7 +84,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         const=MOCKS_PORT,
         metavar="PORT",
         help=f"start the mock services too, on PORT and the ports that follow (default: {MOCKS_PORT}), "
-        "and send one sample checkout",
+        "and send one sample checkout; with --app, for the services of the sample that the app has",
     )
     parser.add_argument(
         "--log-level",
@@ -114,17 +127,17 @@ def _parse_mocks_port(text: str) -> int:
 
 def _run(parser: argparse.ArgumentParser, with_mocks: argparse.Action, options: argparse.Namespace) -> int:
     if options.help:
-        if options.app is not None:  # the option starts the services of the sample only
-            with_mocks.help = argparse.SUPPRESS
-        return _print_help(parser, options.app)
+        return _print_help(parser, with_mocks, options)
     _configure_logging(options.log_level.upper())
-    if conflicts := _find_conflicts(options):
-        return fail(USAGE_ERROR, *conflicts)
+    if options.app_dir is not None and options.app is None:
+        return fail(USAGE_ERROR, "--app-dir needs --app")
+    if options.reload:
+        return run_with_reload(_build_command(options), Path(options.app_dir or "."))
     # Until the server handles signals, Ctrl-C ends the process without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         settings = _load_settings(options)
-        app = None if options.app is None else load_app(options.app)
+        app = None if options.app is None else _load_app(options)
     except InvalidSettingsError as error:
         return fail(USAGE_ERROR, *error.messages)
     except AppLoadError as error:
@@ -132,14 +145,67 @@ def _run(parser: argparse.ArgumentParser, with_mocks: argparse.Action, options: 
     return _serve(settings, app, options.with_mocks)
 
 
-def _print_help(parser: argparse.ArgumentParser, name: str | None) -> int:
-    """Print the help with the settings of the app *name*, or of the sample gateway if *name* is None."""
+def _build_command(options: argparse.Namespace) -> Sequence[str]:
+    """Return the command line for these *options* without `--reload`."""
+    given = {
+        "--host": options.host,
+        "--port": options.port,
+        "--app": options.app,
+        "--app-dir": options.app_dir,
+        "--with-mocks": options.with_mocks,
+        "--log-level": options.log_level,
+    }
+    arguments = [f"{option}={value}" for option, value in given.items() if value is not None]
+    flags = ["--waterfall"] if options.waterfall else []
+    return [sys.executable, "-P", "-m", "gateway", "serve", *arguments, *flags]
+
+
+def _load_app(options: argparse.Namespace) -> Gateway:
+    """Load the app of `--app`; `--waterfall` and `--with-mocks` change the environment while it is created.
+
+    Raise `AppLoadError` if one of them has no effect on the app.
+    """
+    port: int | None = options.with_mocks
+    mocks: Mapping[str, str] = {} if port is None else _list_mock_urls(port)
+    changes = {f"{PREFIX}{name.upper()}_URL": url for name, url in mocks.items()}
+    if options.waterfall:
+        changes[f"{PREFIX}WATERFALL"] = "true"
+    with changed_environment(changes):
+        app = load_app(options.app, options.app_dir)
+    if options.waterfall and not isinstance(app.shared.on_trace, Waterfall):
+        msg = (
+            f"--waterfall has no effect on {options.app!r}, which is created with other settings or with an"
+            " on_trace of its own"
+        )
+        raise AppLoadError(msg)
+    if mocks and not _has_mocks(app.services):
+        msg = f"--with-mocks has no effect on {options.app!r}: it has none of the services of the sample"
+        raise AppLoadError(msg)
+    return app
+
+
+def _has_mocks(services: Iterable[Service[object]]) -> bool:
+    """Return whether a mock service can take the place of one of *services*."""
+    return not {service.name for service in SERVICES}.isdisjoint(service.name for service in services)
+
+
+def _list_mock_urls(port: int) -> Mapping[str, str]:
+    """Return the URLs of the mock services by service, the first of them on *port*."""
+    return {service.name: f"http://127.0.0.1:{port + n}" for n, service in enumerate(SERVICES)}
+
+
+def _print_help(
+    parser: argparse.ArgumentParser, with_mocks: argparse.Action, options: argparse.Namespace
+) -> int:
+    """Print the help with the settings of the app, or of the sample gateway without `--app`."""
     try:
-        services = SERVICES if name is None else load_app(name).services
+        services = SERVICES if options.app is None else load_app(options.app, options.app_dir).services
     except InvalidSettingsError as error:
         return fail(USAGE_ERROR, *error.messages)
     except AppLoadError as error:
         return fail(USAGE_ERROR, str(error))
+    if not _has_mocks(services):
+        with_mocks.help = argparse.SUPPRESS
     parser.epilog = "environment:\n" + "\n".join(_list_settings(services))
     parser.print_help()
     return 0
@@ -150,19 +216,6 @@ def _configure_logging(level: str) -> None:
     if level == "INFO":  # at this level uvicorn logs each start and stop, and httpx each request
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
         logging.getLogger("httpx").setLevel(logging.WARNING)
-
-
-def _find_conflicts(options: argparse.Namespace) -> Sequence[str]:
-    """Return a line for each option that cannot be combined with --app: the app has its own settings."""
-    alternatives = {
-        "--with-mocks": options.with_mocks and "start the mock services with python -m mock_services all",
-        "--waterfall": options.waterfall and f"set {PREFIX}WATERFALL=true",
-    }
-    return [
-        f"{option} cannot be combined with --app; {alternative} instead"
-        for option, alternative in alternatives.items()
-        if options.app and alternative
-    ]
 
 
 def _load_settings(options: argparse.Namespace) -> Settings:
@@ -188,8 +241,9 @@ def _serve(settings: Settings, app: Gateway | None, mocks_port: int | None) -> i
         if mocks_port is None:
             uvloop.run(_serve_alone(create_server(settings, listener, app or create_app(settings))))
         else:
-            urls = {service.name: f"http://127.0.0.1:{mocks_port + n}" for n, service in enumerate(SERVICES)}
-            uvloop.run(_serve_with_mocks(settings.with_urls(urls), listener, mocks_port))
+            urls = _list_mock_urls(mocks_port)
+            served = app or create_app(settings.with_urls(urls))
+            uvloop.run(_serve_with_mocks(create_server(settings, listener, served), served, mocks_port))
     except MocksFailedError:  # pragma: no cover - tested, but coverage loses its place in uvloop
         return fail(FAILURE, "the mock services did not start; choose other ports with --with-mocks PORT")
     return 0
@@ -206,10 +260,15 @@ async def _serve_alone(server: Server) -> None:
         print(f"gateway: {server.url} (documentation: {server.url}/docs)", flush=True)
 
 
-async def _serve_with_mocks(settings: Settings, listener: socket.socket, mocks_port: int) -> None:
-    server = create_server(settings, listener, create_app(settings))
+async def _serve_with_mocks(server: Server, app: Gateway, mocks_port: int) -> None:
     async with run_mock_services(mocks_port) as announcement, server.serve_until_stopped():
         tune_gc()
         print(announcement)
-        print(await send_sample_checkout(server.url))
+        if _has_checkout(app):
+            print(await send_sample_checkout(server.url))
         print(f"documentation: {server.url}/docs (press Ctrl-C to stop)", flush=True)
+
+
+def _has_checkout(app: Gateway) -> bool:
+    """Return whether *app* serves the sample's checkout."""
+    return any(route.pipeline is checkout for route in app.registrations)

@@ -1,19 +1,25 @@
 """Readers of a service's response: its value, its detail, and the failure that a call declares for it."""
 
+import logging
 import re
-from dataclasses import replace
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import Final, TypeVar, cast
+from functools import cache, partial
+from http import HTTPStatus
+from typing import Any, Final, TypeVar, cast, final
 
 import httpx
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
+from gateway.client.operations.conventions import ReadError
 from gateway.client.retry_after import parse_retry_after
 from gateway.client.sanitize import sanitize_text
 from gateway.railway import (
     BadAnswer,
     Err,
+    Failure,
     Fault,
     Invalid,
     Ok,
@@ -22,9 +28,13 @@ from gateway.railway import (
     TimedOut,
     Unavailable,
     Unexpected,
+    get_defining_class,
+    list_members,
 )
 
-__all__ = ("build_refusal", "read_detail", "read_empty", "read_value")
+__all__ = ("ServiceProblem", "adapt_error", "build_refusal", "read_empty", "read_problem", "read_value")
+
+_log: Final = logging.getLogger("gateway.client")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Fault)
@@ -36,20 +46,28 @@ _CHARSET: Final = re.compile(r""";\s*charset\s*=\s*["']?([^\s;"']*)""", re.IGNOR
 _UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
-class _Problem(BaseModel):
-    detail: str
-
-
-_PROBLEM: Final = TypeAdapter(_Problem)
+_OBJECT: Final = TypeAdapter(dict[str, object])
 _ANY_JSON: Final = TypeAdapter[object](object)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ServiceProblem:
+    """Problem that a service has sent: its *detail*, "" if callers get none, and all its *members*."""
+
+    detail: str = ""
+    members: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 async def read_value(answer: TypeAdapter[T], response: httpx.Response) -> Result[T, str]:
     """Return the value of the body, or the reason why the body is unusable.
 
     A body is unusable if it has a `Content-Encoding`, a charset other than UTF-8 (RFC 8259, 8.1) or more than
-    1 MiB. Its media type is ignored, since parsing shows whether it is JSON.
+    1 MiB. Its media type is ignored, since parsing shows whether it is JSON. A 204 (No Content) counts as
+    JSON's `null`.
     """
+    if response.status_code == HTTPStatus.NO_CONTENT:
+        return _parse(answer, b"null")
     return (await _read_body(response)).bind(partial(_parse, answer))
 
 
@@ -62,35 +80,104 @@ async def read_empty(response: httpx.Response) -> Result[None, str]:
     return (await _read_body(response)).bind(_parse_empty)
 
 
-async def read_detail(response: httpx.Response) -> str:
-    """Return the detail of a 4xx problem as a line of at most 200 characters.
+async def read_problem(response: httpx.Response, read_error: ReadError | None) -> ServiceProblem:
+    """Return the 4xx problem in *response*; its detail is a line of at most 200 characters.
 
-    Return "" if there is no usable detail, for any other status, and for a body that is not
-    `application/problem+json` (RFC 9457), which is not meant for callers.
+    The body is a problem if its type is `application/problem+json` (RFC 9457). For any other JSON,
+    *read_error* returns the detail, and there are no members; an exception in *read_error* is logged, not
+    raised. Return a problem without detail and members for any other status or body.
     """
+    if not response.is_client_error:
+        return ServiceProblem()
     media_type = response.headers.get("content-type", "").partition(";")[0]
-    if not response.is_client_error or media_type.strip().lower() != "application/problem+json":
-        return ""
-    detail = (await read_value(_PROBLEM, response)).map(lambda problem: problem.detail)
-    return sanitize_text(detail.value_or(""), _MAX_DETAIL_LENGTH)
+    if media_type.strip().lower() == "application/problem+json":
+        members = (await read_value(_OBJECT, response)).value_or(dict[str, object]())
+        detail = members.get("detail")
+        return ServiceProblem(
+            sanitize_text(detail, _MAX_DETAIL_LENGTH) if isinstance(detail, str) else "", members
+        )
+    if read_error is None:
+        return ServiceProblem()
+    match await read_value(_ANY_JSON, response):
+        case Ok(body):
+            return ServiceProblem(_apply(read_error, body))
+        case Err():
+            return ServiceProblem()
 
 
-def build_refusal(kind: type[E], detail: str, response: httpx.Response, name: str) -> E:
+def build_refusal(
+    kind: type[E], problem: ServiceProblem, response: httpx.Response, name: str
+) -> Result[E, str]:
     """Build the failure of class *kind* that the call *name* declares for the status of *response*.
 
-    *detail* comes from the service. It is replaced by a generic detail if it is empty, or if *kind* is a 5xx
-    failure. An `Invalid` gets the detail as its violation; a `RateLimited` or `Unavailable` gets the
-    `Retry-After` of *response*.
+    The detail of *problem* is replaced by a generic detail if it is empty, or if *kind* is a 5xx failure. The
+    members of an own error come from *problem*; its texts are sanitized like a detail. An `Invalid` gets the
+    detail as its violation; a `RateLimited` or `Unavailable` gets the `Retry-After` of *response*.
+
+    Return the reason if a member without default is missing, or if a member is invalid.
     """
+    detail = problem.detail
     if not detail or issubclass(kind, (BadAnswer, TimedOut, Unavailable, Unexpected)):
         detail = f"{name} was refused: {kind.code.replace('-', ' ')}"
-    error = kind(detail, source=name)
-    if isinstance(error, Invalid):
-        return replace(error, violations=(("", (detail,)),))
+
+    def build(members: dict[str, Any]) -> E:
+        return _complete(kind(detail, source=name, **members), response)
+
+    # Sound: every E is a `Fault`, which mypy does not infer for the class.
+    return _read_members(cast("type[Fault]", kind), problem.members).map(build)
+
+
+def adapt_error(kind: type[Failure]) -> TypeAdapter[object]:
+    """Return the type of an own error with its members, built once for each class."""
+    # Sound: every class is hashable, which mypy does not see for `cache`.
+    return _adapt(cast("Hashable", get_defining_class(kind)))
+
+
+def _complete(error: E, response: httpx.Response) -> E:
+    if isinstance(error, Invalid) and not error.violations:
+        return replace(error, violations=(("", (error.detail,)),))
     if isinstance(error, RateLimited | Unavailable):
         after = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
         return replace(error, retry_after=after)
     return error
+
+
+def _apply(read_error: ReadError, body: object) -> str:
+    try:
+        return sanitize_text(read_error(body) or "", _MAX_DETAIL_LENGTH)
+    except Exception:  # noqa: BLE001 - logged: the call has failed already, and needs no detail
+        _log.exception("read_error raised an exception; the detail of the error is left out")
+        return ""
+
+
+def _read_members(kind: type[Fault], found: Mapping[str, object]) -> Result[dict[str, Any], str]:
+    """Return the members of the own error *kind*, or the reason why those that were *found* are unusable."""
+    if not (names := list_members(kind)):
+        return Ok({})
+    given = to_json({name: _sanitize(found[name]) for name in names if name in found})
+    try:
+        error = adapt_error(kind).validate_json(given, strict=True)
+    except ValidationError as invalid:
+        return Err(f"unusable members of a problem: {_describe_errors(invalid)}")
+    return Ok({name: getattr(error, name) for name in names})
+
+
+@cache
+def _adapt(kind: Hashable) -> TypeAdapter[object]:
+    return TypeAdapter(cast("type[object]", kind))
+
+
+def _sanitize(value: object) -> object:
+    """Return the JSON *value* with its texts sanitized, except the keys of objects."""
+    match value:
+        case str():
+            return sanitize_text(value, _MAX_DETAIL_LENGTH)
+        case list():
+            return [_sanitize(item) for item in cast("list[object]", value)]
+        case dict():
+            return {key: _sanitize(item) for key, item in cast("dict[str, object]", value).items()}
+        case _:
+            return value
 
 
 def _parse(answer: TypeAdapter[T], body: bytes) -> Result[T, str]:

@@ -2,16 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Final, Generic, Never, TypeAlias, TypeVar, final
+from typing import Final, Never, TypeAlias, TypeVar, final
 
 import httpx
-from pydantic import BaseModel
-from pydantic_core import to_json
 
 from gateway.client.exceptions import (
     TRANSPORT_EXCEPTIONS,
@@ -20,16 +16,18 @@ from gateway.client.exceptions import (
     may_have_been_sent,
 )
 from gateway.client.messages import describe_concurrency_limit, describe_fault
-from gateway.client.response import build_refusal, read_detail
+from gateway.client.operations.conventions import Conventions
+from gateway.client.operations.request import Request
+from gateway.client.operations.request_headers import ServiceHeaders
+from gateway.client.response import build_refusal, read_problem
 from gateway.client.retry_after import parse_retry_after
 from gateway.client.sanitize import sanitize_text
-from gateway.client.url import BaseUrl, Query
+from gateway.client.url import BaseUrl
 from gateway.railway import (
     BadAnswer,
     Err,
     Fault,
     Ok,
-    Result,
     TimedOut,
     Unavailable,
     UpstreamFault,
@@ -39,7 +37,7 @@ from gateway.resilience.attempt_outcome import AttemptOutcome, HealthSignal
 from gateway.resilience.deadline import clip_to_deadline, has_deadline_passed
 from gateway.resilience.policies import Rejection
 
-__all__ = ("USER_AGENT", "RequestSender", "RequestSpec")
+__all__ = ("USER_AGENT", "RequestSender")
 
 _log: Final = logging.getLogger("gateway.client")
 
@@ -52,31 +50,12 @@ F = TypeVar("F", bound=UpstreamFault)
 
 SendOutcome: TypeAlias = AttemptOutcome[T, E | UpstreamFault]
 
+_ACCEPTED: Final = "application/json, application/problem+json"
+_METHODS_WITH_CONTENT: Final = frozenset({"POST", "PUT", "PATCH"})
+"""Methods whose requests have a `Content-Length` even without a body (RFC 9110, 8.6)."""
 _OPTIONAL_SHARE: Final = 0.9
 _PING_TIMEOUT: Final = 0.5
 _MAX_REASON_LENGTH: Final = 500
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class RequestSpec(Generic[T, E]):
-    """Request of the call *name*, with the rules by which its response is interpreted.
-
-    - *path*, *query*: as in `ServiceClient.get`.
-    - *body*: model that is sent as JSON; None for no body.
-    - *read*: returns the value of a 2xx response, or the reason why it is unusable.
-    - *declared*: classes of the declared failures by status.
-    """
-
-    name: str
-    method: str
-    path: Sequence[str]
-    query: Query
-    body: BaseModel | None
-    read: Callable[[httpx.Response], Awaitable[Result[T, str]]]
-    declared: Mapping[int, type[E]]
-    headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False)
-    """Encoded headers; they may be secret, so they are not in the `repr`."""
 
 
 @final
@@ -88,41 +67,43 @@ class RequestSender:
     the environment's proxies and log every request.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the dependencies of a sender
         self,
         service: str,
         base_url: str,
         transport: httpx.AsyncBaseTransport,
         timeout: float,
         user_agent: str,
+        conventions: Conventions,
     ) -> None:
         self._transport = transport
         self._timeout = timeout
-        self._base_url = BaseUrl(base_url)
-        self._headers = (
-            (b"host", self._base_url.host),
-            (b"accept", b"application/json, application/problem+json"),
-            (b"accept-encoding", b"identity"),
-            (b"user-agent", user_agent.encode("ascii")),
+        self._read_error = conventions.read_error
+        self.base_url: Final = BaseUrl(base_url)
+        self.headers: Final = ServiceHeaders(
+            self.base_url.host,
+            {"Accept": _ACCEPTED, "User-Agent": user_agent},
+            conventions.headers,
+            conventions.credentials,
         )
         self._bad_answer = describe_fault(BadAnswer, service)
         self._unavailable = describe_fault(Unavailable, service)
         self._timed_out = describe_fault(TimedOut, service)
         self._at_limit = describe_concurrency_limit(service)
 
-    async def send(self, spec: RequestSpec[T, E]) -> SendOutcome[T, E]:
+    async def send(self, request: Request[T, E]) -> SendOutcome[T, E]:
         """Send the request once, and return the outcome.
 
         If the deadline has passed, send nothing and return a `TimedOut`.
         """
         if has_deadline_passed():
-            return AttemptOutcome(self._build_expired(spec.name), HealthSignal.NONE)
+            return AttemptOutcome(self._build_expired(request.rules.name), HealthSignal.NONE)
         budget = clip_to_deadline(self._timeout)
         try:
             async with asyncio.timeout(budget):
-                return await self._send_within(spec, budget)
+                return await self._send_within(request, budget)
         except TimeoutError:
-            late = TimedOut(self._timed_out, source=spec.name, budget=budget)
+            late = TimedOut(self._timed_out, source=request.rules.name, budget=budget)
             return _log_failure(late, f"no answer within {budget:.3f} s", self._judge_silence(budget))
 
     def build_error(self, name: str, rejection: Rejection) -> Err[TimedOut | Unavailable]:
@@ -140,7 +121,8 @@ class RequestSender:
         """Return whether the service answers `GET /health` with a status below 500 within half a second."""
         try:
             async with asyncio.timeout(_PING_TIMEOUT):
-                request = httpx.Request("GET", self._base_url.join(("health",)), headers=self._headers)
+                url, headers = self.base_url.join("/health"), self.headers.defaults
+                request = httpx.Request("GET", url, headers=headers)
                 response = await self._transport.handle_async_request(request)
                 await response.aclose()
         except Exception as error:  # noqa: BLE001 - whatever it is, the service has not answered
@@ -148,54 +130,30 @@ class RequestSender:
             return False
         return response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
 
-    async def _send_within(self, spec: RequestSpec[T, E], budget: float) -> SendOutcome[T, E]:
+    async def _send_within(self, request: Request[T, E], budget: float) -> SendOutcome[T, E]:
         try:
-            request = self._build_request(spec, budget)
-            response = await self._transport.handle_async_request(request)
+            response = await self._transport.handle_async_request(_build_request(request, budget))
         except TRANSPORT_EXCEPTIONS as error:
-            return self._interpret_exception(spec.name, error, budget, was_sent=may_have_been_sent(error))
+            return self._interpret_exception(
+                request.rules.name, error, budget, was_sent=may_have_been_sent(error)
+            )
         try:
             try:
-                return await self._interpret(spec, response, budget)
+                return await self._interpret(request, response, budget)
             finally:
                 await response.aclose()
         except TRANSPORT_EXCEPTIONS as error:
-            return self._interpret_exception(spec.name, error, budget, was_sent=True)
-
-    def _build_request(self, spec: RequestSpec[T, E], budget: float) -> httpx.Request:
-        headers = [
-            *self._headers,
-            (b"x-envoy-expected-rq-timeout-ms", b"%d" % max(1, budget * 1000)),
-            *spec.headers,
-        ]
-        for name, value in current_context().baggage.items():
-            headers.append((name.encode("ascii"), value.encode("latin-1")))
-        body = b""
-        if spec.body is not None:
-            body = to_json(spec.body)
-            headers.append((b"content-type", b"application/json"))
-            headers.append((b"content-length", b"%d" % len(body)))
-        # With `stream`, httpx adds no headers of its own, which would take most of the time.
-        request = httpx.Request(
-            spec.method,
-            self._base_url.join(spec.path, spec.query),
-            headers=headers,
-            stream=httpx.ByteStream(body),
-            # Half of the budget: an unreachable host becomes Unavailable, only a hanging service TimedOut.
-            extensions={"timeout": {"connect": budget / 2, "pool": budget / 2}},
-        )
-        request.read()
-        return request
+            return self._interpret_exception(request.rules.name, error, budget, was_sent=True)
 
     async def _interpret(
-        self, spec: RequestSpec[T, E], response: httpx.Response, budget: float
+        self, request: Request[T, E], response: httpx.Response, budget: float
     ) -> SendOutcome[T, E]:
-        name, status = spec.name, response.status_code
-        if (kind := spec.declared.get(status)) is not None:
-            refusal = build_refusal(kind, await read_detail(response), response, name)
-            return AttemptOutcome(Err(refusal), HealthSignal.HEALTHY)
-        if response.is_success:
-            return await self._read_value(spec, response)
+        rules, status = request.rules, response.status_code
+        name = rules.name
+        if (kind := rules.declared.get(status)) is not None:
+            return await self._read_refusal(kind, response, name)
+        if rules.is_success(response):
+            return await self._read_value(request, response)
         reason = f"status {status}"
         match status:
             case HTTPStatus.REQUEST_TIMEOUT | HTTPStatus.GATEWAY_TIMEOUT:
@@ -213,14 +171,25 @@ class RequestSender:
                 signal = HealthSignal.UNHEALTHY if response.is_server_error else HealthSignal.HEALTHY
                 return _log_failure(BadAnswer(self._bad_answer, source=name), reason, signal)
 
-    async def _read_value(
-        self, spec: RequestSpec[T, E], response: httpx.Response
-    ) -> AttemptOutcome[T, BadAnswer]:
-        match await spec.read(response):
-            case Ok() as ok:
-                return AttemptOutcome(ok, HealthSignal.HEALTHY)
+    async def _read_refusal(
+        self, kind: type[E], response: httpx.Response, name: str
+    ) -> AttemptOutcome[Never, E | BadAnswer]:
+        match build_refusal(kind, await read_problem(response, self._read_error), response, name):
+            case Ok(refusal):
+                return AttemptOutcome(Err(refusal), HealthSignal.HEALTHY)
             case Err(reason):
-                bad_answer = BadAnswer(self._bad_answer, source=spec.name)
+                bad_answer = BadAnswer(self._bad_answer, source=name)
+                return _log_failure(bad_answer, reason, HealthSignal.UNHEALTHY)
+
+    async def _read_value(
+        self, request: Request[T, E], response: httpx.Response
+    ) -> AttemptOutcome[T, BadAnswer]:
+        match await request.rules.read(response):
+            case Ok(value) as ok if request.fits is None or request.fits(value):
+                return AttemptOutcome(ok, HealthSignal.HEALTHY)
+            case other:
+                reason = other.error if isinstance(other, Err) else "the answer does not fit the request"
+                bad_answer = BadAnswer(self._bad_answer, source=request.rules.name)
                 return _log_failure(bad_answer, reason, HealthSignal.UNHEALTHY)
 
     def _interpret_exception(
@@ -254,10 +223,32 @@ class RequestSender:
         return Err(TimedOut(self._timed_out, source=name, budget=0.0, was_sent=False))
 
 
+def _build_request(request: Request[T, E], budget: float) -> httpx.Request:
+    headers = [*request.headers, (b"x-envoy-expected-rq-timeout-ms", b"%d" % max(1, budget * 1000))]
+    for name, value in current_context().baggage.items():
+        headers.append((name.encode("ascii"), value.encode("latin-1")))
+    content = b"" if request.body is None else request.body.content
+    if request.body is not None or request.method in _METHODS_WITH_CONTENT:
+        headers.append((b"content-length", b"%d" % len(content)))
+    # With `stream`, httpx adds no headers of its own, which would take most of the time.
+    sent = httpx.Request(
+        request.method,
+        request.url,
+        headers=headers,
+        stream=httpx.ByteStream(content),
+        # Half of the budget: an unreachable host becomes Unavailable, only a hanging service TimedOut.
+        extensions={"timeout": {"connect": budget / 2, "pool": budget / 2}},
+    )
+    sent.read()
+    return sent
+
+
 def _log_failure(fault: F, reason: str, signal: HealthSignal) -> AttemptOutcome[Never, F]:
     """Log the *reason* of a failed attempt, which the caller must not see, and return the outcome."""
-    request_id = current_context().baggage.get("X-Request-Id")
-    suffix = f" (request {request_id})" if request_id else ""
+    context = current_context()
+    request_id = context.baggage.get("X-Request-Id")
+    caller = "" if context.caller is None else f", caller {context.caller!r}"
+    suffix = f" (request {request_id}{caller})" if request_id else ""
     line = sanitize_text(reason, _MAX_REASON_LENGTH)
     _log.warning("%s: %s: %s%s", fault.source, fault.code, line, suffix)
     return AttemptOutcome(Err(fault), signal)

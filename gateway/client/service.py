@@ -1,12 +1,14 @@
 """Registration of an upstream service: its name, class, address and terms."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Final, Generic, TypeVar, final
 
 import httpx
+from pydantic import SecretStr
 
+from gateway.client.operations.conventions import AUTHORIZATION, IDEMPOTENCY_KEY, Conventions, ReadError
 from gateway.client.sender import USER_AGENT
 from gateway.client.service_client import ServiceClient
 from gateway.client.url import normalize_base_url
@@ -37,7 +39,7 @@ class Service(Generic[T_co]):
     """Registration of an upstream service.
 
     - *name*: singular and in snake case, such as `loyalty`. Settings (`GATEWAY_LOYALTY_URL`,
-      `GATEWAY_LOYALTY_TIMEOUT_MS`, `GATEWAY_LOYALTY_MAX_CONCURRENCY`), readiness checks and messages use it.
+      `GATEWAY_LOYALTY_TOKEN`, ...), readiness checks and messages use it.
     - *kind*: class of the service, constructed with a `ServiceClient`. Pipelines receive the instance as the
       parameter that is annotated with the class.
     - *url*: base URL, http or https; it may have a path, but no credentials, query or fragment.
@@ -46,12 +48,22 @@ class Service(Generic[T_co]):
     - *queue_ms*: milliseconds for which an attempt may wait at the concurrency limit; 0 means no waiting, and
       None means the default of `ConcurrencyTerms`.
     - *breaker*, *retries*: terms of the circuit breakers and of the retries.
+    - *headers*: default headers of every request, which the headers of a call replace.
+    - *token*: credentials for the service. They are sent only to it, and appear in no `repr` or log.
+    - *token_header*: header of the token. In `Authorization`, the token is a bearer token, unless it has
+      a scheme of its own, such as `Basic`; in any other header it is sent as it is.
+    - *read_error*: returns the detail in the parsed JSON of a declared 4xx that is no
+      `application/problem+json`, or None. The caller reads the detail, as one line of at most 200 characters.
+    - *key_header*: header of the idempotency keys of writes.
+    - *key_field*: field of the JSON or form body that has the key, in place of the header.
+    - *settling_ms*: milliseconds after which a write that has been sent either has taken effect or never
+      will. An undo that looks the write up counts an absent write as undone only after this time.
 
-    The environment takes precedence over *url*, *timeout_ms* and *max_concurrency*. The other terms have no
-    setting.
+    The environment takes precedence over *url*, *timeout_ms*, *max_concurrency* and *token*. The others have
+    no setting.
 
-    Raise `ValueError` for an invalid name or URL and for a number that is not whole or out of range, and
-    `TypeError` for a *breaker* or *retries* of another type.
+    Raise `ValueError` for an invalid name, URL, header or field, and for a number that is not whole or out of
+    range, and `TypeError` for a *breaker* or *retries* of another type.
     """
 
     name: str
@@ -63,6 +75,13 @@ class Service(Generic[T_co]):
     queue_ms: int | None = None
     breaker: BreakerTerms = field(default_factory=BreakerTerms)
     retries: RetryTerms = field(default_factory=RetryTerms)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, hash=False)
+    token: SecretStr | None = None
+    token_header: str = AUTHORIZATION
+    read_error: ReadError | None = None
+    key_header: str = IDEMPOTENCY_KEY
+    key_field: str | None = None
+    settling_ms: int = 0
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:
@@ -82,24 +101,39 @@ class Service(Generic[T_co]):
                 check_whole(f"{term} of service {self.name!r}", value, minimum)
         self._check_terms("breaker", self.breaker, BreakerTerms)
         self._check_terms("retries", self.retries, RetryTerms)
+        try:
+            self._build_conventions(self.token)
+        except ValueError as error:
+            msg = f"service {self.name!r}: {error}"
+            raise ValueError(msg) from None
 
-    def connect(
+    def connect(  # noqa: PLR0913 - the settings of a service, by keyword
         self,
         transport: httpx.AsyncBaseTransport,
         *,
         url: str,
         timeout: float,
         max_concurrency: int,
+        token: SecretStr | None = None,
         user_agent: str = USER_AGENT,
     ) -> ServiceConnection:
         """Build a client that calls the service at *url*, and the instance of the service's class.
 
-        One attempt of a call has *timeout* seconds, and at most *max_concurrency* attempts run at once.
-        Nothing is sent yet. Raise `ValueError` if an argument is invalid.
+        One attempt of a call has *timeout* seconds, and at most *max_concurrency* attempts run at once. The
+        requests have the credentials *token*, by default those of the registration. Nothing is sent yet.
+        Raise `ValueError` if an argument is invalid.
         """
         terms = PolicyTerms(self._build_concurrency_terms(max_concurrency), self.breaker, self.retries)
         policies = Policies(self.name, terms)
-        client = ServiceClient(self.name, url, transport, policies, timeout=timeout, user_agent=user_agent)
+        client = ServiceClient(
+            self.name,
+            url,
+            transport,
+            policies,
+            timeout=timeout,
+            user_agent=user_agent,
+            conventions=self._build_conventions(token or self.token),
+        )
         return ServiceConnection(self.name, client, self.kind(client))
 
     def _check_terms(self, name: str, value: object, expected: type) -> None:
@@ -111,3 +145,14 @@ class Service(Generic[T_co]):
         if self.queue_ms is None:
             return ConcurrencyTerms(max_concurrency)
         return ConcurrencyTerms(max_concurrency, self.queue_ms / 1000)
+
+    def _build_conventions(self, token: SecretStr | None) -> Conventions:
+        return Conventions(
+            headers=self.headers,
+            token=token,
+            token_header=self.token_header,
+            read_error=self.read_error,
+            key_header=self.key_header,
+            key_field=self.key_field,
+            settling_ms=self.settling_ms,
+        )

@@ -1,31 +1,21 @@
-"""Client of an upstream service: describes the calls to the service, and makes them."""
+"""Client of an upstream service: declares the operations of the service, and makes their requests."""
 
-import re
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, Never, TypeVar, final, overload
+from typing import Final, TypeVar, final
 
 import httpx
-from pydantic import BaseModel, TypeAdapter
 
-from gateway.client.declared_call import DeclaredCall
 from gateway.client.messages import describe_fault
-from gateway.client.response import read_empty, read_value
-from gateway.client.sender import USER_AGENT, RequestSender, RequestSpec
-from gateway.client.url import Query
-from gateway.railway import (
-    BadAnswer,
-    Call,
-    Fault,
-    Key,
-    Result,
-    Undo,
-    UpstreamFault,
-    Write,
-    current_context,
-)
+from gateway.client.operations.conventions import Conventions
+from gateway.client.operations.endpoint import Connection
+from gateway.client.operations.key_placement import KeyPlacement
+from gateway.client.operations.read_operation import DeclareRead
+from gateway.client.operations.request import Request
+from gateway.client.operations.undo_operation import UndoMethods, UndoRegistry
+from gateway.client.operations.write_operation import WriteMethods
+from gateway.client.sender import USER_AGENT, RequestSender
+from gateway.railway import BadAnswer, Fault, Result, UpstreamFault, current_context
 from gateway.resilience.attempt_outcome import AttemptOutcome
 from gateway.resilience.circuit_breaker import BreakerState
 from gateway.resilience.policies import Policies
@@ -36,18 +26,27 @@ __all__ = ("ServiceClient",)
 T = TypeVar("T")
 E = TypeVar("E", bound=Fault)
 
-_NOTHING_DECLARED: Final[Mapping[int, Never]] = MappingProxyType({})
-_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
-_HEADER_VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
-
-
-def _accept_any(_: object) -> bool:
-    return True
+_CONVENTIONS: Final = Conventions()
 
 
 @final
 class ServiceClient:
-    """Client of an upstream service: describes calls, each of which returns its outcome as a `Result`.
+    """Client of an upstream service: declares operations, whose calls return their outcomes as `Result`.
+
+    `client.get`, `post`, `put`, `patch` and `delete` declare reads: operations that change nothing, and are
+    retried. `client.write.post`, `put`, `patch` and `delete` declare writes, and `client.undo.delete`,
+    `post`, `put` and `patch` their compensations:
+
+        class Users:
+            def __init__(self, client: ServiceClient) -> None:
+                self._fetch = client.get(
+                    "users.fetch", "/users/{user_id}", answer=User, declared={404: NotFound}
+                )
+
+            def fetch(self, user_id: str) -> Call[User, NotFound | UpstreamFault]:
+                return self._fetch(user_id=user_id)
+
+    The client of a service is built by `Service.connect`.
 
     - *name*: the service's registered name, such as "user", for messages.
     - *base_url*: http or https; it may have a path, but no credentials, query or fragment.
@@ -57,6 +56,7 @@ class ServiceClient:
       is nearer. Connecting may take half of that: an unreachable host is `Unavailable`, a service that hangs
       is `TimedOut`.
     - *user_agent*: value of the `User-Agent` header.
+    - *conventions*: default headers, credentials, error bodies and idempotency keys of the service.
 
     Raise `ValueError` if *base_url* or *timeout* is invalid.
     """
@@ -70,14 +70,24 @@ class ServiceClient:
         *,
         timeout: float,
         user_agent: str = USER_AGENT,
+        conventions: Conventions = _CONVENTIONS,
     ) -> None:
         check_seconds("timeout", timeout)
         self.name: Final = name
         self.policies: Final = policies
-        self._sender = RequestSender(name, base_url, transport, timeout, user_agent)
-        self._undos: dict[str, Undo] = {}
-        self.undos: Final[Mapping[str, Undo]] = MappingProxyType(self._undos)
-        """Undos that `undo` has described, by name; read-only."""
+        self._sender = sender = RequestSender(name, base_url, transport, timeout, user_agent, conventions)
+        undos = UndoRegistry(name, conventions.settling_ms / 1000)
+        self.undos: Final = MappingProxyType(undos.undos)
+        """Undos that `undo` has declared, by name; read-only."""
+        connection = Connection(name, sender.base_url, sender.headers, self._make)
+        keys = KeyPlacement(conventions.key_header, conventions.key_field)
+        self.get: Final = DeclareRead(connection, "GET")
+        self.post: Final = DeclareRead(connection, "POST")
+        self.put: Final = DeclareRead(connection, "PUT")
+        self.patch: Final = DeclareRead(connection, "PATCH")
+        self.delete: Final = DeclareRead(connection, "DELETE")
+        self.write: Final = WriteMethods(connection, undos, keys)
+        self.undo: Final = UndoMethods(connection, undos, keys)
 
     @property
     def breaker(self) -> BreakerState:
@@ -94,153 +104,6 @@ class ServiceClient:
         """Return whether a circuit breaker of the service is open, or was open until recently."""
         return self.policies.has_failed_recently
 
-    @overload
-    def get(
-        self,
-        name: str,
-        path: Sequence[str],
-        *,
-        query: Query = (),
-        headers: Mapping[str, str] = _NO_HEADERS,
-        answer: TypeAdapter[T],
-    ) -> Call[T, UpstreamFault]: ...
-    @overload
-    def get(
-        self,
-        name: str,
-        path: Sequence[str],
-        *,
-        query: Query = (),
-        headers: Mapping[str, str] = _NO_HEADERS,
-        answer: TypeAdapter[T],
-        declared: Mapping[int, type[E]],
-    ) -> Call[T, E | UpstreamFault]: ...
-    def get(  # noqa: PLR0913 - the parts of a request, most of them by keyword
-        self,
-        name: str,
-        path: Sequence[str],
-        *,
-        query: Query = (),
-        headers: Mapping[str, str] = _NO_HEADERS,
-        answer: TypeAdapter[T],
-        declared: Mapping[int, type[E]] = _NOTHING_DECLARED,
-    ) -> Call[T, E | UpstreamFault]:
-        """Describe a GET request as the call *name* (`service.operation`).
-
-        - *path*: segments, which are percent-encoded. When the call is made, it raises `ValueError` for an
-          empty segment, `.` or `..`.
-        - *query*: names and values, in order; a name may be repeated.
-        - *headers*: additional headers; they may be secret, and appear in no `repr` or log.
-        - *answer*: type of the body of a 2xx response.
-        - *declared*: failures by status. Any other status outside 2xx is an `UpstreamFault`.
-
-        Raise `ValueError` if the value of a header is empty, has characters other than visible ASCII and
-        spaces, or begins or ends with a space.
-        """
-        spec = RequestSpec(
-            name, "GET", path, query, None, partial(read_value, answer), declared, _encode_headers(headers)
-        )
-        info = DeclaredCall(self.name, answer, declared)
-        return Call(name, partial(self._call, spec), info=info)
-
-    @overload
-    def post(
-        self, name: str, path: Sequence[str], body: BaseModel, *, answer: TypeAdapter[T]
-    ) -> Call[T, UpstreamFault]: ...
-    @overload
-    def post(
-        self,
-        name: str,
-        path: Sequence[str],
-        body: BaseModel,
-        *,
-        answer: TypeAdapter[T],
-        declared: Mapping[int, type[E]],
-    ) -> Call[T, E | UpstreamFault]: ...
-    def post(
-        self,
-        name: str,
-        path: Sequence[str],
-        body: BaseModel,
-        *,
-        answer: TypeAdapter[T],
-        declared: Mapping[int, type[E]] = _NOTHING_DECLARED,
-    ) -> Call[T, E | UpstreamFault]:
-        """Describe a POST of *body* that changes nothing in the service, and is therefore retried like a GET.
-
-        The other arguments are as in `get`.
-        """
-        spec = RequestSpec(name, "POST", path, (), body, partial(read_value, answer), declared)
-        info = DeclaredCall(self.name, answer, declared)
-        return Call(name, partial(self._call, spec), info=info)
-
-    @overload
-    def write(
-        self,
-        name: str,
-        path: Sequence[str],
-        body: BaseModel,
-        *,
-        answer: TypeAdapter[T],
-        undo: Undo | None,
-        fits: Callable[[T], bool] = ...,
-    ) -> Write[T, UpstreamFault]: ...
-    @overload
-    def write(
-        self,
-        name: str,
-        path: Sequence[str],
-        body: BaseModel,
-        *,
-        answer: TypeAdapter[T],
-        undo: Undo | None,
-        fits: Callable[[T], bool] = ...,
-        declared: Mapping[int, type[E]],
-    ) -> Write[T, E | UpstreamFault]: ...
-    def write(  # noqa: PLR0913 - the parts of a request, most of them by keyword
-        self,
-        name: str,
-        path: Sequence[str],
-        body: BaseModel,
-        *,
-        answer: TypeAdapter[T],
-        undo: Undo | None,
-        fits: Callable[[T], bool] = _accept_any,
-        declared: Mapping[int, type[E]] = _NOTHING_DECLARED,
-    ) -> Write[T, E | UpstreamFault]:
-        """Describe a POST of *body* that changes the state of the service once for each `Idempotency-Key`.
-
-        - *undo*: compensation of the write, as returned by `undo`. If it is None, the write can be made only
-          by `Write.best_effort`, not by a commit.
-        - *fits*: returns False for an answer that does not belong to the request. Such an answer becomes
-          a `BadAnswer`, which leaves open whether anything has changed.
-        - *declared*: failures by status. Each of these statuses means that nothing has changed.
-
-        The other arguments are as in `get`.
-        """
-        spec = RequestSpec(name, "POST", path, (), body, partial(_read_fitting, answer, fits), declared)
-        info = DeclaredCall(self.name, answer, declared)
-        return Write(name, partial(self._call_with_key, spec), body.model_dump(mode="json"), undo, info)
-
-    def undo(self, name: str, path: Sequence[str]) -> Undo:
-        """Describe an undo, and add it to `undos` under *name*.
-
-        The undo is a DELETE of *path*, followed by the key of the write. Any 2xx with an empty or JSON body
-        means that the write is undone. Raise `ValueError` if the service already has an undo of this name.
-        """
-        if name in self._undos:
-            msg = f"the {self.name} service already has an undo named {name!r}"
-            raise ValueError(msg)
-
-        def attempt(key: Key) -> Coroutine[Any, Any, Result[None, UpstreamFault]]:
-            spec: RequestSpec[None, Never] = RequestSpec(
-                name, "DELETE", (*path, key), (), None, read_empty, _NOTHING_DECLARED
-            )
-            return self._call(spec)
-
-        self._undos[name] = undo = Undo(name, attempt)
-        return undo
-
     def build_bad_answer(self, source: str) -> BadAnswer:
         """Build the error of the call *source*, for an answer that the module of the service rejects."""
         return BadAnswer(describe_fault(BadAnswer, self.name), source=source)
@@ -249,35 +112,10 @@ class ServiceClient:
         """Return whether the service answers `GET /health` with a status below 500 within half a second."""
         return await self._sender.ping()
 
-    def _call_with_key(
-        self, spec: RequestSpec[T, E], key: Key
-    ) -> Coroutine[Any, Any, Result[T, E | UpstreamFault]]:
-        key_header = (b"idempotency-key", key.encode())
-        return self._call(replace(spec, headers=(*spec.headers, key_header)))
-
-    async def _call(self, spec: RequestSpec[T, E]) -> Result[T, E | UpstreamFault]:
+    async def _make(self, request: Request[T, E], /) -> Result[T, E | UpstreamFault]:
         context = current_context()
-        make_attempt = partial(self._sender.send, spec)
+        make_attempt = partial(self._sender.send, request)
         outcome = await self.policies.call(make_attempt, context.mode, is_optional=context.is_optional)
         if isinstance(outcome, AttemptOutcome):
             return outcome.result
-        return self._sender.build_error(spec.name, outcome)
-
-
-async def _read_fitting(
-    answer: TypeAdapter[T], fits: Callable[[T], bool], response: httpx.Response
-) -> Result[T, str]:
-    return (await read_value(answer, response)).ensure(fits, lambda _: "the answer does not fit the request")
-
-
-def _encode_headers(headers: Mapping[str, str]) -> Sequence[tuple[bytes, bytes]]:
-    """Return *headers* as bytes; raise `ValueError` for an invalid value (RFC 9110, 5.5)."""
-    for name, value in headers.items():
-        if _HEADER_VALUE.fullmatch(value) is None:
-            # The message omits the value, which may be secret.
-            msg = (
-                f"invalid value of header {name}: expected visible ASCII characters, "
-                "without leading or trailing spaces"
-            )
-            raise ValueError(msg)
-    return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+        return self._sender.build_error(request.rules.name, outcome)

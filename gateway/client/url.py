@@ -1,22 +1,14 @@
 """URLs of one upstream service."""
 
-from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, TypeAlias, final
-from urllib.parse import quote, urlencode
+from typing import Final, final
 
 import httpx
 from pydantic import AnyHttpUrl, TypeAdapter, ValidationError
 
-__all__ = ("BaseUrl", "Query", "normalize_base_url")
-
-Query: TypeAlias = Sequence[tuple[str, str | int]]
-"""Names and values in the order in which they are sent; a name may be repeated."""
+__all__ = ("BaseUrl", "normalize_base_url")
 
 _HTTP_URL: Final = TypeAdapter(AnyHttpUrl)
-# Percent-encoding does not protect dots: `%2E%2E` means the same as `..`, and yarl resolves both.
-# https://www.rfc-editor.org/rfc/rfc3986#section-2.3
-_UNSAFE_SEGMENTS: Final = frozenset({"", ".", ".."})
 _CACHE_SIZE: Final = 256
 _MAX_CACHED_LENGTH: Final = 256
 
@@ -55,22 +47,7 @@ class BaseUrl:
         self._parse = lru_cache(_CACHE_SIZE)(httpx.URL)
         self.host: bytes = url.netloc
 
-    def join(self, segments: Sequence[str], query: Query = ()) -> httpx.URL:
-        """Return the URL of the path *segments*, each percent-encoded, with *query*.
-
-        Raise `ValueError` for a segment that would change the path (empty, `.` or `..`), and if *segments* is
-        a string.
-        """
-        if isinstance(segments, str):  # a string is a sequence of strings too
-            msg = f"path segments must be a sequence of strings, got {segments!r}"
-            raise ValueError(msg)  # noqa: TRY004 - like every other invalid segment
-        path = "/".join([self._base, *map(_encode_segment, segments)])
-        text = f"{path}?{urlencode(query, quote_via=quote, safe='')}" if query else path
+    def join(self, path: str, query: str = "") -> httpx.URL:
+        """Return the URL of *path*, which begins with a slash, with *query*; both are percent-encoded."""
+        text = f"{self._base}{path}?{query}" if query else f"{self._base}{path}"
         return self._parse(text) if len(text) < _MAX_CACHED_LENGTH else httpx.URL(text)
-
-
-def _encode_segment(segment: str) -> str:
-    if segment in _UNSAFE_SEGMENTS:
-        msg = f"a path segment must not be empty, '.' or '..', got {segment!r}"
-        raise ValueError(msg)
-    return quote(segment, safe="")

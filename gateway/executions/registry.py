@@ -21,10 +21,12 @@ from gateway.railway import (
     Conflict,
     Err,
     Intent,
+    Key,
     NotFound,
     Ok,
     Result,
     RunContext,
+    SentWrite,
     Undo,
     WriteOutcome,
     change_context,
@@ -127,6 +129,15 @@ class _EndedRun(Generic[A]):
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class _StuckWrite:
+    """A write that could not be undone, as it was at the time *since* on the loop's clock."""
+
+    write: SentWrite
+    since: float
+
+
+@final
 class ExecutionRegistry(Generic[A]):
     """Runs the pipelines that write, each in a task of its own.
 
@@ -153,6 +164,7 @@ class ExecutionRegistry(Generic[A]):
         self._runs: dict[str, _Run[A]] = {}
         self._ended: dict[str, _EndedRun[A]] = {}
         self._retrying: set[str] = set()
+        self._stuck: dict[Key, _StuckWrite] = {}
         self._terms = terms
         self._run_journal = _RunJournal(journal, self._runs)
         self._gate = _RequestGate(self._runs)
@@ -169,6 +181,7 @@ class ExecutionRegistry(Generic[A]):
             journal=self._run_journal,
             gate=self._gate,
             retryable_undos=self._undos.keys(),
+            keep_stuck=self._keep_stuck,
         )
 
     async def run(self, request: RunRequest, work: Work[A]) -> RunAnswer[A] | NoAnswerReason:
@@ -287,7 +300,7 @@ class ExecutionRegistry(Generic[A]):
                 self._ended[execution_id] = replace(ended, since=now)
 
     async def _retry(self, stuck: Execution) -> Execution:
-        writes = [await self._retry_write(stuck.execution_id, write) for write in reversed(stuck.writes)]
+        writes = [await self._retry_write(stuck, write) for write in reversed(stuck.writes)]
         if any(write.outcome is WriteOutcome.STUCK for write in writes):
             return replace(stuck, writes=(*reversed(writes),))
         await self._run_journal.end(stuck.execution_id, CommitState.UNDONE)
@@ -298,16 +311,30 @@ class ExecutionRegistry(Generic[A]):
             self._ended[stuck.execution_id] = replace(ended, execution=undone, since=now)
         return undone
 
-    async def _retry_write(self, execution_id: str, write: ExecutedWrite) -> ExecutedWrite:
-        if write.outcome is not WriteOutcome.STUCK or not await self._try_undo(write.intent):
+    async def _retry_write(self, stuck: Execution, write: ExecutedWrite) -> ExecutedWrite:
+        if write.outcome is not WriteOutcome.STUCK or not await self._try_undo(stuck, write.intent):
             return write
-        await self._journal.note(execution_id, write.intent.key, WriteOutcome.UNDONE, None)
+        await self._journal.note(stuck.execution_id, write.intent.key, WriteOutcome.UNDONE, None)
         return replace(write, outcome=WriteOutcome.UNDONE)
 
-    async def _try_undo(self, intent: Intent) -> bool:
+    async def _try_undo(self, stuck: Execution, intent: Intent) -> bool:
         undo = self._undos[cast("str", intent.undo)]  # a stuck write has an undo
         with change_context(deadline=asyncio.get_running_loop().time() + _UNDO_SECONDS):
-            return await try_undo(undo, intent.key)
+            is_undone = await try_undo(undo, self._describe_stuck(stuck, intent.key))
+        if is_undone:
+            self._stuck.pop(intent.key, None)
+        return is_undone
+
+    def _keep_stuck(self, write: SentWrite) -> None:
+        self._stuck[write.key] = _StuckWrite(write, asyncio.get_running_loop().time())
+
+    def _describe_stuck(self, stuck: Execution, key: Key) -> SentWrite:
+        """Return the write under *key*; without its answer if another process has sent it."""
+        if (kept := self._stuck.get(key)) is not None:
+            elapsed = asyncio.get_running_loop().time() - kept.since
+            return replace(kept.write, age=kept.write.age + elapsed)
+        sent_at = stuck.ended_at or stuck.started_at
+        return SentWrite(key, age=max(0.0, (self._now() - sent_at).total_seconds()))
 
 
 @final

@@ -11,6 +11,7 @@ from gateway.railway import CallOutcome, CallSpan, Err, Ok, StageSpan
 
 __all__ = ("Trace", "TracedCall")
 
+_MAX_HEADER_LENGTH: Final = 2048
 _NOT_IN_TOKEN: Final = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")  # RFC 9110, section 5.6.2
 
 
@@ -95,15 +96,22 @@ class Trace:
     def server_timing(self) -> str:
         """Build the `Server-Timing` header: the times of all calls and the gateway's own time, in ms.
 
+        The header has at most 2 KiB, which servers and proxies accept: the last calls may be missing.
+
         https://www.w3.org/TR/server-timing/
         """
         now = self.clock()
-        entries = [
-            f"{_NOT_IN_TOKEN.sub('_', call.name)};dur={((call.end or now) - call.start) * 1000:.1f}"
-            for call in self.calls
-        ]
-        own = max(now - self.start - self.busy, 0.0)
-        return ", ".join((*entries, f"gateway;dur={own * 1000:.1f}"))
+        own = f"gateway;dur={max(now - self.start - self.busy, 0.0) * 1000:.1f}"
+        entries: list[str] = []
+        length = len(own)
+        for call in self.calls:
+            name = _NOT_IN_TOKEN.sub("_", call.name)
+            entry = f"{name};dur={((call.end or now) - call.start) * 1000:.1f}"
+            length += len(entry) + len(", ")
+            if length > _MAX_HEADER_LENGTH:
+                break
+            entries.append(entry)
+        return ", ".join((*entries, own))
 
     def _busy_intervals(self) -> Iterator[tuple[float, float]]:
         """Yield the intervals in which calls were running, without overlaps."""

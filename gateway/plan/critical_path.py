@@ -49,6 +49,8 @@ ScheduledStep: TypeAlias = ScheduledCall | ScheduledStage
 class Schedule:
     """A plan with times, in seconds. The times are lower bounds if a call has an unknown duration.
 
+    They are also lower bounds if a stage makes its calls for a list: it counts as a list of one item.
+
     - *seconds*: duration of the plan
     - *sequential*: sum of the durations of all calls
     - *path*: calls on the critical path, each with its seconds, None if unknown: the longest call of each

@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import ParamSpec, TypeAlias, final
+from typing import Final, ParamSpec, TypeAlias, cast, final
 
+from gateway.client.examples import NoExampleError
 from gateway.plan.plan import Kind, Need, Plan, PlannedCall, PlannedStage, Step
+from gateway.plan.user_frame import find_user_frame, format_user_frame
 from gateway.railway import (
     SEQUENTIAL,
+    Aggregate,
     CallInfo,
     CallKind,
     CallOutcome,
@@ -20,13 +23,14 @@ from gateway.railway import (
     Pipeline,
     Result,
     RunContext,
+    RunMisused,
     StageCall,
     StageSpan,
     Stub,
     current_context,
 )
 
-__all__ = ("DryRun", "DryRunError", "dry_run", "examples")
+__all__ = ("DryRun", "DryRunError", "dry_run", "examples", "skip_dry_run")
 
 P = ParamSpec("P")
 _Span: TypeAlias = StageSpan | CallSpan
@@ -34,17 +38,26 @@ _Track: TypeAlias = list[_Span]
 """The stages and calls that one task started, in order."""
 
 
+_BROKEN_RULES: Final = (RunMisused, TypeError, AttributeError, NameError, ImportError)
+"""Bugs whatever the examples: a rule of `Run` is broken, or a type checker would have found the bug."""
+
+
 class DryRunError(Exception):
-    """The dry run of a pipeline failed; the message has the reason."""
+    """A pipeline breaks a rule; the message has the reason in a line, then the frame in the user's code."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """Result of a dry run: the *plan* of the pipeline, and the *value* that it returned."""
+    """Result of a dry run: the *plan* of the pipeline, and the *value* that it returned.
+
+    If the pipeline did not succeed with the examples, *obstacle* is the reason. Then the plan ends where the
+    pipeline did, and the value is None.
+    """
 
     plan: Plan
     value: object
+    obstacle: str | None = None
 
 
 def dry_run(pipeline: Pipeline[P, object, Failure], *args: P.args, **kwargs: P.kwargs) -> DryRun:
@@ -52,7 +65,10 @@ def dry_run(pipeline: Pipeline[P, object, Failure], *args: P.args, **kwargs: P.k
 
     Writes are answered with their examples too. So the plan has every stage that the pipeline reaches with
     these arguments and examples. A `stub` in the pipeline's context takes precedence over the examples.
-    Raises `DryRunError` if a call has no example or the pipeline fails.
+
+    The pipeline may fail with these examples, or a call may have none: that is the `obstacle` of the result.
+    Raise `DryRunError` if the pipeline breaks a rule, whatever the examples: `RunMisused`, a call with a
+    wrong signature, a name or an attribute that does not exist.
 
     The run has its own event loop in its own thread, so that a coroutine can call this function too.
     """
@@ -65,19 +81,27 @@ def dry_run(pipeline: Pipeline[P, object, Failure], *args: P.args, **kwargs: P.k
         stub=_add_examples(context.stub),
         execution_id="exe-example",
     )
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        result = thread.submit(asyncio.run, pipeline.on(dry_context)(*args, **kwargs)).result()
+    try:
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            result = thread.submit(asyncio.run, pipeline.on(dry_context)(*args, **kwargs)).result()
+    except Exception as bug:  # noqa: BLE001 - any other bug may be due to the examples
+        _refuse_broken_rule(pipeline.name, bug)
+        return DryRun(_build_plan(pipeline, recorder.stages), None, _describe_exception(bug))
+    plan = _build_plan(pipeline, recorder.stages)
     match result:
         case Ok(value):
-            summary = (pipeline.function.__doc__ or "").strip().partition("\n")[0]
-            return DryRun(Plan(pipeline.name, summary, recorder.stages), value)
+            return DryRun(plan, value)
         case Err(error):
-            msg = f"the dry run of {pipeline.name} failed with {error.code}: {error.detail}"
-            raise DryRunError(msg)
+            return DryRun(plan, None, _describe_failure(error))
+
+
+def skip_dry_run(pipeline: Pipeline[..., object, Failure], obstacle: str) -> DryRun:
+    """Return the result for a pipeline that cannot be run because of *obstacle*: a plan without stages."""
+    return DryRun(_build_plan(pipeline, ()), None, obstacle)
 
 
 def examples(call: CallSpan) -> Result[object, Failure]:
-    """Return the example answer of *call*; raise `DryRunError` if there is none.
+    """Return the example answer of *call*; raise `NoExampleError` if there is none.
 
     This function is the `Stub` of a dry run.
     """
@@ -85,12 +109,48 @@ def examples(call: CallSpan) -> Result[object, Failure]:
         return Ok(None)
     if call.info is None:
         msg = f"no example for {call.name}: the call does not come from a ServiceClient"
-        raise DryRunError(msg)
+        raise NoExampleError(msg)
     try:
         return Ok(call.info.example)
     except LookupError as missing:
         msg = f"no example for {call.name}: {missing}"
-        raise DryRunError(msg) from missing
+        raise NoExampleError(msg) from missing
+
+
+def _refuse_broken_rule(name: str, error: Exception) -> None:
+    """Raise `DryRunError` if *error*, or an exception of this group, does not depend on the examples."""
+    if (broken := _find_broken_rule(error)) is not None:
+        kind = "" if isinstance(broken, RunMisused) else f"{type(broken).__name__}: "
+        msg = f"{name} breaks a rule: {kind}{broken}{format_user_frame(broken)}"
+        raise DryRunError(msg) from error
+
+
+def _find_broken_rule(error: BaseException) -> BaseException | None:
+    if isinstance(error, BaseExceptionGroup):
+        within = cast("BaseExceptionGroup[BaseException]", error).exceptions
+        return next(filter(None, map(_find_broken_rule, within)), None)
+    return error if isinstance(error, _BROKEN_RULES) else None
+
+
+def _build_plan(pipeline: Pipeline[..., object, Failure], stages: tuple[PlannedStage, ...]) -> Plan:
+    summary = (pipeline.function.__doc__ or "").strip().partition("\n")[0]
+    return Plan(pipeline.name, summary, stages)
+
+
+def _describe_failure(error: Failure) -> str:
+    """Return a line with the code, source and detail of each fault."""
+    faults = error.errors if isinstance(error, Aggregate) else (error,)
+    described = (": ".join(filter(None, (fault.code, fault.source, fault.detail))) for fault in faults)
+    return f"it fails with {'; '.join(described)}"
+
+
+def _describe_exception(error: Exception) -> str:
+    """Return a line with *error* and its place in the user's code."""
+    if isinstance(error, NoExampleError):
+        return str(error)
+    frame = find_user_frame(error)
+    where = "" if frame is None else f" ({frame.filename}:{frame.lineno}, in {frame.name})"
+    return f"it raises {type(error).__name__}: {' '.join(str(error).split())}{where}"
 
 
 def _add_examples(stub: Stub | None) -> Stub:
@@ -155,7 +215,9 @@ class _Recorder:
             )
         # Each remaining track begins with a call that is bound to a constant of another name.
         calls += [self._plan_argument(track[0].name, track, Need.REQUIRED) for track in tracks]
-        return PlannedStage(span.name, span.policy, tuple(calls))
+        if span.at_once is not None:  # the calls for the items are alike
+            calls = [*dict.fromkeys(calls)]
+        return PlannedStage(span.name, span.policy, tuple(calls), at_once=span.at_once)
 
     def _plan_argument(self, name: str, track: _Track, need: Need) -> PlannedCall:
         match self._plan_steps(track):

@@ -1,12 +1,13 @@
 """The plan of a pipeline: its stages and their calls."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias, final
 
 from gateway.railway import CommitPolicy, Failure, Policy
 
-__all__ = ("Kind", "Need", "Plan", "PlannedCall", "PlannedStage", "Step")
+__all__ = ("Kind", "Need", "Plan", "PlannedCall", "PlannedStage", "Step", "walk_required_calls")
 
 
 class Kind(Enum):
@@ -60,12 +61,16 @@ class PlannedStage:
     """A stage or a commit; the *policy* of a commit is a `CommitPolicy`.
 
     A call outside any stage is planned as a stage of its own, whose *name* and *policy* are None.
+
+    *at_once* is the limit of concurrent calls of a stage that makes its calls for each item of a list, else
+    None. The *calls* of such a stage are the different calls: usually one, which is made for every item.
     """
 
     name: str | None
     policy: Policy | CommitPolicy | None
     calls: tuple[PlannedCall, ...]
     is_after_commit: bool = False
+    at_once: int | None = None
 
 
 Step: TypeAlias = PlannedCall | PlannedStage
@@ -87,11 +92,38 @@ class Plan:
         return any(isinstance(stage.policy, CommitPolicy) for stage in self.stages)
 
     @property
+    def has_list(self) -> bool:
+        """True if a stage makes its calls for each item of a list, so that their number is unknown."""
+        return any(map(_has_list, self.stages))
+
+    @property
     def calls(self) -> tuple[PlannedCall, ...]:
         """Return every call that sends a request, in argument order; bound calls follow their call."""
         return tuple(
             call for step in self.stages for call in _calls_of(step) if call.kind is not Kind.NOTHING
         )
+
+    @property
+    def required_calls(self) -> tuple[PlannedCall, ...]:
+        """Return the calls that are required, in the same order, with those that send nothing."""
+        return tuple(call for stage in self.stages for call in walk_required_calls(stage))
+
+
+def walk_required_calls(step: Step) -> Iterator[PlannedCall]:
+    """Yield the calls of *step* that are required: if one fails, the run fails."""
+    if isinstance(step, PlannedStage):
+        for call in step.calls:
+            yield from walk_required_calls(call)
+    elif step.need is Need.REQUIRED:
+        yield step
+        for then in step.then:
+            yield from walk_required_calls(then)
+
+
+def _has_list(step: Step) -> bool:
+    if isinstance(step, PlannedStage):
+        return step.at_once is not None or any(map(_has_list, step.calls))
+    return any(map(_has_list, step.then))
 
 
 def _calls_of(step: Step) -> tuple[PlannedCall, ...]:

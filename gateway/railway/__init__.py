@@ -58,16 +58,22 @@ from gateway.railway.errors import (
     UpstreamFault,
     Violations,
     combine_failures,
+    get_defining_class,
+    get_family,
+    list_members,
 )
 from gateway.railway.journal import (
     NO_JOURNAL,
+    UNANSWERED,
     CommitStart,
     CommitState,
     Intent,
     Journal,
     Json,
     Key,
+    SentWrite,
     StageRecord,
+    Unanswered,
     WriteOutcome,
 )
 from gateway.railway.observer import (
@@ -91,7 +97,7 @@ from gateway.railway.pipeline import Pipeline, railway
 from gateway.railway.result import Attempt, Err, Ok, Result, attempt, attempt_async
 from gateway.railway.run import Run
 from gateway.railway.run_state import RunMisused
-from gateway.railway.write import CommitStep, Undo, Write, WriteAttempt
+from gateway.railway.write import CommitStep, Undo, UndoAttempt, Write, WriteAttempt
 
 __all__ = (
     "CONCURRENT",
@@ -100,6 +106,7 @@ __all__ = (
     "OPEN_GATE",
     "SEQUENTIAL",
     "SETTLE",
+    "UNANSWERED",
     "Aggregate",
     "Attempt",
     "BadAnswer",
@@ -141,15 +148,18 @@ __all__ = (
     "RunContext",
     "RunMisused",
     "ScopeChanges",
+    "SentWrite",
     "StageCall",
     "StageRecord",
     "StageSpan",
     "Stub",
     "Stuck",
     "TimedOut",
+    "Unanswered",
     "Unauthorized",
     "Unavailable",
     "Undo",
+    "UndoAttempt",
     "Unexpected",
     "UpstreamFault",
     "Violations",
@@ -164,6 +174,9 @@ __all__ = (
     "combine_failures",
     "constant",
     "current_context",
+    "get_defining_class",
+    "get_family",
+    "list_members",
     "parallel",
     "railway",
     "time_left",

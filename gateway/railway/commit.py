@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Collection, Coroutine, Iterator, Sequence
+from collections.abc import Collection, Coroutine, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, TypeVar, final
@@ -19,7 +19,16 @@ from gateway.railway.errors import (
     Unexpected,
     combine_failures,
 )
-from gateway.railway.journal import CommitStart, CommitState, Intent, Key, WriteOutcome, derive_key
+from gateway.railway.journal import (
+    UNANSWERED,
+    CommitStart,
+    CommitState,
+    Intent,
+    Key,
+    SentWrite,
+    WriteOutcome,
+    derive_key,
+)
 from gateway.railway.observer import SEQUENTIAL, CommitPolicy, StageSpan
 from gateway.railway.result import Attempt, Err, Ok, Result
 from gateway.railway.run_state import RunExit
@@ -84,15 +93,15 @@ async def commit(
     return await _shield(_observe(start, steps, policy))
 
 
-async def try_undo(undo: Undo, key: Key) -> bool:
-    """Make *undo* once for the write under *key*; return True if the write is undone, False if not.
+async def try_undo(undo: Undo, write: SentWrite) -> bool:
+    """Make *undo* once for *write*; return True if the write is undone, False if not.
 
     An exception in *undo* is logged, not raised.
     """
     try:
-        result = await _attempt_in_time(undo.name, partial(undo.make, key))
+        result = await _attempt_in_time(undo.name, partial(undo.make, write))
     except (Exception, RunExit):  # noqa: BLE001 - logged: the other writes must be undone too
-        _log.exception("%s raised an exception; the write under key %s is not undone", undo.name, key)
+        _log.exception("%s raised an exception; the write under key %s is not undone", undo.name, write.key)
         return False
     return isinstance(result, Ok)
 
@@ -124,8 +133,9 @@ async def _observe(
     if observer is not None:
         observer.stage_started(span)
     try:
-        with change_context(stage=span):
-            return await _Commit(start, steps).run(policy)
+        answers: dict[Key, object] = {}
+        with change_context(stage=span, answers=answers):
+            return await _Commit(start, steps, answers).run(policy)
     finally:
         if observer is not None:
             observer.stage_ended(span)
@@ -134,13 +144,18 @@ async def _observe(
 @final
 @dataclass(slots=True, eq=False)
 class _Progress(Generic[T, E]):
-    """Progress of a step. *result* is None until the step returns; *bug* is its exception, None if none."""
+    """Progress of a step.
+
+    *result* is None until the step returns; *bug* is its exception, None if none; *last_sent* is the time on
+    the loop's clock at which the last attempt of a write ended.
+    """
 
     step: CommitStep[T, E]
     intent: Intent
     outcome: WriteOutcome = WriteOutcome.PENDING
     result: Result[T, E] | None = None
     bug: BaseException | None = None
+    last_sent: float = 0.0
 
     @property
     def undo(self) -> Undo | None:
@@ -159,8 +174,11 @@ class _Progress(Generic[T, E]):
 class _Commit(Generic[T, E]):
     """Commit in progress."""
 
-    def __init__(self, start: CommitStart, steps: Sequence[CommitStep[T, E]]) -> None:
+    def __init__(
+        self, start: CommitStart, steps: Sequence[CommitStep[T, E]], answers: MutableMapping[Key, object]
+    ) -> None:
         self._start = start
+        self._answers = answers
         self._context = current_context()
         self._steps = [_Progress(step, intent) for step, intent in zip(steps, start.intents, strict=True)]
         self._journal_bug: Exception | None = None
@@ -220,7 +238,7 @@ class _Commit(Generic[T, E]):
             await self._note(progress, WriteOutcome.UNKNOWN)
 
     async def _make_write(self, progress: _Progress[T, E], write: Write[T, E]) -> None:
-        attempt = partial(write.make, progress.intent.key)
+        attempt = partial(_send, progress, write)
         with change_context(mode=CallMode.SEND_ONCE):
             progress.result = await _attempt_in_time(write.name, attempt)
         await self._note(progress, _interpret(progress.result))
@@ -237,6 +255,8 @@ class _Commit(Generic[T, E]):
         while left and await _sleep_before_deadline(next(pauses)):
             left = await self._undo_once(left)
         for step in left:
+            if self._context.keep_stuck is not None:
+                self._context.keep_stuck(self._describe(step))
             await self._note(step, WriteOutcome.STUCK)
         return left
 
@@ -245,11 +265,16 @@ class _Commit(Generic[T, E]):
         left: list[_Progress[T, E]] = []
         for position, step in enumerate(steps):
             with _set_budget(time_left() / (len(steps) - position)):
-                if step.undo is not None and await try_undo(step.undo, step.intent.key):
+                if step.undo is not None and await try_undo(step.undo, self._describe(step)):
                     await self._note(step, WriteOutcome.UNDONE)
                 else:
                     left.append(step)
         return left
+
+    def _describe(self, step: _Progress[T, E]) -> SentWrite:
+        key = step.intent.key
+        age = asyncio.get_running_loop().time() - step.last_sent
+        return SentWrite(key, self._answers.get(key, UNANSWERED), age)
 
     async def _note(self, step: _Progress[T, E], outcome: WriteOutcome) -> None:
         step.outcome = outcome
@@ -290,6 +315,13 @@ class _Commit(Generic[T, E]):
         )
         names = ", ".join(intent.name for intent in intents)
         return Err(Stuck(f"Some writes could not be undone: {names}"))
+
+
+async def _send(progress: _Progress[T, E], write: Write[T, E]) -> Result[T, E]:
+    try:
+        return await write.make(progress.intent.key)
+    finally:
+        progress.last_sent = asyncio.get_running_loop().time()
 
 
 def _check_undos(intents: Sequence[Intent], retryable: Collection[str] | None) -> None:

@@ -2,14 +2,14 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import Final, Protocol, TypedDict, Unpack, final
 
-from gateway.railway.journal import NO_JOURNAL, Journal
+from gateway.railway.journal import NO_JOURNAL, Journal, Key, SentWrite
 from gateway.railway.observer import Observer, StageSpan, Stub
 
 __all__ = (
@@ -125,9 +125,12 @@ class RunContext:
     - *commit_terms*, *journal*, *gate*: time limits, journal and gate of the commit
     - *retryable_undos*: names of the undos that an operator can retry; a commit with any other undo raises
       `LookupError` (None: not checked)
+    - *keep_stuck*: function that keeps a write that could not be undone, for an operator's retry
     - *stub*: function that answers calls in place of the services
+    - *caller*: id of the authenticated principal, for the log
 
     The railway sets the second group when it enters a scope: a run, a stage, a commit or an optional call.
+    Among them, *answers* has the answers of the writes of the commit, by key; it is None outside a commit.
     """
 
     deadline: float | None = None
@@ -140,12 +143,15 @@ class RunContext:
     journal: Journal = NO_JOURNAL
     gate: CommitGate = OPEN_GATE
     retryable_undos: Collection[str] | None = None
+    keep_stuck: Callable[[SentWrite], None] | None = None
     stub: Stub | None = None
+    caller: str | None = None
 
     stage: StageSpan | None = None
     is_optional: bool = False
     mode: CallMode = CallMode.NORMAL
     is_in_run: bool = False
+    answers: MutableMapping[Key, object] | None = None
 
 
 class ScopeChanges(TypedDict, total=False):
@@ -156,6 +162,7 @@ class ScopeChanges(TypedDict, total=False):
     is_optional: bool
     mode: CallMode
     is_in_run: bool
+    answers: MutableMapping[Key, object] | None
 
 
 _CONTEXT: Final = ContextVar("run_context", default=RunContext())  # noqa: B039 - it is frozen

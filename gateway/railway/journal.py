@@ -8,13 +8,16 @@ from typing import Final, NewType, Protocol, TypeAlias, final
 
 __all__ = (
     "NO_JOURNAL",
+    "UNANSWERED",
     "CommitStart",
     "CommitState",
     "Intent",
     "Journal",
     "Json",
     "Key",
+    "SentWrite",
     "StageRecord",
+    "Unanswered",
     "WriteOutcome",
     "derive_key",
 )
@@ -78,6 +81,30 @@ class Intent:
     key: Key
     arguments: Mapping[str, Json] = field(default_factory=dict[str, Json])
     undo: str | None = None
+
+
+class Unanswered(Enum):
+    """Type of `UNANSWERED`."""
+
+    UNANSWERED = "unanswered"
+
+
+UNANSWERED: Final = Unanswered.UNANSWERED
+"""In place of the answer of a write that has none, or whose answer this process does not have."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SentWrite:
+    """A write that may have to be undone: its *key*, and facts that an undo may need.
+
+    - *answer*: answer of the service, before any `map`; `UNANSWERED` if this process does not have it.
+    - *age*: seconds since the write was last sent, or less; 0 if unknown.
+    """
+
+    key: Key
+    answer: object = UNANSWERED
+    age: float = 0.0
 
 
 @final

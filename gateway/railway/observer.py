@@ -23,6 +23,7 @@ __all__ = (
     "StageCall",
     "StageSpan",
     "Stub",
+    "check_policy",
     "observe",
 )
 
@@ -59,6 +60,14 @@ class CommitPolicy(Enum):
 
 SEQUENTIAL: Final = CommitPolicy.SEQUENTIAL
 CONCURRENT: Final = CommitPolicy.CONCURRENT
+
+
+def check_policy(policy: object, expected: type[Policy | CommitPolicy]) -> None:
+    """Raise `TypeError` unless *policy* is one of the *expected*."""
+    if not isinstance(policy, expected):
+        names = " or ".join(known.name for known in expected)
+        msg = f"policy must be {names}, got {policy!r}"
+        raise TypeError(msg)
 
 
 class CallKind(Enum):
@@ -110,11 +119,15 @@ class StageCall:
 @final
 @dataclass(slots=True, eq=False)
 class StageSpan:
-    """Stage or commit of a run: its name, its calls in argument order, and its policy."""
+    """Stage or commit of a run: its name, its calls in argument order, and its policy.
+
+    *at_once* is the limit of concurrent calls if the calls are those of a list (`Run.each`), else None.
+    """
 
     name: str
     calls: tuple[StageCall, ...]
     policy: Policy | CommitPolicy
+    at_once: int | None = None
 
 
 @final

@@ -2,12 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, TypeVarTuple, final, overload
+from typing import Any, Generic, Never, TypeVar, TypeVarTuple, final, overload
 
-from gateway.railway.call import Call
+from gateway.railway.call import Call, Missing
 from gateway.railway.errors import Aggregate, Failure, TimedOut
 from gateway.railway.observer import SETTLE, Policy
-from gateway.railway.result import Result, resolve
+from gateway.railway.result import Ok, Result, resolve
 from gateway.railway.stage import run_stage
 
 __all__ = ("Parallel", "parallel")
@@ -87,6 +87,36 @@ class Parallel(Generic[E_co, *Ts]):
         """Apply *change* to the failure."""
         return Parallel(self.call.map_error(change))
 
+    @overload
+    def recover(self, rescue: Callable[[E_co], Ok[U] | Awaitable[Ok[U]]]) -> Call[tuple[*Ts] | U, Never]: ...
+    @overload
+    def recover(
+        self, rescue: Callable[[E_co], Result[U, F] | Awaitable[Result[U, F]]]
+    ) -> Call[tuple[*Ts] | U, F]: ...
+    @overload
+    def recover(
+        self,
+        rescue: Callable[[E_co], Result[U, F] | Awaitable[Result[U, F]]],
+        *,
+        when: Callable[[E_co], bool],
+    ) -> Call[tuple[*Ts] | U, E_co | F]: ...
+    def recover(
+        self,
+        rescue: Callable[[E_co], Result[U, F] | Awaitable[Result[U, F]]],
+        *,
+        when: Callable[[E_co], bool] | None = None,
+    ) -> Call[tuple[*Ts] | U, E_co | F]:
+        """Continue with the result or call that *rescue* returns for the failure, as `Call.recover` does."""
+        return self.call.recover(rescue) if when is None else self.call.recover(rescue, when=when)
+
+    @overload
+    def optional(self) -> Call[tuple[*Ts] | Missing, Never]: ...
+    @overload
+    def optional(self, default: D, /) -> Call[tuple[*Ts] | D, Never]: ...
+    def optional(self, *default: D) -> Call[tuple[*Ts] | D | Missing, Never]:
+        """Never fail: replace a failure by *default*, or by `Missing`, as `Call.optional` does."""
+        return self.call.optional(default[0]) if default else self.call.optional()
+
     def within(self, seconds: float) -> "Parallel[E_co | TimedOut, *Ts]":
         """Fail with `TimedOut` after *seconds*, as `Call.within` does."""
         return Parallel(self.call.within(seconds))
@@ -112,6 +142,8 @@ def parallel(a: Call[A, E1], b: Call[B, E2], c: Call[C, E3], d: Call[D, E4], g: 
 def parallel(a: Call[A, E1], b: Call[B, E2], c: Call[C, E3], d: Call[D, E4], g: Call[G, E5], h: Call[H, E6], j: Call[J, E7], k: Call[K, E8], /, *, name: str | None = None, policy: Policy = SETTLE) -> Parallel[E1 | E2 | E3 | E4 | E5 | E6 | E7 | E8 | Aggregate, A, B, C, D, G, H, J, K]: ...
 @overload
 def parallel(a: Call[A, E1], b: Call[B, E2], c: Call[C, E3], d: Call[D, E4], g: Call[G, E5], h: Call[H, E6], j: Call[J, E7], k: Call[K, E8], m: Call[M, E9], /, *, name: str | None = None, policy: Policy = SETTLE) -> Parallel[E1 | E2 | E3 | E4 | E5 | E6 | E7 | E8 | E9 | Aggregate, A, B, C, D, G, H, J, K, M]: ...
+@overload
+def parallel(a: Call[A, E1], /, *calls: Call[A, E1], name: str | None = None, policy: Policy = SETTLE) -> Parallel[E1 | Aggregate, *tuple[A, ...]]: ...
 # fmt: on
 def parallel(
     *calls: Call[Any, Any], name: str | None = None, policy: Policy = SETTLE

@@ -1,17 +1,32 @@
 """Result of a call: `Ok` with a value, or `Err` with an error."""
 
+# An exception class, the first argument of `attempt`, is a function too.
+# mypy: disable-error-code="overload-overlap"
+
 import inspect
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Generic, Never, ParamSpec, TypeAlias, TypeVar, cast, final, overload
+from typing import Any, Final, Generic, Never, NoReturn, ParamSpec, TypeAlias, TypeVar, cast, final, overload
 
 from gateway.railway.errors import Unexpected
 
-__all__ = ("Attempt", "Err", "Ok", "Result", "attempt", "attempt_async", "on_error", "on_value", "resolve")
+__all__ = (
+    "Attempt",
+    "Err",
+    "Ok",
+    "Result",
+    "attempt",
+    "attempt_async",
+    "on_error",
+    "on_value",
+    "refuse_no_result",
+    "resolve",
+)
 
 _log: Final = logging.getLogger(__name__)
+_ALL: Final = (Exception,)
 
 # Covariance is spelled out: pyright infers frozen generic dataclasses invariant from Python 3.13 on
 # (https://github.com/microsoft/pyright/issues/11011).
@@ -23,10 +38,32 @@ U = TypeVar("U")
 E = TypeVar("E")
 F = TypeVar("F")
 G = TypeVar("G")
+X = TypeVar("X", bound=Exception)
 
 # A method that never calls its argument declares it as `Callable[[Never], object]`. Every function of a
 # single argument fits this type. When a lambda is passed to a method of the union `Result`, the type of the
 # lambda is then inferred from the class that does call it.
+
+
+def _refuse_awaitable(method: str, answer: T) -> T:
+    """Return the *answer* of a function that was passed to *method*; raise `TypeError` if it is awaitable.
+
+    Otherwise an async function would be called and never awaited, and `ensure` would always hold.
+    """
+    if inspect.isawaitable(answer):
+        _close(answer)
+        msg = (
+            f"{method} of a result was given a function that returns a {type(answer).__name__}:"
+            f" await it first, or use `Call.{method}`"
+        )
+        raise TypeError(msg)
+    return answer
+
+
+def _close(answer: object) -> None:
+    """Close *answer* if it is a coroutine, which will never be awaited."""
+    if inspect.iscoroutine(answer):
+        answer.close()
 
 
 @final
@@ -38,28 +75,28 @@ class Ok(Generic[T_co]):
     lacks: tuple[str, ...] = field(default=(), kw_only=True)
 
     def map(self, change: Callable[[T_co], U]) -> "Ok[U]":
-        """Apply *change* to the value."""
-        return Ok(change(self.value), lacks=self.lacks)
+        """Apply *change* to the value; raises `TypeError` if *change* returns an awaitable."""
+        return Ok(_refuse_awaitable("map", change(self.value)), lacks=self.lacks)
 
     def bind(self, then: Callable[[T_co], "Result[U, F]"]) -> "Result[U, F]":
         """Return the result of *then* for the value, with the *lacks* of this success prepended."""
-        return then(self.value).lacking(self.lacks)
+        return _refuse_awaitable("bind", then(self.value)).lacking(self.lacks)
 
     def tap(self, look: Callable[[T_co], object]) -> "Ok[T_co]":
         """Call *look* with the value, for its effect."""
-        look(self.value)
+        _refuse_awaitable("tap", look(self.value))
         return self
 
     def ensure(self, holds: Callable[[T_co], bool], otherwise: Callable[[T_co], F]) -> "Ok[T_co] | Err[F]":
         """Fail with the error that *otherwise* returns, unless *holds* is true of the value."""
-        return self if holds(self.value) else Err(otherwise(self.value))
+        return self if _refuse_awaitable("ensure", holds(self.value)) else Err(otherwise(self.value))
 
     def check(self, inspect: Callable[[T_co], "Result[object, F]"]) -> "Ok[T_co] | Err[F]":
         """Return the failure that *inspect* returns for the value, if any, or else this success.
 
         The *lacks* of a success that *inspect* returns are appended to the *lacks* of this success.
         """
-        match inspect(self.value):
+        match _refuse_awaitable("check", inspect(self.value)):
             case Ok(lacks=lacks):
                 return self if not lacks else replace(self, lacks=self.lacks + lacks)
             case Err() as failed:
@@ -128,12 +165,12 @@ class Err(Generic[E_co]):
 
     def tap_error(self, look: Callable[[E_co], object]) -> "Err[E_co]":
         """Call *look* with the error, for its effect."""
-        look(self.error)
+        _refuse_awaitable("tap_error", look(self.error))
         return self
 
     def map_error(self, change: Callable[[E_co], F]) -> "Err[F]":
         """Apply *change* to the error."""
-        return Err(change(self.error))
+        return Err(_refuse_awaitable("map_error", change(self.error)))
 
     @overload
     def recover(self, rescue: Callable[[E_co], "Result[U, F]"]) -> "Result[U, F]": ...
@@ -148,7 +185,9 @@ class Err(Generic[E_co]):
 
         If *when* is given and false of the error, return this failure instead.
         """
-        return rescue(self.error) if when is None or when(self.error) else self
+        if when is not None and not _refuse_awaitable("recover", when(self.error)):
+            return self
+        return _refuse_awaitable("recover", rescue(self.error))
 
     def match(self, ok: Callable[[Never], object], err: Callable[[E_co], U]) -> U:  # noqa: ARG002 - see above
         """Return the answer of *err* for the error."""
@@ -164,6 +203,18 @@ class Err(Generic[E_co]):
 
 
 Result: TypeAlias = Ok[T] | Err[E]
+
+
+def refuse_no_result(name: str, *answers: object) -> NoReturn:
+    """Raise `TypeError`: not all *answers*, which the function *name* was given, are results."""
+    for answer in answers:
+        _close(answer)
+    kind = next(type(answer) for answer in answers if not isinstance(answer, Ok | Err))
+    msg = (
+        f"{name} takes results, not a {kind.__name__}: await it first, or use `Run.each` for a list of calls"
+    )
+    raise TypeError(msg)
+
 
 Attempt: TypeAlias = Callable[[], Coroutine[Any, Any, Result[T, E]]]
 """Async function without arguments that makes a call once."""
@@ -201,26 +252,68 @@ async def resolve(value: T | Awaitable[T]) -> T:
     return await cast("Awaitable[T]", value) if inspect.isawaitable(value) else value
 
 
-def attempt(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Result[T, Unexpected]:
-    """Call *function* and return its value as `Ok`; if it raises, log the exception and return `Unexpected`.
+@overload
+def attempt(
+    exceptions: type[X] | tuple[type[X], ...], function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+) -> Result[T, X]: ...
+@overload
+def attempt(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Result[T, Unexpected]: ...
+def attempt(*args: Any, **kwargs: Any) -> Result[Any, Any]:
+    """Call *function* and return its value as `Ok`, or the exception that it raises as `Err`.
+
+    Without *exceptions*, as in `attempt(parse, text)`, any exception is logged and returned as `Unexpected`.
+    With *exceptions*, as in `attempt(ValueError, parse, text)`, only these classes are caught. They are
+    expected: the exception itself is the error, for `map_error` to turn into a failure.
 
     Only an `Exception` is caught: `asyncio.CancelledError`, the exit of a run, `SystemExit` and
-    `KeyboardInterrupt` propagate.
+    `KeyboardInterrupt` propagate. Raises `TypeError` if *exceptions* has another class.
     """
+    exceptions, function, rest = _split_exceptions(*args)
     try:
-        return Ok(function(*args, **kwargs))
-    except Exception as error:  # noqa: BLE001 - this turns exceptions into values
-        return Err(_report_bug(error))
+        return Ok(function(*rest, **kwargs))
+    except exceptions as error:
+        return Err(_report_bug(error) if exceptions is _ALL else error)
 
 
+@overload
+async def attempt_async(
+    exceptions: type[X] | tuple[type[X], ...],
+    function: Callable[P, Awaitable[T]],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> Result[T, X]: ...
+@overload
 async def attempt_async(
     function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
-) -> Result[T, Unexpected]:
-    """Call and await *function*; return its value as `Ok`, or `Unexpected`, as `attempt` does."""
+) -> Result[T, Unexpected]: ...
+async def attempt_async(*args: Any, **kwargs: Any) -> Result[Any, Any]:
+    """Call and await *function*; return its value as `Ok`, or an exception as `Err`, as `attempt` does."""
+    exceptions, function, rest = _split_exceptions(*args)
     try:
-        return Ok(await function(*args, **kwargs))
-    except Exception as error:  # noqa: BLE001 - this turns exceptions into values
-        return Err(_report_bug(error))
+        return Ok(await function(*rest, **kwargs))
+    except exceptions as error:
+        return Err(_report_bug(error) if exceptions is _ALL else error)
+
+
+def _split_exceptions(
+    first: object,
+    /,
+    *rest: Any,  # noqa: ANN401 - the arguments of any function
+) -> tuple[tuple[type[Exception], ...], Callable[..., Any], tuple[Any, ...]]:
+    """Return the exceptions to catch, the function, and its arguments."""
+    if isinstance(first, type) and issubclass(first, BaseException):
+        return _split_exceptions((first,), *rest)
+    if not isinstance(first, tuple):
+        # Sound: the overloads of `attempt` leave a function as the only alternative.
+        return _ALL, cast("Callable[..., Any]", first), rest
+    exceptions = cast("tuple[type[BaseException], ...]", first)
+    for kind in exceptions:
+        if not issubclass(kind, Exception):
+            msg = f"cannot catch {kind.__name__}, which is not an Exception"
+            raise TypeError(msg)
+    # Sound: the loop has checked each class.
+    return cast("tuple[type[Exception], ...]", exceptions), rest[0], rest[1:]
 
 
 def _report_bug(error: Exception) -> Unexpected:

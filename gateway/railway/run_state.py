@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from secrets import token_hex
-from typing import NoReturn, Protocol, TypeAlias, TypeVar, final
+from typing import NoReturn, Protocol, TypeAlias, TypeVar, cast, final
 
 from gateway.railway.context import current_context
 from gateway.railway.errors import Failure
@@ -77,8 +77,11 @@ class RunState:
         raise RunExit(self, error)
 
     def open_stage(self, stage: str) -> None:
-        """Record that *stage* begins; raise `RunMisused` if another stage is open."""
+        """Record that *stage* begins; raise `RunMisused` if another stage is open, or if it has no name."""
         self.check_usable()
+        if not isinstance(cast("object", stage), str):
+            msg = f"the first argument of a stage or a commit is its name, not a {type(stage).__name__}"
+            raise RunMisused(msg)
         if self.stage is not None:
             msg = (
                 f"stage {stage!r} begins while stage {self.stage!r} of the same run is open: await that first"

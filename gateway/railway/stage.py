@@ -3,12 +3,13 @@
 import asyncio
 import traceback
 from collections.abc import Sequence
-from typing import Generic, TypeVar, final
+from dataclasses import replace
+from typing import Generic, TypeVar, cast, final
 
-from gateway.railway.call import Call
+from gateway.railway.call import Call, Missing
 from gateway.railway.context import change_context, current_context
-from gateway.railway.errors import Aggregate, Failure, combine_failures
-from gateway.railway.observer import FAIL_FAST, Policy, StageSpan
+from gateway.railway.errors import Aggregate, Failure, combine_failures, mark_item
+from gateway.railway.observer import FAIL_FAST, Policy, StageSpan, check_policy
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.run_state import RunExit
 
@@ -20,27 +21,32 @@ B = TypeVar("B", bound=BaseException)
 
 
 async def run_stage(
-    name: str, calls: Sequence[Call[T, E]], policy: Policy
+    name: str, calls: Sequence[Call[T, E]], policy: Policy, at_once: int | None = None
 ) -> Result[tuple[T, ...], E | Aggregate]:
     """Make all *calls* at once; return their values in argument order, or the failure that *policy* selects.
+
+    If *at_once* is given, the calls are those of a list: they start in order, at most *at_once* run at the
+    same time, and each failure has the position of its call as its `item`.
 
     Every call has ended, and every cancelled call has cleaned up, before the stage returns or raises.
 
     If a call raises, the other calls are cancelled. An exception is a bug, unless it is the `RunExit` of a
     run. The stage raises the bug of the earliest argument, with the other bugs in its notes, or the earliest
-    `RunExit` if there is no bug. A call that other code cancels counts as a bug, a `RuntimeError`.
+    `RunExit` if there is no bug. A call that other code cancels counts as a bug, a `RuntimeError`. A *policy*
+    that is no `Policy` is a `TypeError`.
 
     Cancelling the stage cancels every call and always raises `CancelledError`, whose cause is the exception
     that the stage would have raised, if any. A second cancellation has no effect.
     """
+    check_policy(policy, Policy)
     observer = current_context().observer
     if observer is None:
-        return await _Fanout(calls, policy).wait()
-    span = StageSpan(name, tuple([call.in_stage for call in calls]), policy)
+        return await _Fanout(calls, policy, at_once).wait()
+    span = StageSpan(name, tuple([call.in_stage for call in calls]), policy, at_once)
     observer.stage_started(span)
     try:
         with change_context(stage=span):
-            return await _Fanout(calls, policy).wait()
+            return await _Fanout(calls, policy, at_once).wait()
     finally:
         observer.stage_ended(span)
 
@@ -49,21 +55,38 @@ async def run_stage(
 # task, so that a request goes on after its client has gone (python/cpython#116720).
 @final
 class _Fanout(Generic[T, E]):
-    """The calls of a stage, each in its own task."""
+    """The calls of a stage, each in its own task.
 
-    __slots__ = ("_calls", "_cancelled", "_done", "_fails_fast", "_has_raised", "_loop", "_pending", "_tasks")
+    *pending* tasks have not ended. The calls from *end* on will not be started.
+    """
 
-    def __init__(self, calls: Sequence[Call[T, E]], policy: Policy) -> None:
+    __slots__ = (
+        "_calls",
+        "_cancelled",
+        "_done",
+        "_end",
+        "_fails_fast",
+        "_has_raised",
+        "_is_list",
+        "_loop",
+        "_pending",
+        "_tasks",
+    )
+
+    def __init__(self, calls: Sequence[Call[T, E]], policy: Policy, at_once: int | None) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._calls = calls
+        self._is_list = at_once is not None
         self._fails_fast = policy is FAIL_FAST
-        self._pending = len(calls)
+        self._end = len(calls)
         self._has_raised = False
         self._cancelled: set[asyncio.Task[Result[T, E]]] = set()
         self._done: asyncio.Future[None] = loop.create_future()
         # Not `asyncio.create_task`, and no names: on uvloop these take 50% and 12% longer
         # (MagicStack/uvloop#334).
-        self._tasks = [loop.create_task(call.make()) for call in calls]
+        first = calls if at_once is None else calls[:at_once]
+        self._tasks = [loop.create_task(call.make()) for call in first]
+        self._pending = len(first)
         on_done = self._on_done
         for task in self._tasks:
             task.add_done_callback(on_done)
@@ -98,11 +121,22 @@ class _Fanout(Generic[T, E]):
             self._cancel_from(0)
         elif self._fails_fast and not task.cancelled() and isinstance(task.result(), Err):
             self._cancel_from(self._tasks.index(task) + 1)
-        if not self._pending and not self._done.done():
+        if len(self._tasks) < self._end:
+            self._start_next()
+        elif not self._pending and not self._done.done():
             self._done.set_result(None)
 
+    def _start_next(self) -> None:
+        # In the context of the first tasks: asyncio runs the callback of a task in the context of
+        # `add_done_callback`.
+        task = self._loop.create_task(self._calls[len(self._tasks)].make())
+        self._tasks.append(task)
+        self._pending += 1
+        task.add_done_callback(self._on_done)
+
     def _cancel_from(self, first: int) -> None:
-        """Cancel the pending calls from position *first* on, each at most once."""
+        """Start no more calls, and cancel the pending calls from position *first* on, each at most once."""
+        self._end = len(self._tasks)
         for task in self._tasks[first:]:
             if task not in self._cancelled and task.cancel():
                 self._cancelled.add(task)
@@ -111,8 +145,8 @@ class _Fanout(Generic[T, E]):
         values: list[T] = []
         errors: list[E] = []
         lacks: tuple[str, ...] = ()
-        for task in self._tasks:
-            result = task.result()
+        for position, task in enumerate(self._tasks):
+            result = _mark_result(task.result(), position) if self._is_list else task.result()
             if isinstance(result, Ok):
                 values.append(result.value)
                 lacks += result.lacks
@@ -137,6 +171,19 @@ class _Fanout(Generic[T, E]):
             return None
         name = self._calls[self._tasks.index(task)].name
         return RuntimeError(f"{name} was cancelled by other code")
+
+
+def _mark_result(result: Result[T, E], item: int) -> Result[T, E]:
+    """Return *result* with the position *item* in its failure, also in that of an optional call."""
+    match result:
+        case Err(error):
+            return Err(mark_item(error, item))
+        case Ok(value) if isinstance(value, Missing):
+            # Sound: it is a `Missing` as before.
+            marked = cast("T", replace(value, error=mark_item(value.error, item)))
+            return replace(result, value=marked)
+        case _:
+            return result
 
 
 def merge_bugs(bugs: Sequence[B]) -> B:

@@ -8,12 +8,12 @@ from typing import Any, Generic, Never, TypeAlias, TypeVar, cast, final, overloa
 from gateway.railway.call import Call, Missing, map_result
 from gateway.railway.context import CallMode, change_context, current_context
 from gateway.railway.errors import Failure
-from gateway.railway.journal import Json, Key
+from gateway.railway.journal import Json, Key, SentWrite
 from gateway.railway.observer import CallInfo, CallKind, CallSpan, StageCall, observe
 from gateway.railway.result import Ok, Result
 from gateway.railway.run_state import RunMisused
 
-__all__ = ("CommitStep", "Undo", "Write", "WriteAttempt")
+__all__ = ("CommitStep", "Undo", "UndoAttempt", "Write", "WriteAttempt")
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -25,25 +25,29 @@ E_co = TypeVar("E_co", bound=Failure, covariant=True)
 WriteAttempt: TypeAlias = Callable[[Key], Coroutine[Any, Any, Result[T, E]]]
 """Async function that takes an idempotency key and makes a write once, under that key."""
 
+UndoAttempt: TypeAlias = Callable[[SentWrite], Coroutine[Any, Any, Result[object, Failure]]]
+"""Async function that undoes a write once."""
+
 
 @final
 @dataclass(frozen=True, slots=True)
 class Undo:
     """Compensation of a write: its *name* (`service.operation`) and the *attempt* that makes it.
 
-    The attempt needs only the key of the write, so an undo is possible even if everything else about the
-    write has been lost. The attempt must be idempotent, and must succeed if the write has never arrived.
+    The attempt must manage with the key of the write, so that an undo is possible even if everything else
+    about the write has been lost: the answer of the write may be `UNANSWERED`. The attempt must be
+    idempotent, and must succeed if the write has never arrived.
     """
 
     name: str
-    attempt: WriteAttempt[object, Failure]
+    attempt: UndoAttempt
 
-    async def make(self, key: Key) -> Result[object, Failure]:
-        """Undo the write under *key*, bypassing the policies; notify the observer of the run, if any."""
+    async def make(self, write: SentWrite) -> Result[object, Failure]:
+        """Undo *write*, bypassing the policies; notify the observer of the run, if any."""
         context = current_context()
         span = CallSpan(self.name, context.stage, CallKind.UNDO)
         with change_context(mode=CallMode.BYPASS_POLICIES):
-            return await observe(span, partial(self.attempt, key), context.observer, context.stub)
+            return await observe(span, partial(self.attempt, write), context.observer, context.stub)
 
 
 @final
@@ -71,13 +75,19 @@ class Write(Generic[T_co, E_co]):
     is_shaped: bool = False
 
     async def make(self, key: Key) -> Result[T_co, E_co]:
-        """Make the write under *key* once; notify the observer of the run, if any."""
+        """Make the write under *key* once; notify the observer of the run, if any.
+
+        In a commit, the answer is added to `RunContext.answers`.
+        """
         if self.is_shaped:
             return await self.attempt(key)
         context = current_context()
         undo = self.undo and self.undo.name
         span = CallSpan(self.name, context.stage, CallKind.WRITE, self.info, undo)
-        return await observe(span, partial(self.attempt, key), context.observer, context.stub)
+        result = await observe(span, partial(self.attempt, key), context.observer, context.stub)
+        if context.answers is not None and isinstance(result, Ok):
+            context.answers[key] = result.value
+        return result
 
     @property
     def in_stage(self) -> StageCall:

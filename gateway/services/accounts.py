@@ -2,9 +2,8 @@
 
 from typing import Final, Literal, final
 
-from pydantic import TypeAdapter
-
 from gateway.client.models import UpstreamResponse, example
+from gateway.client.operations.write_operation import WriteOperation
 from gateway.client.service_client import ServiceClient
 from gateway.railway import Call, Conflict, NotFound, UpstreamFault, Write
 from gateway.services.money import Balance, Money
@@ -64,32 +63,37 @@ class Posting(UpstreamResponse):
     to_account: AccountBalance
 
 
-_ACCOUNT: Final = TypeAdapter(Account)
-_POSTING: Final = TypeAdapter(Posting)
-_HISTORY: Final = TypeAdapter(tuple[Transaction, ...])
-
-
 @final
 class Accounts:
     """Client of the account service."""
 
     def __init__(self, client: ServiceClient) -> None:
-        self._client = client
-        self.reverse_posting: Final = client.undo("accounts.reverse_posting", ("postings",))
-        """Undo of `post`: makes the opposite posting (`DELETE /postings/{key}`)."""
+        self._fetch = client.get(
+            "accounts.fetch", "/accounts/{account_id}", answer=Account, declared={404: NotFound}
+        )
+        self._history = client.get(
+            "accounts.history", "/accounts/{account_id}/transactions", answer=tuple[Transaction, ...]
+        )
+        self.reverse_posting: Final = client.undo.delete("accounts.reverse_posting", "/postings/{key}")
+        """Undo of `post`: makes the opposite posting."""
+        self._post: WriteOperation[Posting, NotFound | Conflict] = client.write.post(
+            "accounts.post",
+            "/postings",
+            answer=Posting,
+            undo=self.reverse_posting,
+            declared={404: NotFound, 409: Conflict},
+        )
 
     def fetch(self, account_id: str) -> Call[Account, NotFound | UpstreamFault]:
         """Fetch an account (`GET /accounts/{account_id}`); `NotFound` if it does not exist."""
-        return self._client.get(
-            "accounts.fetch", ("accounts", account_id), answer=_ACCOUNT, declared={404: NotFound}
-        )
+        return self._fetch(account_id=account_id)
 
     def history(self, account_id: str) -> Call[tuple[Transaction, ...], UpstreamFault]:
         """List the recent transactions of an account (`GET /accounts/{account_id}/transactions`).
 
         The list is empty for an account that does not exist.
         """
-        return self._client.get("accounts.history", ("accounts", account_id, "transactions"), answer=_HISTORY)
+        return self._history(account_id=account_id)
 
     def post(self, terms: TransferTerms) -> Write[Posting, NotFound | Conflict | UpstreamFault]:
         """Debit the source account and credit the destination account, atomically (`POST /postings`).
@@ -97,15 +101,8 @@ class Accounts:
         `NotFound` if an account does not exist; `Conflict` if an account is frozen, or if the source has
         insufficient funds. The service decides whether an account may be overdrawn.
         """
-        return self._client.write(
-            "accounts.post",
-            ("postings",),
-            terms,
-            answer=_POSTING,
-            undo=self.reverse_posting,
-            fits=lambda posting: _list_account_ids(posting) == (terms.from_account, terms.to_account),
-            declared={404: NotFound, 409: Conflict},
-        )
+        accounts = (terms.from_account, terms.to_account)
+        return self._post(terms, fits=lambda posting: _list_account_ids(posting) == accounts)
 
 
 def _list_account_ids(posting: Posting) -> tuple[str, str]:

@@ -1,8 +1,6 @@
 """Analytics service: records business events."""
 
-from typing import Final, final
-
-from pydantic import TypeAdapter
+from typing import final
 
 from gateway.client.models import UpstreamRequest, UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
@@ -20,9 +18,6 @@ class Event(UpstreamResponse):
     event_id: str
 
 
-_EVENT: Final = TypeAdapter(Event)
-
-
 @final
 class _EventRequest(UpstreamRequest):
     event: str
@@ -34,14 +29,8 @@ class Analytics:
     """Client of the analytics service."""
 
     def __init__(self, client: ServiceClient) -> None:
-        self._client = client
+        self._track = client.write.post("analytics.track", "/events", answer=Event, undo=None)
 
     def track(self, event: str, order_id: str) -> Write[Event, UpstreamFault]:
         """Record *event*, such as `purchase`, for an order (`POST /events`); the write has no undo."""
-        return self._client.write(
-            "analytics.track",
-            ("events",),
-            _EventRequest(event=event, order_id=order_id),
-            answer=_EVENT,
-            undo=None,
-        )
+        return self._track(_EventRequest(event=event, order_id=order_id))

@@ -1,8 +1,6 @@
 """Auth service: verifies bearer tokens (RFC 6750)."""
 
-from typing import Final, final
-
-from pydantic import TypeAdapter
+from typing import final
 
 from gateway.client.models import UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
@@ -21,15 +19,12 @@ class Session(UpstreamResponse):
     scopes: tuple[str, ...]
 
 
-_SESSION: Final = TypeAdapter(Session)
-
-
 @final
 class Auth:
     """Client of the auth service."""
 
     def __init__(self, client: ServiceClient) -> None:
-        self._client = client
+        self._verify = client.get("auth.verify", "/sessions", answer=Session, declared={401: Unauthorized})
 
     def verify(self, token: str, user_id: str) -> Call[Session, Unauthorized | Forbidden | UpstreamFault]:
         """Fetch the session of a bearer token (`GET /sessions`), and check that it belongs to *user_id*.
@@ -37,13 +32,7 @@ class Auth:
         `Unauthorized` if the token is invalid or has expired; `Forbidden` if it belongs to another user.
         Raise `ValueError` if the token cannot be sent in a header.
         """
-        call: Call[Session, Unauthorized | Forbidden | UpstreamFault] = self._client.get(
-            "auth.verify",
-            ("sessions",),
-            headers={"Authorization": f"Bearer {token}"},
-            answer=_SESSION,
-            declared={401: Unauthorized},
-        )
+        call = self._verify(headers={"Authorization": f"Bearer {token}"})
         return call.ensure(lambda session: session.user_id == user_id, _refuse_foreign_token)
 
 

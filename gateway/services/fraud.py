@@ -1,9 +1,9 @@
 """Fraud service: fraud and compliance checks of orders and transfers."""
 
 from decimal import Decimal
-from typing import Annotated, Final, final
+from typing import Annotated, final
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from gateway.client.models import UpstreamRequest, UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
@@ -45,11 +45,6 @@ class Compliance(UpstreamResponse):
     is_compliant: bool
 
 
-_RISK: Final = TypeAdapter(Risk)
-_PROFILE: Final = TypeAdapter(RiskProfile)
-_COMPLIANCE: Final = TypeAdapter(Compliance)
-
-
 class _ScreeningRequest(UpstreamRequest):
     user_id: str
     product_id: str
@@ -84,40 +79,39 @@ class Fraud:
     """
 
     def __init__(self, client: ServiceClient) -> None:
-        self._client = client
+        declared = {403: Forbidden}
+        self._assess = client.post("fraud.assess", "/assessments", answer=Risk, declared=declared)
+        self._screen = client.post("fraud.screen", "/screenings", answer=Risk, declared=declared)
+        self._risk_profile = client.get(
+            "fraud.risk_profile", "/risk-profiles/{account_id}", answer=RiskProfile
+        )
+        self._check_transfer = client.post(
+            "fraud.check_transfer", "/transfer-checks", answer=Risk, declared=declared
+        )
+        self._check_compliance = client.post(
+            "fraud.check_compliance", "/compliance-checks", answer=Compliance, declared=declared
+        )
 
     def assess(self, user: User, payment: Payment, stock: Stock) -> Call[Risk, Forbidden | UpstreamFault]:
         """Check a sale with its payment method (`POST /assessments`); `Forbidden` if it is rejected."""
-        call: Call[Risk, Forbidden | UpstreamFault] = self._client.post(
-            "fraud.assess",
-            ("assessments",),
-            _AssessmentRequest(
-                user_id=user.user_id,
-                product_id=stock.product_id,
-                stock_level=stock.stock_level,
-                payment_id=payment.payment_id,
-            ),
-            answer=_RISK,
-            declared={403: Forbidden},
+        request = _AssessmentRequest(
+            user_id=user.user_id,
+            product_id=stock.product_id,
+            stock_level=stock.stock_level,
+            payment_id=payment.payment_id,
         )
-        return _require_safe(call)
+        return _require_safe(self._assess(request))
 
     def screen(self, user: User, stock: Stock) -> Call[Risk, Forbidden | UpstreamFault]:
         """Check a sale without its payment method (`POST /screenings`); `Forbidden` if it is rejected."""
-        call: Call[Risk, Forbidden | UpstreamFault] = self._client.post(
-            "fraud.screen",
-            ("screenings",),
-            _ScreeningRequest(
-                user_id=user.user_id, product_id=stock.product_id, stock_level=stock.stock_level
-            ),
-            answer=_RISK,
-            declared={403: Forbidden},
+        request = _ScreeningRequest(
+            user_id=user.user_id, product_id=stock.product_id, stock_level=stock.stock_level
         )
-        return _require_safe(call)
+        return _require_safe(self._screen(request))
 
     def risk_profile(self, account_id: str) -> Call[RiskProfile, UpstreamFault]:
         """Fetch the risk profile of an account (`GET /risk-profiles/{account_id}`)."""
-        return self._client.get("fraud.risk_profile", ("risk-profiles", account_id), answer=_PROFILE)
+        return self._risk_profile(account_id=account_id)
 
     def check_transfer(
         self, profile: RiskProfile, amount: Decimal, recent_transactions: int
@@ -127,32 +121,22 @@ class Fraud:
         *amount* is in the account's currency, and *recent_transactions* is the number of the account's recent
         transactions. `Forbidden` if the payment is rejected.
         """
-        call: Call[Risk, Forbidden | UpstreamFault] = self._client.post(
-            "fraud.check_transfer",
-            ("transfer-checks",),
-            _TransferCheckRequest(
-                account_id=profile.account_id,
-                risk_level=profile.risk_level,
-                amount=amount,
-                recent_transactions=recent_transactions,
-            ),
-            answer=_RISK,
-            declared={403: Forbidden},
+        request = _TransferCheckRequest(
+            account_id=profile.account_id,
+            risk_level=profile.risk_level,
+            amount=amount,
+            recent_transactions=recent_transactions,
         )
-        return _require_safe(call)
+        return _require_safe(self._check_transfer(request))
 
     def check_compliance(
         self, from_account: str, to_account: str, amount: Decimal
     ) -> Call[Compliance, Forbidden | UpstreamFault]:
         """Check that a payment is lawful (`POST /compliance-checks`); `Forbidden` if it is not."""
-        call: Call[Compliance, Forbidden | UpstreamFault] = self._client.post(
-            "fraud.check_compliance",
-            ("compliance-checks",),
-            _ComplianceCheckRequest(from_account=from_account, to_account=to_account, amount=amount),
-            answer=_COMPLIANCE,
-            declared={403: Forbidden},
+        request = _ComplianceCheckRequest(from_account=from_account, to_account=to_account, amount=amount)
+        return self._check_compliance(request).ensure(
+            lambda compliance: compliance.is_compliant, _refuse_noncompliance
         )
-        return call.ensure(lambda compliance: compliance.is_compliant, _refuse_noncompliance)
 
 
 def _require_safe(call: Call[Risk, Forbidden | UpstreamFault]) -> Call[Risk, Forbidden | UpstreamFault]:

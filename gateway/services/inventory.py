@@ -2,9 +2,11 @@
 
 from typing import Annotated, Final, Literal, final
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from gateway.client.models import UpstreamRequest, UpstreamResponse, example
+from gateway.client.operations.read_operation import ReadOperation
+from gateway.client.operations.write_operation import WriteOperation
 from gateway.client.service_client import ServiceClient
 from gateway.railway import Call, Conflict, NotFound, UpstreamFault, Write
 from gateway.services.money import Price
@@ -38,10 +40,6 @@ class Reservation(UpstreamResponse):
     quantity: int
 
 
-_STOCK: Final = TypeAdapter(Stock)
-_RESERVATION: Final = TypeAdapter(Reservation)
-
-
 @final
 class _ReservationRequest(UpstreamRequest):
     product_id: str
@@ -53,22 +51,28 @@ class Inventory:
     """Client of the inventory service."""
 
     def __init__(self, client: ServiceClient) -> None:
-        self._client = client
-        self.release: Final = client.undo("inventory.release", ("reservations",))
-        """Undo of `reserve`: returns the pieces to the stock (`DELETE /reservations/{key}`)."""
+        self._check: ReadOperation[Stock, NotFound | Conflict] = client.get(
+            "inventory.check",
+            "/inventory/{product_id}",
+            answer=Stock,
+            declared={404: NotFound, 409: Conflict},
+        )
+        self.release: Final = client.undo.delete("inventory.release", "/reservations/{key}")
+        """Undo of `reserve`: returns the pieces to the stock."""
+        self._reserve: WriteOperation[Reservation, NotFound | Conflict] = client.write.post(
+            "inventory.reserve",
+            "/reservations",
+            answer=Reservation,
+            undo=self.release,
+            declared={404: NotFound, 409: Conflict},
+        )
 
     def check(self, product_id: str, quantity: int = 1) -> Call[Stock, NotFound | Conflict | UpstreamFault]:
         """Fetch the stock of a product (`GET /inventory/{product_id}?quantity=`).
 
         `NotFound` if the product does not exist; `Conflict` if fewer than *quantity* pieces are available.
         """
-        call: Call[Stock, NotFound | Conflict | UpstreamFault] = self._client.get(
-            "inventory.check",
-            ("inventory", product_id),
-            query=(("quantity", quantity),),
-            answer=_STOCK,
-            declared={404: NotFound, 409: Conflict},
-        )
+        call = self._check(product_id=product_id, query={"quantity": quantity})
         return call.ensure(lambda stock: stock.available, _refuse_unavailable)
 
     def reserve(
@@ -78,15 +82,8 @@ class Inventory:
 
         `NotFound` if the product does not exist; `Conflict` if too few pieces are in stock.
         """
-        return self._client.write(
-            "inventory.reserve",
-            ("reservations",),
-            _ReservationRequest(product_id=product_id, quantity=quantity),
-            answer=_RESERVATION,
-            undo=self.release,
-            fits=lambda reservation: reservation.quantity == quantity,
-            declared={404: NotFound, 409: Conflict},
-        )
+        request = _ReservationRequest(product_id=product_id, quantity=quantity)
+        return self._reserve(request, fits=lambda reservation: reservation.quantity == quantity)
 
 
 def _refuse_unavailable(_: Stock) -> Conflict:

@@ -1,8 +1,6 @@
 """Notification service: sends messages to users."""
 
-from typing import Final, final
-
-from pydantic import TypeAdapter
+from typing import final
 
 from gateway.client.models import UpstreamRequest, UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
@@ -20,9 +18,6 @@ class Notice(UpstreamResponse):
     notification_id: str
 
 
-_NOTICE: Final = TypeAdapter(Notice)
-
-
 @final
 class _NoticeRequest(UpstreamRequest):
     user_id: str
@@ -34,14 +29,8 @@ class Notifications:
     """Client of the notification service."""
 
     def __init__(self, client: ServiceClient) -> None:
-        self._client = client
+        self._send = client.write.post("notifications.send", "/notifications", answer=Notice, undo=None)
 
     def send(self, user_id: str, order_id: str) -> Write[Notice, UpstreamFault]:
         """Notify a user of an order (`POST /notifications`); the write has no undo."""
-        return self._client.write(
-            "notifications.send",
-            ("notifications",),
-            _NoticeRequest(user_id=user_id, order_id=order_id),
-            answer=_NOTICE,
-            undo=None,
-        )
+        return self._send(_NoticeRequest(user_id=user_id, order_id=order_id))

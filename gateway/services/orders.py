@@ -2,8 +2,6 @@
 
 from typing import Final, Literal, final
 
-from pydantic import TypeAdapter
-
 from gateway.client.models import UpstreamRequest, UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
 from gateway.railway import UpstreamFault, Write
@@ -21,9 +19,6 @@ class PlacedOrder(UpstreamResponse):
     status: Literal["created"]
 
 
-_ORDER: Final = TypeAdapter(PlacedOrder)
-
-
 @final
 class _OrderRequest(UpstreamRequest):
     user_id: str
@@ -36,16 +31,10 @@ class Orders:
     """Client of the order service."""
 
     def __init__(self, client: ServiceClient) -> None:
-        self._client = client
-        self.cancel: Final = client.undo("orders.cancel", ("orders",))
-        """Undo of `create`: cancels the order (`DELETE /orders/{key}`)."""
+        self.cancel: Final = client.undo.delete("orders.cancel", "/orders/{key}")
+        """Undo of `create`: cancels the order."""
+        self._create = client.write.post("orders.create", "/orders", answer=PlacedOrder, undo=self.cancel)
 
     def create(self, user_id: str, product_id: str, quantity: int) -> Write[PlacedOrder, UpstreamFault]:
         """Create an order (`POST /orders`); the service checks neither the user nor the product."""
-        return self._client.write(
-            "orders.create",
-            ("orders",),
-            _OrderRequest(user_id=user_id, product_id=product_id, quantity=quantity),
-            answer=_ORDER,
-            undo=self.cancel,
-        )
+        return self._create(_OrderRequest(user_id=user_id, product_id=product_id, quantity=quantity))

@@ -2,9 +2,8 @@
 
 from typing import Final, Literal, final
 
-from pydantic import TypeAdapter
-
 from gateway.client.models import UpstreamResponse, example
+from gateway.client.operations.read_operation import ReadOperation
 from gateway.client.service_client import ServiceClient
 from gateway.railway import Call, Invalid, NotFound, UpstreamFault, Write
 from gateway.services.transfer_terms import TransferTerms
@@ -32,8 +31,8 @@ class Transfer(UpstreamResponse):
     status: Literal["executed"]
 
 
-_PAYMENT: Final = TypeAdapter(Payment)
-_TRANSFER: Final = TypeAdapter(Transfer)
+_UNUSABLE: Final = Invalid.at("payment_id")
+"""The payment method of the request cannot be used."""
 
 
 @final
@@ -41,31 +40,31 @@ class Payments:
     """Client of the payment service."""
 
     def __init__(self, client: ServiceClient) -> None:
-        self._client = client
-        self.reverse_transfer: Final = client.undo("payments.reverse_transfer", ("transfers",))
-        """Undo of `execute_transfer`: reverses the transfer (`DELETE /transfers/{key}`)."""
+        self._validate: ReadOperation[Payment, NotFound | Invalid] = client.get(
+            "payments.validate",
+            "/payments/{payment_id}",
+            answer=Payment,
+            declared={404: NotFound, 422: _UNUSABLE},
+        )
+        self.reverse_transfer: Final = client.undo.delete("payments.reverse_transfer", "/transfers/{key}")
+        """Undo of `execute_transfer`: reverses the transfer."""
+        self._execute_transfer = client.write.post(
+            "payments.execute_transfer", "/transfers", answer=Transfer, undo=self.reverse_transfer
+        )
 
     def validate(self, payment_id: str) -> Call[Payment, NotFound | Invalid | UpstreamFault]:
         """Validate a payment method (`GET /payments/{payment_id}`).
 
-        `NotFound` if the method does not exist; `Invalid` if it cannot be used, for instance because it has
-        expired.
+        `NotFound` if the method does not exist; `Invalid`, for the field `payment_id` of the request, if the
+        method cannot be used, for instance because it has expired.
         """
-        call: Call[Payment, NotFound | Invalid | UpstreamFault] = self._client.get(
-            "payments.validate",
-            ("payments", payment_id),
-            answer=_PAYMENT,
-            declared={404: NotFound, 422: Invalid},
-        )
+        call = self._validate(payment_id=payment_id)
         return call.ensure(lambda payment: payment.is_valid, _refuse_invalid_payment)
 
     def execute_transfer(self, terms: TransferTerms) -> Write[Transfer, UpstreamFault]:
         """Execute a transfer (`POST /transfers`); the service does not check the accounts."""
-        return self._client.write(
-            "payments.execute_transfer", ("transfers",), terms, answer=_TRANSFER, undo=self.reverse_transfer
-        )
+        return self._execute_transfer(terms)
 
 
 def _refuse_invalid_payment(_: Payment) -> Invalid:
-    reason = "The payment method is not valid"
-    return Invalid(reason, source="payments.validate", violations=(("", (reason,)),))
+    return _UNUSABLE("The payment method is not valid", source="payments.validate")

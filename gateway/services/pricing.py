@@ -1,11 +1,10 @@
 """Pricing service: taxes and discounts."""
 
 from decimal import Decimal
-from typing import Final, final
-
-from pydantic import TypeAdapter
+from typing import final
 
 from gateway.client.models import UpstreamRequest, UpstreamResponse, example
+from gateway.client.operations.read_operation import ReadOperation
 from gateway.client.service_client import ServiceClient
 from gateway.railway import Call, Conflict, NotFound, UpstreamFault
 from gateway.services.money import Money, Price, Rate
@@ -33,10 +32,6 @@ class Discount(UpstreamResponse):
     amount: Price
 
 
-_TAX: Final = TypeAdapter(Tax)
-_DISCOUNT: Final = TypeAdapter(Discount)
-
-
 @final
 class _TaxRequest(UpstreamRequest):
     subtotal: Money
@@ -53,11 +48,14 @@ class Pricing:
     """Client of the pricing service."""
 
     def __init__(self, client: ServiceClient) -> None:
-        self._client = client
+        self._tax = client.post("pricing.tax", "/tax", answer=Tax)
+        self._discount: ReadOperation[Discount, NotFound | Conflict] = client.post(
+            "pricing.discount", "/discounts", answer=Discount, declared={404: NotFound, 409: Conflict}
+        )
 
     def tax(self, subtotal: Decimal) -> Call[Tax, UpstreamFault]:
         """Calculate the tax on *subtotal* (`POST /tax`)."""
-        return self._client.post("pricing.tax", ("tax",), _TaxRequest(subtotal=subtotal), answer=_TAX)
+        return self._tax(_TaxRequest(subtotal=subtotal))
 
     def discount(
         self, code: str | None, subtotal: Decimal
@@ -67,14 +65,5 @@ class Pricing:
         `NotFound` if the code does not exist; `Conflict` if it has expired; `BadAnswer` if the discount
         exceeds the subtotal.
         """
-        call: Call[Discount, NotFound | Conflict | UpstreamFault] = self._client.post(
-            "pricing.discount",
-            ("discounts",),
-            _DiscountRequest(code=code, subtotal=subtotal),
-            answer=_DISCOUNT,
-            declared={404: NotFound, 409: Conflict},
-        )
-        return call.ensure(
-            lambda discount: discount.amount <= subtotal,
-            lambda _: self._client.build_bad_answer("pricing.discount"),
-        )
+        request = _DiscountRequest(code=code, subtotal=subtotal)
+        return self._discount(request, fits=lambda discount: discount.amount <= subtotal)

@@ -1,8 +1,6 @@
 """Shipping service: shipping quotes."""
 
-from typing import Final, final
-
-from pydantic import TypeAdapter
+from typing import final
 
 from gateway.client.models import UpstreamRequest, UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
@@ -23,9 +21,6 @@ class Quote(UpstreamResponse):
     rate: Price
 
 
-_QUOTE: Final = TypeAdapter(Quote)
-
-
 @final
 class _QuoteRequest(UpstreamRequest):
     address: str
@@ -37,17 +32,11 @@ class Shipping:
     """Client of the shipping service."""
 
     def __init__(self, client: ServiceClient) -> None:
-        self._client = client
+        self._quote = client.post("shipping.quote", "/quotes", answer=Quote, declared={422: Invalid})
 
     def quote(self, address: str, stock: Stock) -> Call[Quote, Invalid | UpstreamFault]:
         """Quote the shipping of a product to *address* (`POST /quotes`).
 
         `Invalid` if the service rejects the address.
         """
-        return self._client.post(
-            "shipping.quote",
-            ("quotes",),
-            _QuoteRequest(address=address, stock_level=stock.stock_level),
-            answer=_QUOTE,
-            declared={422: Invalid},
-        )
+        return self._quote(_QuoteRequest(address=address, stock_level=stock.stock_level))

@@ -62,9 +62,6 @@ class Engagement(UpstreamResponse):
     comments: Annotated[int, Field(ge=0)]
 
 
-_FRIENDS: Final = TypeAdapter(tuple[Friend, ...])
-_POSTS: Final = TypeAdapter(tuple[Post, ...])
-_NOTIFICATIONS: Final = TypeAdapter(tuple[Notification, ...])
 _ENGAGEMENT: Final = TypeAdapter(
     Annotated[dict[str, Engagement], Field(examples=[{"post-201": {"likes": 28, "comments": 4}}])]
 )
@@ -79,11 +76,19 @@ class Social:
     """
 
     def __init__(self, client: ServiceClient) -> None:
-        self._client = client
+        self._friends = client.get("social.friends", "/friends/{user_id}", answer=tuple[Friend, ...])
+        self._posts = client.get("social.posts", "/posts", answer=tuple[Post, ...])
+        self._notifications = client.get(
+            "social.notifications", "/notifications", answer=tuple[Notification, ...]
+        )
+        self._engagement = client.get("social.engagement", "/engagement", answer=_ENGAGEMENT)
+        self._recommendations = client.get(
+            "social.recommendations", "/recommendations", answer=tuple[Post, ...]
+        )
 
     def friends(self, user_id: str) -> Call[tuple[Friend, ...], UpstreamFault]:
         """List the friends of a user (`GET /friends/{user_id}`); empty if the user does not exist."""
-        return self._client.get("social.friends", ("friends", user_id), answer=_FRIENDS)
+        return self._friends(user_id=user_id)
 
     def posts(
         self, friends: Sequence[Friend], settings: UserSettings
@@ -91,32 +96,20 @@ class Social:
         """List the posts of *friends* in the languages of *settings* (`GET /posts?author=&language=`)."""
         if not friends or not settings.languages:
             return constant("social.posts", ())
-        call = self._client.get(
-            "social.posts",
-            ("posts",),
-            query=(
-                *_repeat_parameter("author", _list_ids(friends)),
-                *_repeat_parameter("language", settings.languages),
-            ),
-            answer=_POSTS,
-        )
+        call = self._posts(query={"author": _list_ids(friends), "language": settings.languages})
         return call.map(_filter_by_language(settings))
 
     def notifications(self, friends: Sequence[Friend]) -> Call[tuple[Notification, ...], UpstreamFault]:
         """List the notifications from *friends* (`GET /notifications?from=`)."""
         if not friends:
             return constant("social.notifications", ())
-        query = _repeat_parameter("from", _list_ids(friends))
-        return self._client.get(
-            "social.notifications", ("notifications",), query=query, answer=_NOTIFICATIONS
-        )
+        return self._notifications(query={"from": _list_ids(friends)})
 
     def engagement(self, posts: Sequence[Post]) -> Call[Mapping[str, Engagement], UpstreamFault]:
         """Fetch the engagement of *posts*, by post id (`GET /engagement?post_id=`)."""
         if not posts:
             return constant("social.engagement", {})
-        query = _repeat_parameter("post_id", [post.post_id for post in posts])
-        return self._client.get("social.engagement", ("engagement",), query=query, answer=_ENGAGEMENT)
+        return self._engagement(query={"post_id": [post.post_id for post in posts]})
 
     def recommendations(self, user: User, settings: UserSettings) -> Call[tuple[Post, ...], UpstreamFault]:
         """List posts recommended to *user* (`GET /recommendations?user_id=&language=`).
@@ -126,17 +119,8 @@ class Social:
         """
         if not settings.show_recommendations or not settings.languages:
             return constant("social.recommendations", ())
-        call = self._client.get(
-            "social.recommendations",
-            ("recommendations",),
-            query=(("user_id", user.user_id), *_repeat_parameter("language", settings.languages)),
-            answer=_POSTS,
-        )
+        call = self._recommendations(query={"user_id": user.user_id, "language": settings.languages})
         return call.map(_filter_by_language(settings))
-
-
-def _repeat_parameter(name: str, values: Iterable[str]) -> Sequence[tuple[str, str]]:
-    return [(name, value) for value in values]
 
 
 def _list_ids(friends: Iterable[Friend]) -> Sequence[str]:

@@ -1,8 +1,6 @@
 """User service: users and their settings."""
 
-from typing import Final, final
-
-from pydantic import TypeAdapter
+from typing import final
 
 from gateway.client.models import UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
@@ -32,24 +30,21 @@ class UserSettings(UpstreamResponse):
     show_recommendations: bool
 
 
-_USER: Final = TypeAdapter(User)
-_SETTINGS: Final = TypeAdapter(UserSettings)
-
-
 @final
 class Users:
     """Client of the user service."""
 
     def __init__(self, client: ServiceClient) -> None:
-        self._client = client
+        self._fetch = client.get("users.fetch", "/users/{user_id}", answer=User, declared={404: NotFound})
+        self._settings = client.get("users.settings", "/users/{user_id}/settings", answer=UserSettings)
 
     def fetch(self, user_id: str) -> Call[User, NotFound | UpstreamFault]:
         """Fetch a user (`GET /users/{user_id}`); `NotFound` if the user does not exist."""
-        return self._client.get("users.fetch", ("users", user_id), answer=_USER, declared={404: NotFound})
+        return self._fetch(user_id=user_id)
 
     def settings(self, user_id: str) -> Call[UserSettings, UpstreamFault]:
         """Fetch the settings of a user (`GET /users/{user_id}/settings`).
 
         A user that does not exist has default settings.
         """
-        return self._client.get("users.settings", ("users", user_id, "settings"), answer=_SETTINGS)
+        return self._settings(user_id=user_id)

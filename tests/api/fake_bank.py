@@ -15,13 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from gateway.api.admission.admission import Admission
+from gateway.api.admission.caller import CallerDependency
 from gateway.api.application import Gateway
 from gateway.api.endpoints import executions
 from gateway.api.endpoints.readiness import Readiness
 from gateway.api.idempotency.stored_response import StoredResponse
 from gateway.api.pipeline_route.commit_request import CommitRequest
 from gateway.api.pipeline_route.registration import Route
-from gateway.api.pipeline_route.route import PipelineRoute
+from gateway.api.pipeline_route.route import build_routes
 from gateway.executions.memory_journal import MemoryJournal
 from gateway.executions.registry import ExecutionRegistry
 from gateway.railway import (
@@ -34,6 +35,7 @@ from gateway.railway import (
     Ok,
     Result,
     Run,
+    SentWrite,
     Stuck,
     Undo,
     UpstreamFault,
@@ -110,8 +112,8 @@ class Bank:
 
     @property
     def undo(self) -> Undo:
-        async def attempt(key: Key) -> PayResult:
-            return await self.repay(key)
+        async def attempt(write: SentWrite) -> PayResult:
+            return await self.repay(write.key)
 
         return Undo("bank.repay", attempt)
 
@@ -151,24 +153,34 @@ ROUTES: Final = (
 )
 
 
-def build_bank_gateway(
+def build_registry(
+    bank: Bank, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> ExecutionRegistry[StoredResponse]:
+    """Build the registry of the executions of *bank*."""
+    terms = CommitTerms(reserve=0.5, budget=10, undo_budget=30)
+    return ExecutionRegistry[StoredResponse](MemoryJournal(), {"bank.repay": bank.undo}, terms, now)
+
+
+def build_bank_gateway(  # noqa: PLR0913 - the parts that tests replace
     bank: Bank,
     *,
     operator_token: str | None = None,
     deadline: float = 5.0,
     admission: Admission | None = None,
+    caller: CallerDependency | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Gateway:
     """Build the gateway of *bank*, as the composition root does."""
-    terms = CommitTerms(reserve=0.5, budget=10, undo_budget=30)
-    registry = ExecutionRegistry[StoredResponse](MemoryJournal(), {"bank.repay": bank.undo}, terms, now)
-    shared = build_state(deadline=deadline, executions=registry, admission=admission or Admission(256, None))
+    registry = build_registry(bank, now)
+    shared = build_state(
+        deadline=deadline, executions=registry, admission=admission or Admission(256), caller=caller
+    )
     return Gateway(
         shared,
         Readiness({}),
         title="bank",
         version="1.0",
-        routes=[PipelineRoute(route, {"bank": bank}, shared) for route in ROUTES],
+        routes=build_routes(ROUTES, {"bank": bank}, shared),
         pipelines=(),
         routers=(executions.build_router(registry, operator_token),),
     )

@@ -31,6 +31,23 @@ def list_examples(document: dict[str, Any], content: dict[str, Any]) -> Iterator
     yield from resolve_schema(document, content["schema"]).get("examples", ())
 
 
+def list_schema_examples(schema: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Yield the examples of *schema* and of its properties, each with its schema."""
+    yield from ((schema, example) for example in schema.get("examples", ()))
+    for part in schema.get("properties", {}).values():
+        yield from list_schema_examples(part)
+
+
+def list_parameters(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every Parameter Object by name, such as `get /x limit`, with the parameters of the components."""
+    components = document["components"].get("parameters", {})
+    yield from components.items()
+    for name, operation in list_operations(document):
+        for parameter in operation.get("parameters", ()):
+            if "$ref" not in parameter:
+                yield f"{name} {parameter['name']}", parameter
+
+
 def get_example_problems(response: Mapping[str, Any]) -> dict[str, Any]:
     """Return the example problems of a Response Object, by name."""
     found = response["content"]["application/problem+json"]["examples"]
@@ -46,6 +63,25 @@ def check_instance(document: dict[str, Any], schema: dict[str, Any], instance: o
     jsonschema_rs.Draft202012Validator(
         {**schema, "components": document["components"]}, validate_formats=True
     ).validate(instance)
+
+
+def check_other_examples(document: dict[str, Any]) -> None:
+    """Check the examples of the schemas, headers and parameters; a parameter needs an example."""
+    components = document["components"]
+    for schema in components.get("schemas", {}).values():
+        for part, example in list_schema_examples(schema):
+            check_instance(document, part, example)
+    for header in components["headers"].values():
+        for example in header["schema"].get("examples", ()):
+            check_instance(document, header["schema"], example)
+    for name, parameter in list_parameters(document):
+        schema = parameter["schema"]
+        # Swagger UI prefills the example of a parameter itself, which is unwanted for an optional parameter.
+        assert ("example" in parameter) == parameter.get("required", False), name
+        known = [parameter["example"]] if "example" in parameter else schema.get("examples", [])
+        assert known or "default" in schema, name
+        for example in known:
+            check_instance(document, schema, example)
 
 
 def check_response(document: dict[str, Any], response: httpx.Response) -> None:

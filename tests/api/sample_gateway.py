@@ -12,13 +12,14 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.admission.admission import Admission
+from gateway.api.admission.caller import CallerDependency
 from gateway.api.application import Gateway
 from gateway.api.endpoints import health, pipelines, problems
 from gateway.api.endpoints.readiness import Readiness
 from gateway.api.idempotency.stored_response import StoredResponse
-from gateway.api.pipeline_route.description import describe
+from gateway.api.pipeline_route.description import describe, list_own_errors
 from gateway.api.pipeline_route.registration import Route
-from gateway.api.pipeline_route.route import PipelineRoute
+from gateway.api.pipeline_route.route import build_routes
 from gateway.api.state import GatewayState
 from gateway.executions.memory_journal import MemoryJournal
 from gateway.executions.registry import ExecutionRegistry
@@ -160,6 +161,7 @@ def build_state(  # noqa: PLR0913 - the fields of the state
     optional_budget: float = 0.5,
     executions: ExecutionRegistry[StoredResponse] | None = None,
     admission: Admission | None = None,
+    caller: CallerDependency | None = None,
     on_trace: Callable[[str, Trace], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> GatewayState:
@@ -169,6 +171,7 @@ def build_state(  # noqa: PLR0913 - the fields of the state
         optional_budget=optional_budget,
         executions=executions or ExecutionRegistry(MemoryJournal(), {}, CommitTerms()),
         admission=admission or Admission(256),
+        caller=caller,
         on_trace=on_trace,
         clock=clock,
     )
@@ -183,7 +186,7 @@ def build_gateway(
 ) -> Gateway:
     """Build a gateway of the *registrations* as the composition root does, with or without their dry runs."""
     shared, readiness = shared or build_state(), Readiness({})
-    routes = [PipelineRoute(route, services, shared) for route in registrations]
+    routes = build_routes(registrations, services, shared)
     described = [describe(route) for route in routes] if has_dry_runs else []
     return Gateway(
         shared,
@@ -192,7 +195,11 @@ def build_gateway(
         version="1.0",
         routes=routes,
         pipelines=described,
-        routers=(health.build_router(readiness), problems.build_router(), pipelines.build_router(described)),
+        routers=(
+            health.build_router(readiness),
+            problems.build_router(list_own_errors(described)),
+            pipelines.build_router(described),
+        ),
         cors_origins=cors_origins,
     )
 

@@ -43,9 +43,10 @@ def client(transport: httpx.AsyncBaseTransport, *, timeout: float = 1.0) -> Serv
 def fetch(
     transport: httpx.AsyncBaseTransport, declared: Declared | None = None, *, timeout: float = 1.0
 ) -> Call[Thing, Fault | UpstreamFault]:
-    return client(transport, timeout=timeout).get(
-        "things.fetch", ("things", "lamp"), answer=THING, declared=declared or {}
+    operation = client(transport, timeout=timeout).get(
+        "things.fetch", "/things/{name}", answer=THING, declared=declared or {}
     )
+    return operation(name="lamp")
 
 
 class Answering(httpx.AsyncBaseTransport):

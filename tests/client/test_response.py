@@ -308,3 +308,87 @@ async def test_refusal_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     await fetch(Answering(httpx.Response(404)), {404: NotFound})
 
     assert caplog.record_tuples == []
+
+
+class InsufficientPoints(Conflict, code="insufficient-points"):
+    """The account has fewer points than the reward costs."""
+
+    balance: int
+    tier: str = "none"
+    history: tuple[str, ...] = ()
+    limits: dict[str, str] | None = None
+
+
+class Throttled(RateLimited, code="throttled"):
+    """The caller has used up the quota of its plan."""
+
+    plan: str | None = None
+
+
+async def refuse(body: object, kind: type[Fault] = InsufficientPoints, status: int = 409) -> Fault:
+    """Return the failure of a call for which the service sends *body* as a problem."""
+    headers = {**PROBLEM, "retry-after": "7"}
+    result = await fetch(Answering(httpx.Response(status, json=body, headers=headers)), {status: kind})
+    assert isinstance(result, Err)
+    return result.error
+
+
+async def test_own_error_has_members_of_the_problem() -> None:
+    body = {"detail": "Only 12 left", "balance": 12, "history": ["a"], "limits": {"a": "b"}, "other": 3}
+
+    assert await refuse(body) == InsufficientPoints(
+        "Only 12 left", source=SOURCE, balance=12, history=("a",), limits={"a": "b"}
+    )
+
+
+async def test_absent_member_has_its_default() -> None:
+    error = await refuse({"detail": 3, "balance": 12})
+
+    assert error == InsufficientPoints(
+        "things.fetch was refused: insufficient points", source=SOURCE, balance=12
+    )
+
+
+@pytest.mark.parametrize(
+    "body", [{}, [], {"balance": None}, {"balance": "12"}, {"balance": 12, "tier": 3}, {"source": 3}]
+)
+async def test_own_error_without_its_member_is_bad_answer(body: object) -> None:
+    assert await refuse(body) == BadAnswer(UNUSABLE, source=SOURCE)
+
+
+async def test_unusable_member_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    await refuse({"detail": "no", "balance": "SECRET"})
+
+    line = "things.fetch: bad-answer: unusable members of a problem: balance: Input should be a valid integer"
+    assert caplog.record_tuples == [("gateway.client", logging.WARNING, line)]
+
+
+async def test_members_come_only_from_problems() -> None:
+    response = httpx.Response(429, json={"plan": "free"})
+
+    assert await fetch(Answering(response), {429: Throttled}) == Err(
+        Throttled("things.fetch was refused: throttled", source=SOURCE)
+    )
+
+
+async def test_text_of_members_is_sanitized() -> None:
+    error = await refuse(
+        {"balance": 12, "tier": "a\x00b" * 99, "history": ["\r\n"], "limits": {"a": "\u202e"}}
+    )
+
+    assert isinstance(error, InsufficientPoints)
+    assert error.tier.startswith("a ba b")
+    assert len(error.tier) <= 200
+    assert (error.history, error.limits) == (("",), {"a": ""})
+
+
+async def test_own_error_has_fields_of_its_family() -> None:
+    assert await refuse({"detail": "slow down", "plan": "free"}, Throttled, 429) == Throttled(
+        "slow down", source=SOURCE, plan="free", retry_after=7.0
+    )
+
+
+async def test_invalid_at_puts_the_detail_at_its_field() -> None:
+    error = await refuse({"detail": "Expired"}, Invalid.at("payment_id"), 422)
+
+    assert error == Invalid("Expired", source=SOURCE, violations=(("payment_id", ("Expired",)),))

@@ -25,7 +25,7 @@ def fetch(
 ) -> Call[Thing, UpstreamFault]:
     """Connect *service* through *transport*, and return a call to it."""
     connection = service.connect(transport, url=service.url, timeout=1.0, max_concurrency=max_concurrency)
-    return connection.client.get("loyalty.fetch", ("members", "1"), answer=THING)
+    return connection.client.get("loyalty.fetch", "/members/1", answer=THING)()
 
 
 @pytest.mark.parametrize("name", ["loyalty", "loyalty2", "loyalty_points"])

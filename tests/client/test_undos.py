@@ -7,11 +7,12 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from gateway.railway import BadAnswer, Err, Fault, Key, Ok, TimedOut, Unavailable
+from gateway.railway import BadAnswer, Err, Fault, Key, Ok, SentWrite, TimedOut, Unavailable
 from tests.client.scripted_service import PROBLEM, Answering, Content, Hanging, Raising, client
 from tests.client.test_writes import CASES, connect_services
 
 KEY: Final = Key("exe-1.settlement.0.payments.execute_transfer")
+WRITE: Final = SentWrite(KEY)
 PATHS: Final = {
     "inventory.release": "/reservations/",
     "payments.reverse_transfer": "/transfers/",
@@ -30,7 +31,7 @@ def test_sample_undos_match_undoable_writes() -> None:
 @pytest.mark.parametrize("name", PATHS)
 async def test_undo_sends_delete_with_key(name: str) -> None:
     transport = Answering(httpx.Response(204))
-    result = await connect_services(transport).undos[name].attempt(KEY)
+    result = await connect_services(transport).undos[name].attempt(WRITE)
     (request,) = transport.requests
 
     assert result == Ok(None)
@@ -56,7 +57,7 @@ async def test_undo_sends_delete_with_key(name: str) -> None:
 )
 async def test_undo_encodes_key_as_path_segment(key: str, sent: bytes) -> None:
     transport = Answering(httpx.Response(204))
-    await connect_services(transport).orders.cancel.attempt(Key(key))
+    await connect_services(transport).orders.cancel.attempt(SentWrite(Key(key)))
     (request,) = transport.requests
 
     assert request.url.raw_path == b"/orders/" + sent
@@ -67,7 +68,9 @@ async def test_undo_encodes_key_as_path_segment(key: str, sent: bytes) -> None:
 @pytest.mark.parametrize("status", [200, 202, 204, 299])
 async def test_undo_succeeds_on_any_2xx(status: int, content: bytes) -> None:
     body = Content([content])
-    result = await connect_services(Answering(httpx.Response(status, stream=body))).orders.cancel.attempt(KEY)
+    result = await connect_services(Answering(httpx.Response(status, stream=body))).orders.cancel.attempt(
+        WRITE
+    )
 
     assert result == Ok(None)
     assert body.is_closed
@@ -76,7 +79,7 @@ async def test_undo_succeeds_on_any_2xx(status: int, content: bytes) -> None:
 @pytest.mark.parametrize("content", [b"<!doctype html>", b"{", b" "])
 async def test_undo_response_without_json_is_bad_answer(content: bytes) -> None:
     transport = Answering(httpx.Response(200, content=content))
-    result = await connect_services(transport).orders.cancel.attempt(KEY)
+    result = await connect_services(transport).orders.cancel.attempt(WRITE)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (BadAnswer, "orders.cancel")
@@ -84,7 +87,7 @@ async def test_undo_response_without_json_is_bad_answer(content: bytes) -> None:
 
 async def test_truncated_undo_response_is_unavailable() -> None:
     body = Content([b"{", httpx.ReadError("reset")])
-    result = await connect_services(Answering(httpx.Response(200, stream=body))).orders.cancel.attempt(KEY)
+    result = await connect_services(Answering(httpx.Response(200, stream=body))).orders.cancel.attempt(WRITE)
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Unavailable)
@@ -101,7 +104,7 @@ async def test_truncated_undo_response_is_unavailable() -> None:
 @pytest.mark.parametrize("name", PATHS)
 async def test_undo_fails_on_status_outside_2xx(name: str, status: int, kind: type[Fault]) -> None:
     transport = Answering(httpx.Response(status, json={"detail": "SECRET"}, headers=PROBLEM))
-    result = await connect_services(transport).undos[name].attempt(KEY)
+    result = await connect_services(transport).undos[name].attempt(WRITE)
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (kind, name)
@@ -117,7 +120,7 @@ async def test_undo_fails_on_status_outside_2xx(name: str, status: int, kind: ty
     ],
 )
 async def test_undo_fails_without_response(transport: httpx.AsyncBaseTransport, kind: type[Fault]) -> None:
-    result = await connect_services(transport).orders.cancel.attempt(KEY)
+    result = await connect_services(transport).orders.cancel.attempt(WRITE)
 
     assert isinstance(result, Err)
     assert type(result.error) is kind
@@ -127,13 +130,13 @@ async def test_undo_can_be_repeated() -> None:
     transport = Answering(httpx.Response(204))
     cancel = connect_services(transport).orders.cancel
 
-    assert await cancel.attempt(KEY) == await cancel.attempt(KEY) == Ok(None)
+    assert await cancel.attempt(WRITE) == await cancel.attempt(WRITE) == Ok(None)
     assert len(transport.requests) == 2
 
 
 def test_client_lists_its_undos_by_name() -> None:
     things = client(Answering())
-    undos = {name: things.undo(name, ("things",)) for name in ("things.unmake", "things.forget")}
+    undos = {name: things.undo.delete(name, "/things/{key}") for name in ("things.unmake", "things.forget")}
 
     assert things.undos == undos
 
@@ -144,7 +147,7 @@ def test_client_undos_are_read_only() -> None:
 
 def test_client_refuses_duplicate_undo() -> None:
     things = client(Answering())
-    things.undo("things.unmake", ("things",))
+    things.undo.delete("things.unmake", "/things/{key}")
 
     with pytest.raises(ValueError, match=r"the things service already has an undo named 'things\.unmake'"):
-        things.undo("things.unmake", ("others",))
+        things.undo.delete("things.unmake", "/others/{key}")

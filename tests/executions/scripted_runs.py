@@ -13,12 +13,12 @@ from gateway.railway import (
     CommitTerms,
     Failure,
     Intent,
-    Key,
     Ok,
     Result,
     RunContext,
+    SentWrite,
     Undo,
-    WriteAttempt,
+    UndoAttempt,
     WriteOutcome,
 )
 from gateway.railway.journal import derive_key
@@ -72,6 +72,7 @@ class ScriptedRegistry:
     """Registry whose undos return or raise *results*, by name; an undo without a result succeeds."""
 
     undone: list[str] = field(default_factory=list[str])
+    sent_writes: list[SentWrite] = field(default_factory=list[SentWrite])
     results: dict[str, Result[object, Failure] | Exception] = field(
         default_factory=dict[str, Result[object, Failure] | Exception]
     )
@@ -105,9 +106,10 @@ class ScriptedRegistry:
         assert found is not None
         return found.state, [write.outcome.value for write in found.writes]
 
-    def _scripted_undo(self, name: str) -> WriteAttempt[object, Failure]:
-        async def attempt(key: Key) -> Result[object, Failure]:
-            assert key.endswith(name.removesuffix(".undo"))
+    def _scripted_undo(self, name: str) -> UndoAttempt:
+        async def attempt(write: SentWrite) -> Result[object, Failure]:
+            self.sent_writes.append(write)
+            assert write.key.endswith(name.removesuffix(".undo"))
             self.undone.append(name)
             await self.may_undo.wait()
             result = self.results.get(name, Ok(None))

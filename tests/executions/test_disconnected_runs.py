@@ -163,7 +163,7 @@ class Bank:
         self.undo = Undo("bank.return", self.pay)
         self.executions = ExecutionRegistry[str](self.records, {"bank.return": self.undo}, CommitTerms())
 
-    async def pay(self, _: Key) -> Result[str, Failure]:
+    async def pay(self, _: object) -> Result[str, Failure]:
         self.payments += 1
         await asyncio.sleep(1)
         return Ok("paid")

@@ -1,12 +1,22 @@
 """Retry of stuck undos by an operator."""
 
 import asyncio
+from weakref import ref
 
 import pytest
 
 from gateway.executions.registry import EXECUTION_NOT_FOUND, EXECUTION_NOT_STUCK
-from gateway.railway import CommitState, Conflict, Err, Unavailable, WriteOutcome
-from tests.executions.scripted_runs import ScriptedRegistry, build_commit_start, settle
+from gateway.railway import (
+    UNANSWERED,
+    CommitState,
+    Conflict,
+    Err,
+    RunContext,
+    SentWrite,
+    Unavailable,
+    WriteOutcome,
+)
+from tests.executions.scripted_runs import ScriptedRegistry, build_commit_start, build_intent, settle
 
 DOWN = Err(Unavailable("down"))
 
@@ -121,3 +131,46 @@ async def test_cancelled_retry_can_be_repeated(scripted: ScriptedRegistry) -> No
     await scripted.executions.retry("exe-1")
 
     assert await scripted.read_outcomes() == (CommitState.UNDONE, ["undone", "undone"])
+
+
+async def test_retry_passes_kept_answer_and_age(scripted: ScriptedRegistry) -> None:
+    await scripted.make_stuck()
+    key = build_intent("exe-1", 0).key
+    keep = scripted.executions.prepare_context(RunContext()).keep_stuck
+    assert keep is not None
+    keep(SentWrite(key, "receipt-1", age=3.0))
+    await asyncio.sleep(4)
+    scripted.results["bank.pay.undo"] = DOWN
+    await scripted.executions.retry("exe-1")
+    scripted.results.clear()
+    await scripted.executions.retry("exe-1")
+
+    sent = [write for write in scripted.sent_writes if write.key == key]
+    assert sent == [SentWrite(key, "receipt-1", age=7.0)] * 2
+
+
+async def test_retry_of_other_process_has_no_answer(scripted: ScriptedRegistry) -> None:
+    """The age counts from the end of the commit, since the journal knows no other time."""
+    await scripted.make_stuck()
+    await asyncio.sleep(4)
+    await scripted.executions.retry("exe-1")
+
+    assert {(write.answer, write.age) for write in scripted.sent_writes} == {(UNANSWERED, 4.0)}
+
+
+async def test_undone_write_is_forgotten(scripted: ScriptedRegistry) -> None:
+    await scripted.make_stuck()
+    keep = scripted.executions.prepare_context(RunContext()).keep_stuck
+    assert keep is not None
+    answer = Answer()
+    keep(SentWrite(build_intent("exe-1", 0).key, answer))
+    await scripted.executions.retry("exe-1")
+    scripted.sent_writes.clear()
+    kept = ref(answer)
+    del answer
+
+    assert kept() is None
+
+
+class Answer:
+    """Answer whose lifetime is observed."""

@@ -15,7 +15,6 @@ from gateway.railway import (
     CommitTerms,
     Conflict,
     Err,
-    Key,
     Ok,
     Result,
     Run,
@@ -369,7 +368,7 @@ async def test_drain_logs_ids_of_runs(scripted: ScriptedRegistry, caplog: pytest
 
 
 async def test_unregistered_undo_is_refused(scripted: ScriptedRegistry) -> None:
-    async def attempt(_: Key) -> Result[str, Conflict]:
+    async def attempt(_: object) -> Result[str, Conflict]:
         raise AssertionError
 
     write: Write[str, Conflict] = Write("bank.pay", attempt, undo=Undo("bank.return", attempt))

@@ -153,7 +153,7 @@ def test_only_writing_pipelines_document_202(document: dict[str, Any]) -> None:
 
 
 def test_only_purchases_and_operators_need_tokens(document: dict[str, Any]) -> None:
-    protected = {name for name, operation in list_operations(document) if "security" in operation}
+    protected = {name for name, operation in list_operations(document) if operation["security"]}
 
     assert protected == {"post /purchases", "get /executions", "post /executions/{execution_id}/retry"}
 

@@ -13,11 +13,23 @@ Kind: TypeAlias = Literal["needed", "optional", "write"]
 @final
 @dataclass(frozen=True, slots=True)
 class UndoSpec:
-    """The undo of a write: a *method* request for *path*, to which the key of the write is appended."""
+    """The undo of a write: a *method* request for *path*, to which a key or an id may be appended.
+
+    *find* is the method and the path of the look-up of the write's answer, None if the undo needs only the
+    key. It finds a write only *lag* seconds after the write took effect. If it finds nothing, the write
+    counts as undone after *settling* seconds.
+    """
 
     name: str
     method: str
     path: str
+    find: tuple[str, str] | None = None
+    settling: float = 0.0
+    lag: float = 0.0
+
+    @property
+    def find_name(self) -> str:
+        return f"{self.name}: look-up"
 
 
 @final
@@ -25,7 +37,10 @@ class UndoSpec:
 class CallSpec:
     """A call: its *place* in the stage, its request, and its *declared* 4xx statuses.
 
-    *is_write* is True if the request has an idempotency key, which best-effort writes have too.
+    The *name* is unique in the pipeline, unlike that of the *operation*. *item* is the position of the item
+    of a list for which the call is made. *is_write* is True if the request has an idempotency key, which
+    best-effort writes have too. *own_codes* has the status and the code of each declared status that becomes
+    an error with a code of its own.
     """
 
     name: str
@@ -36,6 +51,14 @@ class CallSpec:
     is_write: bool
     undo: UndoSpec | None
     declared: tuple[int, ...] = ()
+    own_codes: tuple[tuple[int, tuple[int, str]], ...] = ()
+    operation: str = ""
+    query: bytes = b""
+    item: int | None = None
+
+    @property
+    def source(self) -> str:
+        return self.operation or self.name
 
 
 @final

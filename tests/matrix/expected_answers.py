@@ -11,27 +11,37 @@ from typing import Final, Literal, TypeAlias, final
 
 from tests.matrix.call_graph import CallGraph, CallSpec, Stage
 from tests.matrix.cells import Cell
-from tests.matrix.expected_attempts import DEADLINE, CallPrediction, predict_call, predict_undo_attempts
+from tests.matrix.expected_attempts import (
+    DEADLINE,
+    CallPrediction,
+    is_absent,
+    predict_call,
+    predict_lag,
+    predict_undo_attempts,
+)
 from tests.matrix.faults import NO_FAULT, Fault
 
-__all__ = ("ExpectedFailure", "ExpectedResult", "Outcome", "expect_result")
+__all__ = ("STATUSES", "ExpectedFailure", "ExpectedResult", "Outcome", "expect_result")
 
 Outcome: TypeAlias = Literal["done", "refused", "undone", "stuck"]
 
-_CODES: Final = {
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not-found",
-    409: "conflict",
-    410: "gone",
-    412: "precondition-failed",
-    422: "invalid",
-    429: "rate-limited",
-    500: "stuck",
-    502: "bad-answer",
-    503: "unavailable",
-    504: "timed-out",
+STATUSES: Final = {
+    "invalid": 422,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "not-found": 404,
+    "conflict": 409,
+    "gone": 410,
+    "precondition-failed": 412,
+    "rate-limited": 429,
+    "stuck": 500,
+    "bad-answer": 502,
+    "unavailable": 503,
+    "timed-out": 504,
 }
+"""Status of each code of the gateway's own errors."""
+
+_CODES: Final = {status: code for code, status in STATUSES.items()}
 _TAKES_EFFECT: Final = frozenset({"none", "truncated", "lost"})
 """Kinds of faults that do not prevent a write from taking effect at once."""
 
@@ -39,16 +49,22 @@ _TAKES_EFFECT: Final = frozenset({"none", "truncated", "lost"})
 @final
 @dataclass(frozen=True, slots=True)
 class ExpectedFailure:
-    """A failure in the response; *retry_after* is in seconds, *detail* is set for declared statuses."""
+    """A failure in the response; *retry_after* is in seconds, *detail* is set for declared statuses.
+
+    *own_code* replaces the code of the status if the service declares an error with a code of its own.
+    *item* is the position of the item of a list for which the call was made.
+    """
 
     status: int
     source: str | None
     retry_after: int | None = None
     detail: str | None = None
+    own_code: str | None = None
+    item: int | None = None
 
     @property
     def code(self) -> str:
-        return _CODES[self.status]
+        return self.own_code or _CODES[self.status]
 
 
 @final
@@ -104,6 +120,7 @@ def expect_result(graph: CallGraph, cell: Cell, success: int) -> ExpectedResult:
             attempts |= _predict_undo_attempts(stage, faults, writes)
         if parts:
             is_stuck = "stuck" in (writes or {}).values()
+            seconds += _predict_settling(stage, faults, writes or {})
             outlasts = stage.is_commit and (is_stuck or seconds > DEADLINE)
             seconds = DEADLINE if outlasts else seconds
             failed = ExpectedResult(_choose_status(parts), parts, (), outlasts, seconds, attempts, writes)
@@ -175,11 +192,23 @@ def _predict_undo_attempts(
     stage: Stage, faults: Mapping[str, Fault], writes: Mapping[str, Outcome]
 ) -> Mapping[str, range]:
     """Return the number of attempts of each undo."""
-    return {
-        call.undo.name: predict_undo_attempts(faults[call.name])
+    attempts: dict[str, range] = {}
+    for call in stage.calls:
+        if call.undo is not None and writes[call.name] in {"undone", "stuck"}:
+            attempts |= predict_undo_attempts(call.undo, faults[call.name])
+    return attempts
+
+
+def _predict_settling(stage: Stage, faults: Mapping[str, Fault], writes: Mapping[str, Outcome]) -> float:
+    """Return the seconds for which undos wait: until a write is found, or counts as absent."""
+    undone = [
+        (call.undo, faults[call.name])
         for call in stage.calls
-        if call.undo is not None and writes[call.name] in {"undone", "stuck"}
-    }
+        if call.undo is not None and writes.get(call.name) == "undone"
+    ]
+    return sum(
+        undo.settling if is_absent(undo, fault) else predict_lag(undo, fault) for undo, fault in undone
+    )
 
 
 def _list_failures(
@@ -201,18 +230,23 @@ def _is_in_effect(call: CallSpec, fault: Fault, predictions: Mapping[str, CallPr
 def _build_failure(call: CallSpec, fault: Fault) -> ExpectedFailure:
     """Return the failure that a failed call reports."""
     if fault.then is not None:
-        return ExpectedFailure(fault.then, call.name, detail=fault.title)
+        return _build_refusal(call, fault.then, fault.title)
     match fault.kind:
         case "status" if fault.is_declared:
-            return ExpectedFailure(fault.status, call.name, detail=fault.title)
+            return _build_refusal(call, fault.status, fault.title)
         case "status" if fault.status == 503:
-            return ExpectedFailure(503, call.name, fault.retry_after)
+            return ExpectedFailure(503, call.source, fault.retry_after, item=call.item)
         case "refused" | "dropped" | "truncated" | "lost":
-            return ExpectedFailure(503, call.name)
+            return ExpectedFailure(503, call.source, item=call.item)
         case "hang" | "late":
-            return ExpectedFailure(504, call.name)
+            return ExpectedFailure(504, call.source, item=call.item)
         case _:
-            return ExpectedFailure(502, call.name)
+            return ExpectedFailure(502, call.source, item=call.item)
+
+
+def _build_refusal(call: CallSpec, declared: int, detail: str) -> ExpectedFailure:
+    status, own_code = dict(call.own_codes).get(declared, (declared, None))
+    return ExpectedFailure(status, call.source, detail=detail, own_code=own_code, item=call.item)
 
 
 def _merge_invalid(parts: Sequence[ExpectedFailure]) -> Sequence[ExpectedFailure]:

@@ -1,12 +1,13 @@
 """Expected attempts of a call, and their duration."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
-from tests.matrix.call_graph import CallSpec, Stage
+from tests.matrix.call_graph import CallSpec, Stage, UndoSpec
 from tests.matrix.faults import Fault
 
-__all__ = ("DEADLINE", "CallPrediction", "predict_call", "predict_undo_attempts")
+__all__ = ("DEADLINE", "CallPrediction", "is_absent", "predict_call", "predict_lag", "predict_undo_attempts")
 
 DEADLINE: Final = 5.0
 """The deadline of a request, in seconds."""
@@ -21,9 +22,13 @@ _TWICE: Final = range(2, 3)
 # The backoff is random, so the number varies.
 _FOR_10_S: Final = range(3, 26)
 _FOR_30_S: Final = range(25, 66)
+_UNTIL_SETTLED: Final = range(2, 12)
 
 _TRANSIENT: Final = frozenset({"hang", "refused", "dropped", "truncated", "lost", "late"})
 """Faults that may not recur at the next attempt."""
+
+_TAKES_EFFECT: Final = frozenset({"truncated", "lost", "late"})
+"""Faults in spite of which a write takes effect."""
 
 _SILENT: Final = frozenset({"hang", "late"})
 
@@ -61,9 +66,38 @@ def predict_call(stage: Stage, call: CallSpec, fault: Fault) -> CallPrediction:
     raise AssertionError
 
 
-def predict_undo_attempts(fault: Fault) -> range:
-    """Return the number of attempts of the undo of a write with *fault*."""
-    return {"none": _ONCE, "once": _TWICE, "always": _FOR_30_S}[fault.undo]
+def predict_undo_attempts(undo: UndoSpec, fault: Fault) -> Mapping[str, range]:
+    """Return the number of attempts of the undo of a write with *fault*, and of its look-up if it is needed.
+
+    The look-up is needed if the write has no answer. A write that never took effect is looked up until it
+    counts as undone, and its undo is not sent.
+    """
+    attempts = {"none": _ONCE, "once": _TWICE, "always": _FOR_30_S}[fault.undo]
+    if undo.find is None or _is_answered(fault):
+        return {undo.name: attempts}
+    if is_absent(undo, fault):
+        return {undo.find_name: _UNTIL_SETTLED}
+    if predict_lag(undo, fault):
+        return {undo.find_name: _UNTIL_SETTLED, undo.name: attempts}
+    return {undo.find_name: attempts, undo.name: attempts}
+
+
+def is_absent(undo: UndoSpec, fault: Fault) -> bool:
+    """Return True if the look-up of *undo* finds nothing, because a write with *fault* never took effect."""
+    return undo.find is not None and not _is_answered(fault) and fault.kind not in _TAKES_EFFECT
+
+
+def predict_lag(undo: UndoSpec, fault: Fault) -> float:
+    """Return the seconds for which the look-up of *undo* does not find a write with *fault*.
+
+    A write that is repeated for longer has been found by then.
+    """
+    return 0.0 if undo.find is None or fault.then is None else undo.lag
+
+
+def _is_answered(fault: Fault) -> bool:
+    """Return True if the last attempt of a write with *fault* is answered."""
+    return fault.kind == "none" or (fault.is_once and fault.then is None)
 
 
 def _repeat_write(fault: Fault) -> CallPrediction:

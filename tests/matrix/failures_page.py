@@ -6,7 +6,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from gateway.app import create_app
 from tests.matrix.call_graph import CallGraph, CallSpec, Stage
 from tests.matrix.cells import Cell, arrival_orders, fault_pair_cells, single_fault_cells
 from tests.matrix.discovery import discover_call_graphs
@@ -14,7 +13,8 @@ from tests.matrix.expected_answers import ExpectedResult, expect_result
 from tests.matrix.faults import Fault
 from tests.matrix.faulty_services import Services
 from tests.matrix.openapi_answers import Document
-from tests.matrix.sample_requests import SAMPLES, Sample
+from tests.matrix.sample_requests import SAMPLES, SHIPPED
+from tests.matrix.subject import Sample
 
 __all__ = ("PAGE", "render_page")
 
@@ -100,7 +100,7 @@ _Row: TypeAlias = tuple[CallSpec, Fault, ExpectedResult]
 
 def render_page() -> str:
     """Return the page as Markdown."""
-    document = Document(create_app(transport=Services()).openapi())
+    document = Document(SHIPPED.create_app(Services(SHIPPED)).openapi())
     found = [
         (sample, discover_call_graphs()[sample.name], document.success_of(sample.method, sample.route))
         for sample in SAMPLES

@@ -1,21 +1,17 @@
-"""The mock services in process, with faults in place of the network."""
+"""The services of a subject in process, with faults in place of the network."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, final
-from urllib.parse import urlsplit
 
 import httpx
 from typing_extensions import override
 
-from mock_services.catalogue import SERVICES
-from mock_services.http.request import Request
-from mock_services.http.response import Problem, Response
-from mock_services.instance import Instance
+from mock_services.http.response import Response
 from tests.matrix.faults import NO_FAULT, Fault
-from tests.shipped_services import URLS
+from tests.matrix.subject import States, Subject
 
 __all__ = ("SECRET", "ReceivedRequest", "Script", "Services")
 
@@ -23,9 +19,7 @@ SECRET: Final = "internal details of a service"  # noqa: S105 - must not leak to
 """Text in the responses of faulty services that must not reach clients."""
 
 _LATENCY: Final = 0.01
-_MUCH_LATER: Final = 12.0
 _HEALTH: Final = "/health"
-_NAMES: Final = {urlsplit(url).port: name for name, url in URLS.items()}
 
 
 @final
@@ -72,23 +66,34 @@ class _Body(httpx.AsyncByteStream):
 
 @final
 class Services(httpx.AsyncBaseTransport):
-    """All mock services in this process, with their seed data at the start of each script."""
+    """All services of *subject* in this process, with new data at the start of each script."""
 
-    def __init__(self) -> None:
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._late: set[asyncio.Task[Response]] = set()
         self.begin(Script(lambda request: request.url.path))
 
     def begin(self, script: Script) -> None:
         """Reset all services and start *script*."""
         self._script = script
-        self._instances: dict[str, Instance] = {}
+        self._backend = self._subject.create_backend()
         self._attempts: dict[str, int] = {}
         self.received: list[ReceivedRequest] = []
         self.open = 0
 
     @property
-    def states(self) -> Mapping[str, Mapping[str, object]]:
+    def states(self) -> States:
         """The state of each service that received a request."""
-        return {name: instance.service.state() for name, instance in self._instances.items()}
+        return self._backend.states
+
+    @property
+    def initial_states(self) -> States:
+        """The state of each of these services before the first request."""
+        return self._backend.initial_states
+
+    def find_key(self, request: httpx.Request) -> str | None:
+        """Return the idempotency key of *request*; None if it has none."""
+        return self._backend.find_key(request)
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -96,7 +101,7 @@ class Services(httpx.AsyncBaseTransport):
             return httpx.Response(HTTPStatus.OK)
         script = self._script
         name = script.name_of(request)
-        self.received.append(ReceivedRequest(name, request.headers.get("idempotency-key")))
+        self.received.append(ReceivedRequest(name, self.find_key(request)))
         attempt = self._attempts[name] = self._attempts.get(name, 0) + 1
         await asyncio.sleep(script.latencies.get(name, _LATENCY))
         if (undo := script.undo_faults.get(name)) and (undo.undo == "always" or attempt == 1):
@@ -110,9 +115,10 @@ class Services(httpx.AsyncBaseTransport):
     async def _respond(self, fault: Fault, request: httpx.Request) -> Response:
         match fault.kind:
             case "none" | "truncated":
-                return self._handle(request)
+                return await self._backend.handle(request)
             case "status":
-                return _build_refusal(fault)
+                detail = fault.title if fault.is_declared else SECRET
+                return self._backend.refuse(request, fault.status, detail, fault.retry_after)
             case "garbage":
                 return Response(HTTPStatus.OK, ((b"content-type", b"application/json"),), SECRET.encode())
             case "refused":
@@ -120,23 +126,19 @@ class Services(httpx.AsyncBaseTransport):
             case "dropped":
                 raise httpx.RemoteProtocolError(SECRET)
             case "lost":
-                self._handle(request)
+                await self._backend.handle(request)
                 raise httpx.RemoteProtocolError(SECRET)
             case "late":
-                asyncio.get_running_loop().call_later(_MUCH_LATER, self._handle, request)
+                asyncio.get_running_loop().call_later(self._subject.lateness, self._handle_late, request)
                 await asyncio.Event().wait()
             case "hang":
                 await asyncio.Event().wait()
         raise AssertionError
 
-    def _handle(self, request: httpx.Request) -> Response:
-        """Let the service handle *request*."""
-        name = _NAMES[request.url.port]
-        instance = self._instances.setdefault(name, Instance(SERVICES[name]()))
-        method, path = request.method, request.url.path
-        endpoint, params = instance.routes.find(method, path)
-        headers = [(header.lower(), value) for header, value in request.headers.raw]
-        return endpoint.handle(Request(method, path, request.url.query, headers, params, request.content))
+    def _handle_late(self, request: httpx.Request) -> None:
+        task = asyncio.create_task(self._backend.handle(request))
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
 
     def _to_httpx_response(self, answer: Response, *, is_truncated: bool) -> httpx.Response:
         self.open += 1
@@ -156,8 +158,3 @@ def _fault_of_retry(fault: Fault) -> Fault:
     if fault.then is not None:
         return Fault(fault.title, "status", fault.then, is_declared=True)
     return NO_FAULT if fault.is_once else fault
-
-
-def _build_refusal(fault: Fault) -> Response:
-    after = () if fault.retry_after is None else ((b"retry-after", str(fault.retry_after).encode()),)
-    return Problem(fault.status, fault.title if fault.is_declared else SECRET, after).to_response()

@@ -1,24 +1,24 @@
 """The whole gateway in process, which runs the cells."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import Final, Self, cast, final
+from functools import partial
+from typing import Any, Final, Self, cast, final
 
 import httpx
 
-from gateway.app import create_app
 from tests.matrix.call_graph import CallGraph
 from tests.matrix.cells import Cell
 from tests.matrix.discovery import identify_request
 from tests.matrix.faulty_services import ReceivedRequest, Script, Services
 from tests.matrix.openapi_answers import Document
-from tests.matrix.sample_requests import Sample
+from tests.matrix.subject import Sample, States, Subject
 
-__all__ = ("CellResult", "Gateway", "load_document", "without_ids")
+__all__ = ("CellResult", "Gateway", "load_document", "parse_object", "without_ids")
 
 _LONG_ENOUGH: Final = 600.0
 """Seconds after which everything is idle; days would take too long on the jumping clock."""
@@ -26,7 +26,7 @@ _LONG_ENOUGH: Final = 600.0
 _NONE: Final[Mapping[str, str]] = {}
 _RUNNING: Final = 202
 _MAX_POLLS: Final = 20
-_GENERATED_ID: Final = re.compile(r"\b([a-z]{3})-[0-9a-f]{24,32}\b")
+_GENERATED_ID: Final = re.compile(r"\b([a-z]{2,3}[-_])[0-9a-f]{24,32}\b")
 _COMPARED: Final = ("content-type", "retry-after", "gateway-completed", "www-authenticate", "cache-control")
 
 
@@ -37,9 +37,9 @@ class CellResult:
 
     *first* and *final* are the same response, unless the first is a 202. *before_end* are the requests that
     services received before the final response, *received* also contains later requests. *states* are the
-    states of the services. If there is an execution, *record* is the response with its record, and *repeat*
-    the response to a repeated request. *seconds* is the time of the first response. *left* names leaked tasks
-    and responses.
+    states of the services, *initial_states* those before the request. If there is an execution, *record* is
+    the response with its record, and *repeat* the response to a repeated request. *seconds* is the time of
+    the first response. *left* names leaked tasks and responses.
     """
 
     first: httpx.Response
@@ -48,7 +48,8 @@ class CellResult:
     record: httpx.Response | None
     before_end: Sequence[ReceivedRequest]
     received: Sequence[ReceivedRequest]
-    states: Mapping[str, Mapping[str, object]]
+    states: States
+    initial_states: States
     seconds: float
     left: Sequence[str]
 
@@ -85,8 +86,8 @@ class Gateway:
     @asynccontextmanager
     async def open(cls, sample: Sample, graph: CallGraph) -> AsyncGenerator[Self]:
         """Create the gateway and a client for it, and yield an object that runs cells."""
-        services = Services()
-        app = create_app(transport=services)
+        services = Services(sample.subject)
+        app = sample.subject.create_app(services)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             yield cls(sample, graph, client, services)
@@ -124,8 +125,9 @@ class Gateway:
             repeat = await send()
             record = await self._client.get(f"/executions/{execution_id}")
         await asyncio.sleep(_LONG_ENOUGH)
+        states, initial = services.states, services.initial_states
         return CellResult(
-            first, end, repeat, record, before_end, (*services.received,), services.states, seconds, left
+            first, end, repeat, record, before_end, (*services.received,), states, initial, seconds, left
         )
 
     async def _send(self, key: str, headers: Mapping[str, str]) -> httpx.Response:
@@ -141,15 +143,14 @@ class Gateway:
         return [*(f"left: {task}" for task in tasks), *streams]
 
 
-@cache
-def load_document() -> Document:
-    """Return the gateway's OpenAPI document, which is the same for every app of these tests.
+def load_document(subject: Subject) -> Document:
+    """Return the OpenAPI document of the gateway.
 
     Runs its own event loop, so it must be called outside any loop.
     """
 
     async def fetch() -> Document:
-        transport = httpx.ASGITransport(create_app(transport=Services()))
+        transport = httpx.ASGITransport(subject.create_app(Services(subject)))
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             return Document((await client.get("/openapi.json")).json())
 
@@ -158,7 +159,12 @@ def load_document() -> Document:
 
 def without_ids(text: str) -> str:
     """Return *text* without generated ids."""
-    return _GENERATED_ID.sub(r"\1-", text)
+    return _GENERATED_ID.sub(r"\1", text)
+
+
+def parse_object(answer: httpx.Response) -> Mapping[str, Any]:
+    """Return the body of *answer*, an object, without generated ids; an empty one without a body."""
+    return cast("Mapping[str, Any]", json.loads(without_ids(answer.text) or "{}"))
 
 
 def _find_execution_id(answer: httpx.Response) -> str | None:
@@ -166,4 +172,4 @@ def _find_execution_id(answer: httpx.Response) -> str | None:
     location = answer.headers.get("location")
     if location is not None:
         return str(location).removeprefix("/executions/")
-    return cast("str | None", answer.json().get("execution_id"))
+    return cast("str | None", json.loads(answer.text or "{}").get("execution_id"))

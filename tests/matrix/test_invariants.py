@@ -16,7 +16,7 @@ from tests.matrix.faults import Fault
 from tests.matrix.faulty_services import SECRET, ReceivedRequest
 from tests.matrix.gateway_under_test import CellResult, Gateway, load_document
 from tests.matrix.invariants import Case, find_violations
-from tests.matrix.sample_requests import SAMPLES
+from tests.matrix.sample_requests import SAMPLES, SHIPPED
 
 NO_FAULT: Final[Mapping[str, Fault]] = {}
 NO_USER: Final = {"users.fetch": Fault("no such user", "status", 404, is_declared=True)}
@@ -26,7 +26,7 @@ BUSY: Final = {"users.fetch": Fault("busy", "status", 503, retry_after=2, is_onc
 ONCE: Final = range(1, 2)
 TWICE: Final = range(2, 3)
 GRAPH: Final = discover_call_graphs()["orders"]
-DOCUMENT: Final = load_document()
+DOCUMENT: Final = load_document(SHIPPED)
 MISSING: Final = ExpectedFailure(404, "users.fetch", detail="another detail")
 
 
@@ -66,7 +66,7 @@ def change_result(change: Callable[[CellResult], CellResult]) -> Callable[[Case]
         (
             NO_FAULT,
             change_expected(lambda expected: replace(expected, parts=(MISSING,))),
-            "failures: [], not [(404, 'not-found', 'users.fetch')]",
+            "failures: [], not [(404, 'not-found', 'users.fetch', None)]",
         ),
         (
             NO_USER,

@@ -16,10 +16,13 @@ from tests.matrix.expected_answers import ExpectedFailure, ExpectedResult, expec
 from tests.matrix.gateway_under_test import CellResult, Gateway, load_document
 from tests.matrix.invariants import Case, find_violations
 from tests.matrix.openapi_answers import Document
-from tests.matrix.sample_requests import SAMPLES, Sample
+from tests.matrix.sample_requests import COURIER, COURIER_SAMPLES, SHIPPED
+from tests.matrix.sample_requests import SAMPLES as SHIPPED_SAMPLES
+from tests.matrix.subject import Sample, Subject
 
+SAMPLES: Final = (*SHIPPED_SAMPLES, *COURIER_SAMPLES)
 CALL_GRAPHS: Final = discover_call_graphs()
-DOCUMENT: Final = load_document()
+DOCUMENTS: Final[Mapping[int, Document]] = {id(it): load_document(it) for it in (SHIPPED, COURIER)}
 
 ROUTE_STATUSES: Final[Mapping[int, str]] = {
     400: "a header is invalid",
@@ -38,6 +41,10 @@ PIPELINE_STATUSES: Final[Mapping[str, Mapping[int, str]]] = {
     "feed": {},
     "transfers": {},
     "purchases": {403: "the token belongs to another user, as the pipeline finds in a response"},
+    "tours": {404: "the geocoder finds no place", 207: "it finds none for several stops"},
+    "deliveries": {404: "the geocoder finds no place", 207: "it finds none for both addresses"},
+    "overview": {},
+    "assignments": {},
 }
 
 
@@ -90,7 +97,11 @@ async def open_matrix(sample: Sample) -> AsyncGenerator[Matrix]:
     graph = CALL_GRAPHS[sample.name]
     async with Gateway.open(sample, graph) as gateway:
         healthy = await gateway.run(Cell(graph.stages[0], {}), {})
-        yield Matrix(sample, graph, gateway, DOCUMENT, healthy)
+        yield Matrix(sample, graph, gateway, get_document(sample.subject), healthy)
+
+
+def get_document(subject: Subject) -> Document:
+    return DOCUMENTS[id(subject)]
 
 
 def list_calls(size: int) -> Iterator[object]:

@@ -1,6 +1,7 @@
 """Trace of a request."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -37,6 +38,11 @@ async def pair(
     run: Run[NotFound | Aggregate], first: Call[str, NotFound], second: Call[str, NotFound], policy: Policy
 ) -> None:
     await run.stage("pair", first, second, policy=policy)
+
+
+@railway
+async def places(run: Run[NotFound | Aggregate], calls: Sequence[Call[str, NotFound]]) -> None:
+    await run.each("places", calls)
 
 
 async def test_trace_records_stages_and_times() -> None:
@@ -105,6 +111,25 @@ async def test_server_timing_lists_calls_and_gateway() -> None:
     )
 
     assert trace.server_timing() == "users.fetch;dur=50.0, a_b;dur=20.0, gateway;dur=2.0"
+
+
+async def test_server_timing_has_entry_for_each_list_item() -> None:
+    trace = create_trace()
+
+    await places.on(RunContext(observer=trace))([slow_call("geo.place", 0.01)] * 3)
+
+    assert trace.server_timing() == ", ".join([*["geo.place;dur=10.0"] * 3, "gateway;dur=0.0"])
+    assert {call.stage for call in trace.calls} == {"places"}
+
+
+async def test_server_timing_has_at_most_2_kib() -> None:
+    trace = create_trace()
+
+    await places.on(RunContext(observer=trace))([slow_call("geo.place", 0.01)] * 500)
+
+    *entries, own = trace.server_timing().split(", ")
+    assert (own, {*entries}) == ("gateway;dur=0.0", {"geo.place;dur=10.0"})
+    assert 2048 - len(", geo.place;dur=10.0") < len(trace.server_timing()) <= 2048
 
 
 async def test_running_call_is_timed_until_now() -> None:

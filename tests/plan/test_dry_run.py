@@ -1,6 +1,7 @@
 """Dry run of a pipeline on example data."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
@@ -9,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from gateway.client.models import UpstreamResponse, example
-from gateway.plan.dry_run import DryRunError, dry_run
+from gateway.plan.dry_run import DryRun, DryRunError, dry_run, skip_dry_run
 from gateway.plan.plan import Kind, Need, Plan, PlannedCall, PlannedStage
 from gateway.railway import (
     FAIL_FAST,
@@ -43,16 +44,17 @@ class Lamp(UpstreamResponse):
 
 THINGS: Final = client(Raising(AssertionError("the network")))
 LAMP: Final = TypeAdapter(Lamp)
-UNDO: Final = THINGS.undo("things.forget", ("wishes",))
+UNDO: Final = THINGS.undo.delete("things.forget", "/wishes/{key}")
 
 
 def read(name: str) -> Call[Lamp, Failure]:
     declared: Declared = {404: NotFound, 409: Conflict}
-    return THINGS.get(f"things.{name}", (name,), answer=LAMP, declared=declared)
+    return THINGS.get(f"things.{name}", f"/{name}", answer=LAMP, declared=declared)()
 
 
 def write(name: str) -> Write[Lamp, Failure]:
-    return THINGS.write(f"things.{name}", ("wishes",), Wish(text="a"), answer=LAMP, undo=UNDO)
+    operation = THINGS.write.post(f"things.{name}", "/wishes", answer=LAMP, undo=UNDO)
+    return operation(Wish(text="a"))
 
 
 @railway
@@ -105,7 +107,7 @@ def test_dry_run_returns_pipeline_value() -> None:
 
 def test_planned_call_has_registered_service_name() -> None:
     lamps = service_client("lamp", "http://lamp.test", Raising(AssertionError("the network")))
-    found = plan(lambda run: run.stage("one", lamps.get("lamps.fetch", ("a",), answer=LAMP)))
+    found = plan(lambda run: run.stage("one", lamps.get("lamps.fetch", "/a", answer=LAMP)()))
 
     assert [call.service for call in found.calls] == ["lamp"]
 
@@ -207,6 +209,41 @@ def test_call_bound_to_constant_is_planned() -> None:
     )
 
 
+def test_each_is_planned_as_calls_of_one_item() -> None:
+    found = plan(lambda run: run.each("all", [read("a")] * 3, at_once=2, policy=FAIL_FAST))
+
+    assert found.stages == (PlannedStage("all", FAIL_FAST, plan_reads("a"), at_once=2),)
+    assert found.has_list
+
+
+def test_different_calls_of_each_are_planned_once() -> None:
+    chain = read("a").bind(lambda _: read("b"))
+    calls = chain, read("c"), chain, read("c"), read("a").optional()
+    first, second, third = plan(lambda run: run.each("all", calls)).stages[0].calls
+
+    assert (first.name, first.then) == ("things.a", plan_reads("b"))
+    assert second == plan_reads("c")[0]
+    assert (third.name, third.need) == ("things.a", Need.OPTIONAL)
+
+
+def test_each_without_items_is_planned_without_calls() -> None:
+    none: list[Call[Lamp, Failure]] = []
+    found = plan(lambda run: run.each("all", none))
+
+    assert found.stages == (PlannedStage("all", SETTLE, (), at_once=10),)
+
+
+def test_plan_finds_list_in_nested_stage() -> None:
+    @railway
+    async def inner(run: Run[Failure]) -> list[Lamp]:
+        return await run.each("all", [read("b")])
+
+    chain = read("a").bind(lambda _: inner())
+
+    assert plan(lambda run: run.stage("one", chain)).has_list
+    assert not plan(lambda run: run.stage("one", read("a").bind(lambda _: read("b")))).has_list
+
+
 def test_call_outside_stage_gets_own_stage() -> None:
     async def call_between_stages(run: Run[Failure]) -> None:
         await run.stage("one", read("a"))
@@ -239,16 +276,25 @@ async def fail_if_sent() -> Result[int, Failure]:
     raise AssertionError
 
 
-def test_call_without_info_fails_dry_run() -> None:
-    with pytest.raises(DryRunError, match=r"^no example for my\.number: the call does not come"):
-        plan(lambda run: run.stage("one", Call("my.number", fail_if_sent)))
+def test_call_without_info_ends_dry_run() -> None:
+    found = dry_run(pipeline, lambda run: run.stage("one", read("a"), Call("my.number", fail_if_sent)))
+
+    assert found.obstacle == "no example for my.number: the call does not come from a ServiceClient"
+    assert (found.value, found.plan.calls) == (None, (*plan_reads("a"), PlannedCall("my.number")))
 
 
-def test_missing_example_fails_dry_run() -> None:
-    plain = THINGS.get("things.plain", ("plain",), answer=TypeAdapter(int))
+def test_missing_example_ends_dry_run() -> None:
+    plain = THINGS.get("things.plain", "/plain", answer=int)()
 
-    with pytest.raises(DryRunError, match=r"^no example for things\.plain: integer has no example"):
-        plan(lambda run: run.stage("one", plain))
+    async def run_stages(run: Run[Failure]) -> None:
+        await run.stage("one", read("a"))
+        await run.stage("two", plain)
+        await run.stage("three", read("b"))
+
+    found = dry_run(pipeline, run_stages)
+
+    assert found.obstacle == "no example for things.plain: integer has no example"
+    assert [stage.name for stage in found.plan.stages] == ["one", "two"]
 
 
 def test_context_stub_precedes_examples() -> None:
@@ -269,16 +315,105 @@ def test_dry_run_ignores_context_deadline() -> None:
     assert stage.calls == (plan_write("a"),)
 
 
-def test_failing_pipeline_fails_dry_run() -> None:
+def test_failing_pipeline_has_partial_plan() -> None:
     async def fail(run: Run[Failure]) -> None:
-        run.fail(Conflict("Account is frozen"))
+        await run.stage("one", read("a"))
+        run.fail(Conflict("Account is frozen", source="things.a"))
 
-    with pytest.raises(DryRunError, match="the dry run of pipeline failed with conflict: Account"):
-        plan(fail)
+    found = dry_run(pipeline, fail)
+
+    assert found.obstacle == "it fails with conflict: things.a: Account is frozen"
+    assert found.plan.calls == plan_reads("a")
+
+
+def test_every_fault_of_an_aggregate_is_an_obstacle() -> None:
+    refused = read("b").ensure(lambda _: False, lambda _: Conflict("no"))
+    missing = read("a").ensure(lambda _: False, lambda _: NotFound())
+
+    found = dry_run(pipeline, lambda run: run.stage("one", missing, refused))
+
+    assert found.obstacle == "it fails with not-found; conflict: no"
 
 
 def test_failed_dry_run_of_commit_sends_no_undo() -> None:
     refused = read("b").ensure(lambda _: False, lambda _: Conflict("no"))
 
-    with pytest.raises(DryRunError, match="conflict: no"):
-        plan(lambda run: run.commit("do", write("a"), refused))
+    assert dry_run(pipeline, lambda run: run.commit("do", write("a"), refused)).obstacle is not None
+
+
+def test_exception_due_to_examples_is_an_obstacle() -> None:
+    async def divide(run: Run[Failure]) -> float:
+        (lamp,) = await run.stage("one", read("a"))
+        return 1 / (lamp.size - 3)
+
+    obstacle = f"{dry_run(pipeline, divide).obstacle}"
+
+    assert obstacle.startswith("it raises ZeroDivisionError: ")
+    assert re.search(r" \(/.*test_dry_run\.py:\d+, in divide\)$", obstacle)
+
+
+def test_exception_outside_user_code_has_no_place() -> None:
+    async def parse(_: Run[Failure]) -> None:
+        raise ValueError
+
+    parse.__code__ = parse.__code__.replace(co_filename="<string>")
+
+    assert dry_run(railway(parse)).obstacle == "it raises ValueError: "
+
+
+def read_wrongly() -> Call[Lamp, Failure]:
+    return read()  # type: ignore[call-arg]
+
+
+async def misuse_run(run: Run[Failure]) -> None:
+    await run.stage("one", write("a"))  # type: ignore[misc]
+
+
+async def commit_without_undo(run: Run[Failure]) -> None:
+    wish = THINGS.write.post("things.a", "/a", answer=LAMP, undo=None)
+    await run.commit("do", wish(Wish(text="a")))
+
+
+async def call_with_wrong_signature(run: Run[Failure]) -> None:
+    await run.stage("one", read_wrongly())
+
+
+async def call_in_task_group(_: Run[Failure]) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(asyncio.sleep(0))
+        await read_wrongly()
+
+
+async def use_missing_attribute(_: Run[Failure]) -> None:
+    THINGS.nothing()  # type: ignore[attr-defined]
+
+
+async def use_missing_name(_: Run[Failure]) -> None:
+    nothing()  # type: ignore[name-defined]  # noqa: F821
+
+
+@pytest.mark.parametrize(
+    ("body", "reason", "place"),
+    [
+        (misuse_run, "things.a in stage 'one' is a write: make it in a commit", "misuse_run"),
+        (commit_without_undo, "things.a in commit 'do' has no undo", "commit_without_undo"),
+        (call_with_wrong_signature, r"TypeError: read\(\) missing 1 required positional", "read_wrongly"),
+        (call_in_task_group, r"TypeError: read\(\) missing 1 required positional", "read_wrongly"),
+        (use_missing_attribute, "AttributeError: 'ServiceClient' object has no", "use_missing_attribute"),
+        (use_missing_name, "NameError: name 'nothing' is not defined", "use_missing_name"),
+    ],
+)
+def test_broken_rule_is_refused_with_its_place(body: Body, reason: str, place: str) -> None:
+    with pytest.raises(DryRunError, match=rf"^pipeline breaks a rule: {reason}") as refused:
+        dry_run(pipeline, body)
+
+    message, location, code = str(refused.value).splitlines()
+    assert message
+    assert re.fullmatch(rf'  File ".*test_dry_run\.py", line \d+, in {place}', location)
+    assert code.startswith("    ")
+
+
+def test_skipped_dry_run_has_no_stages() -> None:
+    found = skip_dry_run(pipeline, "no example")
+
+    assert found == DryRun(Plan("pipeline", "Run *body*.", ()), None, "no example")

@@ -3,15 +3,16 @@
 import asyncio
 import contextlib
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 from gateway.railway import (
     FAIL_FAST,
     Call,
     Err,
     Failure,
+    Fault,
     Invalid,
     NotFound,
     Ok,
@@ -46,10 +47,11 @@ class CallPlan:
 
 @dataclass(frozen=True)
 class StagePlan:
-    """A stage: its policy and its calls."""
+    """A stage: its policy and its calls, which are those of a list if *at_once* is set."""
 
     policy: Policy
     calls: tuple[CallPlan, ...]
+    at_once: int | None = None
 
     @property
     def has_bug(self) -> bool:
@@ -67,7 +69,11 @@ class StagePlan:
     def outcome(self) -> Result[Values, Failure]:
         """Return the result of the stage if no call raises: it depends on the answers alone."""
         answers = [build_answer(position, call) for position, call in enumerate(self.calls)]
-        errors = [answer.error for answer in answers if isinstance(answer, Err)]
+        errors = [
+            answer.error if self.at_once is None else replace(answer.error, item=position)
+            for position, answer in enumerate(answers)
+            if isinstance(answer, Err)
+        ]
         if not errors:
             return Ok(tuple(range(len(answers))))
         return Err(errors[0] if self.policy is FAIL_FAST else combine_failures(errors))
@@ -87,7 +93,7 @@ class Plan:
         return next((outcome for outcome in outcomes if isinstance(outcome, Err)), outcomes[-1])
 
 
-def build_answer(position: int, call: CallPlan) -> Result[int, Failure]:
+def build_answer(position: int, call: CallPlan) -> Result[int, Fault]:
     """Return the answer of *call* at *position* of its stage."""
     match call.answer:
         case "missing":
@@ -147,11 +153,20 @@ async def run_stages(run: Run[Failure], tracker: CallTracker, plan: Plan) -> Val
             for position, call in enumerate(stage.calls)
         ]
         try:
-            values = cast("Values", await run.stage(f"{number}", *calls, policy=stage.policy))
+            values = await run_stage(run, f"{number}", calls, stage)
         finally:
             assert not tracker.running
             assert len(asyncio.all_tasks()) == tracker.tasks
     return values
+
+
+async def run_stage(
+    run: Run[Failure], name: str, calls: list[Call[int, Failure]], stage: StagePlan
+) -> Values:
+    """Run a single stage."""
+    if stage.at_once is None:
+        return await run.stage(name, *calls, policy=stage.policy)
+    return tuple(await run.each(name, calls, at_once=stage.at_once, policy=stage.policy))
 
 
 async def pass_turns(count: int) -> None:

@@ -1,9 +1,9 @@
 """Bank with scripted replies to writes and undos, and its recording journal."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 from typing_extensions import override
 
@@ -23,6 +23,7 @@ from gateway.railway import (
     Result,
     Run,
     RunContext,
+    SentWrite,
     TimedOut,
     Unavailable,
     Undo,
@@ -124,6 +125,7 @@ class Bank(Services):
 
     ledger: Ledger = field(default_factory=Ledger)
     keys: dict[str, list[Key]] = field(default_factory=dict[str, list[Key]])
+    sent_writes: list[SentWrite] = field(default_factory=list[SentWrite])
     journal: RecordingJournal = field(init=False)
 
     def __post_init__(self) -> None:
@@ -134,8 +136,14 @@ class Bank(Services):
 
         The last reply repeats; without replies, every attempt gets `FINE`.
         """
-        undo = Undo(f"{name}.undo", self._attempt(f"{name}.undo", undos, self.ledger.undo))
-        return Write(name, self._attempt(name, replies, self.ledger.write), {"to": name}, undo)
+        undo = self._attempt(f"{name}.undo", undos, self.ledger.undo)
+
+        def undo_write(write: SentWrite) -> Coroutine[Any, Any, Answer]:
+            self.sent_writes.append(write)
+            return undo(write.key)
+
+        attempt = self._attempt(name, replies, self.ledger.write)
+        return Write(name, attempt, {"to": name}, Undo(f"{name}.undo", undo_write))
 
     def commit(
         self,
@@ -191,4 +199,4 @@ async def payment(
     run: Run[Failure], *steps: CommitStep[int, Failure], policy: CommitPolicy = SEQUENTIAL
 ) -> Values:
     """Run a single commit of *steps*."""
-    return cast("Values", await run.commit("settlement", *steps, policy=policy))
+    return await run.commit("settlement", *steps, policy=policy)

@@ -94,3 +94,39 @@ async def test_attempt_does_not_catch_run_fail(
     pipeline: Callable[[Run[Gone]], asyncio.Future[Result[None, Unexpected]]],
 ) -> None:
     assert await railway(pipeline)() == Err(Gone())
+
+
+async def test_attempt_returns_expected_exception_as_error(caplog: pytest.LogCaptureFixture) -> None:
+    result = attempt(ZeroDivisionError, divide, 4, by=0)
+    later = await attempt_async(ZeroDivisionError, divide_later, 4, by=0)
+
+    assert isinstance(result.match(str, lambda error: error), ZeroDivisionError)
+    assert isinstance(later.match(str, lambda error: error), ZeroDivisionError)
+    assert not caplog.records
+
+
+async def test_attempt_with_exceptions_returns_ok_on_success() -> None:
+    assert attempt(ZeroDivisionError, divide, 4, by=2) == Ok(2)
+    assert await attempt_async((ZeroDivisionError, KeyError), divide_later, 4, by=2) == Ok(2)
+
+
+async def test_attempt_lets_other_exceptions_propagate() -> None:
+    with pytest.raises(ZeroDivisionError):
+        attempt((KeyError, ValueError), divide, 4, by=0)
+    with pytest.raises(ZeroDivisionError):
+        await attempt_async(KeyError, divide_later, 4, by=0)
+
+
+def test_attempt_catches_any_of_several_exceptions() -> None:
+    result = attempt((KeyError, ArithmeticError), divide, 4, by=0)
+
+    assert result.map_error(lambda error: Gone(f"{error}")) == Err(Gone("division by zero"))
+
+
+def test_attempt_refuses_exceptions_that_must_propagate() -> None:
+    classes: tuple[type[Exception], ...] = (ValueError, asyncio.CancelledError)  # type: ignore[assignment]
+
+    with pytest.raises(TypeError, match=r"^cannot catch CancelledError, which is not an Exception$"):
+        attempt(classes, divide, 4, by=1)
+    with pytest.raises(TypeError, match=r"^cannot catch SystemExit, which is not an Exception$"):
+        attempt(SystemExit, divide, 4, by=1)  # type: ignore[type-var]

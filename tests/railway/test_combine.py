@@ -1,11 +1,15 @@
 """Combination of several results into one: `combine`, `traverse` and `traverse_all`."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.railway import (
     Aggregate,
+    Call,
     Conflict,
     Err,
     Failure,
@@ -105,3 +109,36 @@ def test_traversing_nothing_returns_empty_tuple(visited: list[int]) -> None:
 
     assert traverse(nothing, lambda n: visit(n, visited)) == Ok(())
     assert traverse_all(iter(nothing), lambda n: visit(n, visited)) == Ok(())
+
+
+async def look_up(_: object) -> Result[int, Failure]:
+    raise AssertionError
+
+
+def make_call(_: object) -> Call[int, Failure]:
+    return Call("a", partial(look_up, 1))
+
+
+@pytest.mark.parametrize("function", [traverse, traverse_all])
+@pytest.mark.parametrize(("visit", "kind"), [(look_up, "coroutine"), (make_call, "Call"), (str, "str")])
+def test_traverse_refuses_functions_without_result(
+    function: Callable[..., object], visit: Callable[[object], object], kind: str
+) -> None:
+    with pytest.raises(TypeError, match=rf"^{function.__name__} takes results, not a {kind}: await it first"):
+        function([1, 2], visit)
+
+
+@pytest.mark.parametrize("function", [traverse, traverse_all])
+def test_traverse_names_alternative_for_calls(function: Callable[..., object]) -> None:
+    with pytest.raises(TypeError, match=r"use `Run\.each` for a list of calls$"):
+        function([1], make_call)
+
+
+def test_combine_refuses_calls() -> None:
+    with pytest.raises(TypeError, match=r"^combine takes results, not a Call: await it first"):
+        combine(Ok(1), make_call(1))  # type: ignore[call-overload]
+
+
+@given(st.lists(st.integers(0, 20), min_size=10, max_size=12))
+def test_combine_takes_any_number_of_results(values: list[int]) -> None:
+    assert combine(*[ok(value) for value in values]) == Ok((*values,))

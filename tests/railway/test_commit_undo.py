@@ -1,12 +1,28 @@
 """Undos of a commit: their order, their retries, and stuck writes."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
-from gateway.railway import CONCURRENT, CommitState, Err, Stuck, TimedOut, WriteOutcome
+from gateway.railway import (
+    CONCURRENT,
+    SEQUENTIAL,
+    UNANSWERED,
+    Call,
+    CommitState,
+    Err,
+    Failure,
+    Ok,
+    Run,
+    SentWrite,
+    Stuck,
+    TimedOut,
+    WriteOutcome,
+    current_context,
+)
 from tests.railway.scripted_calls import FINE, FOREVER, MISSING, TAKEN, now
-from tests.railway.scripted_writes import BUSY, LATE, Bank, Reply
+from tests.railway.scripted_writes import BUSY, LATE, Bank, Reply, payment
 
 
 def list_undos(bank: Bank) -> list[str]:
@@ -124,3 +140,54 @@ async def test_undone_write_is_not_undone_again(bank: Bank) -> None:
     await bank.commit(bank.write("a"), bank.write("b", undos=[BUSY, FINE]), bank.write("c", TAKEN))
 
     assert list_undos(bank).count("a") == 1
+
+
+async def test_undo_gets_answer_before_map(bank: Bank) -> None:
+    await bank.commit(bank.write("a").map(lambda value: value + 100), bank.write("b", TAKEN))
+
+    (sent,) = bank.sent_writes
+    assert (sent.key, sent.answer) == (bank.keys["a"][0], FINE.value)
+
+
+async def test_undo_gets_answer_if_map_raises(bank: Bank) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await bank.commit(bank.write("a").map(lambda value: value // 0))
+
+    assert [sent.answer for sent in bank.sent_writes] == [FINE.value]
+
+
+async def test_undo_of_unknown_write_gets_no_answer(bank: Bank) -> None:
+    await bank.commit(bank.write("a", LATE))
+
+    assert {sent.answer for sent in bank.sent_writes} == {UNANSWERED}
+
+
+async def test_undo_gets_time_since_last_attempt(bank: Bank) -> None:
+    """The age counts from the end of the last attempt, in which the write may have been sent."""
+    slow = bank.write("a", undos=[Reply(BUSY, after=3), FINE])
+    await bank.commit(slow, bank.write("b", Reply(TAKEN, after=2)))
+
+    first, second = bank.sent_writes
+    assert first.age == 2
+    assert 5 < second.age < 6
+
+
+async def test_stuck_write_is_kept_for_retry(bank: Bank) -> None:
+    kept: list[SentWrite] = []
+    context = replace(bank.build_context(), keep_stuck=kept.append)
+    await payment.on(context)(bank.write("a", undos=[BUSY]), bank.write("b", TAKEN), policy=SEQUENTIAL)
+
+    (stuck,) = kept
+    assert (stuck.key, stuck.answer) == (bank.keys["a"][0], FINE.value)
+    assert stuck.age > 28
+
+
+async def test_answers_are_not_kept_after_commit(bank: Bank) -> None:
+    async def body(run: Run[Failure]) -> object:
+        await run.commit("settlement", bank.write("a"))
+        return await run.stage("announce", Call("after", read_answers).optional())
+
+    async def read_answers() -> Ok[object]:
+        return Ok(current_context().answers)
+
+    assert await bank.run(body) == Ok((None,))

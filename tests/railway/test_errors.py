@@ -23,6 +23,11 @@ from gateway.railway import (
     errors,
 )
 
+
+class CardExpired(Invalid, code="card-expired"):
+    """The card has expired."""
+
+
 EVERY_FAULT = pytest.mark.parametrize("fault", get_args(Fault))
 
 
@@ -124,6 +129,12 @@ def test_merged_details_skip_empty_details() -> None:
 def test_merged_invalid_keeps_source_of_first() -> None:
     """The merged failure has no source if the first has none."""
     assert combine_failures([Invalid("a"), Invalid("b", source="b.x")]) == Invalid("a; b")
+
+
+def test_invalids_with_own_code_are_not_merged() -> None:
+    faults: list[Failure] = [Invalid("a"), CardExpired("b"), CardExpired("c"), Invalid("d")]
+
+    assert combine_failures(faults) == Aggregate((Invalid("a; d"), CardExpired("b"), CardExpired("c")))
 
 
 def test_combining_only_invalids_returns_invalid() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.railway import Aggregate, Failure, Fault, Invalid, combine_failures
+from gateway.railway.errors import mark_item
 
 T = TypeVar("T")
 
@@ -16,10 +17,11 @@ VIOLATIONS = st.lists(
     max_size=3,
 ).map(tuple)
 DETAILS = st.sampled_from(["", "a", "b", "c; d"])
-INVALIDS = st.builds(Invalid, DETAILS, source=SOURCES, violations=VIOLATIONS)
+ITEMS = st.none() | st.integers(0, 2)
+INVALIDS = st.builds(Invalid, DETAILS, source=SOURCES, violations=VIOLATIONS, item=ITEMS)
 KINDS: list[type[Fault]] = [*get_args(Fault)]
 FAULTS: st.SearchStrategy[Failure] = INVALIDS | st.sampled_from(KINDS).flatmap(
-    lambda kind: st.builds(kind, DETAILS, source=SOURCES)
+    lambda kind: st.builds(kind, DETAILS, source=SOURCES, item=ITEMS)
 )
 AGGREGATES = st.lists(FAULTS, min_size=2, max_size=4).map(combine_failures)
 FAILURES = st.lists(FAULTS | AGGREGATES, min_size=1, max_size=6)
@@ -83,14 +85,32 @@ def test_merged_invalid_takes_position_of_first(failures: list[Failure]) -> None
         assert before.index(True) == after.index(True)
 
 
+def list_violations(invalid: Invalid) -> list[tuple[int | None, str, str]]:
+    """Return the item, the field and the message of each violation."""
+    items = invalid.items or [invalid.item] * len(invalid.violations)
+    return [
+        (item, field, message)
+        for item, (field, messages) in zip(items, invalid.violations, strict=True)
+        for message in messages
+    ]
+
+
 @given(st.lists(INVALIDS, min_size=2, max_size=5))
 def test_merging_invalids_keeps_each_violation_once(invalids: list[Invalid]) -> None:
+    """The detail of an item without violations becomes its violation."""
     merged = combine_failures(invalids)
 
     assert isinstance(merged, Invalid)
-    merged_pairs = [(field, message) for field, messages in merged.violations for message in messages]
-    assert {*merged_pairs} == {
-        (f, m) for invalid in invalids for f, messages in invalid.violations for m in messages
-    }
-    assert len(merged_pairs) == len({*merged_pairs})
-    assert len({field for field, _ in merged.violations}) == len(merged.violations)
+    bare = [f for f in invalids if not f.violations and f.item is not None and f.detail]
+    expected = {(f.item, "", f.detail) for f in bare} | {v for f in invalids for v in list_violations(f)}
+    assert {*list_violations(merged)} == expected
+    assert len(list_violations(merged)) == len(expected)
+    assert merged.item is None
+
+
+@given(FAILURES, st.integers(0, 3))
+def test_marked_failure_has_item_in_every_fault(failures: list[Failure], item: int) -> None:
+    marked = flatten([mark_item(combine_failures(failures), item)])
+
+    assert {fault.item for fault in marked} == {item}
+    assert [fault.detail for fault in marked] == [f.detail for f in flatten([combine_failures(failures)])]

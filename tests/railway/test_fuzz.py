@@ -19,7 +19,8 @@ def build_plans(
     answers: st.SearchStrategy[str], on_cancel: st.SearchStrategy[str]
 ) -> st.SearchStrategy[Plan]:
     calls = st.builds(CallPlan, st.integers(0, 4), answers, on_cancel)
-    stages = st.builds(StagePlan, POLICIES, st.lists(calls, min_size=1, max_size=5).map(tuple))
+    several = st.lists(calls, min_size=1, max_size=5).map(tuple)
+    stages = st.builds(StagePlan, POLICIES, several, st.none() | st.integers(1, 6))
     cancels: st.SearchStrategy[list[int]] = st.just([]) | st.lists(st.integers(0, 8), max_size=3)
     return st.builds(Plan, st.lists(stages, min_size=1, max_size=3).map(tuple), cancels.map(tuple))
 

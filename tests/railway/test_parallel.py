@@ -13,6 +13,7 @@ from gateway.railway import (
     Err,
     Failure,
     Gone,
+    Missing,
     NotFound,
     Ok,
     Parallel,
@@ -172,3 +173,35 @@ async def test_parallel_can_be_used_as_call(both: Both, services: Services) -> N
 
     assert await parallel(pair, services.call("c")) == Ok(((3, 4), 1), lacks=("x",))
     assert await parallel(services.call("a", MISSING), services.call("b")).call.optional() != MISSING
+
+
+async def test_parallel_recover_replaces_failure(failed: Both, both: Both) -> None:
+    recovered = failed.recover(lambda error: Ok(error.detail))
+
+    assert await recovered == Ok("2 calls failed")
+    assert await both.recover(fail_if_called) == await both
+
+
+async def test_parallel_recover_awaits_call(failed: Both, services: Services) -> None:
+    assert await failed.recover(lambda _: services.call("spare", Ok(7))) == Ok(7)
+
+
+async def test_parallel_recover_can_be_conditional(failed: Both) -> None:
+    never = failed.recover(fail_if_called, when=lambda error: isinstance(error, Gone))
+
+    assert await never == await failed
+    assert await failed.recover(lambda _: Ok(0), when=lambda error: isinstance(error, Aggregate)) == Ok(0)
+
+
+async def test_optional_parallel_never_fails(failed: Both, both: Both) -> None:
+    missing = Missing("a & b", Aggregate((NotFound("missing"), Conflict("taken"))))
+
+    assert await failed.optional() == Ok(missing, lacks=("a & b",))
+    assert await failed.optional(None) == Ok(None, lacks=("a & b",))
+    assert await both.optional() == Ok((3, 4), lacks=("x",))
+
+
+async def test_parallel_takes_list_of_calls(services: Services) -> None:
+    calls = [services.call(f"{n}", Ok(n)) for n in range(12)]
+
+    assert await parallel(*calls) == Ok((*range(12),))

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from gateway.railway import Conflict, Err, Failure, Gone, NotFound, Ok, Result
+from gateway.railway import Conflict, Err, Failure, Gone, NotFound, Ok, Result, constant
 
 FINE = Ok(7, lacks=("extra",))
 FAILED = Err(NotFound("missing"))
@@ -180,3 +180,47 @@ def number(text: str) -> Result[int, Conflict]:
 )
 def test_chain_of_results_stops_at_first_failure(text: str, expected: Result[float, Failure]) -> None:
     assert number(text).ensure(bool, lambda _: Gone("nothing left")).map(lambda n: n / 2) == expected
+
+
+async def wait(_: object) -> bool:
+    raise AssertionError
+
+
+@pytest.mark.parametrize("method", ["map", "bind", "tap", "check"])
+def test_methods_of_ok_refuse_async_functions(method: str) -> None:
+    message = f"^{method} of a result was given a function that returns a coroutine: await it first, or use"
+
+    with pytest.raises(TypeError, match=message):
+        getattr(Ok(1), method)(wait)
+
+
+@pytest.mark.parametrize("method", ["map_error", "tap_error", "recover"])
+def test_methods_of_err_refuse_async_functions(method: str) -> None:
+    message = f"^{method} of a result was given a function that returns a coroutine: await it first, or use"
+
+    with pytest.raises(TypeError, match=message):
+        getattr(Err(Gone()), method)(wait)
+
+
+def test_ensure_refuses_async_condition() -> None:
+    with pytest.raises(TypeError, match=r"^ensure of a result was given a function that returns a coroutine"):
+        Ok(1).ensure(wait, lambda _: Gone())  # type: ignore[arg-type]
+
+
+def test_recover_refuses_async_condition() -> None:
+    with pytest.raises(
+        TypeError, match=r"^recover of a result was given a function that returns a coroutine"
+    ):
+        Err(Gone()).recover(lambda _: Ok(1), when=wait)  # type: ignore[arg-type]
+
+
+def test_ok_map_refuses_function_that_returns_call() -> None:
+    with pytest.raises(TypeError, match=r"returns a Call: await it first, or use `Call\.map`$"):
+        Ok(1).map(lambda value: constant("a", value))
+
+
+def test_methods_ignore_async_function_that_is_not_called() -> None:
+    failed: Result[int, Gone] = Err(Gone())
+
+    assert failed.map(wait) == failed
+    assert failed.recover(lambda _: Ok(1), when=lambda _: False) == failed

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from gateway.railway import Call, Failure, Gone, Ok, Run, RunMisused, constant, parallel
+from gateway.railway import SETTLE, Call, Failure, Gone, Ok, Run, RunMisused, constant, parallel
 from tests.railway.scripted_calls import FINE, MISSING, Answer
 from tests.railway.scripted_writes import LATE, Bank, Reply, payment
 
@@ -14,7 +14,7 @@ Misuse = Callable[[Run[Failure], Bank], Awaitable[object]]
 
 
 async def make_write_in_stage(run: Run[Failure], bank: Bank) -> object:
-    return await run.stage("core", bank.call("b"), bank.write("a"))  # type: ignore[call-overload]
+    return await run.stage("core", bank.call("b"), bank.write("a"))  # type: ignore[misc]
 
 
 async def make_best_effort_before_commit(run: Run[Failure], bank: Bank) -> object:
@@ -49,9 +49,17 @@ async def commit_inside_stage(run: Run[Failure], bank: Bank) -> object:
     return await run.stage("core", Call("inner", partial(payment, bank.write("a"))))
 
 
+async def commit_list(run: Run[Failure], bank: Bank) -> object:
+    return await run.commit("settlement", [bank.write("a")])  # type: ignore[misc]
+
+
 @pytest.mark.parametrize(
     ("misuse", "message"),
     [
+        (
+            commit_list,
+            "commit 'settlement' was given a list, which is not a call: pass its writes as arguments",
+        ),
         (
             commit_inside_other_run,
             "commit 'settlement' is in a nested run, and the outer run could still fail",
@@ -174,3 +182,13 @@ async def test_failed_commit_ends_run(bank: Bank) -> None:
 
     assert await bank.run(body) == LATE
     assert "continued" not in bank.log
+
+
+async def commit_with_policy_of_stage(run: Run[Failure], bank: Bank) -> object:
+    return await run.commit("settlement", bank.write("a"), policy=SETTLE)  # type: ignore[misc]
+
+
+async def test_unknown_commit_policy_is_refused_before_sending(bank: Bank) -> None:
+    with pytest.raises(TypeError, match=r"^policy must be SEQUENTIAL or CONCURRENT, got <Policy\.SETTLE"):
+        await bank.run(lambda run: commit_with_policy_of_stage(run, bank))
+    assert bank.log == []

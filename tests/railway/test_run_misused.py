@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -18,6 +19,10 @@ def unwrap(run: Run[Failure]) -> None:
 
 def fail(run: Run[Failure]) -> None:
     run.fail(Gone())
+
+
+async def fine() -> Answer:
+    return FINE
 
 
 BOTH_USES = pytest.mark.parametrize("use", [unwrap, fail])
@@ -114,6 +119,60 @@ async def test_stage_of_finished_run_makes_no_call(services: Services) -> None:
     with pytest.raises(RunMisused, match="this run is over"):
         await run.stage("late", services.call("a"))
     assert services.log == []
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ([Call("a", fine)], "a list, which is not a call: use `each` for a list of calls"),
+        ((Call("a", fine) for _ in range(2)), "a generator, which is not a call: use `each` for a list of"),
+        (FINE, "a result: pass the call itself, without awaiting it"),
+        (fine, "a function, which is not a call"),
+        (None, "a NoneType, which is not a call"),
+    ],
+)
+async def test_stage_refuses_argument_that_is_no_call(
+    services: Services, argument: Call[int, Failure], message: str
+) -> None:
+    @railway
+    async def pipeline(run: Run[Failure]) -> object:
+        return await run.stage("core", services.call("a"), argument)
+
+    with pytest.raises(RunMisused, match=f"^stage 'core' was given {message}"):
+        await pipeline()
+    assert services.log == []
+
+
+async def test_stage_refuses_coroutine_and_closes_it(services: Services) -> None:
+    coroutine = services.call("a").make()
+
+    @railway
+    async def pipeline(run: Run[Failure]) -> object:
+        return await run.stage("core", coroutine)  # type: ignore[misc]
+
+    with pytest.raises(RunMisused, match=r"^stage 'core' was given a coroutine, which is not a call$"):
+        await pipeline()
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+
+
+async def test_each_refuses_item_that_is_no_call() -> None:
+    @railway
+    async def pipeline(run: Run[Failure]) -> object:
+        return await run.each("core", [fine])  # type: ignore[arg-type]
+
+    with pytest.raises(RunMisused, match=r"^stage 'core' was given a function, which is not a call$"):
+        await pipeline()
+
+
+async def test_stage_refuses_call_as_its_name(services: Services) -> None:
+    @railway
+    async def pipeline(run: Run[Failure]) -> object:
+        return await run.stage(services.call("a"), services.call("b"))  # type: ignore[misc]
+
+    with pytest.raises(
+        RunMisused, match=r"^the first argument of a stage or a commit is its name, not a Call"
+    ):
+        await pipeline()
 
 
 async def test_nested_stage_of_same_run_raises(services: Services) -> None:

@@ -4,7 +4,19 @@ from contextvars import ContextVar
 
 import pytest
 
-from gateway.railway import FAIL_FAST, SETTLE, Call, Err, Failure, Ok, Policy, Result, Run, railway
+from gateway.railway import (
+    CONCURRENT,
+    FAIL_FAST,
+    SETTLE,
+    Call,
+    Err,
+    Failure,
+    Ok,
+    Policy,
+    Result,
+    Run,
+    railway,
+)
 from tests.railway.scripted_calls import (
     DELAYS,
     MISSING,
@@ -148,3 +160,10 @@ async def test_failure_of_second_stage_is_returned(services: Services) -> None:
 
     assert isinstance(result, Err)
     assert result == MISSING
+
+
+@pytest.mark.parametrize("policy", ["settle", CONCURRENT, None])
+async def test_unknown_policy_is_refused_before_calls_start(services: Services, policy: Policy) -> None:
+    with pytest.raises(TypeError, match=r"^policy must be SETTLE or FAIL_FAST, got "):
+        await three_calls(services.call("a"), services.call("b"), services.call("c"), policy=policy)
+    assert services.log == []

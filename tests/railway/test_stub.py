@@ -16,7 +16,6 @@ from gateway.railway import (
     CallSpan,
     Err,
     Failure,
-    Key,
     NotFound,
     Observer,
     Ok,
@@ -36,7 +35,7 @@ from tests.railway.scripted_calls import Services, three_calls
 MISSING: Final = Err(NotFound("missing"))
 
 
-async def fail_if_called(_: Key) -> Result[int, Failure]:
+async def fail_if_called(_: object) -> Result[int, Failure]:
     raise AssertionError
 
 

@@ -17,13 +17,21 @@ MODULES = [
     for path in PATHS
 ]
 INTERNAL = {
+    "RunWithoutAggregate",
+    "RunWithoutStuck",
+    "WriteOutsideCommit",
+    "WrongCommitArgument",
+    "WrongStageArgument",
+    "refuse_no_result",
     "RunExit",
     "RunState",
     "build_intents",
+    "check_policy",
     "check_seconds",
     "commit",
     "derive_key",
     "map_result",
+    "mark_item",
     "merge_bugs",
     "observe",
     "on_error",

@@ -59,7 +59,7 @@ def test_write_is_immutable(bank: Bank) -> None:
 
 
 def test_write_has_no_arguments_or_undo_by_default() -> None:
-    async def attempt(_key: Key) -> Ok[int]:
+    async def attempt(_: object) -> Ok[int]:
         return FINE
 
     write: Write[int, Failure] = Write("a", attempt)

@@ -142,7 +142,7 @@ def build_client(
 
 
 def fetch(things: ServiceClient, declared: Declared | None = None) -> Call[Thing, Fault | UpstreamFault]:
-    return things.get("things.fetch", ("things", "lamp"), answer=THING, declared=declared or {})
+    return things.get("things.fetch", "/things/lamp", answer=THING, declared=declared or {})()
 
 
 def build_unavailable(retry_after: float | None = None, *, was_sent: bool = True) -> Err[Unavailable]:

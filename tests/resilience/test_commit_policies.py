@@ -24,8 +24,10 @@ from gateway.railway import (
     Ok,
     Run,
     RunContext,
+    SentWrite,
     TimedOut,
     Unavailable,
+    Undo,
     UpstreamFault,
     Write,
     WriteOutcome,
@@ -61,14 +63,13 @@ MakeError: TypeAlias = Fault | Aggregate
 
 
 def make_thing(things: ServiceClient) -> Write[Thing, Conflict | UpstreamFault]:
-    return things.write(
-        "things.make",
-        ("things",),
-        Wish(text="a lamp"),
-        answer=THING,
-        undo=things.undos.get("things.unmake") or things.undo("things.unmake", ("things",)),
-        declared={409: Conflict},
-    )
+    undo = things.undos.get("things.unmake") or declare_undo(things)
+    make = things.write.post("things.make", "/things", answer=THING, undo=undo, declared={409: Conflict})
+    return make(Wish(text="a lamp"))
+
+
+def declare_undo(things: ServiceClient) -> Undo:
+    return things.undo.delete("things.unmake", "/things/{key}")
 
 
 STAYS_OPEN: Final = BreakerTerms(pause=9.0, max_pause=9.0)
@@ -197,7 +198,7 @@ async def test_undos_bypass_open_breaker(records: Records) -> None:
 async def test_undo_after_deadline_is_not_sent() -> None:
     service = Service(FINE)
     set_deadline(0.0005)
-    result = await build_client(service).undo("things.unmake", ("things",)).attempt(Key("exe-1"))
+    result = await declare_undo(build_client(service)).attempt(SentWrite(Key("exe-1")))
 
     assert result == Err(TimedOut(LATE, source="things.unmake", budget=0.0, was_sent=False))
     assert service.requests == []
@@ -206,7 +207,7 @@ async def test_undo_after_deadline_is_not_sent() -> None:
 async def test_operator_retry_bypasses_open_breaker() -> None:
     service, journal = Service(FINE), MemoryJournal()
     things = build_client(service)
-    undo = things.undo("things.unmake", ("things",))
+    undo = declare_undo(things)
     key = Key("exe-1.making.0.things.make")
     await journal.begin(CommitStart("exe-1", "one", "making", (Intent("things.make", key, undo=undo.name),)))
     await journal.note("exe-1", key, WriteOutcome.STUCK, None)

@@ -358,7 +358,7 @@ async def test_damaged_field_is_bad_answer(
             Invalid(
                 "The payment method is not valid",
                 source="payments.validate",
-                violations=(("", ("The payment method is not valid",)),),
+                violations=(("payment_id", ("The payment method is not valid",)),),
             ),
         ),
         (

@@ -141,22 +141,25 @@ def test_explain_reports_unknown_settings(dead_urls: Mapping[str, str]) -> None:
     ]
 
 
-def test_exception_in_custom_app_shows_traceback(tmp_path: Path) -> None:
+def test_exception_in_custom_app_is_one_line_and_its_frame(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("raise ValueError('of mine')\n")
-    result = run_explain("checkout", "--app", "mine:app", PYTHONPATH=str(tmp_path))
+    result = run_explain("checkout", "--app", "mine:app", "--app-dir", str(tmp_path))
 
-    assert result.code == 1
-    assert result.err.startswith("Traceback ")
-    assert result.err.endswith("\nValueError: of mine\n")
+    assert result.code == 2
+    assert result.err == (
+        "gateway: cannot load app 'mine:app': ValueError: of mine\n"
+        f"  File \"{tmp_path}/mine.py\", line 1, in <module>\n    raise ValueError('of mine')\n"
+    )
 
 
-def test_invalid_value_in_custom_app_shows_traceback(tmp_path: Path) -> None:
+def test_invalid_value_in_custom_app_is_one_line(tmp_path: Path) -> None:
     """An invalid value in the app's own code is not reported as an invalid setting."""
     (tmp_path / "mine.py").write_text("from gateway.settings import Settings\n\nSettings(port=-1)\n")
     result = run_explain("checkout", "--app", "mine:app", PYTHONPATH=str(tmp_path))
 
-    assert result.code == 1
-    assert result.err.startswith("Traceback ")
+    assert result.code == 2
+    assert result.err.startswith("gateway: cannot load app 'mine:app': ValidationError: 1 validation error")
+    assert result.err.count("\n") == 3
 
 
 def test_explain_names_invalid_settings() -> None:

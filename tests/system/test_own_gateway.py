@@ -15,9 +15,7 @@ from gateway.services import SERVICES
 from tests.system.programs import Program, free_port, until
 
 LIBRARY: Final = """\
-from typing import Final
-
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from gateway import Id, ServiceClient, UpstreamRequest, UpstreamResponse, example
 from gateway.railway import Call, Conflict, NotFound, UpstreamFault, Write
@@ -36,23 +34,22 @@ class Loan(UpstreamRequest):
 
 class Library:
     def __init__(self, client: ServiceClient) -> None:
-        self._client = client
-        self.take_back: Final = client.undo("library.take_back", ("loans",))
-
-    def book(self, book_id: str) -> Call[Book, NotFound | UpstreamFault]:
-        return self._client.get(
-            "library.book", ("books", book_id), answer=TypeAdapter(Book), declared={404: NotFound}
+        self._book = client.get(
+            "library.book", "/books/{book_id}", answer=Book, declared={404: NotFound}
         )
-
-    def lend(self, book_id: str) -> Write[Loan, Conflict | UpstreamFault]:
-        return self._client.write(
+        self._lend = client.write.post(
             "library.lend",
-            ("loans",),
-            Loan(book_id=book_id),
-            answer=TypeAdapter(Loan),
-            undo=self.take_back,
+            "/loans",
+            answer=Loan,
+            undo=client.undo.delete("library.take_back", "/loans/{key}"),
             declared={409: Conflict},
         )
+
+    def book(self, book_id: str) -> Call[Book, NotFound | UpstreamFault]:
+        return self._book(book_id=book_id)
+
+    def lend(self, book_id: str) -> Write[Loan, Conflict | UpstreamFault]:
+        return self._lend(Loan(book_id=book_id))
 """
 
 MAIN: Final = '''\

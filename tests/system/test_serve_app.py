@@ -8,7 +8,7 @@ from typing import Final
 import httpx
 import pytest
 
-from tests.system.programs import Program, until
+from tests.system.programs import Program, free_ports, until
 
 APP: Final = """\
 import asyncio
@@ -107,13 +107,14 @@ def test_startup_failure_of_custom_app_exits_3(tmp_path: Path) -> None:
             ["--app", "json:loads"],
             "cannot load app 'json:loads': expected an app created by gateway.create_app, got function",
         ),
+        (["--app-dir", "."], "--app-dir needs --app"),
         (
-            ["--app", "a:b", "--waterfall"],
-            "--waterfall cannot be combined with --app; set GATEWAY_WATERFALL=true instead",
+            ["--app", "tests.system.apps:plain", "--waterfall"],
+            "--waterfall has no effect on 'tests.system.apps:plain', which is created with other settings",
         ),
         (
-            ["--app", "a:b", "--with-mocks"],
-            "--with-mocks cannot be combined with --app; start the mock services with python -m ",
+            ["--app", "tests.system.apps:plain", "--with-mocks"],
+            "--with-mocks has no effect on 'tests.system.apps:plain': it has none of the services",
         ),
     ],
 )
@@ -134,3 +135,58 @@ def test_invalid_value_in_custom_app_is_named_by_field(tmp_path: Path) -> None:
 
     assert result.code == 2
     assert result.err == "gateway: invalid port -1: expected an integer from 0 to 65535\n"
+
+
+def test_waterfall_is_drawn_for_custom_app(tmp_path: Path) -> None:
+    with serve(tmp_path, "--waterfall") as program:
+        httpx.post(f"{url_of(program)}/checkout", json={})
+        result = program.end()
+
+    assert "POST /checkout 422" in result.err
+
+
+def test_mocks_serve_services_of_custom_app(tmp_path: Path) -> None:
+    port = free_ports(12)
+    (tmp_path / "mine.py").write_text(APP)
+    command = ("serve", "--app=mine:app", f"--app-dir={tmp_path}", f"--with-mocks={port}")
+    with Program("gateway", *command, environment={"GATEWAY_PORT": "0"}) as program:
+        lines = [program.read_line() for _ in range(3)]
+        result = program.end()
+
+    assert f"user http://127.0.0.1:{port} " in lines[0]
+    assert lines[2] == "200 OK\n"
+    assert (result.code, result.err) == (0, "")
+
+
+def test_mocks_of_app_without_checkout_send_no_sample(tmp_path: Path) -> None:
+    app = APP.replace("create_app()", "create_app(pipelines=[])")
+    with serve(tmp_path, "--with-mocks", str(free_ports(12)), app=app) as program:
+        lines = [program.read_line() for _ in range(2)]
+        result = program.end()
+
+    assert lines[1].startswith("documentation: http://127.0.0.1:")
+    assert result.code == 0
+
+
+def test_reload_serves_the_changed_app(tmp_path: Path) -> None:
+    module = tmp_path / "mine.py"
+    module.write_text(APP)
+    command = ("serve", "--reload", "--app=mine:app", f"--app-dir={tmp_path}")
+    with Program("gateway", *command, environment={"GATEWAY_PORT": "0"}) as program:
+        before = httpx.get(f"{url_of(program)}/mine").json()
+        module.write_text(APP.replace('return "mine"', "return )"))
+        until_reported(program, "SyntaxError")
+        until_reported(program, "it ended with code 2, and starts again when a file changes")
+        module.write_text(APP.replace('return "mine"', 'return "changed"'))
+        after = httpx.get(f"{url_of(program)}/mine").json()
+        result = program.end()
+
+    assert (before, after) == ("mine", "changed")
+    assert result.code == 0
+
+
+def until_reported(program: Program, text: str) -> None:
+    """Read stderr of *program* until a line contains *text*."""
+    assert program.process.stderr
+    while text not in program.process.stderr.readline():
+        pass

@@ -1,6 +1,7 @@
 """Types that both checkers must infer; the module is checked, but never run."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, Never, assert_never, assert_type
 
 from gateway.railway import (
@@ -44,11 +45,14 @@ from gateway.railway import (
     traverse_all,
 )
 from tests.typing.services import (
+    CardExpired,
     CheckoutError,
     CheckoutSummary,
+    InsufficientPoints,
     Payment,
     Quote,
     Receipt,
+    RewardError,
     Risk,
     Stock,
     TransferError,
@@ -122,6 +126,23 @@ async def check_stage_arities(
     )
 
 
+async def check_each(
+    run: Run[NotFound | UpstreamFault | Aggregate],
+    up: Upstreams,
+    calls: list[Call[int, NotFound]],
+    sends: list[Write[int, NotFound]],
+) -> None:
+    assert_type(await run.each("1", calls), list[int])
+    assert_type(await run.each("2", (up.users.fetch(name) for name in "ab"), at_once=2), list[User])
+    assert_type(await run.each("3", [up.users.fetch("u").optional()], policy=FAIL_FAST), list[User | Missing])
+    assert_type(await run.each("4", (c.optional(None) for c in calls)), list[int | None])
+    assert_type(await run.each("5", map(up.users.fetch, ["u"])), list[User])
+    assert_type(await run.each("6", [c.map(str) for c in calls]), list[str])
+    assert_type(await run.each("7", (w.best_effort() for w in sends)), list[int | Missing])
+    users = await run.each("8", (up.users.fetch(f"{n}") for n in range(3)))
+    assert_type([user.name for user in users], list[str])
+
+
 CommitError = NotFound | Gone | Aggregate | Stuck | Unavailable
 
 
@@ -193,6 +214,21 @@ def check_parallel_arities(c: Call[int, NotFound], s: Call[str, Gone]) -> None:
             Parallel[PairError, int, str, int, str, int, str, int, str, int],
         )
     )
+
+
+async def check_lists_of_arguments(
+    run: Run[CommitError],
+    calls: list[Call[int, NotFound]],
+    steps: list[Write[int, Gone]],
+    pair: tuple[Call[int, NotFound], Call[str, Gone]],
+    results: list[Result[int, NotFound]],
+) -> None:
+    assert_type(await run.stage("1", *calls), tuple[int, ...])
+    assert_type(await run.stage("2", *pair), tuple[int, str])
+    assert_type(await run.commit("3", *steps), tuple[int, ...])
+    discard(assert_type(parallel(*calls), Parallel[NotFound | Aggregate, *tuple[int, ...]]))
+    discard(assert_type(parallel(*pair), Parallel[PairError, int, str]))
+    assert_type(combine(*results), Result[tuple[int, ...], NotFound | Aggregate])
 
 
 def check_combine_arities(c: Result[int, NotFound], s: Result[str, Gone]) -> None:
@@ -282,6 +318,24 @@ def check_call_combinators(up: Upstreams) -> None:
     discard(assert_type(up.inventory.check("p").within(1), Call[Stock, NotFound | Conflict | UpstreamFault]))
 
 
+def check_parallel_recovery(both: Parallel[NotFound | Gone, int, str], up: Upstreams) -> None:
+    discard(assert_type(both.recover(lambda error: Ok(error.detail)), Call[tuple[int, str] | str, Never]))
+    discard(
+        assert_type(
+            both.recover(lambda _: up.users.fetch("u")),
+            Call[tuple[int, str] | User, NotFound | UpstreamFault],
+        )
+    )
+    discard(
+        assert_type(
+            both.recover(lambda _: Ok(None), when=lambda error: isinstance(error, Gone)),
+            Call[tuple[int, str] | None, NotFound | Gone],
+        )
+    )
+    discard(assert_type(both.optional(), Call[tuple[int, str] | Missing, Never]))
+    discard(assert_type(both.optional(None), Call[tuple[int, str] | None, Never]))
+
+
 async def greet(user: User) -> str:
     return user.name
 
@@ -325,6 +379,11 @@ def check_result_combinators(
 async def check_attempts(read: Callable[[str], Coroutine[Any, Any, int]]) -> None:
     assert_type(attempt(int, "1"), Result[int, Unexpected])
     assert_type(await attempt_async(read, "1"), Result[int, Unexpected])
+    assert_type(attempt(ValueError, int, "1"), Result[int, ValueError])
+    assert_type(await attempt_async(OSError, read, "1"), Result[int, OSError])
+    assert_type(attempt((KeyError, IndexError), int, "1").map(str).value_or(None), str | None)
+    refused = attempt(ValueError, int, "1").map_error(lambda error: Invalid(f"{error}"))
+    assert_type(refused, Result[int, Invalid])
 
 
 def check_traverse(texts: list[str], parse: Callable[[str], Result[int, Invalid]]) -> None:
@@ -366,6 +425,59 @@ def map_to_status(error: Failure) -> int:  # noqa: C901, PLR0911, PLR0912 - an a
             return max(map(map_to_status, errors))
         case _:
             assert_never(error)
+
+
+def read_own_error(error: NotFound | InsufficientPoints) -> int:
+    """An own error is a member of a union like any other error."""
+    match error:
+        case NotFound():
+            return 404
+        case InsufficientPoints(detail, balance=balance):
+            assert_type(balance, int)
+            assert_type(error, InsufficientPoints)
+            return len(detail) + balance
+        case _:
+            assert_never(error)
+
+
+def match_own_error_by_its_family(error: InsufficientPoints | CardExpired | Gone) -> int:
+    match error:
+        case Conflict():
+            return assert_type(error, InsufficientPoints).balance
+        case Invalid():
+            return len(assert_type(error, CardExpired).violations)
+        case Gone():
+            return 410
+        case _:
+            assert_never(error)
+
+
+def match_own_error_before_its_family(error: Failure) -> int:
+    match error:
+        case InsufficientPoints():
+            return error.balance
+        case _:
+            return map_to_status(error)
+
+
+def own_errors_are_failures(error: InsufficientPoints, kind: type[InsufficientPoints]) -> Failure:
+    kinds: Mapping[int, type[Conflict | Invalid]] = {409: kind, 422: Invalid.at("card")}
+    assert_type(CardExpired.at("card"), type[CardExpired])
+    assert_type(CardExpired.at("card")("expired"), CardExpired)
+    assert_type(replace(error, balance=3), InsufficientPoints)
+    discard(kinds)
+    return error
+
+
+@railway
+async def redeem(
+    run: Run[RewardError], spend: Call[User, InsufficientPoints], check: Call[Stock, NotFound | Conflict]
+) -> User:
+    """A run that promises a class of the family may fail with the own errors derived from it."""
+    user, _ = await run.stage("core", spend, check)
+    if not user.name:
+        run.fail(InsufficientPoints("none left", balance=0))
+    return user
 
 
 def get_value_or_status(result: Result[int, Failure]) -> int:

@@ -3,6 +3,7 @@
 from typing import Never, assert_never
 
 from gateway.railway import (
+    CONCURRENT,
     FAIL_FAST,
     Aggregate,
     Call,
@@ -11,6 +12,7 @@ from gateway.railway import (
     Forbidden,
     Gone,
     Invalid,
+    Key,
     NotFound,
     Ok,
     Result,
@@ -20,10 +22,21 @@ from gateway.railway import (
     Undo,
     UpstreamFault,
     Write,
+    combine,
     parallel,
     railway,
+    traverse,
+    traverse_all,
 )
-from tests.typing.services import CheckoutError, Quote, TransferError, Upstreams
+from tests.typing.services import (
+    CardExpired,
+    CheckoutError,
+    InsufficientPoints,
+    Quote,
+    TransferError,
+    Upstreams,
+    User,
+)
 
 
 @railway
@@ -49,6 +62,23 @@ async def omit_aggregate_for_stage(run: Run[NotFound | UpstreamFault], up: Upstr
 
 
 @railway
+async def misuse_each(run: Run[NotFound | UpstreamFault | Aggregate], up: Upstreams) -> None:
+    await run.each("stock", [up.inventory.check("p")])  # type: ignore[list-item]
+    await run.each("stock", (up.inventory.check(name) for name in "ab"))  # type: ignore[misc]
+    await run.each("stock", map(up.inventory.check, "ab"))  # type: ignore[arg-type]
+    await run.each("transfers", [up.transfers.execute(1)])  # type: ignore[arg-type]
+    await run.each("users", up.users.fetch("u"))  # type: ignore[arg-type]
+    await run.each("users", up.users.fetch)  # type: ignore[arg-type]
+    await run.each("users", ["u"])  # type: ignore[arg-type]
+    await run.each("users", [await up.users.fetch("u")])  # type: ignore[arg-type]
+
+
+@railway
+async def omit_aggregate_for_each(run: Run[NotFound | UpstreamFault], up: Upstreams) -> None:
+    await run.each("users", [up.users.fetch("u")])  # type: ignore[misc]
+
+
+@railway
 async def pass_wrong_argument(run: Run[CheckoutError], up: Upstreams) -> None:
     await run.stage("core", up.users.fetch(17), up.inventory.check("p"))  # type: ignore[arg-type]
     await run.stage("core", up.inventory.check("p", "2"))  # type: ignore[arg-type]
@@ -57,17 +87,37 @@ async def pass_wrong_argument(run: Run[CheckoutError], up: Upstreams) -> None:
 
 @railway
 async def omit_stage_name(run: Run[CheckoutError], up: Upstreams) -> None:
-    await run.stage(up.users.fetch("u"), up.users.fetch("v"))  # type: ignore[call-overload]
+    await run.stage(up.users.fetch("u"), up.users.fetch("v"))  # type: ignore[misc]
 
 
 @railway
 async def omit_stage_calls(run: Run[CheckoutError]) -> None:
-    await run.stage("core")  # type: ignore[call-overload]
+    await run.stage("core")  # type: ignore[misc]
 
 
 @railway
-async def pass_result_to_stage(run: Run[CheckoutError], up: Upstreams) -> None:
-    await run.stage("core", await up.users.fetch("u"))  # type: ignore[call-overload]
+async def pass_no_call_to_stage(run: Run[CheckoutError], up: Upstreams, calls: list[Call[int, Gone]]) -> None:
+    await run.stage("core", await up.users.fetch("u"))  # type: ignore[misc]
+    await run.stage("core", up.users.fetch("u"), up.users.fetch)  # type: ignore[misc]
+    await run.stage("core", up.users.fetch("u").make(), up.users.fetch("u"))  # type: ignore[misc]
+    await run.stage("core", parallel(up.users.fetch("u"), up.users.fetch("v")))  # type: ignore[misc]
+    await run.stage("core", calls)  # type: ignore[misc]
+    await run.stage("core", up.users.fetch("u"), None, 3)  # type: ignore[misc]
+
+
+@railway
+async def pass_commit_policy_to_stage(run: Run[CheckoutError], up: Upstreams) -> None:
+    await run.stage("core", up.users.fetch("u"), policy=CONCURRENT)  # type: ignore[misc]
+
+
+@railway
+async def pass_list_with_unpromised_error(run: Run[CheckoutError], calls: list[Call[int, Gone]]) -> None:
+    await run.stage("core", *calls)  # type: ignore[arg-type]
+
+
+@railway
+async def unpack_values_of_list(run: Run[CheckoutError], calls: list[Call[int, NotFound]]) -> str:
+    return (await run.stage("core", *calls))[0]  # type: ignore[return-value]
 
 
 @railway
@@ -83,7 +133,16 @@ async def ignore_missing_value(run: Run[CheckoutError], up: Upstreams) -> str:
 
 @railway
 async def pass_write_to_stage(run: Run[TransferError], up: Upstreams) -> None:
-    await run.stage("core", up.transfers.execute(1), up.users.fetch("u"))  # type: ignore[call-overload]
+    await run.stage("core", up.transfers.execute(1), up.users.fetch("u"))  # type: ignore[misc]
+
+
+@railway
+async def pass_no_step_to_commit(
+    run: Run[TransferError], up: Upstreams, writes: list[Write[int, Conflict]]
+) -> None:
+    await run.commit("settlement", writes)  # type: ignore[misc]
+    await run.commit("settlement", up.transfers.execute(1), up.users.fetch)  # type: ignore[misc]
+    await run.commit(up.transfers.execute(1))  # type: ignore[misc]
 
 
 async def omit_stuck_for_commit(run: Run[Gone | Aggregate | Unavailable], write: Write[int, Gone]) -> None:
@@ -113,12 +172,12 @@ async def use_sibling_value_in_same_commit(run: Run[TransferError], up: Upstream
 
 @railway
 async def omit_commit_steps(run: Run[TransferError]) -> None:
-    await run.commit("settlement")  # type: ignore[call-overload]
+    await run.commit("settlement")  # type: ignore[misc]
 
 
 @railway
 async def pass_stage_policy_to_commit(run: Run[TransferError], up: Upstreams) -> None:
-    await run.commit("settlement", up.transfers.execute(1), policy=FAIL_FAST)  # type: ignore[call-overload]
+    await run.commit("settlement", up.transfers.execute(1), policy=FAIL_FAST)  # type: ignore[misc]
 
 
 @railway
@@ -142,8 +201,8 @@ def return_write_as_call(write: Write[int, Gone]) -> Call[int, Gone]:
     return write  # type: ignore[return-value]
 
 
-def pass_text_as_key(undo: Undo) -> object:
-    return undo.attempt("a")  # type: ignore[arg-type]
+def pass_key_to_undo(undo: Undo, key: Key) -> object:
+    return undo.attempt(key)  # type: ignore[arg-type]
 
 
 async def pass_wrong_arguments_to_pipeline(up: Upstreams) -> None:
@@ -171,6 +230,30 @@ def omit_match_arms_of_failure(error: Failure) -> int:
             assert_never(error)  # type: ignore[arg-type]
 
 
+def take_own_error_for_its_family(error: NotFound | Conflict) -> int:
+    match error:
+        case NotFound():
+            return 404
+        case InsufficientPoints():
+            return 409
+        case _:
+            assert_never(error)  # type: ignore[arg-type]
+
+
+@railway
+async def fail_with_the_family_of_a_promised_error(run: Run[NotFound | InsufficientPoints]) -> None:
+    if run.execution_id:
+        run.fail(Conflict("too general"))  # type: ignore[arg-type]
+    run.fail(CardExpired("not promised"))  # type: ignore[arg-type]
+
+
+def misuse_members(error: InsufficientPoints) -> None:
+    InsufficientPoints("no balance")  # type: ignore[call-arg]
+    InsufficientPoints("no", balance="12")  # type: ignore[arg-type]
+    error.balance = 3  # type: ignore[misc]
+    error.detail = ""  # type: ignore[misc]
+
+
 def ignore_failure_of_result(result: Result[int, Gone]) -> int:
     return result.value  # type: ignore[union-attr]
 
@@ -190,6 +273,19 @@ def narrow_call_to_infallible(wide: Call[int, Gone]) -> Call[int, Never]:
 
 def widen_errors_of_run(narrow: Run[Gone]) -> Run[Gone | Invalid]:
     return narrow  # type: ignore[return-value]
+
+
+def traverse_calls(up: Upstreams, calls: list[Call[User, NotFound]], number: Result[int, Gone]) -> None:
+    traverse(["u"], up.users.fetch)  # type: ignore[arg-type]
+    traverse_all(["u"], up.users.fetch)  # type: ignore[arg-type]
+    traverse(calls, lambda call: call)  # type: ignore[arg-type, return-value]
+    traverse(["u"], look_up)  # type: ignore[arg-type]
+    combine(*calls)  # type: ignore[call-overload]
+    number.bind(look_up)  # type: ignore[arg-type]
+
+
+async def look_up(_: object) -> Result[int, Gone]:
+    return Ok(1)
 
 
 def return_wrong_value() -> Result[int, Gone]:

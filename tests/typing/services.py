@@ -13,6 +13,7 @@ from gateway.railway import (
     NotFound,
     Ok,
     Result,
+    SentWrite,
     Stuck,
     Unavailable,
     Undo,
@@ -22,7 +23,18 @@ from gateway.railway import (
 )
 
 CheckoutError: TypeAlias = Invalid | NotFound | Conflict | Forbidden | UpstreamFault | Aggregate
+RewardError: TypeAlias = NotFound | Conflict | UpstreamFault | Aggregate
 TransferError: TypeAlias = NotFound | Conflict | UpstreamFault | Stuck | Aggregate
+
+
+class InsufficientPoints(Conflict, code="insufficient-points"):
+    """An own error with a member."""
+
+    balance: int
+
+
+class CardExpired(Invalid, code="card-expired"):
+    """An own error without members."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,7 @@ class Transfers:
         async def attempt(key: Key) -> Result[Receipt, Conflict | UpstreamFault]:
             return Ok(Receipt(key)) if amount else Err(Conflict())
 
-        async def undo(_key: Key) -> Result[None, UpstreamFault]:
+        async def undo(_write: SentWrite) -> Result[None, UpstreamFault]:
             return Ok(None)
 
         return Write("transfers.execute", attempt, {"amount": amount}, Undo("transfers.reverse", undo))

@@ -15,7 +15,7 @@ from gateway.api.problems.refusal import Refusal
 __all__ = ("OVERLOADED", "RATE_LIMITED", "Admission", "AdmissionSlot")
 
 OVERLOADED: Final = "The gateway is overloaded; retry shortly"
-RATE_LIMITED: Final = "Too many requests from this address; retry after the time in Retry-After"
+RATE_LIMITED: Final = "Too many requests from this caller; retry after the time in Retry-After"
 
 _MINUTE: Final = 60
 _RETRY_AFTER_OVERLOAD: Final[Mapping[str, str]] = MappingProxyType({"Retry-After": "1"})
@@ -36,14 +36,16 @@ class Admission:
         self._rate_limit = None if per_minute is None else RateLimit(per_minute, _MINUTE)
         self._policy = f'"caller";q={per_minute};w={_MINUTE}'
 
-    def request_slot(self, scope: Scope, now: float) -> "AdmissionSlot":
+    def request_slot(self, scope: Scope, now: float, principal: str | None = None) -> "AdmissionSlot":
         """Count a request against its caller's rate limit; return a slot that is not taken yet.
 
-        *now* is in seconds on a monotonic clock.
+        The caller is the authenticated *principal*, or the client address if there is none. *now* is in
+        seconds on a monotonic clock.
         """
         if self._rate_limit is None:
             return AdmissionSlot(self.in_flight)
-        decision = self._rate_limit.admit(identify_caller(scope), now)
+        caller = identify_caller(scope) if principal is None else f"principal {principal}"
+        decision = self._rate_limit.admit(caller, now)
         return AdmissionSlot(self.in_flight, decision, self._policy)
 
 

@@ -126,7 +126,8 @@ def _add_list(
     )
     async def list_executions(
         state: Annotated[
-            StateName | None, Query(description="Only executions in this state; without it, all.")
+            StateName | None,
+            Query(description="Only executions in this state; without it, all.", examples=["stuck"]),
         ] = None,
         limit: Annotated[
             int, Query(ge=1, le=100, description="Maximum number of executions in a page.")

@@ -1,18 +1,22 @@
 """GET /problems/{code}: an explanation of each problem type."""
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Annotated, Final, TypeAlias
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict  # pydantic refuses typing.TypedDict before Python 3.12
 
 from gateway.api.openapi.responses import declare_failures
-from gateway.api.problems.catalogue import CATALOGUE
+from gateway.api.problems import catalogue
+from gateway.api.problems.own_errors import extend_catalogue
 from gateway.api.problems.problem import build_problem_response
-from gateway.railway import NotFound
+from gateway.railway import Failure, NotFound
 
 __all__ = ("ProblemType", "build_router")
+
+Code: TypeAlias = Annotated[str, Path(description="`code` of a problem.", examples=["not-found"])]
 
 _UNKNOWN_CODE: Final = NotFound("No problem type has this code")
 
@@ -27,8 +31,12 @@ class ProblemType(TypedDict):
     explanation: str
 
 
-def build_router() -> APIRouter:
-    """Return the router that explains each problem type of the catalogue."""
+def build_router(own_errors: Iterable[type[Failure]] = ()) -> APIRouter:
+    """Return the router that explains each problem type of the catalogue, and each of *own_errors*.
+
+    Raise `RegistrationError` if an own error is unusable, as `extend_catalogue` does.
+    """
+    types = extend_catalogue(own_errors)
     routes = APIRouter(tags=["operations"])
 
     @routes.get(
@@ -38,22 +46,21 @@ def build_router() -> APIRouter:
         responses={
             200: {
                 "description": "The problem type.",
-                "content": {"application/json": {"example": _build_problem_type("not-found")}},
+                "content": {"application/json": {"example": _describe("not-found", types["not-found"])}},
             },
             **declare_failures("/problems/{code}", _UNKNOWN_CODE),
         },
     )
-    async def get_problem(code: str, request: Request) -> Response:
+    async def get_problem(code: Code, request: Request) -> Response:
         """Return the explanation of a problem type. The `type` of a problem is the path to request."""
-        if code not in CATALOGUE:
+        if code not in types:
             return build_problem_response(_UNKNOWN_CODE, request.scope)
-        return JSONResponse(_build_problem_type(code))
+        return JSONResponse(_describe(code, types[code]))
 
     return routes
 
 
-def _build_problem_type(code: str) -> ProblemType:
-    kind = CATALOGUE[code]
+def _describe(code: str, kind: catalogue.ProblemType) -> ProblemType:
     return {
         "type": f"/problems/{code}",
         "title": kind.status.phrase,

@@ -36,18 +36,26 @@ def parse_key(fields: HeaderFields) -> bytes | None:
     return value
 
 
-def derive_execution_id(endpoint: str, fields: HeaderFields, key: bytes | None) -> str:
+def derive_execution_id(
+    endpoint: str, fields: HeaderFields, key: bytes | None, principal: str | None = None
+) -> str:
     """Return the id of a request's execution: a hash of *endpoint*, caller and *key*; random without a key.
 
-    The caller is identified by `Authorization`; for a bearer token, by the token alone.
+    The caller is the authenticated *principal*. Without one it is identified by `Authorization`; for a bearer
+    token, by the token alone.
     """
     if key is None:
         return f"exe-{token_hex(_HEX_DIGITS // 2)}"
-    token = parse_bearer_token(fields)
-    credentials = fields.get(b"authorization", b"") if token is None else b"Bearer " + token.encode("ascii")
-    caller = hashlib.sha256(credentials).digest()
+    caller = hashlib.sha256(_identify_caller(fields, principal)).digest()
     digest = hashlib.sha256(b"\0".join((endpoint.encode(), caller, key)))
     return f"exe-{digest.hexdigest()[:_HEX_DIGITS]}"
+
+
+def _identify_caller(fields: HeaderFields, principal: str | None) -> bytes:
+    if principal is not None:  # a header cannot contain NUL, so no credentials equal a principal
+        return b"principal\0" + principal.encode("utf-8", "surrogatepass")
+    token = parse_bearer_token(fields)
+    return fields.get(b"authorization", b"") if token is None else b"Bearer " + token.encode("ascii")
 
 
 def compute_fingerprint(values: Mapping[str, object]) -> bytes:

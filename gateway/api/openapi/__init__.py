@@ -6,7 +6,10 @@ The modules, in the order in which the document is built:
 - `error_examples`, `failure_examples`: example failures of the calls in the pipeline's plan
 - `problem_examples`: these failures and the route's own refusals as problems
 - `responses`: the responses of a route, and its statuses for `GET /pipelines`
-- `components`: headers, parameters, schemas and security that operations refer to
+- `components`: headers, parameters, schemas, security and links that operations refer to
 - `document`: the whole document, merged with FastAPI's own document
-- `swagger_ui`: the page at /docs
+- `schema_names`: unique names and titles of schemas
+- `null_examples`: nulls in examples, which FastAPI drops
+- `unused_components`: removal of components that nothing refers to
+- `swagger_ui`: the document at /openapi.json, and the page at /docs
 """

@@ -1,18 +1,23 @@
-"""Components of the OpenAPI document that operations refer to: headers, parameters, schemas, security."""
+"""Parts of the OpenAPI document that operations share: headers, parameters, schemas, security, links."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
 from gateway.api.idempotency.accepted import Running
-from gateway.api.openapi.objects import Reference, Schema
+from gateway.api.openapi.objects import Link, Reference, Schema
+from gateway.api.problems.own_errors import explain, name_schema
 from gateway.api.problems.problem import AggregateProblem, Problem
+from gateway.client.response import adapt_error
+from gateway.railway import Failure, list_members
 
 __all__ = (
     "BEARER_SECURITY",
     "EXAMPLE_EXECUTION_ID",
     "EXAMPLE_REQUEST_ID",
+    "LINK_IN_BODY",
+    "LINK_IN_LOCATION",
     "build_components",
     "refer_to_header",
     "refer_to_parameter",
@@ -22,10 +27,32 @@ __all__ = (
 EXAMPLE_REQUEST_ID: Final = "5f0c6f0e2b7d4a1f8c3e9d7a6b5c4d3e"
 EXAMPLE_EXECUTION_ID: Final = "exe-1c0f6f0e2b7d4a1f8c3e9d7a6b5c4d3e"
 
+_SCHEMAS: Final = "#/components/schemas/"
+_REFERENCE: Final = f"{_SCHEMAS}{{model}}"
+
 BEARER_SECURITY: Final[tuple[Mapping[str, list[str]], ...]] = ({"bearer": []},)
 """The security requirement of an operation that needs a bearer token."""
 
-_SECURITY_SCHEMES: Final = {"bearer": {"type": "http", "scheme": "bearer"}}
+LINK_IN_BODY: Final[Link] = {
+    "operationId": "get_execution",
+    "parameters": {"execution_id": "$response.body#/execution_id"},
+    "description": "The outcome of every write.",
+}
+LINK_IN_LOCATION: Final[Link] = {
+    "operationId": "get_execution",
+    # The standard's expressions cannot take the id out of the path. Schemathesis can, with this extension:
+    # https://schemathesis.readthedocs.io/en/stable/guides/stateful-testing/
+    "parameters": {"execution_id": "$response.header.Location#regex:/executions/(.+)"},
+    "description": "The outcome of every write. The execution id is the last part of `Location`.",
+}
+
+_SECURITY_SCHEMES: Final = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Token of the caller (RFC 6750). Operators send `GATEWAY_OPERATOR_TOKEN`.",
+    }
+}
 
 _HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "X-Request-Id": {
@@ -53,7 +80,7 @@ _HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "schema": {"type": "integer", "minimum": 0, "examples": [2]},
     },
     "RateLimit-Policy": {
-        "description": "Rate limit per client address, if set: `q` requests in `w` seconds.",
+        "description": "Rate limit per caller, if set: `q` requests in `w` seconds.",
         "schema": {"type": "string", "examples": ['"caller";q=60;w=60']},
     },
     "RateLimit": {
@@ -96,14 +123,17 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def build_components() -> dict[str, dict[str, Any]]:
-    """Return the Components Object: every part that operations can refer to."""
+def build_components(own_errors: Iterable[type[Failure]] = ()) -> dict[str, dict[str, Any]]:
+    """Return the Components Object: every part that operations can refer to.
+
+    Its schemas include the problem of each of *own_errors*, with the members of the error.
+    """
     return {
         "headers": {**_HEADERS},
         "parameters": {
             name: {"name": name, "in": "header", **parameter} for name, parameter in _PARAMETERS.items()
         },
-        "schemas": _build_schemas(),
+        "schemas": _build_schemas(own_errors),
         "securitySchemes": {**_SECURITY_SCHEMES},
     }
 
@@ -120,14 +150,37 @@ def refer_to_parameter(name: str) -> Reference:
 
 def refer_to_schema(name: str) -> Reference:
     """Return a reference to the schema *name*."""
-    return {"$ref": f"#/components/schemas/{name}"}
+    return {"$ref": f"{_SCHEMAS}{name}"}
 
 
-def _build_schemas() -> dict[str, Schema]:
+def _build_schemas(own_errors: Iterable[type[Failure]]) -> dict[str, Schema]:
     bodies: tuple[type, ...] = (Problem, AggregateProblem, Running)
-    _, schema = TypeAdapter.json_schemas(
-        [(body.__name__, "serialization", TypeAdapter[Any](body)) for body in bodies],
-        ref_template="#/components/schemas/{model}",
+    types = {body: TypeAdapter[Any](body) for body in bodies} | {
+        kind: adapt_error(kind) for kind in own_errors
+    }
+    references, schema = TypeAdapter.json_schemas(
+        [(kind, "serialization", adapter) for kind, adapter in types.items()],
+        ref_template=_REFERENCE,
     )
     schemas: dict[str, Schema] = schema["$defs"]
+    for kind in own_errors:
+        fields = schemas.pop(references[kind, "serialization"]["$ref"].removeprefix(_SCHEMAS))
+        schemas[name_schema(kind)] = _extend_problem(schemas["Problem"], kind, fields)
     return schemas
+
+
+def _extend_problem(problem: Schema, kind: type[Failure], error: Schema) -> Schema:
+    """Return the schema *problem* with the code and the members of *kind*, whose schema is *error*."""
+    members = list_members(kind)
+    properties = {
+        **problem["properties"],
+        "code": {**problem["properties"]["code"], "const": kind.code},
+        **{name: error["properties"][name] for name in members},
+    }
+    return {
+        **problem,
+        "title": name_schema(kind),
+        "description": explain(kind),
+        "properties": properties,
+        "required": [*problem["required"], *members],
+    }

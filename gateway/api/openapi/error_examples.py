@@ -1,11 +1,13 @@
 """Example errors, by class and for planned calls."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 
+from gateway.client.examples import NoExampleError, build_example
 from gateway.client.messages import describe_fault
+from gateway.client.response import adapt_error
 from gateway.plan.plan import PlannedCall
 from gateway.railway import (
     BadAnswer,
@@ -24,9 +26,18 @@ from gateway.railway import (
     Unavailable,
     Unexpected,
     UpstreamFault,
+    get_family,
+    list_members,
 )
 
-__all__ = ("EXAMPLES", "build_refusal", "build_stuck", "build_upstream_fault")
+__all__ = (
+    "EXAMPLES",
+    "build_generic_error",
+    "build_refusal",
+    "build_stuck",
+    "build_upstream_fault",
+    "find_missing_example",
+)
 
 EXAMPLES: Final[Mapping[type[Failure], Fault]] = MappingProxyType(
     {
@@ -54,11 +65,32 @@ EXAMPLES: Final[Mapping[type[Failure], Fault]] = MappingProxyType(
 """An error of each class in `Fault`, without a source."""
 
 
+def find_missing_example(kind: type[Failure]) -> str | None:
+    """Return the reason why there is no example of the own error *kind*; None if there is one."""
+    try:
+        _exemplify_members(kind)
+    except NoExampleError as error:
+        return str(error)
+    return None
+
+
+def build_generic_error(kind: type[Failure]) -> Fault:
+    """Return an error of class *kind* without a source; the detail of an own error is its docstring's start.
+
+    Raise `NoExampleError` if a member of an own error has no example.
+    """
+    if kind in EXAMPLES:
+        return EXAMPLES[kind]
+    detail, _, _ = (kind.__doc__ or "").strip().partition("\n")
+    return _build_error(kind, detail.rstrip("."), None)
+
+
 def build_refusal(kind: type[Failure], call: PlannedCall) -> Fault:
-    """Return an error of class *kind* for a refusal of *call*, as if the service had sent no reason."""
-    detail = f"{call.name} was refused: {kind.code.replace('-', ' ')}"
-    refusal = replace(EXAMPLES[kind], detail=detail, source=call.name)
-    return replace(refusal, violations=(("", (detail,)),)) if isinstance(refusal, Invalid) else refusal
+    """Return an error of class *kind* for a refusal of *call*, as if the service had sent no reason.
+
+    Raise `NoExampleError` if a member of an own error has no example.
+    """
+    return _build_error(kind, f"{call.name} was refused: {kind.code.replace('-', ' ')}", call.name)
 
 
 def build_upstream_fault(kind: type[Failure], call: PlannedCall) -> Fault:
@@ -77,3 +109,21 @@ def build_upstream_fault(kind: type[Failure], call: PlannedCall) -> Fault:
 def build_stuck(write: PlannedCall) -> Stuck:
     """Return the error for a commit in which *write* could not be undone."""
     return Stuck(f"Some writes could not be undone: {write.name}")
+
+
+def _build_error(kind: type[Failure], detail: str, source: str | None) -> Fault:
+    """Return an error of class *kind* with the members of its family's example, and its own members."""
+    family = EXAMPLES[get_family(kind)]
+    names = {member.name for member in fields(family)} - {"detail", "source", "violations"}
+    members = {name: getattr(family, name) for name in names} | {**_exemplify_members(kind)}
+    error = cast("Callable[..., Fault]", kind)(detail, source=source, **members)
+    if isinstance(error, Invalid) and not error.violations:
+        return replace(error, violations=(("", (detail,)),))
+    return error
+
+
+def _exemplify_members(kind: type[Failure]) -> Mapping[str, object]:
+    if not (names := list_members(kind)):
+        return {}
+    example = build_example(adapt_error(kind))
+    return {name: getattr(example, name) for name in names}

@@ -13,11 +13,22 @@ from gateway.api.openapi.failure_examples import NamedFailure, exemplify_plan, e
 from gateway.api.openapi.route_spec import RouteSpec
 from gateway.api.pipeline_route.body import BODY_TIMEOUT, NOT_DECLARED_AS_JSON, TOO_LARGE
 from gateway.api.pipeline_route.commit_request import IDEMPOTENCY_MISMATCH
+from gateway.api.pipeline_route.solver import DEPENDENCY_TIMEOUT
 from gateway.api.problems.catalogue import CATALOGUE
 from gateway.api.problems.problem import AggregateProblem, Problem, build_plain_problem, build_problem
 from gateway.api.problems.violations import INVALID_REQUEST_DETAIL, NOT_JSON
 from gateway.plan.plan import Plan
-from gateway.railway import Aggregate, CommitPolicy, Failure, Invalid, Stuck, Unexpected
+from gateway.railway import (
+    Aggregate,
+    CommitPolicy,
+    Failure,
+    Forbidden,
+    Invalid,
+    Stuck,
+    TimedOut,
+    Unauthorized,
+    Unexpected,
+)
 
 __all__ = ("INVALID_REQUEST", "ProblemExample", "ProblemExamples", "exemplify_failure", "exemplify_problems")
 
@@ -37,6 +48,9 @@ _REFUSALS: Final[Mapping[str, str]] = {
 """The detail of each refusal that a pipeline route itself sends, by the example's name."""
 _CODES: Final[Mapping[str, str]] = {"rate-limited": "rate-limited", "overloaded": "unavailable"}
 """Codes that the route itself and a failing service can both cause, by the example's name."""
+_NOT_AUTHENTICATED: Final = "Not authenticated"
+"""The detail that FastAPI's security schemes send."""
+_NOT_PERMITTED: Final = "Not permitted"
 _BODY_REFUSALS: Final = frozenset({"malformed", "unsupported-media-type"})
 _MISMATCH: Final = "idempotency-mismatch"
 
@@ -65,6 +79,11 @@ def _exemplify_refusals(spec: RouteSpec) -> Iterator[tuple[str, ProblemExample]]
     for name, detail in _REFUSALS.items():
         if spec.has_body or name not in _BODY_REFUSALS:
             yield name, _build_refusal(spec, _CODES.get(name, name), detail)
+    if spec.has_dependencies:
+        yield "dependency-timeout", _build_refusal(spec, TimedOut.code, DEPENDENCY_TIMEOUT)
+    if spec.can_refuse_callers:
+        yield "credentials", _build_refusal(spec, Unauthorized.code, _NOT_AUTHENTICATED)
+        yield "permission", _build_refusal(spec, Forbidden.code, _NOT_PERMITTED)
     if spec.invalid_request is not None:
         yield "invalid-request", exemplify_failure(spec.invalid_request, spec.path_format)
     yield Unexpected.code, exemplify_failure(EXAMPLES[Unexpected], spec.path_format)
@@ -83,7 +102,8 @@ def _exemplify_pipeline(spec: RouteSpec) -> Iterator[tuple[str, ProblemExample]]
     """Yield the problems for the failures of the route's pipeline.
 
     A dry run takes only one branch of the pipeline. A promised status that does not occur on this branch
-    keeps its generic examples, except 207, which is sent only if two calls of a stage can be refused.
+    keeps its generic examples, except 207, which is sent only if two calls of a stage can be refused. If the
+    dry run is incomplete, 207 keeps them too.
     """
     promised = [*_build_problems(spec, exemplify_promise(spec.promised))]
     if spec.plan is None:
@@ -91,7 +111,9 @@ def _exemplify_pipeline(spec: RouteSpec) -> Iterator[tuple[str, ProblemExample]]
         return
     commits = _list_commit_calls(spec.plan)
     planned = [*_build_problems(spec, exemplify_plan(spec.promised, spec.plan), commits)]
-    covered = {HTTPStatus.MULTI_STATUS, *(example["status"] for _, example in planned)}
+    covered = {example["status"] for _, example in planned}
+    if spec.is_complete:
+        covered.add(HTTPStatus.MULTI_STATUS)
     yield from planned
     yield from ((name, example) for name, example in promised if example["status"] not in covered)
 

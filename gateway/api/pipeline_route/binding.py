@@ -53,12 +53,12 @@ class BoundPipeline:
     def build_example_arguments(self, route: Route) -> Mapping[str, object]:
         """Return arguments for a dry run: from *route*'s example, otherwise from the examples of their types.
 
-        Raise `RegistrationError` if the pipeline has no parameter for the example, or if an argument has no
-        example.
+        Raise `RegistrationError` if the pipeline has no parameter for the example, and `NoExampleError` if an
+        argument has no example.
         """
         given = self._name_examples(route)
         return {
-            name: given[name] if name in given else self._build_example(route, name, annotation)
+            name: given[name] if name in given else _build_example(name, annotation)
             for name, annotation in self.parameters.items()
         }
 
@@ -80,15 +80,13 @@ class BoundPipeline:
             raise RegistrationError(msg)
         return example or {}
 
-    def _build_example(self, route: Route, name: str, annotation: Any) -> object:  # noqa: ANN401 - a type form
-        try:
-            return build_example(TypeAdapter[object](annotation))
-        except NoExampleError as error:
-            msg = (
-                f"{route}: no example for {name} of {self.pipeline.name}: {error}; add examples to its type,"
-                " such as Field(examples=[...]), or use Route(example=...)"
-            )
-            raise RegistrationError(msg) from error
+
+def _build_example(name: str, annotation: Any) -> object:  # noqa: ANN401 - a type form
+    try:
+        return build_example(TypeAdapter[object](annotation))
+    except NoExampleError as error:
+        msg = f"no example for {name}: {error}"
+        raise NoExampleError(msg) from error
 
 
 def bind(route: Route, services: Mapping[str, object]) -> BoundPipeline:
@@ -120,15 +118,17 @@ def bind(route: Route, services: Mapping[str, object]) -> BoundPipeline:
     return bound
 
 
-def build_endpoint(route: Route, bound: BoundPipeline, request: type[object], verb: str) -> Endpoint:
+def build_endpoint(
+    route: Route, method: str, bound: BoundPipeline, request: type[object], verb: str
+) -> Endpoint:
     """Return an endpoint that calls the method *verb* of its request with the path parameters and the body.
 
-    *request* is the class of that request. Raise `RegistrationError` if the pipeline has more than one
-    parameter for the body, or any under GET or DELETE, which have no body.
+    *method* is the route's method, *request* the class of the request. Raise `RegistrationError` if the
+    pipeline has more than one parameter for the body, or any under GET or DELETE, which have no body.
     """
     in_path = list_path_parameters(route)
     others = [name for name in bound.parameters if name not in in_path]
-    if len(others) > 1 or (others and route.method in _WITHOUT_BODY):
+    if len(others) > 1 or (others and method in _WITHOUT_BODY):
         names = ", ".join(others)
         msg = (
             f"{route}: a request cannot supply {names} of {bound.pipeline.name}: it has path parameters and,"
@@ -145,7 +145,7 @@ def build_endpoint(route: Route, bound: BoundPipeline, request: type[object], ve
         **{name: bound.parameters[name] for name in others},
         _REQUEST: request,
     }
-    endpoint.__name__ = f"{route.method.lower()}_{bound.pipeline.name}"
+    endpoint.__name__ = f"{method.lower()}_{bound.pipeline.name}"
     endpoint.__doc__ = bound.pipeline.function.__doc__
     endpoint.__annotations__ = {**annotations, "return": Response}
     parameters = [

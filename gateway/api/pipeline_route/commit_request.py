@@ -36,7 +36,7 @@ class CommitRequest(EndpointRequest):
         """
         executions, key = self._served.state.executions, self._parsed.idempotency_key
         endpoint = f"{self.method} {encode_path(self.scope)}"
-        execution_id = derive_execution_id(endpoint, self._parsed.headers, key)
+        execution_id = derive_execution_id(endpoint, self._parsed.headers, key, self.caller)
         context = replace(
             executions.prepare_context(self.context),
             execution_id=execution_id,

@@ -1,14 +1,24 @@
 """Base models and types for the bodies of requests and responses of pipeline routes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, TypeAlias, final
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
-__all__ = ("Id", "Pattern", "RequestBody", "ResponseBody", "null_fields")
+__all__ = (
+    "EmptyBody",
+    "Id",
+    "Pattern",
+    "RequestBody",
+    "ResponseBody",
+    "ResponseSerializer",
+    "SuccessBody",
+    "null_fields",
+)
 
 
 @final
@@ -63,6 +73,55 @@ class ResponseBody(BaseModel):
     """Base model for the body of a response: frozen, and every field is always present."""
 
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
+
+@final
+class ResponseSerializer:
+    """Serializer of successes, as FastAPI's `response_model` behaves.
+
+    - *returns*: the type of the values.
+    - *model*: the type of the body, to which the values are converted; None for the type of the values.
+    - *options*: pydantic's options of serialization, such as `exclude_none`.
+    """
+
+    media_type: str | None = "application/json"
+
+    def __init__(self, returns: Any, model: Any, options: Mapping[str, Any]) -> None:  # noqa: ANN401 - type forms
+        self.type: Any = returns if model is None else model
+        self._adapter = TypeAdapter[object](self.type)
+        self._is_converted = model is not None
+        self._options = options
+        dump: Callable[..., bytes] = self._adapter.serializer.to_json
+        self._dump = partial(dump, **options)
+        self.to_json: Callable[[object], bytes] = self._convert_to_json if self._is_converted else self._dump
+
+    def to_python(self, value: object) -> object:
+        """Return the body for *value* as a JSON value."""
+        return self._adapter.dump_python(self._convert(value), mode="json", **self._options)
+
+    def _convert_to_json(self, value: object) -> bytes:
+        return self._dump(self._convert(value))
+
+    def _convert(self, value: object) -> object:
+        return self._adapter.validate_python(value, from_attributes=True) if self._is_converted else value
+
+
+@final
+class EmptyBody:
+    """Serializer of successes without a body."""
+
+    media_type: str | None = None
+    type: None = None
+
+    def to_json(self, _: object) -> bytes:
+        """Return an empty body."""
+        return b""
+
+    def to_python(self, _: object) -> None:
+        """Return None: there is no JSON value."""
+
+
+SuccessBody: TypeAlias = ResponseSerializer | EmptyBody
 
 
 def null_fields(fields: Mapping[str, object]) -> tuple[str, ...]:

@@ -1,15 +1,17 @@
 """Request for a pipeline, as its endpoint receives it."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, final
 
-from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
+from typing_extensions import override
 
 from gateway.api.headers import HeaderFields
 from gateway.api.pipeline_route.binding import BoundPipeline
+from gateway.api.pipeline_route.models import SuccessBody
+from gateway.api.pipeline_route.registration import Headers
 from gateway.api.problems.problem import build_problem_response
 from gateway.api.state import GatewayState
 from gateway.railway import Err, Failure, Ok, Result, RunContext
@@ -20,13 +22,17 @@ __all__ = ("EndpointRequest", "ParsedRequest", "PipelineRequest", "ServedPipelin
 @final
 @dataclass(frozen=True, slots=True)
 class ServedPipeline:
-    """A pipeline and its success response: *status*, *headers*, and a body of type *model*."""
+    """A pipeline and its success response: *status*, *headers*, and a body that *body* writes."""
 
     pipeline: BoundPipeline
     state: GatewayState
     status: int
-    headers: Mapping[str, str]
-    model: TypeAdapter[object]
+    headers: Headers
+    body: SuccessBody
+
+    def build_headers(self, value: object) -> Mapping[str, str]:
+        """Return the headers for the pipeline's *value*."""
+        return self.headers(value) if callable(self.headers) else self.headers
 
 
 @final
@@ -35,10 +41,12 @@ class ParsedRequest:
     """The validated parts of a request; *arguments* are the endpoint's arguments by name."""
 
     headers: HeaderFields = field(repr=False)
+    body: bytearray = field(repr=False)
     arguments: Mapping[str, object]
     token: str | None = field(repr=False)
     idempotency_key: bytes | None
     context: RunContext
+    caller: str | None = None
 
 
 class EndpointRequest(Request):
@@ -65,12 +73,27 @@ class EndpointRequest(Request):
         return self._parsed.context
 
     @property
+    def caller(self) -> str | None:
+        """Return the id of the principal, from `create_app(caller=...)`; None for an anonymous caller."""
+        return self._parsed.caller
+
+    @property
     def token(self) -> str:
         """Return the bearer token; raise `TypeError` unless the route is registered with `bearer=True`."""
         if self._parsed.token is None:
             msg = f"the request has no token: register {self.url.path} with bearer=True"
             raise TypeError(msg)
         return self._parsed.token
+
+    @override
+    async def body(self) -> bytes:
+        """Return the body, which has been read already."""
+        return bytes(self._parsed.body)
+
+    @override
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Yield the body, which has been read already."""
+        yield bytes(self._parsed.body)
 
     def build_response(
         self,
@@ -86,12 +109,16 @@ class EndpointRequest(Request):
         """
         match result:
             case Ok(value, lacks=lacks):
-                success_headers = {"Gateway-Completed": "false" if lacks else "true", **self._served.headers}
+                served = self._served
+                success_headers = {
+                    "Gateway-Completed": "false" if lacks else "true",
+                    **served.build_headers(value),
+                }
                 return Response(
-                    self._served.model.dump_json(value),
-                    self._served.status,
+                    served.body.to_json(value),
+                    served.status,
                     {**success_headers, **(headers or {})},
-                    "application/json",
+                    served.body.media_type,
                 )
             case Err(error):
                 return build_problem_response(error, self.scope, execution_id)

@@ -1,93 +1,113 @@
-"""The route of a pipeline: read and validate the request, run the pipeline, respond."""
+"""The route of a pipeline: its endpoint, its documentation, and the handler of its requests."""
 
-import asyncio
-import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, Final, final
 
+from fastapi import Depends
 from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import FastAPIError
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import override
 
-from gateway.api.headers import (
-    HeaderFields,
-    build_propagated_headers,
-    parse_bearer_token,
-    parse_timeout,
-    read_fields,
-)
-from gateway.api.idempotency.key import parse_key
+from gateway.api.admission.caller import CallerIdentifier
 from gateway.api.openapi.route_spec import RouteSpec
 from gateway.api.pipeline_route.arguments import Arguments
 from gateway.api.pipeline_route.binding import BoundPipeline, bind, build_endpoint, list_path_parameters
-from gateway.api.pipeline_route.body import read_body, require_json
 from gateway.api.pipeline_route.commit_request import CommitRequest
-from gateway.api.pipeline_route.disconnect import NoResponse, run_while_connected
-from gateway.api.pipeline_route.registration import RegistrationError, Route
-from gateway.api.pipeline_route.request import EndpointRequest, ParsedRequest, PipelineRequest, ServedPipeline
-from gateway.api.problems.exception_handlers import build_exception_response
-from gateway.api.problems.problem import build_problem_response
-from gateway.api.request_scope import encode_path, get_request_id
+from gateway.api.pipeline_route.handler import CalledEndpoint, Handler
+from gateway.api.pipeline_route.models import EmptyBody, ResponseSerializer, SuccessBody
+from gateway.api.pipeline_route.parameters import (
+    find_body,
+    find_request,
+    has_other_query,
+    has_security_scheme,
+    list_fields,
+    list_query,
+    name_endpoint,
+    needs_solver,
+    resolve_hints,
+)
+from gateway.api.pipeline_route.registration import RegistrationError, Route, check_headers
+from gateway.api.pipeline_route.request import EndpointRequest, PipelineRequest, ServedPipeline
+from gateway.api.pipeline_route.solver import DependencySolver, SolvedEndpoint
 from gateway.api.state import GatewayState
 from gateway.client.examples import NoExampleError, build_example
-from gateway.observability.trace import Trace
-from gateway.railway import Err, Ok, RunContext, Unauthorized
 
-__all__ = ("PipelineRoute",)
+__all__ = ("PipelineRoute", "build_routes")
 
-_log: Final = logging.getLogger(__name__)
-_TOKEN_REQUIRED: Final = Unauthorized("A bearer token is required, in the header Authorization: Bearer TOKEN")
+_WITHOUT_CONTENT: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT})
 
 
 @final
 class PipelineRoute(APIRoute):
-    """FastAPI route that serves the registration *route*; *services* are those of the gateway, by name.
+    """FastAPI route for one *method* of the registration *route*; *services* are the gateway's, by name.
+
+    The method defaults to the first of the registration.
 
     The body is validated once, from its bytes, and the response is written by pydantic's serializer for the
     pipeline's return type. The order of checks: 429, 503 under overload, 415, 413 or 408, 400 for a header,
     401, 400 for a malformed body, 422. Every response has `Server-Timing` and `Gateway-Completed`. If the
     client disconnects, the pipeline is cancelled unless its commit has begun.
 
+    The caller, if the gateway identifies callers, is found first: the rate limit counts it. A caller that is
+    refused gets its response in the place of 401.
+
+    FastAPI's own handler is used only for an endpoint that takes more than path parameters and a body: it
+    solves the other parameters and the dependencies.
+
     Raise `RegistrationError` if the route cannot be served as it is registered.
     """
 
-    def __init__(self, route: Route, services: Mapping[str, object], state: GatewayState) -> None:
+    def __init__(
+        self, route: Route, services: Mapping[str, object], state: GatewayState, method: str | None = None
+    ) -> None:
+        self.method = method = method or route.methods[0]
         self.bound = bind(route, services)
         self.registration = route
-        request: type[EndpointRequest] = CommitRequest if self.bound.is_commit_declared else PipelineRequest
+        is_commit = self.bound.is_commit_declared
+        request: type[EndpointRequest] = CommitRequest if is_commit else PipelineRequest
         endpoint = route.endpoint or build_endpoint(
-            route, self.bound, request, "commit" if self.bound.is_commit_declared else "run"
+            route, method, self.bound, request, "commit" if is_commit else "run"
         )
-        self._arguments = Arguments(endpoint, list_path_parameters(route))
-        if self._arguments.request_type is not request:
-            reason = "writes" if self.bound.is_commit_declared else "does not write"
+        self._hints = resolve_hints(endpoint)
+        self._request_name = find_request(endpoint, self._hints)
+        self._request_type = request
+        if self._hints[self._request_name] is not request:
+            reason = "writes" if is_commit else "does not write"
             msg = (
                 f"{route}: {endpoint.__name__} must take a {request.__name__}: {route.pipeline.name} {reason}"
             )
             raise RegistrationError(msg)
-        _refuse_unsafe(route, self.bound)
-        _refuse_unused(route, self._arguments)
-        model = TypeAdapter[object](self.bound.returns)
-        self._served = ServedPipeline(self.bound, state, route.status, route.headers, model)
-        super().__init__(
-            route.path,
-            endpoint,
-            methods=[route.method],
-            status_code=route.status,
-            response_model=self.bound.returns,
-            operation_id=endpoint.__name__,
-            summary=route.summary or _summarize(route),
-            tags=["pipelines"],
-            responses={status: {**response} for status, response in route.responses.items()},
+        _refuse_unsafe(route, method, self.bound)
+        self._served = ServedPipeline(
+            self.bound, state, route.status, route.headers, _build_body(route, self.bound)
         )
-        _refuse_unsupported(route, self.dependant)
+        is_alone = route.endpoint is None or len(route.methods) == 1
+        try:
+            super().__init__(
+                route.path,
+                endpoint,
+                methods=[method],
+                status_code=route.status,
+                response_model=self._served.body.type,
+                operation_id=endpoint.__name__ if is_alone else f"{method.lower()}_{endpoint.__name__}",
+                summary=route.summary or _summarize(route),
+                tags=["pipelines"],
+                dependencies=[] if state.caller is None else [Depends(state.caller)],
+                responses={status: {**response} for status, response in route.responses.items()},
+            )
+        except (AssertionError, FastAPIError, RuntimeError) as error:
+            msg = f"{route}: {name_endpoint(endpoint)}: {str(error).strip().partition(chr(10))[0]}"
+            raise RegistrationError(msg) from error
         self.spec: Final = RouteSpec(
-            method=route.method,
+            method=method,
             path=route.path,
             pipeline=route.pipeline.name,
             promised=route.pipeline.promised,
@@ -95,9 +115,22 @@ class PipelineRoute(APIRoute):
             invalid_request=self._arguments.build_invalid_example(),
             has_body=self._arguments.has_body,
             needs_bearer=route.bearer,
+            has_dependencies=bool(self.dependant.dependencies),
+            can_refuse_callers=state.caller is not None or has_security_scheme(self.dependant),
             header_parameters=request.PARAMETERS,
             declared_statuses=tuple(int(status) for status in route.responses if str(status).isdecimal()),
         )
+
+    @property
+    def body(self) -> SuccessBody:
+        """Return the serializer of successes."""
+        return self._served.body
+
+    def build_headers(self, value: object) -> Mapping[str, str]:
+        """Return the headers of a success with *value*; raise `RegistrationError` if one is invalid."""
+        headers = self._served.build_headers(value)
+        check_headers(self.registration, headers)
+        return headers
 
     def find_body(self, arguments: Mapping[str, object]) -> object:
         """Return a body as a JSON value: from the pipeline's *arguments*, else from an example of its type.
@@ -115,103 +148,102 @@ class PipelineRoute(APIRoute):
             return body_type.dump_python(build_example(body_type), mode="json")
         return None
 
+    def find_path_parameters(self, arguments: Mapping[str, object]) -> Mapping[str, object]:
+        """Return those of the pipeline's *arguments* that are path parameters, as JSON values."""
+        return {
+            name: TypeAdapter[object](self.bound.parameters[name]).dump_python(value, mode="json")
+            for name, value in arguments.items()
+            if name in self._arguments.names_in_path
+        }
+
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler of requests (FastAPI, "Custom Request and APIRoute class")."""
-        return _Handler(self.endpoint, self._arguments, self._served, self.registration).handle
+        self._arguments = self._build_arguments()
+        solver = self._build_solver() if needs_solver(self.dependant) else None
+        if solver is not None and self.registration.endpoint is None:
+            _refuse_scalar(self.registration, self.dependant)
+        called = CalledEndpoint(
+            self.endpoint, self._request_name, self._request_type, self._arguments, solver
+        )
+        caller = self._served.state.caller
+        identifier = None if caller is None else CallerIdentifier(caller, self)
+        return Handler(called, self._served, identifier, requires_token=self.registration.bearer).handle
+
+    def _build_arguments(self) -> Arguments:
+        body, in_path = find_body(self.endpoint, self.dependant), self.dependant.path_params
+        fields = list_fields(self.dependant)
+        _refuse_unused(self.registration, {field.alias for field in fields})
+        names = {field.name for field in in_path}
+        return Arguments(
+            {name: TypeAdapter[object](self._hints[name]) for name in names},
+            body,
+            None if body is None else TypeAdapter[object](self._hints[body.name]),
+            [field for field in fields if field.name not in names],
+        )
+
+    def _build_solver(self) -> DependencySolver:
+        solved = SolvedEndpoint(
+            self.endpoint,
+            self._hints,
+            self._request_name,
+            self.dependant.response_param_name,
+            list_query(self.dependant),
+            has_other_query(self.dependant),
+        )
+        return DependencySolver(self, solved, self._arguments)
+
+
+def build_routes(
+    registrations: Iterable[Route], services: Mapping[str, object], state: GatewayState
+) -> list[PipelineRoute]:
+    """Return a route for each method of the *registrations*."""
+    return [
+        PipelineRoute(route, services, state, method) for route in registrations for method in route.methods
+    ]
 
 
 def _summarize(route: Route) -> str:
     return (route.pipeline.function.__doc__ or route.pipeline.name).strip().partition("\n")[0]
 
 
-def _refuse_unsafe(route: Route, bound: BoundPipeline) -> None:
+def _build_body(route: Route, bound: BoundPipeline) -> SuccessBody:
+    """Return the serializer of successes; raise `RegistrationError` for a body with 204 or 205."""
+    if route.status not in _WITHOUT_CONTENT:
+        options = {
+            "include": route.response_model_include,
+            "exclude": route.response_model_exclude,
+            "exclude_unset": route.response_model_exclude_unset,
+            "exclude_defaults": route.response_model_exclude_defaults,
+            "exclude_none": route.response_model_exclude_none,
+        }
+        given = {name: value for name, value in options.items() if value}
+        by_alias = route.response_model_by_alias
+        return ResponseSerializer(bound.returns, route.response_model, {"by_alias": by_alias, **given})
+    if bound.returns is not type(None) or route.response_model is not None:
+        name = bound.pipeline.name
+        msg = f"{route}: a response with status {route.status} has no body, so {name} must return None"
+        raise RegistrationError(msg)
+    return EmptyBody()
+
+
+def _refuse_unsafe(route: Route, method: str, bound: BoundPipeline) -> None:
     """Raise `RegistrationError` for a pipeline that writes under GET, a safe method (RFC 9110, 9.2.1)."""
-    if route.method == "GET" and bound.is_commit_declared:
+    if method == "GET" and bound.is_commit_declared:
         msg = f"{route}: {route.pipeline.name} writes, which GET must not do; use another method"
         raise RegistrationError(msg)
 
 
-def _refuse_unused(route: Route, arguments: Arguments) -> None:
+def _refuse_unused(route: Route, taken: AbstractSet[str]) -> None:
     """Raise `RegistrationError` for path parameters that the endpoint does not take."""
-    if unused := list_path_parameters(route) - arguments.names_in_path:
+    if unused := list_path_parameters(route) - taken:
         names = ", ".join(sorted(unused))
         msg = f"{route}: neither {route.pipeline.name} nor its endpoint takes the path parameter {names}"
         raise RegistrationError(msg)
 
 
-def _refuse_unsupported(route: Route, dependant: Dependant) -> None:
-    """Raise `RegistrationError` for scalar parameters outside the path: FastAPI takes them from the query."""
-    if dependant.query_params:
-        names = ", ".join(field.name for field in dependant.query_params)
-        msg = f"{route}: query parameters are not supported: {names}; put them into the path or the body"
-        raise RegistrationError(msg)
-
-
-@final
-class _Handler:
-    """Handler of the requests of a route."""
-
-    def __init__(
-        self, endpoint: Callable[..., Any], arguments: Arguments, served: ServedPipeline, route: Route
-    ) -> None:
-        self._endpoint = endpoint
-        self._arguments = arguments
-        self._served = served
-        self._state = served.state
-        self._requires_token = route.bearer
-
-    async def handle(self, request: Request) -> Response:
-        """Return the response to *request* and report its trace; an exception becomes a problem response.
-
-        If the client disconnects, there is neither a response nor a trace.
-        """
-        arrival = asyncio.get_running_loop().time()
-        state = self._state
-        slot = state.admission.request_slot(request.scope, arrival)
-        trace = Trace(state.clock)
-        try:
-            slot.check()
-            fields = read_fields(request.scope)
-            if self._arguments.has_body:
-                require_json(fields)
-            body = await read_body(fields, request.receive, arrival + state.deadline)
-            with slot:
-                response = await self._respond(request, fields, body, arrival, trace)
-        except ClientDisconnect:
-            return NoResponse()
-        except Exception as error:  # noqa: BLE001 - each becomes a problem response
-            response = build_exception_response(error, request.scope)
-        response.headers.setdefault("Gateway-Completed", "false")
-        response.headers["Server-Timing"] = trace.server_timing()
-        response.headers.update(slot.headers)
-        if state.on_trace is not None:
-            title = f"{request.method} {encode_path(request.scope)} {response.status_code}"
-            _report_trace(state.on_trace, title, trace)
-        return response
-
-    async def _respond(
-        self, request: Request, fields: HeaderFields, body: bytearray, arrival: float, trace: Trace
-    ) -> Response:
-        deadline = arrival + min(self._state.deadline, parse_timeout(fields))
-        key = parse_key(fields) if self._served.pipeline.is_commit_declared else None
-        token = parse_bearer_token(fields) if self._requires_token else None
-        if self._requires_token and token is None:
-            return build_problem_response(_TOKEN_REQUIRED, request.scope)
-        match self._arguments.validate(request.path_params, body):
-            case Ok(values):
-                propagated = build_propagated_headers(fields, get_request_id(request.scope))
-                context = RunContext(deadline, self._state.optional_budget, trace, propagated)
-                parsed = ParsedRequest(fields, values, token, key, context)
-                pipeline_request = self._arguments.request_type(request, self._served, parsed)
-                work = self._endpoint(**values, **{self._arguments.request_name: pipeline_request})
-                return await run_while_connected(request.receive, work)
-            case Err(error):
-                return build_problem_response(error, request.scope)
-
-
-def _report_trace(on_trace: Callable[[str, Trace], None], title: str, trace: Trace) -> None:
-    try:
-        on_trace(title, trace)
-    except Exception:  # noqa: BLE001 - a failing observer must not fail the request
-        _log.exception("the trace observer raised for %s", title)
+def _refuse_scalar(route: Route, dependant: Dependant) -> None:
+    """Raise `RegistrationError` for a scalar that FastAPI would take from the query, without an endpoint."""
+    names = ", ".join(field.name for field in dependant.query_params)
+    msg = f"{route}: {names} of {route.pipeline.name} would be a query parameter; use Route(endpoint=...)"
+    raise RegistrationError(msg)

@@ -92,15 +92,16 @@ CATALOGUE: Final[Mapping[str, ProblemType]] = MappingProxyType(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "The request is well formed but breaks a rule: a field is missing, unknown, of the wrong type"
             " or out of range, or a service refused a value. violations lists the messages of each field."
-            " A field is a dotted path in the body, or a parameter of the path or query; an empty field"
-            " stands for the request as a whole.",
+            " A field is a dotted path in the body, or a parameter of the path or query, a header or a"
+            " cookie; an empty field stands for the request as a whole.",
         ),
         "rate-limited": ProblemType(
             HTTPStatus.TOO_MANY_REQUESTS,
-            "Too many requests: from this client address to the gateway or, if there is a source, from the"
-            " gateway to that service. RateLimit-Policy is the limit per client address, and RateLimit its"
-            " remainder, which refills evenly; a refused request costs nothing. Wait for the seconds in the"
-            " header Retry-After, if present, before retrying.",
+            "Too many requests: from this caller to the gateway or, if there is a source, from the gateway to"
+            " that service. A caller is a client address, or a principal where the gateway identifies its"
+            " callers. RateLimit-Policy is the limit per caller, and RateLimit its remainder, which refills"
+            " evenly; a refused request costs nothing. Wait for the seconds in the header Retry-After, if"
+            " present, before retrying.",
         ),
         "idempotency-mismatch": ProblemType(
             HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -134,8 +135,8 @@ CATALOGUE: Final[Mapping[str, ProblemType]] = MappingProxyType(
         ),
         "timed-out": ProblemType(
             HTTPStatus.GATEWAY_TIMEOUT,
-            "A service behind the gateway did not respond in time. It is slow, or the caller left too"
-            " little time with X-Request-Timeout-Ms.",
+            "A service behind the gateway, or a dependency of the endpoint, did not respond in time. It is"
+            " slow, or the caller left too little time with X-Request-Timeout-Ms.",
         ),
         "aggregate": ProblemType(
             HTTPStatus.MULTI_STATUS,

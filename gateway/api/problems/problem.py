@@ -5,13 +5,14 @@ import math
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Final, Literal, NotRequired, assert_never, final
+from typing import Any, Final, Literal, NotRequired, assert_never, cast, final
 
 from starlette.responses import Response
 from starlette.types import Scope
 from typing_extensions import TypedDict  # pydantic refuses typing.TypedDict before Python 3.12
 
 from gateway.api.request_scope import encode_path, get_request_id
+from gateway.client.response import adapt_error
 from gateway.railway import (
     Aggregate,
     BadAnswer,
@@ -29,7 +30,7 @@ from gateway.railway import (
     Unauthorized,
     Unavailable,
     Unexpected,
-    Violations,
+    list_members,
 )
 
 __all__ = (
@@ -50,14 +51,21 @@ _RETRYABLE: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_
 
 
 class Violation(TypedDict):
-    """Errors of a field: a dotted path in the body, a path parameter, or `""` for the whole request."""
+    """Errors of a field: a dotted path in the body, a path parameter, or `""` for the whole request.
+
+    *item* is the position of an item of a list, from 0, if the violations of several items are listed.
+    """
 
     field: str
     messages: list[str]
+    item: NotRequired[int]
 
 
 class Part(TypedDict):
-    """Failure of a call in an aggregate."""
+    """Failure of a call in an aggregate; an error with a code of its own can have more members.
+
+    *item* is the position, from 0, of the item of a list for which the call was made.
+    """
 
     type: str
     title: str
@@ -65,11 +73,15 @@ class Part(TypedDict):
     detail: str
     code: str
     source: NotRequired[str]
+    item: NotRequired[int]
     violations: NotRequired[list[Violation]]
 
 
 class Problem(TypedDict):
-    """Problem of a request with a single failure."""
+    """Problem of a request with a single failure.
+
+    *item* is the position, from 0, of the item of a list for which the failed call was made.
+    """
 
     type: str
     title: str
@@ -78,6 +90,7 @@ class Problem(TypedDict):
     instance: str
     code: str
     source: NotRequired[str]
+    item: NotRequired[int]
     violations: NotRequired[list[Violation]]
     request_id: str
     execution_id: NotRequired[str]
@@ -176,8 +189,11 @@ def build_problem(failure: Failure, *, instance: str, request_id: str) -> Proble
     )
     if failure.source is not None:
         problem["source"] = failure.source
+    if failure.item is not None:
+        problem["item"] = failure.item
     if isinstance(failure, Invalid):
-        problem["violations"] = _list_violations(failure.violations)
+        problem["violations"] = _list_violations(failure)
+    problem.update(cast("Problem", _dump_members(failure)))
     return problem
 
 
@@ -232,9 +248,20 @@ def _build_part(fault: Fault) -> Part:
     }
     if fault.source is not None:
         part["source"] = fault.source
+    if fault.item is not None:
+        part["item"] = fault.item
     if isinstance(fault, Invalid):
-        part["violations"] = _list_violations(fault.violations)
+        part["violations"] = _list_violations(fault)
+    part.update(cast("Part", _dump_members(fault)))
     return part
+
+
+def _dump_members(fault: Fault) -> Mapping[str, Any]:
+    """Return the members that an own error adds to its problem, as JSON values (RFC 9457, 3.2)."""
+    if not (names := list_members(type(fault))):
+        return {}
+    dumped: Mapping[str, Any] = adapt_error(type(fault)).dump_python(fault, mode="json", include={*names})
+    return dumped
 
 
 def _describe(fault: Fault) -> str:
@@ -243,8 +270,14 @@ def _describe(fault: Fault) -> str:
     return fault.detail or map_to_status(fault).phrase
 
 
-def _list_violations(violations: Violations) -> list[Violation]:
-    return [{"field": field, "messages": [*messages]} for field, messages in violations]
+def _list_violations(invalid: Invalid) -> list[Violation]:
+    listed: list[Violation] = [
+        {"field": field, "messages": [*messages]} for field, messages in invalid.violations
+    ]
+    for violation, item in zip(listed, invalid.items, strict=False):
+        if item is not None:
+            violation["item"] = item
+    return listed
 
 
 def _list_retry_delays(failure: Failure) -> Iterator[float]:

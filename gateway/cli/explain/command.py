@@ -92,6 +92,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--app", metavar="MODULE:NAME", help="explain a pipeline of your own app, such as main:app"
     )
+    parser.add_argument(
+        "--app-dir", metavar="FOLDER", help="folder of the module of --app (default: the current folder)"
+    )
     parser.set_defaults(run=_run)
 
 
@@ -128,7 +131,7 @@ def _run(arguments: argparse.Namespace) -> int:
             settings = load_settings(SERVICES)
             app, mocks = create_app(settings), tuple(settings.urls.values())
         else:
-            app, mocks = load_app(arguments.app), ()
+            app, mocks = load_app(arguments.app, arguments.app_dir), ()
         print_to_stderr(describe_unknown_settings(app.services))
         return asyncio.run(explain(create_console(), _read_options(arguments), app, mocks))
     except InvalidSettingsError as error:

@@ -26,6 +26,8 @@ class CallTimes(TypedDict):
 class Times(TypedDict):
     """Times of a pipeline in milliseconds; the totals are lower bounds if *unknown* names any calls.
 
+    The same holds for a stage that makes its calls for each item of a list: it counts as a list of one item.
+
     *critical_path* names the longest call of each stage, and all calls of a sequential commit;
     *sequential_ms* is the time of the calls in sequence.
     """

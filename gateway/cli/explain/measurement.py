@@ -6,6 +6,7 @@ from statistics import median
 
 from gateway.api.pipeline_route.description import DescribedPipeline
 from gateway.api.state import GatewayState
+from gateway.client.examples import NoExampleError
 from gateway.observability.trace import Trace, TracedCall
 from gateway.plan.dry_run import examples
 from gateway.plan.plan import Kind
@@ -15,7 +16,7 @@ __all__ = ("MeasurementError", "measure", "stub_writes")
 
 
 class MeasurementError(Exception):
-    """The pipeline failed while it was measured; the message lists the failures, each with its call."""
+    """The pipeline could not be run, or failed; the message names the failed calls or the missing example."""
 
 
 async def measure(
@@ -24,7 +25,8 @@ async def measure(
     """Return the median seconds of each successful call by name, measured in *runs* runs.
 
     An additional first run opens connections and is not measured. Unless *with_writes*, a write is neither
-    made nor timed: the calls after it get its example. Raises `MeasurementError` if a run fails.
+    made nor timed: the calls after it get its example. Raises `MeasurementError` if a run fails, or if there
+    is no example.
     """
     traces = [await _trace_run(pipeline, state, with_writes=with_writes) for _ in range(1 + runs)]
     stubbed = {call.name for call in pipeline.plan.calls if call.kind is Kind.WRITE and not with_writes}
@@ -49,7 +51,10 @@ async def _trace_run(pipeline: DescribedPipeline, state: GatewayState, *, with_w
         observer=trace,
         stub=None if with_writes else stub_writes,
     )
-    result = await pipeline.run(context)
+    try:
+        result = await pipeline.run(context)
+    except NoExampleError as error:
+        raise MeasurementError(str(error)) from error
     if isinstance(result, Err):
         errors = result.error.errors if isinstance(result.error, Aggregate) else (result.error,)
         msg = "; ".join(map(_format_error, errors))

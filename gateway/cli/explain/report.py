@@ -43,9 +43,11 @@ def print_explanation(console: Console, pipeline: DescribedPipeline, schedule: S
     console.print(_build_table(schedule))
     console.print()
     if schedule.has_times:
-        _print_critical_path(console, schedule)
+        _print_critical_path(console, schedule, is_bound=pipeline.plan.has_list)
     console.print(f"times: {source}")
     console.print(f"statuses: {' '.join(map(str, about['statuses']))}")
+    for note in about.get("notes", ()):
+        console.print(Text(f"note: {note}"))
 
 
 def _build_table(schedule: Schedule) -> Table:
@@ -77,8 +79,9 @@ def _build_rows(steps: Sequence[ScheduledStep], indent: str) -> Iterator[Sequenc
 def _format_title(stage: PlannedStage) -> str:
     if stage.name is None or stage.policy is None:
         return _NO_STAGE
+    each = "" if stage.at_once is None else f", for each item, {stage.at_once} at once"
     after = ", after the commit" if stage.is_after_commit else ""
-    return f"{stage.name}: {name_policy(stage.policy)}{after}"
+    return f"{stage.name}: {name_policy(stage.policy)}{each}{after}"
 
 
 def _build_row(scheduled: ScheduledCall, indent: str) -> Sequence[str | Text]:
@@ -91,8 +94,8 @@ def _build_row(scheduled: ScheduledCall, indent: str) -> Sequence[str | Text]:
     return f"{indent}{call.name}", f"{call.kind.value}{need}", refusals, *times
 
 
-def _print_critical_path(console: Console, schedule: Schedule) -> None:
-    at_least = "at least " if schedule.unknown else ""
+def _print_critical_path(console: Console, schedule: Schedule, *, is_bound: bool) -> None:
+    at_least = "at least " if is_bound or schedule.unknown else ""
     total, sequential = _format_ms(schedule.seconds), _format_ms(schedule.sequential)
     console.print(f"critical path: {at_least}{total} ms; in sequence: {at_least}{sequential} ms")
     path = " + ".join(f"{call.name}={_format_ms(seconds)}" for call, seconds in schedule.path)

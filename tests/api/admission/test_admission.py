@@ -258,7 +258,7 @@ async def test_rate_limit_refuses_with_retry_after() -> None:
     problem = responses[2].json()
     assert (problem["code"], problem["detail"], problem.get("source")) == (
         "rate-limited",
-        "Too many requests from this address; retry after the time in Retry-After",
+        "Too many requests from this caller; retry after the time in Retry-After",
         None,
     )
 

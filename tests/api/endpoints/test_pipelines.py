@@ -8,15 +8,18 @@ from fastapi import FastAPI
 from pydantic import TypeAdapter
 
 from gateway.api.application import Gateway
-from gateway.api.pipeline_route.registration import Route
+from gateway.api.pipeline_route.description import list_notes
+from gateway.api.pipeline_route.registration import RegistrationError, Route
 from gateway.client.models import UpstreamResponse, example
-from gateway.plan.dry_run import DryRunError
 from gateway.railway import (
     FAIL_FAST,
     Aggregate,
     Call,
+    Conflict,
+    Err,
     Failure,
     NotFound,
+    Ok,
     Pipeline,
     Run,
     UpstreamFault,
@@ -39,7 +42,7 @@ LAMP: Final = TypeAdapter(Lamp)
 
 
 def read(name: str) -> Call[Lamp, NotFound | UpstreamFault]:
-    return THINGS.get(f"things.{name}", (name,), answer=LAMP, declared={404: NotFound})
+    return THINGS.get(f"things.{name}", f"/{name}", answer=LAMP, declared={404: NotFound})()
 
 
 @railway
@@ -48,6 +51,11 @@ async def light(run: Run[NotFound | UpstreamFault | Aggregate], name: str) -> st
     await run.stage("find", read(name), read("match").optional(), policy=FAIL_FAST)
     run.unwrap(await parallel(read("hand"), read("eye"), name="look").call.bind(lambda _: read("head")))
     return name
+
+
+@railway
+async def light_all(run: Run[NotFound | UpstreamFault | Aggregate], name: str) -> list[Lamp]:
+    return await run.each("find", (read(name) for _ in range(2)), at_once=5)
 
 
 def build_app(
@@ -89,6 +97,27 @@ async def test_pipeline_is_described_from_its_dry_run(app: Gateway) -> None:
     }
     assert (pipeline["name"], pipeline["summary"]) == ("light", "Light a lamp.")
     assert (pipeline["method"], pipeline["path"]) == ("POST", "/lamps/{name}")
+
+
+async def test_list_of_calls_is_described_by_one_item() -> None:
+    (stage,) = (await list_pipelines(build_app(light_all)))["pipelines"][0]["stages"]
+
+    assert stage == {
+        "name": "find",
+        "policy": "settle",
+        "at_once": 5,
+        "after_commit": False,
+        "calls": [describe_call("things.red")],
+    }
+
+
+def test_openapi_shows_failures_of_list_items() -> None:
+    (aggregate,) = get_problems(build_app(light_all), 207).values()
+
+    assert [(part["source"], part["item"]) for part in aggregate["errors"]] == [
+        ("things.red", 0),
+        ("things.red", 1),
+    ]
 
 
 async def test_calls_outside_stages_are_described(app: Gateway) -> None:
@@ -169,10 +198,99 @@ async def test_pipelines_example_is_the_response(app: Gateway) -> None:
     check_instance(document, documented["schema"], documented["example"])
 
 
-def test_call_without_example_fails_dry_run() -> None:
-    @railway
-    async def dark(run: Run[UpstreamFault | Aggregate], name: str) -> None:
-        await run.stage("find", THINGS.get("things.dark", (name,), answer=TypeAdapter(int)))
+@railway
+async def dark(run: Run[NotFound | UpstreamFault | Aggregate], name: str) -> int:
+    """Call a service whose answer has no example."""
+    await run.stage("light", read(name), read("match"))
+    (size,) = await run.stage("find", THINGS.get("things.dark", "/{name}", answer=int)(name=name))
+    return size
 
-    with pytest.raises(DryRunError, match=r"no example for things\.dark"):
-        build_app(dark)
+
+async def test_incomplete_dry_run_is_noted() -> None:
+    app = build_app(dark)
+
+    (pipeline,) = (await list_pipelines(app))["pipelines"]
+    (note,) = pipeline["notes"]
+    assert "the dry run of dark did not succeed: no example for things.dark: integer has no example;" in note
+    assert [stage["name"] for stage in pipeline["stages"]] == ["light", "find"]
+    assert [*list_notes(app.pipelines)] == [f"POST /lamps/{{name}}: {note}"]
+
+
+def test_incomplete_dry_run_declares_every_promised_status() -> None:
+    app = build_app(dark)
+
+    (described,) = app.pipelines
+    assert described.description["statuses"] == [201, 207, 400, 404, 408, 413, 422, 429, 500, 502, 503, 504]
+    assert {problem["source"] for problem in get_problems(app, 404).values()} == {
+        "things.red",
+        "things.match",
+    }
+    assert "aggregate: light" in get_problems(app, 207)
+
+
+def test_complete_dry_run_has_no_notes(app: Gateway) -> None:
+    assert [*list_notes(app.pipelines)] == []
+    assert "notes" not in app.pipelines[0].description
+
+
+def test_failure_without_plan_keeps_generic_aggregate() -> None:
+    @railway
+    async def fail(run: Run[NotFound | Aggregate], name: str) -> None:
+        await run.stage("find", read(name).map(lambda _: None).recover(lambda _: Ok(None)))
+        run.fail(NotFound(name))
+
+    assert [*get_problems(build_app(fail), 207)] == ["aggregate"]
+
+
+def test_aggregate_of_another_branch_is_documented() -> None:
+    """The dry run does not take the branch whose stage can fail twice; a request may."""
+
+    @railway
+    async def branch(run: Run[NotFound | UpstreamFault | Aggregate], name: str) -> str:
+        if name == "no example":
+            await run.stage("both", *(read(name).bind(lambda _: Err(NotFound())) for _ in range(2)))
+        return name
+
+    assert [*get_problems(build_app(branch), 207)] == ["aggregate"]
+
+
+async def test_pipeline_with_incomplete_dry_run_is_served() -> None:
+    @railway
+    async def pick(run: Run[NotFound], name: str) -> str:
+        return run.fail(NotFound("Too red")) if name == "red" else name
+
+    async with create_client(build_app(pick)) as client:
+        assert (await client.post("/lamps/green")).json() == "green"
+        assert (await client.post("/lamps/red")).status_code == 404
+
+
+def test_result_that_is_no_json_is_noted() -> None:
+    @railway
+    async def opaque(run: Run[NotFound], name: str) -> object:
+        return run if name else name
+
+    (note,) = list_notes(build_app(opaque).pipelines)
+    assert "its result cannot be written as JSON: " in note
+
+
+def test_own_error_without_example_is_noted() -> None:
+    class Broken(Conflict, code="broken"):
+        size: int
+
+    @railway
+    async def shatter(_: Run[Broken], name: str) -> str:
+        return name
+
+    (note,) = list_notes(build_app(shatter).pipelines)
+    assert ": the documentation has no example of Broken: Size has no example; add Field(" in note
+
+
+def test_broken_rule_refuses_the_app() -> None:
+    @railway
+    async def misuse(run: Run[UpstreamFault | Aggregate], name: str) -> str:
+        run.nothing()  # type: ignore[attr-defined]
+        return name
+
+    reason = r"^POST /lamps/{name}: misuse breaks a rule: AttributeError: .*\n  File .*, in misuse\n"
+    with pytest.raises(RegistrationError, match=reason):
+        build_app(misuse)

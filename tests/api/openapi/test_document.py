@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 import httpx
@@ -136,6 +137,48 @@ def test_header_parameters_follow_path_parameters(operation: dict[str, Any]) -> 
     assert (path["name"], header) == ("name", {"$ref": "#/components/parameters/traceparent"})
 
 
+def test_required_parameter_has_example_of_dry_run(generated: dict[str, Any]) -> None:
+    spec = replace(SPEC, parameter_examples={"name": "desk"})
+    path, _ = build_document(generated, [spec])["paths"]["/lamps/{name}"]["post"]["parameters"]
+
+    assert (path["name"], path["example"]) == ("name", "desk")
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [({"examples": ["desk"]}, "desk"), ({"enum": ["floor", "desk"]}, "floor"), ({"type": "string"}, None)],
+)
+def test_required_parameter_has_example_of_schema(
+    generated: dict[str, Any], schema: dict[str, Any], expected: str | None
+) -> None:
+    generated["paths"]["/lamps"]["get"]["parameters"][0]["schema"] = schema
+    (limit,) = build_document(generated, [])["paths"]["/lamps"]["get"]["parameters"]
+
+    assert limit.get("example") == expected
+
+
+@pytest.mark.parametrize(
+    "changes", [{"required": False}, {"example": 3}, {"examples": {"few": {"value": 3}}}], ids=repr
+)
+def test_other_parameters_keep_their_examples(generated: dict[str, Any], changes: dict[str, Any]) -> None:
+    limit = generated["paths"]["/lamps"]["get"]["parameters"][0]
+    limit |= {"schema": {"examples": [7]}, **changes}
+
+    assert build_document(generated, [])["paths"]["/lamps"]["get"]["parameters"] == [limit]
+
+
+def test_summary_is_the_default_description(operation: dict[str, Any]) -> None:
+    assert operation["description"] == operation["summary"] == "Post Lamp"
+
+
+def test_security_of_other_routes_is_kept(generated: dict[str, Any]) -> None:
+    generated["paths"]["/lamps"]["get"]["security"] = [{"key": []}]
+    document = build_document(generated, [])
+
+    assert document["paths"]["/lamps"]["get"]["security"] == [{"key": []}]
+    assert document["paths"]["/lamps/{name}"]["post"]["security"] == []
+
+
 def test_bearer_route_declares_security(operation: dict[str, Any]) -> None:
     assert operation["security"] == [{"bearer": []}]
 
@@ -160,7 +203,7 @@ def test_spec_without_examples_keeps_generated_bodies(generated: dict[str, Any])
 
     assert operation["requestBody"] == before["requestBody"]
     assert operation["responses"]["201"]["content"] == before["responses"]["201"]["content"]
-    assert "security" not in operation
+    assert operation["security"] == []
 
 
 def test_spec_of_hidden_route_adds_nothing(generated: dict[str, Any]) -> None:
@@ -178,10 +221,11 @@ def test_non_pipeline_route_declares_problem_422(generated: dict[str, Any]) -> N
     assert "ValidationError" not in str(document)
 
 
-def test_missing_components_are_added() -> None:
-    document = build_document({"openapi": "3.1.0", "paths": {}}, [])
+def test_only_used_components_are_added() -> None:
+    lamp = {"get": {"responses": {"204": {"description": ""}}}}
+    document = build_document({"openapi": "3.1.0", "paths": {"/lamps": lamp}}, [])
 
-    assert document["components"].keys() == {"headers", "parameters", "schemas", "securitySchemes"}
+    assert document["components"].keys() == {"headers"}
 
 
 @each_app
@@ -267,6 +311,15 @@ def test_document_includes_routes_added_later(services: FakeServices) -> None:
     responses = app.openapi()["paths"]["/plain"]["get"]["responses"]
 
     assert get_example_problems(responses["422"])["invalid"]["instance"] == "/plain"
+
+
+def test_document_has_contact_and_license_of_the_app(services: FakeServices) -> None:
+    app = build_sample_gateway(services)
+    app.contact, app.license_info = {"name": "the team"}, {"name": "MIT"}
+
+    info = app.openapi()["info"]
+
+    assert (info["contact"], info["license"]) == ({"name": "the team"}, {"name": "MIT"})
 
 
 @railway
@@ -367,12 +420,11 @@ def test_writing_route_documents_idempotency_key(payments: dict[str, Any]) -> No
 
 def test_protected_operations_declare_security(payments: dict[str, Any]) -> None:
     security = {
-        name: operation["security"]
-        for name, operation in list_operations(payments)
-        if "security" in operation
+        name: operation["security"] for name, operation in list_operations(payments) if operation["security"]
     }
 
-    assert payments["components"]["securitySchemes"] == {"bearer": {"type": "http", "scheme": "bearer"}}
+    scheme = payments["components"]["securitySchemes"]["bearer"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     assert security == {
         "post /sealed": [{"bearer": []}],
         "get /executions": [{"bearer": []}, {}],

@@ -19,7 +19,6 @@ from gateway.railway import (
     Err,
     Fault,
     Invalid,
-    Key,
     NotFound,
     Ok,
     Result,
@@ -32,7 +31,7 @@ from gateway.railway import (
     Write,
     railway,
 )
-from tests.client.scripted_service import Answering, Hanging, Raising
+from tests.client.scripted_service import Answering, Declared, Hanging, Raising
 from tests.service_clients import service_client
 
 
@@ -49,9 +48,8 @@ LAMP_CALL: Final = PlannedCall("lamps.fetch", service="lamp")
 def fetch(transport: httpx.AsyncBaseTransport) -> Call[Lamp, Fault]:
     """Return a call of the service `lamp`; its operations are named `lamps.*`."""
     lamps = service_client("lamp", "http://lamp.test", transport)
-    return lamps.get(
-        "lamps.fetch", ("lamps", "1"), answer=LAMP, declared={404: NotFound, 409: Conflict, 422: Invalid}
-    )
+    declared: Declared = {404: NotFound, 409: Conflict, 422: Invalid}
+    return lamps.get("lamps.fetch", "/lamps/1", answer=LAMP, declared=declared)()
 
 
 @pytest.mark.parametrize(
@@ -83,10 +81,10 @@ async def test_refusal_examples_match_real_calls(status: int, kind: type[Fault])
 
 
 async def test_stuck_example_matches_a_real_commit() -> None:
-    async def refuse(_: Key) -> Result[None, Fault]:
+    async def refuse(_: object) -> Result[None, Fault]:
         return Err(NotFound("no"))
 
-    async def accept(_: Key) -> Result[None, Fault]:
+    async def accept(_: object) -> Result[None, Fault]:
         return Ok(None)
 
     @railway

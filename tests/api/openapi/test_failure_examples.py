@@ -219,3 +219,26 @@ def test_promise_without_plan_shows_aggregates(
     assert [
         tuple(code for code, _ in list_parts(failure)) for name, failure in examples if name == "aggregate"
     ] == expected
+
+
+def list_items(failure: Failure) -> list[tuple[str | None, int | None]]:
+    assert isinstance(failure, Aggregate)
+    return [(part.source, part.item) for part in failure.errors]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [(["a.one"], [("a.one", 0), ("a.one", 1)]), (["a.one", "a.two"], [("a.one", 0), ("a.two", 1)])],
+)
+def test_aggregate_of_list_shows_two_items(names: list[str], expected: list[tuple[str, int]]) -> None:
+    calls = tuple(build_refusable(name, NotFound) for name in names)
+    examples = list_examples(PlannedStage("one", SETTLE, calls, at_once=10))
+
+    assert list_items(examples["aggregate: one"]) == expected
+    assert list_items(examples["aggregate"]) == expected
+
+
+def test_failing_fast_list_has_no_aggregate() -> None:
+    call = build_refusable("a.one", NotFound)
+
+    assert "aggregate: one" not in list_examples(PlannedStage("one", FAIL_FAST, (call,), at_once=10))

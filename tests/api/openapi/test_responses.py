@@ -93,6 +93,25 @@ def test_success_without_example_has_no_content() -> None:
     assert "content" not in build(SPEC)["200"]
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("404", ["Problem"]), ("207", ["AggregateProblem"]), ("503", ["AggregateProblem", "Problem"])],
+)
+def test_schema_is_a_union_only_for_both_kinds(code: str, expected: list[str]) -> None:
+    responses = build(add_promise(NotFound, Conflict, Unavailable, Aggregate))
+    schema = responses[code]["content"]["application/problem+json"]["schema"]
+
+    names = [part["$ref"].rpartition("/")[2] for part in schema.get("anyOf", [schema])]
+    assert names == expected
+
+
+def test_only_success_and_202_of_writing_route_have_links() -> None:
+    linked = [code for code, response in build(add_promise(Conflict, Stuck)).items() if "links" in response]
+
+    assert linked == ["200", "202"]
+    assert not [response for response in build(SPEC).values() if "links" in response]
+
+
 def test_upstream_faults_alone_are_never_207() -> None:
     responses = build(add_promise(*UPSTREAM_FAULTS, Aggregate))
 

@@ -1,4 +1,4 @@
-"""Swagger UI at `/docs`."""
+"""The document at `/openapi.json`, and Swagger UI at `/docs`."""
 
 import re
 
@@ -34,6 +34,26 @@ async def test_swagger_ui_works_behind_a_path_prefix() -> None:
 
     assert "url: '/api/openapi.json'" in page
     assert {response.status_code for response in responses} == {200}
+
+
+@pytest.mark.parametrize(("prefix", "expected"), [("", "/"), ("/api", "/api")])
+async def test_document_names_the_server_that_sends_it(prefix: str, expected: str) -> None:
+    app = build_sample_gateway(FakeServices())
+    transport = httpx.ASGITransport(app, root_path=prefix)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        document = (await client.get(f"{prefix}/openapi.json")).json()
+
+    assert document == {**app.openapi(), "servers": [{"url": expected}]}
+
+
+async def test_document_names_servers_of_the_app() -> None:
+    app = build_sample_gateway(FakeServices())
+    app.servers = [{"url": "https://api.example.com"}]
+    transport = httpx.ASGITransport(app, root_path="/api")
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        document = (await client.get("/api/openapi.json")).json()
+
+    assert document["servers"] == app.servers
 
 
 @pytest.mark.parametrize(

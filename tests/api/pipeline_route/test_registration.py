@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Never
 
 import httpx
 import pytest
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from gateway.api.application import Gateway
 from gateway.api.pipeline_route.binding import bind
+from gateway.api.pipeline_route.description import list_notes
 from gateway.api.pipeline_route.registration import Endpoint, RegistrationError, Route
 from gateway.api.pipeline_route.request import PipelineRequest
+from gateway.client.examples import NoExampleError
 from gateway.client.models import UpstreamRequest, example
 from gateway.railway import Aggregate, Ok, Run, RunContext, Stuck, UpstreamFault, railway
 from tests.api.sample_gateway import build_gateway, create_client
@@ -89,6 +92,13 @@ def test_openapi_operation_comes_from_pipeline() -> None:
     assert operation["requestBody"]["content"]["application/json"]["example"] == {"closing": "."}
 
 
+def test_path_parameter_has_example_of_dry_run() -> None:
+    route = replace(GREET, example={"name": "Grace"})
+    operation = build_app(route, greeter=Greeter()).openapi()["paths"]["/greetings/{name}"]["put"]
+
+    assert operation["parameters"][0]["example"] == "Grace"
+
+
 def test_route_example_can_be_the_body() -> None:
     route = Route("PUT", "/greetings/{name}", greet, example=Words(closing=";"))
 
@@ -154,6 +164,19 @@ def test_unknown_method_is_refused(method: str) -> None:
         Route(method, "/x", greet)
 
 
+@pytest.mark.parametrize(
+    ("methods", "reason"),
+    [
+        ([], "unknown method none of /x"),
+        (["GET", "get"], "unknown method 'get' of /x"),
+        (["PUT", "PUT"], "PUT, PUT /x: a method is repeated"),
+    ],
+)
+def test_unusable_list_of_methods_is_refused(methods: list[str], reason: str) -> None:
+    with pytest.raises(RegistrationError, match=reason):
+        Route(methods, "/x", greet)
+
+
 def test_path_without_slash_is_refused() -> None:
     with pytest.raises(RegistrationError, match="invalid path 'x': expected a path such as"):
         Route("GET", "x", greet)
@@ -166,7 +189,7 @@ async def anything(_: Run[Never], value: object) -> str:
 
 
 def test_scalar_outside_path_is_refused() -> None:
-    with pytest.raises(RegistrationError, match="POST /x: query parameters are not supported: value"):
+    with pytest.raises(RegistrationError, match="POST /x: value of anything would be a query parameter"):
         build_app(Route("POST", "/x", anything), first=Greeter(), second=Greeter())
 
 
@@ -187,9 +210,22 @@ def test_openapi_body_has_route_example() -> None:
     assert operation["requestBody"]["content"]["application/json"]["example"] == {"text": "more"}
 
 
-def test_body_without_example_fails_dry_run() -> None:
-    with pytest.raises(RegistrationError, match="POST /wishes: no example for wish of grant: Text has no"):
-        build_app(Route("POST", "/wishes", grant))
+async def test_body_without_example_is_noted() -> None:
+    app = build_app(Route("POST", "/wishes", grant))
+
+    (described,) = app.pipelines
+    (note,) = list_notes(app.pipelines)
+    assert "did not succeed: no example for wish: Text has no example; give examples with which" in note
+    assert (described.description["stages"], described.description["summary"]) == ([], "Grant a wish.")
+    async with create_client(app) as client:
+        assert (await client.post("/wishes", json={"text": "more"})).json() == "more"
+
+
+async def test_pipeline_without_example_cannot_be_run_on_it() -> None:
+    (described,) = build_app(Route("POST", "/wishes", grant)).pipelines
+
+    with pytest.raises(NoExampleError, match="no example for wish: Text has no example"):
+        await described.run(RunContext())
 
 
 @pytest.mark.parametrize(
@@ -223,8 +259,8 @@ def test_invalid_path_is_refused(path: str) -> None:
         Route("GET", path, greet)
 
 
-@pytest.mark.parametrize("status", [199, 204, 205, 300, 404, "201"])
-def test_status_without_success_body_is_refused(status: Any) -> None:  # noqa: ANN401 - "201" too
+@pytest.mark.parametrize("status", [199, 207, 300, 404, "201"])
+def test_status_other_than_a_success_is_refused(status: Any) -> None:  # noqa: ANN401 - "201" too
     with pytest.raises(RegistrationError, match=f"invalid status {status!r} of GET /x"):
         Route("GET", "/x", greet, status=status)
 
@@ -291,9 +327,9 @@ class Payment(UpstreamRequest):
 async def careless(run: Run[Any]) -> str:
     """Commit without promising `Stuck`."""
     bank = service_client("bank", "http://bank.test", Raising(httpx.ConnectError("never called")))
-    undo = bank.undo("bank.pay_back", ("payments",))
-    pay = bank.write("bank.pay", ("payments",), Payment(amount=1), answer=TypeAdapter(Payment), undo=undo)
-    await run.commit("pay", pay)
+    undo = bank.undo.delete("bank.pay_back", "/payments/{key}")
+    pay = bank.write.post("bank.pay", "/payments", answer=Payment, undo=undo)
+    await run.commit("pay", pay(Payment(amount=1)))
     return ""
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Never
 
 import httpx
 import pytest
-from fastapi import Depends, Header, Query
+from fastapi import Body, Depends, Form, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.application import Gateway
@@ -471,27 +472,33 @@ async def test_reading_token_without_bearer_route_is_500() -> None:
     assert get_code(response) == (500, "unexpected")
 
 
-def do_nothing() -> None: ...
-
-
+async def take_body(basket: Basket) -> None: ...
 async def take_no_request(basket: Basket) -> None: ...
-async def take_dependency(request: PipelineRequest, value: Annotated[None, Depends(do_nothing)]) -> None: ...
-async def take_query(request: PipelineRequest, value: Annotated[str, Query()]) -> None: ...
-async def take_header(request: PipelineRequest, value: Annotated[str, Header()]) -> None: ...
-async def take_scalar(request: PipelineRequest, value: str) -> None: ...
+async def take_two_requests(request: PipelineRequest, raw: Request) -> None: ...
+async def take_plain_request(request: Request) -> None: ...
 async def take_two_bodies(request: PipelineRequest, first: Basket, second: Basket) -> None: ...
 async def take_commit_request(request: CommitRequest, basket: Basket) -> None: ...
+async def take_form(request: PipelineRequest, value: Annotated[str, Form()]) -> None: ...
+async def take_embedded(request: PipelineRequest, basket: Annotated[Basket, Body(embed=True)]) -> None: ...
+async def take_variadic(request: PipelineRequest, *values: str) -> None: ...
+async def take_unusable(request: PipelineRequest, value: Annotated[FakeServices, Query()]) -> None: ...
+async def take_body_in_dependency(
+    request: PipelineRequest, value: Annotated[None, Depends(take_body)]
+) -> None: ...
 
 
 @pytest.mark.parametrize(
     ("endpoint", "reason"),
     [
         (take_no_request, "one PipelineRequest or CommitRequest"),
-        (take_dependency, "value is a query, header or cookie parameter or a dependency"),
-        (take_query, "value is a query, header or cookie parameter"),
-        (take_header, "value is a query, header or cookie parameter"),
-        (take_scalar, "query parameters are not supported: value"),
-        (take_two_bodies, "at most one body"),
+        (take_two_requests, "one PipelineRequest or CommitRequest"),
+        (take_plain_request, "one PipelineRequest or CommitRequest"),
+        (take_form, "take_form: Form data requires"),
+        (take_embedded, r"take_embedded: Body\(embed=True\) of basket is not supported"),
+        (take_variadic, "take_variadic: values is positional-only or variadic"),
+        (take_unusable, "POST /x: take_unusable: "),
+        (take_body_in_dependency, "the dependency take_body takes a body: basket"),
+        (take_two_bodies, "at most one body, not first, second"),
         (take_commit_request, "take_commit_request must take a PipelineRequest"),
     ],
 )

@@ -1,6 +1,7 @@
 """Problems, statuses and headers of failures."""
 
 import json
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, get_args
 
@@ -24,6 +25,7 @@ from gateway.railway import (
     Unauthorized,
     Unavailable,
     Unexpected,
+    combine_failures,
 )
 
 
@@ -60,6 +62,29 @@ def test_invalid_problem_lists_violations() -> None:
     assert to_problem(Invalid("no", violations=violations))["violations"] == [
         {"field": "address", "messages": ["required", "blank"]},
         {"field": "", "messages": ["no"]},
+    ]
+
+
+def test_problem_of_list_item_has_its_position() -> None:
+    assert to_problem(NotFound(item=0))["item"] == 0
+    assert "item" not in to_problem(NotFound())
+
+
+def test_aggregate_lists_item_of_each_part() -> None:
+    errors = to_problem(Aggregate((NotFound(item=0), Conflict(item=3), Forbidden())))["errors"]
+
+    assert [part.get("item") for part in errors] == [0, 3, None]
+
+
+def test_merged_violations_have_their_own_items() -> None:
+    refused = Invalid("no", violations=(("amount", ("too much",)),))
+    both = combine_failures([replace(refused, item=1), refused, replace(refused, item=3)])
+
+    assert "item" not in to_problem(both)
+    assert to_problem(both)["violations"] == [
+        {"field": "amount", "messages": ["too much"], "item": 1},
+        {"field": "amount", "messages": ["too much"]},
+        {"field": "amount", "messages": ["too much"], "item": 3},
     ]
 
 

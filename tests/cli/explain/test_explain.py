@@ -24,6 +24,7 @@ from gateway.cli.explain.options import (
     require_known,
 )
 from gateway.plan.plan import Kind, Plan, PlannedCall, PlannedStage
+from gateway.railway import SETTLE
 from tests.integration.in_process import InProcessServices
 
 FEED: Final = Options("feed", default=0.04)
@@ -296,6 +297,19 @@ async def test_explain_indents_nested_calls(nested: Gateway) -> None:
         "    c.d",
     ]
     assert rows[1].split() == ["both", "no", "request"]
+
+
+async def test_explain_describes_list_stage(app: Gateway) -> None:
+    stage = PlannedStage("places", SETTLE, (PlannedCall("geo.place"),), at_once=8)
+    pipelines = [replace(pipeline_of(app, "feed"), plan=Plan("list", "Look about.", (stage,)))]
+    gateway = Gateway(
+        app.shared, app.readiness, title="list", version="1.0", routes=(), pipelines=pipelines, routers=()
+    )
+
+    lines = (await explain_as_text(gateway, Options("list", default=0.02), width=100)).splitlines()
+
+    assert lines[5].startswith("places: settle, for each item, 8 at once ")
+    assert "critical path: at least 20 ms; in sequence: at least 20 ms" in lines
 
 
 async def test_json_lists_nested_calls(nested: Gateway) -> None:

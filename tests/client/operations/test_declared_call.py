@@ -25,11 +25,12 @@ DIME: Final = Coin(worth=Decimal("0.10"))
 def list_infos() -> list[CallInfo | None]:
     """Return the metadata of a GET, a POST and a write."""
     things = client(Answering())
-    undo = things.undo("coins.melt", ("coins",))
+    undo = things.undo.delete("coins.melt", "/coins/{key}")
+    mint = things.write.post("coins.mint", "/coins", answer=COIN, undo=undo, declared={404: NotFound})
     return [
-        things.get("coins.fetch", (), answer=COIN, declared={404: NotFound}).info,
-        things.post("coins.count", (), Wish(text=""), answer=COIN, declared={404: NotFound}).info,
-        things.write("coins.mint", (), Wish(text=""), answer=COIN, undo=undo, declared={404: NotFound}).info,
+        things.get("coins.fetch", "/coins", answer=COIN, declared={404: NotFound})().info,
+        things.post("coins.count", "/count", answer=COIN, declared={404: NotFound})(Wish(text="")).info,
+        mint(Wish(text="")).info,
     ]
 
 
@@ -39,8 +40,8 @@ def test_call_info_has_example_and_refusals(info: CallInfo | None) -> None:
     assert (info.service, info.example, info.refusals) == ("things", DIME, (NotFound,))
 
 
-def test_reading_missing_example_raises() -> None:
-    info = client(Answering()).get("things.fetch", ("things",), answer=THING).info
+def test_missing_example_raises_on_access() -> None:
+    info = client(Answering()).get("things.fetch", "/things", answer=THING)().info
 
     assert info is not None
     with pytest.raises(NoExampleError, match="Name has no example"):

@@ -1,0 +1,1 @@
+"""Linters and client generators, run on the OpenAPI document of the shipped gateway."""

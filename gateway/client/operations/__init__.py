@@ -1,0 +1,1 @@
+"""Operations of a service: declared once, and called to describe requests."""

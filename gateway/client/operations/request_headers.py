@@ -1,0 +1,84 @@
+"""Headers of the requests to a service: those of every request, and those of a single call."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias, final
+
+from gateway.client.operations.request_body import JSON, RequestBody
+
+__all__ = ("EncodedHeaders", "ServiceHeaders", "check_header", "encode_headers")
+
+EncodedHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
+
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
+_FIXED: Final = frozenset(
+    {
+        "accept-encoding",  # the client decodes no content coding
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers that the client sets itself, or that belong to the connection."""
+
+_CONTENT_TYPE: Final = b"content-type"
+
+
+def check_header(name: str, value: str) -> None:
+    """Raise `ValueError` unless a call may have the header *name* with *value* (RFC 9110, 5.1 and 5.5)."""
+    if _NAME.fullmatch(name) is None:
+        msg = f"invalid name of a header: {name!r}"
+        raise ValueError(msg)
+    if name.lower() in _FIXED:
+        msg = f"the header {name} cannot be set: the client sets it itself"
+        raise ValueError(msg)
+    if _VALUE.fullmatch(value) is None:
+        # The message omits the value, which may be secret.
+        msg = (
+            f"invalid value of header {name}: expected visible ASCII characters, "
+            "without leading or trailing spaces"
+        )
+        raise ValueError(msg)
+
+
+def encode_headers(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Return *headers* with names in lower case; raise `ValueError` for an invalid name or value."""
+    for name, value in headers.items():
+        check_header(name, value)
+    return {name.lower().encode("ascii"): value.encode("ascii") for name, value in headers.items()}
+
+
+@final
+class ServiceHeaders:
+    """Headers of every request to a service, which the headers of a call replace.
+
+    *defaults* are in order of precedence: a later header replaces an earlier one of the same name. A
+    `Content-Type` among them replaces that of JSON bodies.
+    """
+
+    __slots__ = ("_defaults", "_json", "defaults")
+
+    def __init__(self, host: bytes, *defaults: Mapping[str, str]) -> None:
+        merged: dict[bytes, bytes] = {b"host": host, b"accept-encoding": b"identity"}
+        for headers in defaults:
+            merged |= encode_headers(headers)
+        self._json = merged.pop(_CONTENT_TYPE, JSON)
+        self._defaults = merged
+        self.defaults: Final = tuple(merged.items())
+
+    def build(self, headers: Mapping[str, str] | None, body: RequestBody | None) -> EncodedHeaders:
+        """Return all headers of a request with *headers* and *body*, except those of each attempt."""
+        if headers:
+            return tuple({**self._defaults, **self._describe(body), **encode_headers(headers)}.items())
+        return self.defaults if body is None else (*self.defaults, *self._describe(body).items())
+
+    def _describe(self, body: RequestBody | None) -> dict[bytes, bytes]:
+        if body is None:
+            return {}
+        return {_CONTENT_TYPE: self._json if body.media_type is JSON else body.media_type}
