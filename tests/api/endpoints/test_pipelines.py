@@ -16,7 +16,6 @@ from gateway.railway import (
     Aggregate,
     Call,
     Conflict,
-    Err,
     Failure,
     NotFound,
     Ok,
@@ -248,7 +247,7 @@ def test_aggregate_of_another_branch_is_documented() -> None:
     @railway
     async def branch(run: Run[NotFound | UpstreamFault | Aggregate], name: str) -> str:
         if name == "no example":
-            await run.stage("both", *(read(name).bind(lambda _: Err(NotFound())) for _ in range(2)))
+            await run.stage("both", *(read(name).ensure(bool, lambda _: NotFound()) for _ in range(2)))
         return name
 
     assert [*get_problems(build_app(branch), 207)] == ["aggregate"]

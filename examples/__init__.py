@@ -1,0 +1,1 @@
+"""Gateways in front of services that were not designed for it."""
