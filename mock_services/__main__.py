@@ -144,7 +144,12 @@ async def _serve(listeners: Sequence[Listener], *, exit_with_stdin: bool) -> Non
 
 def _announce(listeners: Sequence[Listener]) -> None:
     urls = " ".join(f"{listener.name} {listener.url}" for listener in listeners)
-    print(f"mock_services: {urls} ready", flush=True)  # noqa: T201 (the output of the command)
+    try:
+        print(f"mock_services: {urls} ready", flush=True)  # noqa: T201 (the output of the command)
+    except BrokenPipeError:
+        # The parent has ended. Without this, Python would fail again when it flushes the output at its exit:
+        # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _call_when_stdin_closes(callback: Callable[[], object]) -> None:

@@ -332,3 +332,18 @@ def test_mocks_help_lists_services() -> None:
     assert all(name in result.out for name in SERVICES)
     assert "8101" in result.out
     assert "MOCK_LATENCY_SCALE" in result.out
+
+
+def test_parent_that_ends_early_causes_no_traceback() -> None:
+    """The parent reads no more when the services announce themselves; they end with standard input."""
+    port = free_port()
+    with Program("mock_services", "user", "--port", str(port), "--exit-with-stdin") as program:
+        assert program.process.stdout
+        assert program.process.stdin
+        program.process.stdout.close()
+        program.wait_until_answers(f"http://127.0.0.1:{port}/health")
+        program.process.stdin.close()
+        assert program.process.stderr
+        errors = program.process.stderr.read()
+
+        assert (program.process.wait(), errors) == (0, "")
