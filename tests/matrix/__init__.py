@@ -5,5 +5,9 @@ cell of the matrix is an HTTP request to the whole gateway, with faulty services
 (`faulty_services`). The result is compared with a model of a few rules (`expected_answers`), and checked
 against the `invariants` of all cells.
 
-`python -m tests.matrix` writes `docs/failures.md`, which shows the expected results.
+A `subject` is an app with stand-ins for its services and a request for each of its pipelines. The matrix runs
+on two: the shipped pipelines (`shipped_subject`), and the courier's gateway (`courier_subject`), in front of
+APIs that were not designed for it.
+
+`python -m tests.matrix` writes `docs/failures.md`, which shows the expected results of the shipped pipelines.
 """

@@ -1,47 +1,41 @@
 """Discovery of the call graph of a pipeline, by running it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from http import HTTPStatus
-from typing import Final, final
+from typing import Any, Final, final
 
 import httpx
-from typing_extensions import override
+from pydantic import TypeAdapter
 
+from gateway.api.pipeline_route.binding import bind
+from gateway.app import connect
 from gateway.railway import (
-    SETTLE,
     BadAnswer,
-    CallOutcome,
-    CallSpan,
-    CommitStart,
-    CommitState,
     Err,
     Failure,
-    Intent,
-    Journal,
     Key,
-    Observer,
     Ok,
+    Result,
     RunContext,
     SentWrite,
-    StageCall,
-    StageSpan,
     TimedOut,
     Unavailable,
-    WriteOutcome,
     get_family,
 )
+from gateway.settings import default_settings
 from tests.clock import AutojumpLoop
-from tests.matrix.call_graph import CallGraph, CallSpec, Kind, Stage, UndoSpec
-from tests.matrix.expected_answers import STATUSES
+from tests.matrix.call_graph import CallGraph, CallSpec, DeclaredError, Lookup, Stage, UndoSpec
 from tests.matrix.faults import Fault
 from tests.matrix.faulty_services import Script, Services
-from tests.matrix.sample_requests import COURIER_SAMPLES, SAMPLES
-from tests.matrix.subject import Connected, Sample
+from tests.matrix.request_identity import format_content, read_key, without_ids
+from tests.matrix.run_recorder import RecordedStage, RunRecorder
+from tests.matrix.subject import PathParameters, Sample, Subject
 
-__all__ = ("discover_call_graphs", "identify_request")
+__all__ = ("discover_call_graphs",)
 
 _STATUSES: Final = tuple(status.value for status in HTTPStatus if 400 <= status < 500)
 _KEY: Final = Key("key")
@@ -50,8 +44,8 @@ _LONG_ENOUGH: Final = 60.0
 
 
 @cache
-def discover_call_graphs() -> Mapping[str, CallGraph]:
-    """Return the call graph of each pipeline, by name.
+def discover_call_graphs(subject: Subject) -> Mapping[str, CallGraph]:
+    """Return the call graph of each pipeline of *subject*, by name.
 
     Each pipeline is run once to find its calls, and then once for each call and 4xx status to find the
     statuses that the call declares. The function runs its own event loop with a jumping clock, so it must be
@@ -59,205 +53,136 @@ def discover_call_graphs() -> Mapping[str, CallGraph]:
     """
 
     async def discover() -> Mapping[str, CallGraph]:
-        return {sample.name: await _Discovery(sample).discover() for sample in (*SAMPLES, *COURIER_SAMPLES)}
+        return {sample.name: await _Discovery(subject, sample).discover() for sample in subject.samples}
 
     with asyncio.Runner(loop_factory=AutojumpLoop) as runner:
         return runner.run(discover())
 
 
-def identify_request(graph: CallGraph, request: httpx.Request) -> str:
-    """Return the name of the call or undo of *graph* that *request* belongs to."""
-    method, path = request.method, request.url.path
-    calls = [call for call in graph.calls if (call.method, call.path) == (method, path)]
-    if len(calls) > 1:  # several calls of an operation, with different queries
-        calls = [call for call in calls if call.query == request.url.query]
-    for call in calls:
-        return call.name
-    for undo in (call.undo for call in graph.calls if call.undo is not None):
-        if undo.find == (method, path):
-            return undo.find_name
-        if undo.method == method and path.startswith(undo.path):
-            return undo.name
-    raise AssertionError(request)
-
-
 @final
 class _Discovery:
-    def __init__(self, sample: Sample) -> None:
+    def __init__(self, subject: Subject, sample: Sample) -> None:
+        self._subject = subject
         self._sample = sample
-        self._services = Services(sample.subject)
-        self._up = Connected.over(sample.subject, self._services)
+        self._services = Services(subject)
+        connections = connect(subject.services, default_settings(subject.services), self._services)
+        self._bound = bind(sample.route, {each.name: each.instance for each in connections})
+        self._undos = {name: undo for each in connections for name, undo in each.client.undos.items()}
 
     async def discover(self) -> CallGraph:
         graph = await self._discover_stages()
         stages = [
             replace(
-                stage, calls=tuple([await self._find_declared_statuses(graph, call) for call in stage.calls])
+                stage, calls=tuple([await self._find_declared_errors(graph, call) for call in stage.calls])
             )
             for stage in graph.stages
         ]
         return replace(graph, stages=tuple(stages))
 
     async def _discover_stages(self) -> CallGraph:
-        recorder = _Recorder(self._services)
-        self._services.begin(Script(recorder.record_request))
-        result = await self._sample.run(self._create_context(recorder), self._up)
+        recorder = RunRecorder()
+        result = await self._run(Script(recorder.record_request), recorder)
         assert isinstance(result, Ok), result
-        found = [await self._find_undo(recorder, intent) for intent in recorder.list_undoable()]
-        undos = {undo.name: undo for undo in found}
-        stages = tuple(
-            Stage(
-                span.name,
-                span.policy.value,
-                tuple(recorder.spec_of(span, place, undos) for place in range(len(span.calls))),
-            )
-            for span in recorder.stages
-        )
-        graph = CallGraph(self._sample.name, stages)
-        # Names identify calls from here on.
-        assert len({call.name for call in graph.calls}) == len(graph.calls)
-        return graph
+        assert not result.lacks
+        names = Counter(call.span.name for stage in recorder.stages for call in stage.calls)
+        numbers = {name: iter(range(count)) for name, count in names.items() if count > 1}
+        stages = [await self._describe_stage(recorder, stage, numbers) for stage in recorder.stages]
+        return CallGraph(self._sample.name, tuple(stages))
 
-    async def _find_undo(self, recorder: "_Recorder", intent: Intent) -> UndoSpec:
-        """Return the undo of a write; if it has a look-up, that is the first request without the answer."""
-        name, subject = f"{intent.undo}", self._sample.subject
-        undo = self._up.undos[name]
-        answer = recorder.outcomes[intent.name]
-        assert isinstance(answer, Ok)
-        await undo.attempt(SentWrite(_KEY))
+    async def _describe_stage(
+        self, recorder: RunRecorder, stage: RecordedStage, numbers: Mapping[str, Iterator[int]]
+    ) -> Stage:
+        calls = [
+            await self._describe_call(recorder, stage, place, numbers) for place in range(len(stage.calls))
+        ]
+        return Stage(stage.name, stage.policy, tuple(calls), stage.is_list)
+
+    async def _describe_call(
+        self, recorder: RunRecorder, stage: RecordedStage, place: int, numbers: Mapping[str, Iterator[int]]
+    ) -> CallSpec:
+        """Describe the call at *place* of *stage*; *numbers* tells calls of the same name apart."""
+        call, service = stage.calls[place], self._services.find_service(stage.calls[place].request)
+        request, source = call.request, call.span.name
+        is_repeated = source in numbers
+        return CallSpec(
+            f"{source}[{next(numbers[source])}]" if is_repeated else source,
+            source,
+            place,
+            stage.kinds[place],
+            request.method,
+            without_ids(request.url.path),
+            is_write=read_key(service, request) is not None,
+            undo=None
+            if call.span.undo is None
+            else await self._find_undo(recorder, call.span.undo, call.answer),
+            content=format_content(request) if is_repeated else None,
+            has_body=call.answer is not None,
+        )
+
+    async def _find_undo(self, recorder: RunRecorder, name: str, answer: object) -> UndoSpec:
+        """Return the undo *name*; make it without the answer of its write, and with *answer*."""
+        await self._undos[name].attempt(SentWrite(_KEY))
         first = recorder.last
-        await undo.attempt(SentWrite(_KEY, answer=answer.value))
+        await self._undos[name].attempt(SentWrite(_KEY, answer))
         request = recorder.last
-        has_find = (first.method, first.url.path) != (request.method, request.url.path)
+        is_by_key = first.url == request.url
         return UndoSpec(
             name,
             request.method,
-            request.url.path.rpartition("/")[0] + "/" if request.method == "DELETE" else request.url.path,
-            (first.method, first.url.path) if has_find else None,
-            subject.settling.get(name, 0.0),
-            subject.lag.get(name, 0.0),
+            request.url.path.removesuffix(_KEY),
+            lookup=None if is_by_key else self._describe_lookup(name, first),
         )
 
-    async def _find_declared_statuses(self, graph: CallGraph, call: CallSpec) -> CallSpec:
-        """Return *call* with its declared statuses: every 4xx that is not a fault of the service."""
-        errors = {status: await self._find_error(graph, call, status) for status in _STATUSES}
-        declared = {
-            status: error
-            for status, error in errors.items()
-            if not isinstance(error, BadAnswer | Unavailable | TimedOut)
-        }
-        own_codes = [
-            (status, (STATUSES[get_family(type(error)).code], error.code))
-            for status, error in declared.items()
-            if get_family(type(error)).code != error.code
-        ]
-        return replace(call, declared=tuple(declared), own_codes=tuple(own_codes))
+    def _describe_lookup(self, undo: str, request: httpx.Request) -> Lookup:
+        service = self._services.find_service(request)
+        lag = self._subject.search_lags.get(service.name, 0.0)
+        return Lookup(f"look-up of {undo}", request.method, request.url.path, lag, service.settling_ms / 1000)
 
-    async def _find_error(self, graph: CallGraph, call: CallSpec, status: int) -> Failure:
-        """Return the error of *call* if its service sends *status*."""
-        recorder = _Recorder(self._services)
-        fault = Fault("probe", "status", status)
-        self._services.begin(Script(partial(identify_request, graph), {call.name: fault}))
-        await self._sample.run(self._create_context(recorder), self._up)
+    async def _find_declared_errors(self, graph: CallGraph, call: CallSpec) -> CallSpec:
+        """Return *call* with its declared errors: for every 4xx, and for an empty list."""
+        faults = [Fault("probe", "empty", 200), *(Fault("probe", "status", status) for status in _STATUSES)]
+        declared = [await self._find_error(graph, call, fault) for fault in faults]
+        return replace(call, declared=tuple(error for error in declared if error is not None))
+
+    async def _find_error(self, graph: CallGraph, call: CallSpec, fault: Fault) -> DeclaredError | None:
+        """Return the error of *call* for *fault*, None if it is a fault of the service."""
+        recorder = RunRecorder()
+        result = await self._run(Script(partial(recorder.identify, graph), {call.name: fault}), recorder)
         await asyncio.sleep(_LONG_ENOUGH)
-        outcome = recorder.outcomes[call.name]
-        assert isinstance(outcome, Err)
-        return outcome.error
+        match recorder.find_outcome(graph, call):
+            case Err(error):
+                return _declare(fault.status, error)
+            case Ok() if fault.kind == "empty":
+                return _declare_empty(result)
+            case outcome:
+                raise AssertionError(outcome)
 
-    def _create_context(self, recorder: "_Recorder") -> RunContext:
-        return RunContext(observer=recorder, journal=recorder)
+    async def _run(self, script: Script, recorder: RunRecorder) -> Result[object, Failure]:
+        path = await self._services.begin(script, self._sample)
+        context = RunContext(observer=recorder, journal=recorder)
+        return await self._bound.run(context, **self._build_arguments(path))
 
-
-def _classify(call: StageCall) -> Kind:
-    if call.is_write:
-        return "write"
-    return "optional" if call.is_optional else "needed"
-
-
-@final
-class _Recorder(Observer, Journal):
-    """Observer and journal that record the stages, calls and requests of a run to *services*.
-
-    A call that is made outside any stage is recorded as a stage of its own.
-    """
-
-    def __init__(self, services: Services) -> None:
-        self.stages: list[StageSpan] = []
-        self.outcomes: dict[str, CallOutcome] = {}
-        self._services = services
-        self._intents: dict[str, Intent] = {}
-        self._requests: dict[str, httpx.Request] = {}
-        self._calling: dict[object, str] = {}
-        self._names: dict[CallSpan, str] = {}
-
-    def list_undoable(self) -> Sequence[Intent]:
-        """Return the writes of the commit that have an undo."""
-        return [intent for intent in self._intents.values() if intent.undo is not None]
-
-    def record_request(self, request: httpx.Request) -> str:
-        """Record *request*; return the name of the call that the current task makes, or "" without a call."""
-        self.last = request
-        name = self._calling.get(asyncio.current_task(), "")
-        self._requests[name] = request
-        return name
-
-    def spec_of(self, stage: StageSpan, place: int, undos: Mapping[str, UndoSpec]) -> CallSpec:
-        """Return the call at *place* of *stage*."""
-        name, operation = _list_names(stage)[place], stage.calls[place].name
-        request, intent = self._requests[name], self._intents.get(operation)
-        return CallSpec(
-            name,
-            place,
-            _classify(stage.calls[place]),
-            request.method,
-            request.url.path,
-            self._services.find_key(request) is not None,
-            undos[intent.undo] if intent is not None and intent.undo is not None else None,
-            operation=operation,
-            query=request.url.query,
-            item=None if stage.at_once is None else place,
-        )
-
-    @override
-    def stage_started(self, stage: StageSpan, /) -> None:
-        self.stages.append(stage)
-
-    @override
-    def stage_ended(self, stage: StageSpan, /) -> None:
-        """Do nothing."""
-
-    @override
-    def call_started(self, call: CallSpan, /) -> None:
-        stage = call.stage
-        if stage is None:
-            stage = StageSpan("no stage", (StageCall(call.name),), SETTLE)
-            self.stages.append(stage)
-        begun = [name for other, name in self._names.items() if other.name == call.name]
-        same = [
-            name for name, it in zip(_list_names(stage), stage.calls, strict=True) if it.name == call.name
-        ]
-        self._names[call] = self._calling[asyncio.current_task()] = same[len({*same} & {*begun})]
-
-    @override
-    def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
-        self.outcomes[self._names[call]] = outcome
-
-    @override
-    async def begin(self, commit: CommitStart, /) -> None:
-        self._intents = {intent.name: intent for intent in commit.intents}
-
-    @override
-    async def note(self, execution_id: str, key: Key, outcome: WriteOutcome, value: object, /) -> None:
-        """Do nothing."""
-
-    @override
-    async def end(self, execution_id: str, state: CommitState, /) -> None:
-        """Do nothing."""
+    def _build_arguments(self, path: PathParameters) -> Mapping[str, object]:
+        given = {**path, **self._sample.arguments}
+        return {
+            name: TypeAdapter[Any](annotation).validate_python(given.get(name, self._sample.body))
+            for name, annotation in self._bound.parameters.items()
+        }
 
 
-def _list_names(stage: StageSpan) -> Sequence[str]:
-    """Return a unique name for each call of *stage*: that of the operation, with its place if repeated."""
-    operations = [call.name for call in stage.calls]
-    return [
-        name if operations.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(operations)
-    ]
+def _declare(status: int, error: Failure) -> DeclaredError | None:
+    if isinstance(error, BadAnswer | Unavailable | TimedOut):
+        return None
+    family = get_family(type(error)).code
+    return DeclaredError(status, family, None if error.code == family else error.code)
+
+
+def _declare_empty(result: Result[object, Failure]) -> DeclaredError | None:
+    """Return the error that the pipeline derives from an empty list, if any."""
+    match result:
+        case Err(error) if (declared := _declare(200, error)) is not None:
+            return replace(declared, detail=error.detail)
+        case Ok(lacks=lacks) if lacks:
+            return DeclaredError(200, "not-found")  # of an optional call, so no response shows it
+        case _:
+            return None

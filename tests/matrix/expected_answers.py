@@ -13,37 +13,33 @@ from tests.matrix.call_graph import CallGraph, CallSpec, Stage
 from tests.matrix.cells import Cell
 from tests.matrix.expected_attempts import (
     DEADLINE,
+    TAKES_EFFECT,
     CallPrediction,
-    is_absent,
+    UndoPrediction,
     predict_call,
-    predict_lag,
-    predict_undo_attempts,
+    predict_undo,
 )
 from tests.matrix.faults import NO_FAULT, Fault
 
-__all__ = ("STATUSES", "ExpectedFailure", "ExpectedResult", "Outcome", "expect_result")
+__all__ = ("ExpectedFailure", "ExpectedResult", "Outcome", "expect_result")
 
 Outcome: TypeAlias = Literal["done", "refused", "undone", "stuck"]
 
-STATUSES: Final = {
-    "invalid": 422,
-    "unauthorized": 401,
-    "forbidden": 403,
-    "not-found": 404,
-    "conflict": 409,
-    "gone": 410,
-    "precondition-failed": 412,
-    "rate-limited": 429,
-    "stuck": 500,
-    "bad-answer": 502,
-    "unavailable": 503,
-    "timed-out": 504,
+_CODES: Final = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not-found",
+    409: "conflict",
+    410: "gone",
+    412: "precondition-failed",
+    422: "invalid",
+    429: "rate-limited",
+    500: "stuck",
+    502: "bad-answer",
+    503: "unavailable",
+    504: "timed-out",
 }
-"""Status of each code of the gateway's own errors."""
-
-_CODES: Final = {status: code for code, status in STATUSES.items()}
-_TAKES_EFFECT: Final = frozenset({"none", "truncated", "lost"})
-"""Kinds of faults that do not prevent a write from taking effect at once."""
+_STATUSES: Final = {code: status for status, code in _CODES.items()}
 
 
 @final
@@ -51,8 +47,8 @@ _TAKES_EFFECT: Final = frozenset({"none", "truncated", "lost"})
 class ExpectedFailure:
     """A failure in the response; *retry_after* is in seconds, *detail* is set for declared statuses.
 
-    *own_code* replaces the code of the status if the service declares an error with a code of its own.
-    *item* is the position of the item of a list for which the call was made.
+    *own_code* replaces the code of the status if the service declares an error with a code of its own. *item*
+    is the position of the call in its list, if any.
     """
 
     status: int
@@ -73,7 +69,7 @@ class ExpectedResult:
     """The expected response and final state.
 
     *parts* are the failures, *missing* the failed optional calls of a success. The first response takes
-    *seconds*, or up to a second more. If the commit *outlasts* the deadline, the first response is a 202.
+    *seconds*, or up to *backoff* more. If the commit *outlasts* the deadline, the first response is a 202.
     *attempts* holds the allowed numbers of attempts of each call and undo that is made. *writes* are the
     outcomes of the commit's writes (None if the commit does not begin), *in_effect* the writes in effect at
     the end.
@@ -84,6 +80,7 @@ class ExpectedResult:
     missing: tuple[str, ...] = ()
     outlasts: bool = False
     seconds: float = 0.0
+    backoff: float = 1.0
     attempts: Mapping[str, range] = field(default_factory=dict[str, range])
     writes: Mapping[str, Outcome] | None = None
     in_effect: frozenset[str] = frozenset()
@@ -109,6 +106,7 @@ def expect_result(graph: CallGraph, cell: Cell, success: int) -> ExpectedResult:
     in_effect: set[str] = set()
     seconds = 0.0
     for stage in graph.stages:
+        begun = seconds
         faults = {call.name: cell.faults.get(call.name, NO_FAULT) for call in stage.calls}
         predictions = {call.name: predict_call(stage, call, faults[call.name]) for call in stage.calls}
         called = [*_list_made_calls(stage, predictions)]
@@ -117,14 +115,12 @@ def expect_result(graph: CallGraph, cell: Cell, success: int) -> ExpectedResult:
         attempts |= _predict_attempts(stage, called, predictions)
         if stage.is_commit:
             writes = _predict_writes(stage, called, faults, has_failed=bool(parts))
-            attempts |= _predict_undo_attempts(stage, faults, writes)
         if parts:
-            is_stuck = "stuck" in (writes or {}).values()
-            seconds += _predict_settling(stage, faults, writes or {})
-            outlasts = stage.is_commit and (is_stuck or seconds > DEADLINE)
-            seconds = DEADLINE if outlasts else seconds
-            failed = ExpectedResult(_choose_status(parts), parts, (), outlasts, seconds, attempts, writes)
-            return _build_stuck_result(failed, faults) if is_stuck else failed
+            failed = ExpectedResult(
+                _choose_status(parts), parts, seconds=seconds, attempts=attempts, writes=writes
+            )
+            undos = _predict_undos(stage, faults, predictions, writes or {})
+            return _add_undos(failed, undos, faults, begun) if stage.is_commit else failed
         missing += [call.name for call in stage.calls if not predictions[call.name].has_succeeded]
         in_effect |= {
             call.name for call in stage.calls if _is_in_effect(call, faults[call.name], predictions)
@@ -139,10 +135,25 @@ def expect_result(graph: CallGraph, cell: Cell, success: int) -> ExpectedResult:
     )
 
 
+def _add_undos(
+    failed: ExpectedResult, undos: Sequence[UndoPrediction], faults: Mapping[str, Fault], begun: float
+) -> ExpectedResult:
+    """Return the result of a *failed* commit, which has begun after *begun* seconds, with its *undos*."""
+    attempts = {**failed.attempts, **{name: count for undo in undos for name, count in undo.attempts.items()}}
+    is_stuck = "stuck" in (failed.writes or {}).values()
+    if is_stuck or failed.seconds > DEADLINE:
+        late = replace(failed, attempts=attempts, outlasts=True, seconds=DEADLINE)
+        return _build_stuck_result(late, faults) if is_stuck else late
+    undone = begun + max((undo.seconds for undo in undos), default=0.0)
+    # The pause between look-ups grows to a second.
+    backoff = 2.0 if undone > failed.seconds else 1.0
+    return replace(failed, attempts=attempts, seconds=max(failed.seconds, undone), backoff=backoff)
+
+
 def _build_stuck_result(failed: ExpectedResult, faults: Mapping[str, Fault]) -> ExpectedResult:
     """Return the result of a stuck commit: a single failure, and stuck writes that may still be in effect."""
     stuck = [name for name, outcome in (failed.writes or {}).items() if outcome == "stuck"]
-    in_effect = frozenset(name for name in stuck if faults[name].kind in _TAKES_EFFECT)
+    in_effect = frozenset(name for name in stuck if faults[name].kind in TAKES_EFFECT)
     return replace(failed, status=500, parts=(ExpectedFailure(500, None),), in_effect=in_effect)
 
 
@@ -188,27 +199,18 @@ def _predict_attempts(
     }
 
 
-def _predict_undo_attempts(
-    stage: Stage, faults: Mapping[str, Fault], writes: Mapping[str, Outcome]
-) -> Mapping[str, range]:
-    """Return the number of attempts of each undo."""
-    attempts: dict[str, range] = {}
-    for call in stage.calls:
-        if call.undo is not None and writes[call.name] in {"undone", "stuck"}:
-            attempts |= predict_undo_attempts(call.undo, faults[call.name])
-    return attempts
-
-
-def _predict_settling(stage: Stage, faults: Mapping[str, Fault], writes: Mapping[str, Outcome]) -> float:
-    """Return the seconds for which undos wait: until a write is found, or counts as absent."""
-    undone = [
-        (call.undo, faults[call.name])
+def _predict_undos(
+    stage: Stage,
+    faults: Mapping[str, Fault],
+    predictions: Mapping[str, CallPrediction],
+    writes: Mapping[str, Outcome],
+) -> Sequence[UndoPrediction]:
+    """Return the predictions for the undos that are made."""
+    return [
+        predict_undo(call.undo, faults[call.name], predictions[call.name])
         for call in stage.calls
-        if call.undo is not None and writes.get(call.name) == "undone"
+        if call.undo is not None and writes.get(call.name) in {"undone", "stuck"}
     ]
-    return sum(
-        undo.settling if is_absent(undo, fault) else predict_lag(undo, fault) for undo, fault in undone
-    )
 
 
 def _list_failures(
@@ -218,35 +220,41 @@ def _list_failures(
     predictions: Mapping[str, CallPrediction],
 ) -> tuple[ExpectedFailure, ...]:
     """Return the failures of a stage."""
-    parts = [_build_failure(call, faults[call.name]) for call in called if _is_failure(call, predictions)]
+    parts = [
+        replace(_build_failure(call, faults[call.name]), item=call.place if stage.is_list else None)
+        for call in called
+        if _is_failure(call, predictions)
+    ]
     return tuple(parts[:1] if stage.policy == "fail fast" else _merge_invalid(parts))
 
 
 def _is_in_effect(call: CallSpec, fault: Fault, predictions: Mapping[str, CallPrediction]) -> bool:
     """Return True if *call* is a write that is in effect after a success."""
-    return call.is_write and (predictions[call.name].has_succeeded or fault.kind in {*_TAKES_EFFECT, "late"})
+    return call.is_write and (predictions[call.name].has_succeeded or fault.kind in {*TAKES_EFFECT, "late"})
 
 
 def _build_failure(call: CallSpec, fault: Fault) -> ExpectedFailure:
     """Return the failure that a failed call reports."""
     if fault.then is not None:
-        return _build_refusal(call, fault.then, fault.title)
+        return _build_declared(call, fault.then, fault.title)
+    if fault.is_declared:
+        return _build_declared(call, fault.status, fault.title)
     match fault.kind:
-        case "status" if fault.is_declared:
-            return _build_refusal(call, fault.status, fault.title)
         case "status" if fault.status == 503:
-            return ExpectedFailure(503, call.source, fault.retry_after, item=call.item)
+            return ExpectedFailure(503, call.source, fault.retry_after)
         case "refused" | "dropped" | "truncated" | "lost":
-            return ExpectedFailure(503, call.source, item=call.item)
+            return ExpectedFailure(503, call.source)
         case "hang" | "late":
-            return ExpectedFailure(504, call.source, item=call.item)
+            return ExpectedFailure(504, call.source)
         case _:
-            return ExpectedFailure(502, call.source, item=call.item)
+            return ExpectedFailure(502, call.source)
 
 
-def _build_refusal(call: CallSpec, declared: int, detail: str) -> ExpectedFailure:
-    status, own_code = dict(call.own_codes).get(declared, (declared, None))
-    return ExpectedFailure(status, call.source, detail=detail, own_code=own_code, item=call.item)
+def _build_declared(call: CallSpec, status: int, title: str) -> ExpectedFailure:
+    """Return the failure of *call* after a refusal with *status* and *title*."""
+    error = call.find_declared(status)
+    detail = title if error.detail is None else error.detail
+    return ExpectedFailure(_STATUSES[error.family], call.source, detail=detail, own_code=error.own_code)
 
 
 def _merge_invalid(parts: Sequence[ExpectedFailure]) -> Sequence[ExpectedFailure]:
@@ -279,4 +287,4 @@ def _predict_outcome(fault: Fault, *, has_failed: bool) -> Outcome:
         return "refused"
     if not has_failed:
         return "done"
-    return "stuck" if fault.undo == "always" else "undone"
+    return "stuck" if "always" in {fault.undo, fault.lookup} else "undone"

@@ -1,13 +1,13 @@
 """Expected attempts of a call, and their duration."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, final
 
-from tests.matrix.call_graph import CallSpec, Stage, UndoSpec
-from tests.matrix.faults import Fault
+from tests.matrix.call_graph import CallSpec, Lookup, Stage, UndoSpec
+from tests.matrix.faults import Fault, UndoFault
 
-__all__ = ("DEADLINE", "CallPrediction", "is_absent", "predict_call", "predict_lag", "predict_undo_attempts")
+__all__ = ("DEADLINE", "TAKES_EFFECT", "CallPrediction", "UndoPrediction", "predict_call", "predict_undo")
 
 DEADLINE: Final = 5.0
 """The deadline of a request, in seconds."""
@@ -22,13 +22,13 @@ _TWICE: Final = range(2, 3)
 # The backoff is random, so the number varies.
 _FOR_10_S: Final = range(3, 26)
 _FOR_30_S: Final = range(25, 66)
-_UNTIL_SETTLED: Final = range(2, 12)
+_UNTIL_SETTLED: Final = range(1, 12)
 
 _TRANSIENT: Final = frozenset({"hang", "refused", "dropped", "truncated", "lost", "late"})
 """Faults that may not recur at the next attempt."""
 
-_TAKES_EFFECT: Final = frozenset({"truncated", "lost", "late"})
-"""Faults in spite of which a write takes effect."""
+TAKES_EFFECT: Final = frozenset({"none", "truncated", "lost"})
+"""Kinds of faults that do not prevent a write from taking effect at once."""
 
 _SILENT: Final = frozenset({"hang", "late"})
 
@@ -44,6 +44,19 @@ class CallPrediction:
     attempts: range
     seconds: float
     has_succeeded: bool
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class UndoPrediction:
+    """The attempts of an undo and of its look-up, by name; the last is made not before *seconds*.
+
+    *seconds* counts from the start of the commit, as no call before the write takes time: a fault that takes
+    time and lets its call succeed is not combined with others.
+    """
+
+    attempts: Mapping[str, range] = field(default_factory=dict[str, range])
+    seconds: float = 0.0
 
 
 def predict_call(stage: Stage, call: CallSpec, fault: Fault) -> CallPrediction:
@@ -66,38 +79,37 @@ def predict_call(stage: Stage, call: CallSpec, fault: Fault) -> CallPrediction:
     raise AssertionError
 
 
-def predict_undo_attempts(undo: UndoSpec, fault: Fault) -> Mapping[str, range]:
-    """Return the number of attempts of the undo of a write with *fault*, and of its look-up if it is needed.
+def predict_undo(undo: UndoSpec, fault: Fault, write: CallPrediction) -> UndoPrediction:
+    """Return the prediction for the *undo* of a *write* with *fault*.
 
-    The look-up is needed if the write has no answer. A write that never took effect is looked up until it
-    counts as undone, and its undo is not sent.
+    If the answer of the write was lost, each attempt begins with the look-up. While that fails or finds
+    nothing, no request for the undo is sent, and none at all if the write never took effect.
     """
-    attempts = {"none": _ONCE, "once": _TWICE, "always": _FOR_30_S}[fault.undo]
-    if undo.find is None or _is_answered(fault):
-        return {undo.name: attempts}
-    if is_absent(undo, fault):
-        return {undo.find_name: _UNTIL_SETTLED}
-    if predict_lag(undo, fault):
-        return {undo.find_name: _UNTIL_SETTLED, undo.name: attempts}
-    return {undo.find_name: attempts, undo.name: attempts}
+    if undo.lookup is None or write.has_succeeded:
+        return UndoPrediction({undo.name: _count_attempts(fault.undo)})
+    if fault.kind not in TAKES_EFFECT and fault.kind != "late":
+        return UndoPrediction({undo.lookup.name: _UNTIL_SETTLED}, write.seconds + undo.lookup.settling)
+    if fault.lookup == "always":
+        return UndoPrediction({undo.lookup.name: _FOR_30_S})
+    return UndoPrediction(
+        {undo.lookup.name: _count_lookups(fault), undo.name: _count_attempts(fault.undo)},
+        _predict_visibility(undo.lookup, fault, write),
+    )
 
 
-def is_absent(undo: UndoSpec, fault: Fault) -> bool:
-    """Return True if the look-up of *undo* finds nothing, because a write with *fault* never took effect."""
-    return undo.find is not None and not _is_answered(fault) and fault.kind not in _TAKES_EFFECT
+def _count_attempts(fault: UndoFault) -> range:
+    return {"none": _ONCE, "once": _TWICE, "always": _FOR_30_S}[fault]
 
 
-def predict_lag(undo: UndoSpec, fault: Fault) -> float:
-    """Return the seconds for which the look-up of *undo* does not find a write with *fault*.
+def _count_lookups(fault: Fault) -> range:
+    """Return the number of look-ups that find a write in the end; `then` and `late` may need several."""
+    if fault.then is not None or fault.kind == "late":
+        return _UNTIL_SETTLED
+    return _TWICE if fault.lookup == "once" else _count_attempts(fault.undo)
 
-    A write that is repeated for longer has been found by then.
-    """
-    return 0.0 if undo.find is None or fault.then is None else undo.lag
 
-
-def _is_answered(fault: Fault) -> bool:
-    """Return True if the last attempt of a write with *fault* is answered."""
-    return fault.kind == "none" or (fault.is_once and fault.then is None)
+def _predict_visibility(lookup: Lookup, fault: Fault, write: CallPrediction) -> float:
+    return write.seconds + lookup.settling if fault.kind == "late" else lookup.lag
 
 
 def _repeat_write(fault: Fault) -> CallPrediction:

@@ -11,9 +11,8 @@ from tests.matrix.cells import Cell, arrival_orders, fault_pair_cells, single_fa
 from tests.matrix.discovery import discover_call_graphs
 from tests.matrix.expected_answers import ExpectedResult, expect_result
 from tests.matrix.faults import Fault
-from tests.matrix.faulty_services import Services
-from tests.matrix.openapi_answers import Document
-from tests.matrix.sample_requests import SAMPLES, SHIPPED
+from tests.matrix.gateway_under_test import load_document
+from tests.matrix.shipped_subject import SHIPPED
 from tests.matrix.subject import Sample
 
 __all__ = ("PAGE", "render_page")
@@ -100,10 +99,10 @@ _Row: TypeAlias = tuple[CallSpec, Fault, ExpectedResult]
 
 def render_page() -> str:
     """Return the page as Markdown."""
-    document = Document(SHIPPED.create_app(Services(SHIPPED)).openapi())
+    document, graphs = load_document(SHIPPED), discover_call_graphs(SHIPPED)
     found = [
-        (sample, discover_call_graphs()[sample.name], document.success_of(sample.method, sample.route))
-        for sample in SAMPLES
+        (sample, graphs[sample.name], document.success_of(sample.method, sample.route.path))
+        for sample in SHIPPED.samples
     ]
     counted = [(sample, *_count_cells(graph)) for sample, graph, _ in found]
     cells = sum(singles + pairs for _, singles, pairs, _ in counted)
@@ -120,7 +119,7 @@ def render_page() -> str:
 
 
 def _format_request(sample: Sample) -> str:
-    return f"`{sample.method} {sample.route}`"
+    return f"`{sample.method} {sample.route.path}`"
 
 
 def _count_cells(graph: CallGraph) -> tuple[int, int, int]:

@@ -1,17 +1,19 @@
-"""The services of a subject in process, with faults in place of the network."""
+"""Stand-ins for the services of an app, with faults in place of the network."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, final
+from urllib.parse import urlsplit
 
 import httpx
 from typing_extensions import override
 
-from mock_services.http.response import Response
-from tests.matrix.faults import NO_FAULT, Fault
-from tests.matrix.subject import States, Subject
+from gateway.client.service import Service
+from tests.matrix.faults import NO_FAULT, Fault, UndoFault
+from tests.matrix.request_identity import read_key
+from tests.matrix.subject import PathParameters, Sample, Subject
 
 __all__ = ("SECRET", "ReceivedRequest", "Script", "Services")
 
@@ -19,13 +21,14 @@ SECRET: Final = "internal details of a service"  # noqa: S105 - must not leak to
 """Text in the responses of faulty services that must not reach clients."""
 
 _LATENCY: Final = 0.01
+_MUCH_LATER: Final = 12.0
 _HEALTH: Final = "/health"
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """A request that a service received: the name of its call or undo, and its key."""
+    """A request that a service received: the name of its call, undo or look-up, and its key."""
 
     name: str
     key: str | None
@@ -34,11 +37,14 @@ class ReceivedRequest:
 @final
 @dataclass(frozen=True, slots=True)
 class Script:
-    """The faults and latencies (seconds) of a run; *name_of* identifies the call of a request."""
+    """The faults and latencies (seconds) of a run; *name_of* identifies the call of a request.
+
+    *undo_faults* are those of undos and their look-ups.
+    """
 
     name_of: Callable[[httpx.Request], str]
     faults: Mapping[str, Fault] = field(default_factory=dict[str, Fault])
-    undo_faults: Mapping[str, Fault] = field(default_factory=dict[str, Fault])
+    undo_faults: Mapping[str, UndoFault] = field(default_factory=dict[str, UndoFault])
     latencies: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
@@ -66,84 +72,102 @@ class _Body(httpx.AsyncByteStream):
 
 @final
 class Services(httpx.AsyncBaseTransport):
-    """All services of *subject* in this process, with new data at the start of each script."""
+    """All services of *subject* in this process, in their initial state at the start of each script."""
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        self._late: set[asyncio.Task[Response]] = set()
-        self.begin(Script(lambda request: request.url.path))
+        self._by_port = {urlsplit(service.url).port: service for service in subject.services}
+        self._late: set[asyncio.Task[httpx.Response]] = set()
+        self._reset(Script(lambda request: request.url.path))
 
-    def begin(self, script: Script) -> None:
-        """Reset all services and start *script*."""
-        self._script = script
-        self._backend = self._subject.create_backend()
-        self._attempts: dict[str, int] = {}
-        self.received: list[ReceivedRequest] = []
-        self.open = 0
+    async def begin(self, script: Script, sample: Sample) -> PathParameters:
+        """Reset all services, prepare them for *sample* and start *script*; return the path parameters."""
+        self._reset(script)
+        self._start = asyncio.get_running_loop().time()
+        return await sample.fill_path(self.stand_ins)
 
-    @property
-    def states(self) -> States:
-        """The state of each service that received a request."""
-        return self._backend.states
-
-    @property
-    def initial_states(self) -> States:
-        """The state of each of these services before the first request."""
-        return self._backend.initial_states
-
-    def find_key(self, request: httpx.Request) -> str | None:
-        """Return the idempotency key of *request*; None if it has none."""
-        return self._backend.find_key(request)
+    def find_service(self, request: httpx.Request) -> Service[object]:
+        """Return the service to which *request* is sent."""
+        return self._by_port[request.url.port]
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == _HEALTH:  # always healthy, and not a call
             return httpx.Response(HTTPStatus.OK)
-        script = self._script
+        script, service = self._script, self.find_service(request)
         name = script.name_of(request)
-        self.received.append(ReceivedRequest(name, self.find_key(request)))
+        self.received.append(ReceivedRequest(name, read_key(service, request)))
         attempt = self._attempts[name] = self._attempts.get(name, 0) + 1
         await asyncio.sleep(script.latencies.get(name, _LATENCY))
-        if (undo := script.undo_faults.get(name)) and (undo.undo == "always" or attempt == 1):
+        undo_fault = script.undo_faults.get(name, "none")
+        if undo_fault == "always" or (undo_fault == "once" and attempt == 1):
             raise httpx.ReadError(SECRET)
         fault = script.faults.get(name, NO_FAULT)
         if attempt > 1:
             fault = _fault_of_retry(fault)
-        answer = await self._respond(fault, request)
-        return self._to_httpx_response(answer, is_truncated=fault.kind == "truncated")
+        response = await self._respond(fault, service.name, request)
+        return self._stream(response, is_truncated=fault.kind == "truncated")
 
-    async def _respond(self, fault: Fault, request: httpx.Request) -> Response:
+    async def _respond(self, fault: Fault, service: str, request: httpx.Request) -> httpx.Response:
         match fault.kind:
             case "none" | "truncated":
-                return await self._backend.handle(request)
+                return await self.stand_ins.handle(service, request)
             case "status":
-                detail = fault.title if fault.is_declared else SECRET
-                return self._backend.refuse(request, fault.status, detail, fault.retry_after)
+                return self._build_refusal(service, fault)
+            case "empty":
+                return httpx.Response(HTTPStatus.OK, json=[])
             case "garbage":
-                return Response(HTTPStatus.OK, ((b"content-type", b"application/json"),), SECRET.encode())
+                return httpx.Response(
+                    HTTPStatus.OK, headers={"content-type": "application/json"}, content=SECRET
+                )
             case "refused":
                 raise httpx.ConnectError(SECRET)
             case "dropped":
                 raise httpx.RemoteProtocolError(SECRET)
             case "lost":
-                await self._backend.handle(request)
+                await self.stand_ins.handle(service, request)
                 raise httpx.RemoteProtocolError(SECRET)
             case "late":
-                asyncio.get_running_loop().call_later(self._subject.lateness, self._handle_late, request)
-                await asyncio.Event().wait()
+                await self._respond_late(service, request)
             case "hang":
                 await asyncio.Event().wait()
         raise AssertionError
 
-    def _handle_late(self, request: httpx.Request) -> None:
-        task = asyncio.create_task(self._backend.handle(request))
+    async def _respond_late(self, service: str, request: httpx.Request) -> None:
+        """Wait until the client gives up, and let the service handle the request even later."""
+        loop, subject = asyncio.get_running_loop(), self._subject
+        is_lost = loop.time() < self._start + subject.late_from
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if not is_lost:
+                delay = subject.lateness.get(service, _MUCH_LATER)
+                loop.call_later(delay, self._handle_late, service, request)
+
+    def _handle_late(self, service: str, request: httpx.Request) -> None:
+        task = asyncio.ensure_future(self.stand_ins.handle(service, request))
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
-    def _to_httpx_response(self, answer: Response, *, is_truncated: bool) -> httpx.Response:
+    def _reset(self, script: Script) -> None:
+        self._script = script
+        self.stand_ins = self._subject.create_stand_ins()
+        self._attempts: dict[str, int] = {}
+        self.received: list[ReceivedRequest] = []
+        self.open = 0
+
+    def _build_refusal(self, service: str, fault: Fault) -> httpx.Response:
+        detail = fault.title if fault.is_declared else SECRET
+        response = self.stand_ins.build_error(service, fault.status, detail)
+        if fault.retry_after is not None:
+            response.headers["retry-after"] = str(fault.retry_after)
+        return response
+
+    def _stream(self, response: httpx.Response, *, is_truncated: bool) -> httpx.Response:
+        """Return *response* with a body that counts as open until it is closed."""
         self.open += 1
-        body = _Body(answer.body, self._count_closed, is_truncated=is_truncated)
-        return httpx.Response(answer.status, headers=[*answer.headers], stream=body)
+        body = _Body(response.content, self._count_closed, is_truncated=is_truncated)
+        return httpx.Response(response.status_code, headers=response.headers, stream=body)
 
     def _count_closed(self) -> None:
         self.open -= 1

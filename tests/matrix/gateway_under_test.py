@@ -1,24 +1,25 @@
 """The whole gateway in process, which runs the cells."""
 
 import asyncio
-import json
-import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, Self, cast, final
 
 import httpx
+from fastapi import FastAPI
 
+from gateway.app import create_app
 from tests.matrix.call_graph import CallGraph
 from tests.matrix.cells import Cell
-from tests.matrix.discovery import identify_request
+from tests.matrix.faults import UndoFault
 from tests.matrix.faulty_services import ReceivedRequest, Script, Services
 from tests.matrix.openapi_answers import Document
-from tests.matrix.subject import Sample, States, Subject
+from tests.matrix.request_identity import identify_request, without_ids
+from tests.matrix.subject import PathParameters, Sample, Subject
 
-__all__ = ("CellResult", "Gateway", "load_document", "parse_object", "without_ids")
+__all__ = ("CellResult", "Gateway", "load_document", "parse_body")
 
 _LONG_ENOUGH: Final = 600.0
 """Seconds after which everything is idle; days would take too long on the jumping clock."""
@@ -26,7 +27,6 @@ _LONG_ENOUGH: Final = 600.0
 _NONE: Final[Mapping[str, str]] = {}
 _RUNNING: Final = 202
 _MAX_POLLS: Final = 20
-_GENERATED_ID: Final = re.compile(r"\b([a-z]{2,3}[-_])[0-9a-f]{24,32}\b")
 _COMPARED: Final = ("content-type", "retry-after", "gateway-completed", "www-authenticate", "cache-control")
 
 
@@ -36,10 +36,11 @@ class CellResult:
     """The result of a cell in an order of arrival.
 
     *first* and *final* are the same response, unless the first is a 202. *before_end* are the requests that
-    services received before the final response, *received* also contains later requests. *states* are the
-    states of the services, *initial_states* those before the request. If there is an execution, *record* is
-    the response with its record, and *repeat* the response to a repeated request. *seconds* is the time of
-    the first response. *left* names leaked tasks and responses.
+    services received before the final response, *received* also contains later requests. *effects* are the
+    keys of the writes in effect; *quantities* are the quantities in the services, *initial* those before the
+    request. If there is an execution, *record* is the response with its record, and *repeat*
+    the response to a repeated request. *seconds* is the time of the first response. *left* names leaked tasks
+    and responses.
     """
 
     first: httpx.Response
@@ -48,8 +49,9 @@ class CellResult:
     record: httpx.Response | None
     before_end: Sequence[ReceivedRequest]
     received: Sequence[ReceivedRequest]
-    states: States
-    initial_states: States
+    effects: Sequence[str]
+    quantities: Mapping[tuple[str, str], object]
+    initial: Mapping[tuple[str, str], object]
     seconds: float
     left: Sequence[str]
 
@@ -84,11 +86,10 @@ class Gateway:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, sample: Sample, graph: CallGraph) -> AsyncGenerator[Self]:
+    async def open(cls, subject: Subject, sample: Sample, graph: CallGraph) -> AsyncGenerator[Self]:
         """Create the gateway and a client for it, and yield an object that runs cells."""
-        services = Services(sample.subject)
-        app = sample.subject.create_app(services)
-        transport = httpx.ASGITransport(app)
+        services = Services(subject)
+        transport = httpx.ASGITransport(_create_app(subject, services))
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             yield cls(sample, graph, client, services)
 
@@ -104,13 +105,12 @@ class Gateway:
         """Send the request, wait for its final response, and repeat the request if it has an execution."""
         self._count += 1
         services, graph = self._services, self._graph
-        undo_faults = {
-            call.undo.name: fault
-            for call in graph.calls
-            if call.undo is not None and (fault := cell.faults.get(call.name)) and fault.undo != "none"
-        }
-        services.begin(Script(partial(identify_request, graph), cell.faults, undo_faults, latencies))
-        send = partial(self._send, f"cell-{self._count}", headers)
+        script = Script(
+            partial(identify_request, graph), cell.faults, _collect_undo_faults(graph, cell), latencies
+        )
+        path = await services.begin(script, self._sample)
+        initial = await services.stand_ins.measure()
+        send = partial(self._send, f"cell-{self._count}", path, headers)
         start = asyncio.get_running_loop().time()
         first = end = await send()
         seconds = asyncio.get_running_loop().time() - start
@@ -125,15 +125,27 @@ class Gateway:
             repeat = await send()
             record = await self._client.get(f"/executions/{execution_id}")
         await asyncio.sleep(_LONG_ENOUGH)
-        states, initial = services.states, services.initial_states
+        keys = {seen.key for seen in services.received if seen.key is not None}
+        effects, quantities = await services.stand_ins.list_effects(keys), await services.stand_ins.measure()
         return CellResult(
-            first, end, repeat, record, before_end, (*services.received,), states, initial, seconds, left
+            first,
+            end,
+            repeat,
+            record,
+            before_end,
+            (*services.received,),
+            effects,
+            quantities,
+            initial,
+            seconds,
+            left,
         )
 
-    async def _send(self, key: str, headers: Mapping[str, str]) -> httpx.Response:
+    async def _send(self, key: str, path: PathParameters, headers: Mapping[str, str]) -> httpx.Response:
         sample = self._sample
         sent = {"X-Request-Id": "matrix", "Idempotency-Key": key, **sample.headers, **headers}
-        return await self._client.request(sample.method, sample.target, json=sample.body, headers=sent)
+        target = sample.route.path.format_map(path)
+        return await self._client.request(sample.method, target, json=sample.body, headers=sent)
 
     async def _find_leaks(self) -> Sequence[str]:
         """Return the leaked tasks and responses of the request, after a turn of the loop."""
@@ -143,28 +155,39 @@ class Gateway:
         return [*(f"left: {task}" for task in tasks), *streams]
 
 
+def _create_app(subject: Subject, services: Services) -> FastAPI:
+    return create_app(services=subject.services, pipelines=subject.routes, transport=services)
+
+
+def _collect_undo_faults(graph: CallGraph, cell: Cell) -> Mapping[str, UndoFault]:
+    """Return the faults of the undos and their look-ups, by name."""
+    faults: dict[str, UndoFault] = {}
+    for call in graph.calls:
+        if call.undo is not None and (fault := cell.faults.get(call.name)) is not None:
+            faults[call.undo.name] = fault.undo
+            if call.undo.lookup is not None:
+                faults[call.undo.lookup.name] = fault.lookup
+    return faults
+
+
+@cache
 def load_document(subject: Subject) -> Document:
-    """Return the OpenAPI document of the gateway.
+    """Return the OpenAPI document of *subject*.
 
     Runs its own event loop, so it must be called outside any loop.
     """
 
     async def fetch() -> Document:
-        transport = httpx.ASGITransport(subject.create_app(Services(subject)))
+        transport = httpx.ASGITransport(_create_app(subject, Services(subject)))
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             return Document((await client.get("/openapi.json")).json())
 
     return asyncio.run(fetch())
 
 
-def without_ids(text: str) -> str:
-    """Return *text* without generated ids."""
-    return _GENERATED_ID.sub(r"\1", text)
-
-
-def parse_object(answer: httpx.Response) -> Mapping[str, Any]:
-    """Return the body of *answer*, an object, without generated ids; an empty one without a body."""
-    return cast("Mapping[str, Any]", json.loads(without_ids(answer.text) or "{}"))
+def parse_body(answer: httpx.Response) -> Mapping[str, Any]:
+    """Return the object in the body of *answer*, without members if there is no body."""
+    return cast("Mapping[str, Any]", answer.json()) if answer.content else {}
 
 
 def _find_execution_id(answer: httpx.Response) -> str | None:
@@ -172,4 +195,4 @@ def _find_execution_id(answer: httpx.Response) -> str | None:
     location = answer.headers.get("location")
     if location is not None:
         return str(location).removeprefix("/executions/")
-    return cast("str | None", json.loads(answer.text or "{}").get("execution_id"))
+    return parse_body(answer).get("execution_id")

@@ -35,11 +35,12 @@ class Document:
         if declared is None:
             yield f"{answer.status_code} is not declared"
             return
-        if answer.content or "content" in declared:
-            kind = answer.headers["content-type"]
-            if kind not in declared["content"]:
-                yield f"{answer.status_code} is not declared as {kind}"
-                return
+        kind = answer.headers.get("content-type")
+        content = declared.get("content", {})
+        if kind not in (content or {None}):
+            yield f"{answer.status_code} is not declared as {kind}"
+            return
+        if kind is not None:
             validator = self._validator(method, route, answer.status_code, kind)
             for error in validator.iter_errors(answer.json()):
                 yield f"{answer.status_code}: {error.message}"

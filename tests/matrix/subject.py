@@ -1,113 +1,89 @@
-"""Gateways that the matrix runs on: their services, their pipelines, and the backends of the services."""
+"""Subject of a matrix: an app, stand-ins for its services, and a request for each of its pipelines."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self, TypeAlias, TypeVar, final
+from typing import Protocol, TypeAlias, final
 
 import httpx
 
-from gateway.api.application import Gateway
-from gateway.api.pipeline_route.binding import bind
 from gateway.api.pipeline_route.registration import Route
-from gateway.app import connect, create_app
 from gateway.client.service import Service
-from gateway.railway import Failure, Pipeline, Result, RunContext, Undo
-from gateway.settings import default_settings
-from mock_services.http.response import Response
 
-__all__ = ("Backend", "Body", "Connected", "Sample", "States", "Subject")
+__all__ = ("PathParameters", "Sample", "StandIns", "Subject")
 
-T = TypeVar("T")
-E = TypeVar("E", bound=Failure)
-
-Body: TypeAlias = Mapping[str, str | int | Sequence[str]]
-States: TypeAlias = Mapping[str, Mapping[str, object]]
+PathParameters: TypeAlias = Mapping[str, str]
 
 
-class Backend(Protocol):
-    """The services behind a gateway, without faults and without a network, with new data."""
+class StandIns(Protocol):
+    """Services in this process, in their initial state when they are created."""
 
-    @property
-    def states(self) -> States:
-        """The state of each service that received a request: records with their keys, and quantities."""
+    async def handle(self, service: str, request: httpx.Request) -> httpx.Response:
+        """Let *service* handle *request*; return its response, with the whole body."""
         ...
 
-    @property
-    def initial_states(self) -> States:
-        """The state of each of these services before the first request."""
+    def build_error(self, service: str, status: int, detail: str) -> httpx.Response:
+        """Build an error of *service*, in the form that the service has for errors."""
         ...
 
-    async def handle(self, request: httpx.Request) -> Response:
-        """Let the service handle *request*."""
+    async def list_effects(self, keys: Collection[str]) -> Sequence[str]:
+        """Return the keys of the writes in effect; *keys* are the keys of all requests."""
         ...
 
-    def refuse(self, request: httpx.Request, status: int, detail: str, retry_after: int | None) -> Response:
-        """Return a refusal of *request*, in the form of its service."""
+    async def measure(self) -> Mapping[tuple[str, str], object]:
+        """Return the quantities that writes change, such as balances, by service and name."""
         ...
 
-    def find_key(self, request: httpx.Request) -> str | None:
-        """Return the idempotency key of *request*; None if it has none."""
-        ...
+
+async def _prepare_nothing(_: StandIns) -> PathParameters:
+    return {}
 
 
 @final
-@dataclass(frozen=True)
-class Subject:
-    """A gateway for *services* and *pipelines*.
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A successful request that makes all calls of the pipeline of *route*.
 
-    *lateness* are the seconds after which a service processes a write that it has not answered; *settling*
-    are those after which an absent write counts as undone, and *lag* those after which a look-up finds a
-    write, both by the name of the undo.
+    *path* has the path parameters. *prepare* may add data to the stand-ins, and returns further path
+    parameters. *arguments* are arguments of the pipeline that are neither in the path nor the body.
     """
 
-    services: Sequence[Service[object]]
-    pipelines: Sequence[Route]
-    create_backend: Callable[[], Backend]
-    lateness: float
-    settling: Mapping[str, float] = field(default_factory=dict[str, float])
-    lag: Mapping[str, float] = field(default_factory=dict[str, float])
-
-    def create_app(self, transport: httpx.AsyncBaseTransport) -> Gateway:
-        """Create the gateway with default settings."""
-        settings = default_settings(self.services)
-        return create_app(settings, services=self.services, pipelines=self.pipelines, transport=transport)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """The services of a subject by name, and their undos by name."""
-
-    services: Mapping[str, object]
-    undos: Mapping[str, Undo]
-
-    @classmethod
-    def over(cls, subject: Subject, transport: httpx.AsyncBaseTransport) -> Self:
-        """Connect the services through *transport*."""
-        connected = connect(subject.services, default_settings(subject.services), transport)
-        undos = {name: undo for connection in connected for name, undo in connection.client.undos.items()}
-        return cls({connection.name: connection.instance for connection in connected}, undos)
-
-    async def run(self, pipeline: Pipeline[..., T, E], *args: object) -> Result[T, E]:
-        """Run *pipeline* with *args* and the services that it takes."""
-        bound = bind(Route("POST", "/", pipeline), self.services)
-        return await pipeline(*args, **bound.services)
-
-
-@final
-@dataclass(frozen=True)
-class Sample:
-    """A request; *run* runs the same pipeline without HTTP, *route* is the path template in OpenAPI."""
-
-    subject: Subject
-    name: str
-    method: str
-    route: str
-    run: Callable[[RunContext, Connected], Awaitable[Result[object, Failure]]]
-    path: str = ""
-    body: Body | None = None
+    route: Route
+    path: PathParameters = field(default_factory=dict[str, str])
+    body: Mapping[str, object] | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    arguments: Mapping[str, object] = field(default_factory=dict[str, object])
+    prepare: Callable[[StandIns], Awaitable[PathParameters]] = _prepare_nothing
 
     @property
-    def target(self) -> str:
-        return self.path or self.route
+    def name(self) -> str:
+        """Return the name of the pipeline."""
+        return self.route.pipeline.name
+
+    @property
+    def method(self) -> str:
+        """Return the method of the request."""
+        return self.route.methods[0]
+
+    async def fill_path(self, stand_ins: StandIns) -> PathParameters:
+        """Prepare *stand_ins*; return all path parameters."""
+        return {**self.path, **await self.prepare(stand_ins)}
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """An app: its *services*, its *routes*, and a sample for each route.
+
+    A service applies a late write some seconds after its client gave up (*lateness* by service, by default
+    12), unless it received the request in the first *late_from* seconds of a cell: that request is lost.
+    *search_lags* has the seconds after which the look-up of a service finds a write, by service.
+    """
+
+    name: str
+    services: Sequence[Service[object]]
+    routes: Sequence[Route]
+    samples: Sequence[Sample]
+    create_stand_ins: Callable[[], StandIns]
+    late_from: float = 0.0
+    lateness: Mapping[str, float] = field(default_factory=dict[str, float])
+    search_lags: Mapping[str, float] = field(default_factory=dict[str, float])

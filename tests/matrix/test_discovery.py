@@ -2,11 +2,13 @@
 
 from typing import Final
 
-from tests.matrix.call_graph import CallGraph
+from tests.matrix.call_graph import CallGraph, DeclaredError
+from tests.matrix.courier_subject import COURIER
 from tests.matrix.discovery import discover_call_graphs
-from tests.matrix.sample_requests import SAMPLES
+from tests.matrix.shipped_subject import SHIPPED
 
-CALL_GRAPHS: Final = discover_call_graphs()
+CALL_GRAPHS: Final = discover_call_graphs(SHIPPED)
+COURIER_GRAPHS: Final = discover_call_graphs(COURIER)
 
 
 def summarize(graph: CallGraph) -> list[tuple[str, str, list[str]]]:
@@ -22,7 +24,7 @@ def test_discovery_finds_stages_and_policies() -> None:
 
 
 def test_discovery_finds_declared_statuses() -> None:
-    assert {call.name: call.declared for call in CALL_GRAPHS["orders"].calls} == {
+    assert {call.name: (*call.declared_statuses,) for call in CALL_GRAPHS["orders"].calls} == {
         "users.fetch": (404,),
         "inventory.check": (404, 409),
         "payments.validate": (404, 422),
@@ -33,9 +35,10 @@ def test_discovery_finds_declared_statuses() -> None:
 
 
 def test_shipped_services_declare_no_own_codes() -> None:
-    graphs = [CALL_GRAPHS[sample.name] for sample in SAMPLES]
+    declared = [error for graph in CALL_GRAPHS.values() for call in graph.calls for error in call.declared]
 
-    assert not [call for graph in graphs for call in graph.calls if call.own_codes]
+    assert declared
+    assert not [error for error in declared if error.own_code is not None]
 
 
 def test_discovery_finds_optional_calls() -> None:
@@ -54,24 +57,44 @@ def test_discovery_finds_undos_of_writes() -> None:
     }
 
 
-def test_discovery_finds_calls_of_a_list() -> None:
-    calls = CALL_GRAPHS["tours"].calls
+def test_discovery_numbers_calls_of_a_list() -> None:
+    (stops,) = COURIER_GRAPHS["tours"].stages
 
-    assert [(call.name, call.source, call.item) for call in calls] == [
-        (f"geocoder.search ({place})", "geocoder.search", place) for place in range(3)
+    assert stops.is_list
+    assert [(call.name, call.source) for call in stops.calls] == [
+        ("geocoder.search[0]", "geocoder.search"),
+        ("geocoder.search[1]", "geocoder.search"),
+        ("geocoder.search[2]", "geocoder.search"),
     ]
 
 
-def test_discovery_finds_look_ups_of_undos() -> None:
-    undos = {call.name: call.undo for call in CALL_GRAPHS["deliveries"].calls if call.undo}
+def test_discovery_finds_lookups_of_undos() -> None:
+    lookups = {undo.name: undo.lookup for undo in COURIER_GRAPHS["deliveries"].undos}
 
-    assert {name: (undo.method, undo.path, undo.find) for name, undo in undos.items()} == {
-        "payments.charge": ("POST", "/v1/refunds", ("GET", "/v1/charges/search")),
-        "tickets.create": ("DELETE", "/tickets/", ("GET", "/tickets")),
+    assert {
+        name: found and (found.method, found.path, found.lag, found.settling)
+        for name, found in lookups.items()
+    } == {
+        "payments.refund": ("GET", "/v1/charges/search", 1.0, 3.0),
+        "tickets.close": ("GET", "/tickets", 0.0, 0.5),
     }
 
 
 def test_discovery_finds_own_codes() -> None:
-    (charge,) = (call for call in CALL_GRAPHS["deliveries"].calls if call.name == "payments.charge")
+    charge = COURIER_GRAPHS["deliveries"].stages[1].calls[0]
 
-    assert (charge.declared, charge.own_codes) == ((402,), ((402, (409, "card-declined")),))
+    assert charge.declared == (DeclaredError(402, "conflict", "card-declined"),)
+
+
+def test_discovery_finds_errors_for_empty_lists() -> None:
+    search = COURIER_GRAPHS["tours"].stages[0].calls[0]
+
+    assert search.declared == (DeclaredError(200, "not-found", detail="Unknown address: Brandenburg Gate"),)
+
+
+def test_discovery_finds_call_without_stage() -> None:
+    (stage,) = COURIER_GRAPHS["assignments"].stages
+
+    assert [(call.name, call.method, call.has_body) for call in stage.calls] == [
+        ("tickets.assign", "PATCH", False)
+    ]

@@ -10,13 +10,14 @@ import httpx
 import pytest
 
 from tests.matrix.cells import Cell
+from tests.matrix.courier_subject import COURIER
 from tests.matrix.discovery import discover_call_graphs
 from tests.matrix.expected_answers import ExpectedFailure, ExpectedResult, expect_result
 from tests.matrix.faults import Fault
 from tests.matrix.faulty_services import SECRET, ReceivedRequest
 from tests.matrix.gateway_under_test import CellResult, Gateway, load_document
 from tests.matrix.invariants import Case, find_violations
-from tests.matrix.sample_requests import SAMPLES, SHIPPED
+from tests.matrix.shipped_subject import SHIPPED
 
 NO_FAULT: Final[Mapping[str, Fault]] = {}
 NO_USER: Final = {"users.fetch": Fault("no such user", "status", 404, is_declared=True)}
@@ -25,7 +26,7 @@ REFUSED: Final = {"users.fetch": Fault("refused", "refused")}
 BUSY: Final = {"users.fetch": Fault("busy", "status", 503, retry_after=2, is_once=True)}
 ONCE: Final = range(1, 2)
 TWICE: Final = range(2, 3)
-GRAPH: Final = discover_call_graphs()["orders"]
+GRAPH: Final = discover_call_graphs(SHIPPED)["orders"]
 DOCUMENT: Final = load_document(SHIPPED)
 MISSING: Final = ExpectedFailure(404, "users.fetch", detail="another detail")
 
@@ -33,9 +34,9 @@ MISSING: Final = ExpectedFailure(404, "users.fetch", detail="another detail")
 @asynccontextmanager
 async def run_cell(faults: Mapping[str, Fault]) -> AsyncGenerator[Case]:
     """Run a cell of the orders pipeline that violates no invariant."""
-    (sample,) = (sample for sample in SAMPLES if sample.name == "orders")
+    (sample,) = (sample for sample in SHIPPED.samples if sample.name == "orders")
     cell = Cell(GRAPH.stages[-1], faults)
-    async with Gateway.open(sample, GRAPH) as gateway:
+    async with Gateway.open(SHIPPED, sample, GRAPH) as gateway:
         healthy = await gateway.run(Cell(GRAPH.stages[0], NO_FAULT), {})
         result = await gateway.run(cell, {})
         yield Case(sample, GRAPH, DOCUMENT, healthy, result, expect_result(GRAPH, cell, 201))
@@ -130,8 +131,8 @@ def change_result(change: Callable[[CellResult], CellResult]) -> Callable[[Case]
         (NO_FAULT, change_result(lambda result: replace(result, left=["a task"])), "a task"),
         (
             NO_FAULT,
-            change_result(lambda result: replace(result, states={})),
-            "stock and balances: {}, not {('inventory', 'stock')",
+            change_result(lambda result: replace(result, quantities={})),
+            "quantities: {}, not {('inventory', 'stock')",
         ),
         (
             NO_FAULT,
@@ -201,10 +202,20 @@ async def test_violated_invariant_is_reported(
 
 
 async def test_open_breaker_after_cell_is_found() -> None:
-    (sample,) = (sample for sample in SAMPLES if sample.name == "orders")
-    async with Gateway.open(sample, GRAPH) as gateway:
+    (sample,) = (sample for sample in SHIPPED.samples if sample.name == "orders")
+    async with Gateway.open(SHIPPED, sample, GRAPH) as gateway:
         before = await gateway.find_open_breakers()
         await asyncio.gather(*(gateway.run(Cell(GRAPH.stages[0], REFUSED), {}) for _ in range(20)))
         after = await gateway.find_open_breakers()
 
     assert (before, after) == ([], ["user"])
+
+
+def test_body_of_204_is_reported() -> None:
+    document = load_document(COURIER)
+
+    def find(answer: httpx.Response) -> list[str]:
+        return [*document.find_violations("PATCH", "/tickets/{ticket_id}", answer)]
+
+    assert not find(httpx.Response(204))
+    assert find(httpx.Response(204, json={})) == ["204 is not declared as application/json"]
