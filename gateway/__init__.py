@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from gateway.api.pipeline_route.registration import RegistrationError, Route
     from gateway.api.pipeline_route.request import PipelineRequest
     from gateway.app import create_app
+    from gateway.client.answers.leniency import OrNone, Text, unknown
+    from gateway.client.chunks import Chunks
     from gateway.client.models import UpstreamRequest, UpstreamResponse, example
     from gateway.client.operations.compensation import RequestParts
     from gateway.client.operations.endpoint import NO_CONTENT
@@ -52,9 +54,11 @@ else:
 __all__ = (
     "NO_CONTENT",
     "BreakerTerms",
+    "Chunks",
     "CommitRequest",
     "Gateway",
     "Id",
+    "OrNone",
     "PipelineRequest",
     "ReadOperation",
     "RegistrationError",
@@ -66,6 +70,7 @@ __all__ = (
     "Service",
     "ServiceClient",
     "Settings",
+    "Text",
     "UpstreamRequest",
     "UpstreamResponse",
     "WriteOperation",
@@ -73,14 +78,17 @@ __all__ = (
     "example",
     "load_settings",
     "null_fields",
+    "unknown",
 )
 
 _MODULES = {
     "NO_CONTENT": "gateway.client.operations.endpoint",
+    "Chunks": "gateway.client.chunks",
     "CommitRequest": "gateway.api.pipeline_route.commit_request",
     "BreakerTerms": "gateway.resilience.terms",
     "Gateway": "gateway.api.application",
     "Id": "gateway.api.pipeline_route.models",
+    "OrNone": "gateway.client.answers.leniency",
     "PipelineRequest": "gateway.api.pipeline_route.request",
     "ReadOperation": "gateway.client.operations.read_operation",
     "RegistrationError": "gateway.api.pipeline_route.registration",
@@ -92,6 +100,7 @@ _MODULES = {
     "Service": "gateway.client.service",
     "ServiceClient": "gateway.client.service_client",
     "Settings": "gateway.settings",
+    "Text": "gateway.client.answers.leniency",
     "UpstreamRequest": "gateway.client.models",
     "UpstreamResponse": "gateway.client.models",
     "WriteOperation": "gateway.client.operations.write_operation",
@@ -99,5 +108,6 @@ _MODULES = {
     "example": "gateway.client.models",
     "load_settings": "gateway.settings",
     "null_fields": "gateway.api.pipeline_route.models",
+    "unknown": "gateway.client.answers.leniency",
 }
 """The module of each public name."""

@@ -77,6 +77,7 @@ def connect(
             max_concurrency=settings.max_concurrency_of(service.name),
             token=settings.services[service.name].token,
             user_agent=user_agent,
+            max_answer_bytes=settings.max_answer_bytes,
         )
         for service in services
     )
@@ -159,11 +160,12 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
             executions_endpoints.build_router(
                 executions, None if token is None else token.get_secret_value(), described
             ),
-            pipelines_endpoints.build_router(described),
+            pipelines_endpoints.build_router(described, state.admission.static),
             health.build_router(readiness),
-            problems.build_router(list_own_errors(described)),
+            problems.build_router(list_own_errors(described), state.admission.static),
         ),
         cors_origins=settings.cors_origins,
+        prefix=settings.root_path,
         lifespan=lifespan,
     )
 

@@ -26,10 +26,12 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
+from gateway.client.answers.body import MAX_ANSWER_BYTES
 from gateway.client.operations.request_headers import check_header
 from gateway.client.service import Service
-from gateway.client.url import normalize_base_url
+from gateway.client.url import normalize_base_url, redact_url
 from gateway.railway import CommitTerms
+from gateway.service_links import is_service_link
 
 __all__ = (
     "PREFIX",
@@ -94,7 +96,10 @@ Positive: TypeAlias = Annotated[PositiveInt, _expects("a positive integer")]
 Port: TypeAlias = Annotated[int, Field(ge=0, le=65535), _expects("an integer from 0 to 65535")]
 NonNegative: TypeAlias = Annotated[int, Field(ge=0), _expects("0 or a positive integer")]
 Flag: TypeAlias = Annotated[bool, _expects("true or false")]
-Host: TypeAlias = Annotated[str, _expects("an address, such as '127.0.0.1'")]
+RootPath: TypeAlias = Annotated[
+    str, Field(pattern=r"^((/[A-Za-z0-9._~-]+)+)?$", max_length=256), _expects("a path, such as '/api'")
+]
+Host: TypeAlias = Annotated[str, Field(pattern=r"^[^/?#@\s]*$"), _expects("an address, such as '127.0.0.1'")]
 Token: TypeAlias = Annotated[SecretStr, _expects("a string"), AfterValidator(_check_bearer_token)]
 Credentials: TypeAlias = Annotated[
     SecretStr, AfterValidator(_check_credentials), _expects("visible ASCII characters")
@@ -108,7 +113,9 @@ Origins: TypeAlias = Annotated[
 class ServiceSettings(BaseSettings):
     """Settings of one service: the environment takes precedence over the values of its registration."""
 
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        frozen=True, env_ignore_empty=True, extra="forbid", hide_input_in_errors=True
+    )
 
     url: Annotated[str, AfterValidator(normalize_base_url)] = Field(description="base URL of the service")
     timeout_ms: Positive | None = Field(
@@ -132,13 +139,17 @@ class ServiceSettings(BaseSettings):
 
 @final
 class _GatewayVariables(EnvSettingsSource):
-    """Environment source that ignores `GATEWAY_SERVICES`: each service has variables of its own."""
+    """Environment source that ignores `GATEWAY_SERVICES`, since each service has variables of its own.
+
+    It ignores service links too, such as `GATEWAY_PORT=tcp://10.0.0.1:8000`.
+    """
 
     @override
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        if field_name == "services":
-            return None, field_name, False
-        return super().get_field_value(field, field_name)
+        value, key, is_complex = super().get_field_value(field, field_name)
+        if field_name == "services" or is_service_link(f"{PREFIX}{field_name}".upper(), str(value)):
+            return None, key, False
+        return value, key, is_complex
 
 
 @final
@@ -160,6 +171,9 @@ class Settings(BaseSettings):
     )
     max_concurrency: Positive = Field(
         default=200, description="concurrent calls to one service, unless it has its own limit"
+    )
+    max_answer_bytes: Positive = Field(
+        default=MAX_ANSWER_BYTES, description="largest body of a service's response that is read, in bytes"
     )
     optional_timeout_ms: Positive = Field(
         default=500, description="milliseconds for an optional call, retries included"
@@ -185,6 +199,9 @@ class Settings(BaseSettings):
     )
     rate_limit_per_minute: Positive | None = Field(
         default=None, description="requests for pipelines per minute and caller; unset for no limit"
+    )
+    root_path: RootPath = Field(
+        default="", description="path prefix that a proxy removes, such as /api, for links in responses"
     )
     drain_ms: NonNegative = Field(
         default=2000, description="milliseconds between failing readiness and closing the listener"
@@ -287,15 +304,15 @@ def default_settings(services: Iterable[Service[object]] = (), **values: object)
 
 
 def unknown_variables(environment: Mapping[str, str], services: Iterable[str]) -> Iterator[str]:
-    """Yield a line for each `GATEWAY_*` variable in *environment* that is no setting.
+    """Yield a line for each unknown `GATEWAY_*` variable in *environment*, except service links.
 
     *services* are the names of the registered services. The line suggests a setting if a name is similar.
     """
     names = tuple(services)
     known = {*OWN_FIELDS, *(f"{name}_{field}" for name in names for field in ServiceSettings.model_fields)}
-    for variable in environment:
+    for variable, value in environment.items():
         name = variable.removeprefix(PREFIX).lower()
-        if variable.startswith(PREFIX) and name not in known:
+        if variable.startswith(PREFIX) and name not in known and not is_service_link(variable, value):
             yield f"unknown setting {variable}{_suggest(name, names)}"
 
 
@@ -343,7 +360,15 @@ def _describe_errors(error: ValidationError, prefix: str, values: Container[obje
         if part["type"] == "extra_forbidden":
             yield f"unknown setting {name}"
             continue
-        is_secret = "token" in name.lower() or "@" in str(part["input"])  # a URL may contain a password
-        value = "" if is_secret else f" {part['input']!r}"
+        shown = "" if "token" in name.lower() else _show(part["input"], is_url=field.endswith("url"))
         reason = part["msg"].removeprefix("Value error, ")
-        yield f"invalid {name}{value}: {reason}"
+        yield f"invalid {name}{shown}: {reason}"
+
+
+def _show(value: object, *, is_url: bool) -> str:
+    """Return a space and *value*, of a URL its scheme and host; "" if the value must not be shown."""
+    text = str(value)
+    if not is_url and "://" not in text:
+        return f" {value!r}"
+    shown = redact_url(text)
+    return f" {shown!r}" if shown else ""

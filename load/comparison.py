@@ -88,15 +88,12 @@ def _mask_varying(fields: dict[str, Json]) -> Body:
     """Normalize *fields* in place, and return them.
 
     Values that vary become `ANY`. The stock level varies with concurrent orders, but the order budget keeps
-    it above `LOW_STOCK`. The title "Unprocessable Entity", which a gateway on a Python before 3.13 sends for
-    422, becomes "Unprocessable Content", the title of later versions.
+    it above `LOW_STOCK`.
     """
     for name, pattern in VARYING.items():
         value = fields.get(name)
         if isinstance(value, str) and pattern.fullmatch(value):
             fields[name] = ANY
-    if fields.get("title") == "Unprocessable Entity":
-        fields["title"] = "Unprocessable Content"
     level = fields.get("stock_level")
     if fields.get("product_id") == PRODUCT and type(level) is int and LOW_STOCK < level <= INITIAL_STOCK:
         fields["stock_level"] = ANY

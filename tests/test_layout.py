@@ -13,6 +13,7 @@ WITHOUT_COUNTERPART: Final[Mapping[str, str]] = {
     "integration": "the whole gateway, in process",
     "system": "real processes",
     "documents": "code blocks and tables of the documentation, in process",
+    "system/hostile": "clients and services on raw sockets",
     "typing": "checked by mypy and pyright, not run",
     "matrix": "every fault of every call, in process",
     "ledger": "random sequences of operations, in process",

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from gateway.client.service import Service
 from gateway.client.service_client import ServiceClient
@@ -214,6 +214,58 @@ def test_error_names_invalid_setting(
     assert message.endswith(f": {reason}")
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("http://h/?token=S3CRET", " 'http://h'"),
+        ("http://h/#S3CRET", " 'http://h'"),
+        ("HTTPS://users.example:8101/S3CRET?a", " 'HTTPS://users.example'"),
+        ("http://me:S3CRET@users/", " 'http://users'"),
+        ("http://S3CRET@[::1]:8000/?a", " 'http://[::1]'"),
+        ("http://users:S3CRET", " 'http://users'"),
+        ("http://h?S3CRET", " 'http://h'"),
+        (" http://h/?token=S3CRET", " 'http://h'"),
+        ("redis://S3CRET", " 'redis://'"),
+        ("redis://:S3CRET@cache/0", " 'redis://'"),
+        ("http://me:pa/S3CRET@users/?a", " 'http://'"),
+        ("http://S3CRET/a@users/?a", " 'http://'"),
+        ("http://h\\S3CRET?a", " 'http://'"),
+        ("http://S3CRET%20a/", " 'http://'"),
+        ("S3CRET", ""),
+        ("http:S3CRET?a", ""),
+        ("//S3CRET", ""),
+        ("h=http://h/?S3CRET", ""),
+    ],
+)
+def test_refused_url_shows_scheme_and_host_only(
+    monkeypatch: pytest.MonkeyPatch, value: str, shown: str
+) -> None:
+    monkeypatch.setenv("GATEWAY_USER_URL", value)
+
+    with pytest.raises(InvalidSettingsError) as error:
+        load_settings(SERVICES)
+
+    assert error.value.messages[0].partition(": ")[0] + ": " == f"invalid GATEWAY_USER_URL{shown}: "
+    assert "S3CRET" not in f"{error.value} {error.value.__context__}"
+
+
+@pytest.mark.parametrize("name", ["PORT", "DEADLINE_MS", "HOST", "WATERFALL", "USER_TIMEOUT_MS"])
+def test_url_in_other_setting_shows_host_only(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"GATEWAY_{name}", "https://me:S3CRET@h/S3CRET")
+
+    with pytest.raises(InvalidSettingsError) as error:
+        load_settings(SERVICES)
+
+    assert error.value.messages[0].startswith(f"invalid GATEWAY_{name} 'https://h': expected ")
+
+
+def test_invalid_service_settings_hide_their_input() -> None:
+    with pytest.raises(ValidationError) as error:
+        ServiceSettings(url="http://h/?token=S3CRET")
+
+    assert "S3CRET" not in str(error.value)
+
+
 def test_every_invalid_setting_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PORT", "WATERFALL", "USER_URL", "FRAUD_TIMEOUT_MS"):
         monkeypatch.setenv(f"GATEWAY_{name}", "x")
@@ -224,7 +276,7 @@ def test_every_invalid_setting_is_reported(monkeypatch: pytest.MonkeyPatch) -> N
     assert error.value.messages == (
         f"invalid GATEWAY_PORT 'x': {PORT_RULE}",
         "invalid GATEWAY_WATERFALL 'x': expected true or false",
-        f"invalid GATEWAY_USER_URL 'x': {URL_RULE}",
+        f"invalid GATEWAY_USER_URL: {URL_RULE}",
         f"invalid GATEWAY_FRAUD_TIMEOUT_MS 'x': {POSITIVE}",
     )
 

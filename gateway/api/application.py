@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 from typing_extensions import override
 
 from gateway.api.endpoints.readiness import Readiness
-from gateway.api.middleware import HeadAndOptions, RequestId, ServerErrors
+from gateway.api.middleware import HeadAndOptions, PathPrefix, RequestId, ServerErrors, WholePaths
 from gateway.api.openapi.document import build_document
 from gateway.api.openapi.swagger_ui import add_document, add_swagger_ui
 from gateway.api.pipeline_route.description import DescribedPipeline
@@ -70,7 +70,8 @@ _ALLOWED_HEADERS: Final = (
 class Gateway(FastAPI):
     """FastAPI application that serves the pipeline *routes* and the *routers*; its errors are problems.
 
-    *cors_origins* are the allowed CORS origins; `*` allows all. More routers can be added with
+    *cors_origins* are the allowed CORS origins; `*` allows all. *prefix* is the path prefix of links, unless
+    the ASGI server or a parent app has set another. More routers can be added with
     `include_router`. The server and the command line read the attributes `services`, `pipelines`,
     `registrations`, `readiness`, `shared` (the *state*) and `warnings` (lines to log about settings and
     documentation).
@@ -92,6 +93,7 @@ class Gateway(FastAPI):
         pipelines: Sequence[DescribedPipeline],
         routers: Sequence[APIRouter],
         cors_origins: Sequence[str] = (),
+        prefix: str = "",
         lifespan: Lifespan | None = None,
     ) -> None:
         self.shared: Final = state
@@ -127,6 +129,7 @@ class Gateway(FastAPI):
             self.add_exception_handler(error, _handle_exception)
         # The middleware that is added last handles a request first.
         self.add_middleware(HeadAndOptions)
+        self.add_middleware(WholePaths)
         self.add_middleware(ServerErrors)
         if cors_origins:
             self.add_middleware(
@@ -136,9 +139,10 @@ class Gateway(FastAPI):
                 allow_headers=_ALLOWED_HEADERS,
                 expose_headers=_EXPOSED_HEADERS,
             )
+        self.add_middleware(PathPrefix, prefix)
         self.add_middleware(RequestId)
-        add_document(self)
-        add_swagger_ui(self)
+        add_document(self, state.admission.static)
+        add_swagger_ui(self, state.admission.static)
 
     @override
     def openapi(self) -> dict[str, Any]:

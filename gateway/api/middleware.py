@@ -1,17 +1,20 @@
 """ASGI middleware for every request."""
 
-from collections.abc import Callable
-from typing import Final, final
+from collections.abc import Callable, Sequence
+from typing import Final, cast, final
 
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.allowed_methods import list_allowed_methods
 from gateway.api.problems.exception_handlers import build_exception_response
-from gateway.api.request_scope import assign_request_id
+from gateway.api.problems.refusal import NO_ENDPOINT, Refusal
+from gateway.api.request_scope import assign_prefix, assign_request_id
 
-__all__ = ("ConnectionClose", "HeadAndOptions", "RequestId", "ServerErrors")
+__all__ = ("ConnectionClose", "HeadAndOptions", "PathPrefix", "RequestId", "ServerErrors", "WholePaths")
 
 _EMPTY: Final = b""
+_LINE_FEED: Final = "\n"
 _CLOSE: Final = (b"connection", b"close")
 
 
@@ -28,6 +31,21 @@ class RequestId:
         """Handle the request; the response has `X-Request-Id`."""
         is_http = scope["type"] == "http"
         await self._app(scope, receive, _add_request_id(send, assign_request_id(scope)) if is_http else send)
+
+
+@final
+class PathPrefix:
+    """Middleware that assigns the request the path prefix of its links: that of the server, or *default*."""
+
+    def __init__(self, app: ASGIApp, default: str) -> None:
+        self._app = app
+        self._default = default
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle the request; `root_path` in its *scope* is the prefix."""
+        if scope["type"] == "http":
+            scope["root_path"] = assign_prefix(scope, self._default)
+        await self._app(scope, receive, send)
 
 
 # An exception handler for `Exception` runs outside all other middleware: its 500 would lack the CORS headers,
@@ -54,6 +72,25 @@ class ServerErrors:
             if has_begun or scope["type"] != "http":
                 raise
             await build_exception_response(error, scope)(scope, receive, send)
+
+
+# The patterns that Starlette makes of paths end in `$`, which also matches before a line feed at the end.
+@final
+class WholePaths:
+    """Middleware that responds with 404 to the path of a route followed by a line feed, such as `/orders%0a`.
+
+    Otherwise `/orders%0a` would be another way to write `/orders`, which passes the rules of a proxy for
+    `/orders`.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle the request; raise `Refusal` if its route does not match the whole path."""
+        if scope["type"] == "http" and scope["path"].endswith(_LINE_FEED) and not _matches_whole_path(scope):
+            raise Refusal(code="route-not-found", detail=NO_ENDPOINT)
+        await self._app(scope, receive, send)
 
 
 # FastAPI responds with 405 to HEAD where only GET is declared (fastapi/fastapi#1773), and to OPTIONS.
@@ -121,3 +158,20 @@ def _drop_body(send: Send) -> Send:
             await send({"type": "http.response.body", "body": _EMPTY})
 
     return send_head
+
+
+def _matches_whole_path(scope: Scope) -> bool:
+    """Return whether the first route that matches the path, which ends in a line feed, matches all of it.
+
+    A `$` matches before the last line feed, but not before two. A parameter that may contain a line feed
+    matches in both cases.
+    """
+    request, longer = {**scope}, {**scope, "path": scope["path"] + _LINE_FEED}
+    routes = cast("Sequence[BaseRoute]", scope["app"].routes)
+    matching = next((route for route in routes if _is_match(route, request)), None)
+    return matching is not None and _is_match(matching, longer)
+
+
+def _is_match(route: BaseRoute, request: Scope) -> bool:
+    match, _ = route.matches(request)
+    return match is not Match.NONE

@@ -1,4 +1,4 @@
-"""Mapping of transport exceptions to upstream faults."""
+"""Mapping of transport exceptions to upstream faults, and to evidence about the health of the service."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,8 +7,16 @@ from typing import Final, TypeAlias
 import httpx
 
 from gateway.railway import BadAnswer, TimedOut, Unavailable, UpstreamFault
+from gateway.resilience.attempt_outcome import HealthSignal
 
-__all__ = ("TRANSPORT_EXCEPTIONS", "TransportException", "map_exception", "may_have_been_sent")
+__all__ = (
+    "NOT_BUILT",
+    "TRANSPORT_EXCEPTIONS",
+    "TransportException",
+    "judge_exception",
+    "map_exception",
+    "may_have_been_sent",
+)
 
 TransportException: TypeAlias = (
     httpx.HTTPError | httpx.InvalidURL | httpx.CookieConflict | httpx.StreamError | OSError
@@ -42,7 +50,29 @@ _FAULTS: Final[Mapping[type[BaseException], type[UpstreamFault]]] = MappingProxy
 connection. For malformed HTTP, `gateway.client.transport` raises `httpx.DecodingError`, a `BadAnswer`.
 """
 
-_NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL)
+_SIGNALS: Final[Mapping[type[BaseException], HealthSignal]] = MappingProxyType(
+    {
+        OSError: HealthSignal.DISCONNECTED,
+        Exception: HealthSignal.UNHEALTHY,
+        httpx.NetworkError: HealthSignal.DISCONNECTED,
+        httpx.RemoteProtocolError: HealthSignal.DISCONNECTED,
+        httpx.ConnectError: HealthSignal.UNREACHABLE,
+        httpx.ConnectTimeout: HealthSignal.UNREACHABLE,
+        httpx.ProxyError: HealthSignal.UNREACHABLE,
+    }
+)
+"""Evidence in an exception before the answer began, by class, as in `_FAULTS`."""
+
+NOT_BUILT: Final = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+"""Exceptions of a request that cannot be built, whatever the service does."""
+
+_NEVER_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.InvalidURL,
+    httpx.UnsupportedProtocol,
+)
 
 
 def map_exception(error: TransportException) -> type[UpstreamFault]:
@@ -53,3 +83,8 @@ def map_exception(error: TransportException) -> type[UpstreamFault]:
 def may_have_been_sent(error: TransportException) -> bool:
     """Return whether the service may have received the request that failed with *error* before a response."""
     return not isinstance(error, _NEVER_SENT)
+
+
+def judge_exception(error: TransportException) -> HealthSignal:
+    """Return the evidence in *error*, if no part of an answer had come."""
+    return next(_SIGNALS[base] for base in type(error).__mro__ if base in _SIGNALS)

@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.railway import BadAnswer, TimedOut, Unavailable, UpstreamFault
 
-__all__ = ("describe_concurrency_limit", "describe_fault")
+__all__ = ("describe_concurrency_limit", "describe_fault", "describe_unbuilt_request")
 
 _DETAILS: Final[Mapping[type[UpstreamFault], str]] = MappingProxyType(
     {
@@ -28,3 +28,8 @@ def describe_fault(kind: type[UpstreamFault], service: str) -> str:
 def describe_concurrency_limit(service: str) -> str:
     """Return the detail that clients read if the concurrency limit of *service* rejects a call."""
     return f"The {service} service is at its concurrency limit"
+
+
+def describe_unbuilt_request(service: str) -> str:
+    """Return the detail that clients read if the gateway cannot build a request to *service*."""
+    return f"The gateway cannot build this request to the {service} service"

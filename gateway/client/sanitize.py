@@ -7,6 +7,7 @@ __all__ = ("sanitize_text",)
 
 _SEPARATORS: Final = frozenset({"Cc", "Zl", "Zp"})
 _INVISIBLE: Final = frozenset({"Cf", "Cs"})
+_REPLACEMENT: Final = "\ufffd"
 _READ_FACTOR: Final = 8
 
 
@@ -14,8 +15,8 @@ def sanitize_text(text: str, limit: int) -> str:
     """Return *text* as a single line of at most *limit* characters.
 
     Control characters and line separators become spaces, and runs of spaces become a single space. Invisible
-    characters (format characters such as bidirectional overrides, lone surrogates) are dropped. A truncated
-    text ends in an ellipsis. At most eight times *limit* characters are read, to bound the work.
+    characters (format characters such as bidirectional overrides, lone surrogates) and U+FFFD are dropped.
+    A truncated text ends in an ellipsis. At most eight times *limit* characters are read, to bound the work.
     """
     visible = "".join(map(_sanitize_character, text[: limit * _READ_FACTOR]))
     line = " ".join(visible.split())
@@ -26,4 +27,4 @@ def _sanitize_character(character: str) -> str:
     category = unicodedata.category(character)
     if category in _SEPARATORS:
         return " "
-    return "" if category in _INVISIBLE else character
+    return "" if category in _INVISIBLE or character == _REPLACEMENT else character

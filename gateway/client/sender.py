@@ -10,19 +10,23 @@ from typing import Final, Never, TypeAlias, TypeVar, final
 import httpx
 
 from gateway.client.exceptions import (
+    NOT_BUILT,
     TRANSPORT_EXCEPTIONS,
     TransportException,
+    judge_exception,
     map_exception,
     may_have_been_sent,
 )
-from gateway.client.messages import describe_concurrency_limit, describe_fault
+from gateway.client.messages import describe_concurrency_limit, describe_fault, describe_unbuilt_request
 from gateway.client.operations.conventions import Conventions
+from gateway.client.operations.endpoint import MAX_REQUEST_LINE
 from gateway.client.operations.request import Request
-from gateway.client.operations.request_headers import ServiceHeaders
+from gateway.client.operations.request_headers import ServiceHeaders, has_unusual_headers
 from gateway.client.response import build_refusal, read_problem
 from gateway.client.retry_after import parse_retry_after
 from gateway.client.sanitize import sanitize_text
 from gateway.client.url import BaseUrl
+from gateway.observability.reason import Reason, describe_exception
 from gateway.railway import (
     BadAnswer,
     Err,
@@ -47,15 +51,24 @@ USER_AGENT: Final = f"fanout-gateway/{version('fanout-gateway')}"
 T = TypeVar("T")
 E = TypeVar("E", bound=Fault)
 F = TypeVar("F", bound=UpstreamFault)
+G = TypeVar("G", bound=Fault)
 
 SendOutcome: TypeAlias = AttemptOutcome[T, E | UpstreamFault]
 
 _ACCEPTED: Final = "application/json, application/problem+json"
 _METHODS_WITH_CONTENT: Final = frozenset({"POST", "PUT", "PATCH"})
 """Methods whose requests have a `Content-Length` even without a body (RFC 9110, 8.6)."""
+_FROM_PROXIES: Final = frozenset({502, 520, 522, 524})
+"""Statuses of proxies that have had no usable answer from the service; 52x are Cloudflare's.
+
+The service may have acted on the request, and the next request may succeed: https://www.rfc-editor.org/rfc/rfc9110#section-15.6.3
+and https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/.
+"""
+_HEALTHY: Final = HealthSignal.HEALTHY
 _OPTIONAL_SHARE: Final = 0.9
 _PING_TIMEOUT: Final = 0.5
 _MAX_REASON_LENGTH: Final = 500
+_UNFIT: Final = Reason("the answer does not fit the request")
 
 
 @final
@@ -76,9 +89,11 @@ class RequestSender:
         user_agent: str,
         conventions: Conventions,
     ) -> None:
+        self._service = service
         self._transport = transport
         self._timeout = timeout
         self._read_error = conventions.read_error
+        self._max_bytes = conventions.max_answer_bytes
         self.base_url: Final = BaseUrl(base_url)
         self.headers: Final = ServiceHeaders(
             self.base_url.host,
@@ -89,6 +104,7 @@ class RequestSender:
         self._bad_answer = describe_fault(BadAnswer, service)
         self._unavailable = describe_fault(Unavailable, service)
         self._timed_out = describe_fault(TimedOut, service)
+        self._not_built = describe_unbuilt_request(service)
         self._at_limit = describe_concurrency_limit(service)
 
     async def send(self, request: Request[T, E]) -> SendOutcome[T, E]:
@@ -101,10 +117,12 @@ class RequestSender:
         budget = clip_to_deadline(self._timeout)
         try:
             async with asyncio.timeout(budget):
-                return await self._send_within(request, budget)
+                outcome = await self._send_within(request, budget)
         except TimeoutError:
             late = TimedOut(self._timed_out, source=request.rules.name, budget=budget)
-            return _log_failure(late, f"no answer within {budget:.3f} s", self._judge_silence(budget))
+            reason = Reason(f"no answer within {budget:.3f} s")
+            outcome = _log_failure(late, reason, self._judge_silence(budget))
+        return outcome if outcome.signal is _HEALTHY else self._judge_failure(request, outcome)
 
     def build_error(self, name: str, rejection: Rejection) -> Err[TimedOut | Unavailable]:
         """Build the error of the call *name*, which the policies have rejected.
@@ -126,7 +144,9 @@ class RequestSender:
                 response = await self._transport.handle_async_request(request)
                 await response.aclose()
         except Exception as error:  # noqa: BLE001 - whatever it is, the service has not answered
-            _log.debug("%s %s", type(error).__name__, sanitize_text(str(error), _MAX_REASON_LENGTH))
+            reason = describe_exception(error)
+            quoted = sanitize_text(reason.quoted, _MAX_REASON_LENGTH)
+            _log.debug("health check of %s: %s: %s", self._service, reason.summary, quoted)
             return False
         return response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
 
@@ -134,16 +154,14 @@ class RequestSender:
         try:
             response = await self._transport.handle_async_request(_build_request(request, budget))
         except TRANSPORT_EXCEPTIONS as error:
-            return self._interpret_exception(
-                request.rules.name, error, budget, was_sent=may_have_been_sent(error)
-            )
+            return self._interpret_exception(request.rules.name, error, budget)
         try:
             try:
                 return await self._interpret(request, response, budget)
             finally:
                 await response.aclose()
         except TRANSPORT_EXCEPTIONS as error:
-            return self._interpret_exception(request.rules.name, error, budget, was_sent=True)
+            return self._interpret_exception(request.rules.name, error, budget, was_answered=True)
 
     async def _interpret(
         self, request: Request[T, E], response: httpx.Response, budget: float
@@ -151,10 +169,12 @@ class RequestSender:
         rules, status = request.rules, response.status_code
         name = rules.name
         if (kind := rules.declared.get(status)) is not None:
-            return await self._read_refusal(kind, response, name)
-        if rules.is_success(response):
+            if rules.is_refusal(response):
+                return await self._read_refusal(kind, response, name)
+        elif rules.is_success(response):
             return await self._read_value(request, response)
-        reason = f"status {status}"
+        is_foreign = kind is not None
+        reason = Reason(f"status {status}{', not recognizably from the service' if is_foreign else ''}")
         match status:
             case HTTPStatus.REQUEST_TIMEOUT | HTTPStatus.GATEWAY_TIMEOUT:
                 # A service that knows its budget may send this instead of staying silent.
@@ -167,14 +187,21 @@ class RequestSender:
                 is_failing = status == HTTPStatus.SERVICE_UNAVAILABLE
                 signal = HealthSignal.UNHEALTHY if is_failing else HealthSignal.NONE
                 return _log_failure(unavailable, reason, signal)
+            case _ if status in _FROM_PROXIES:
+                after = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
+                transient = BadAnswer(self._bad_answer, source=name, is_transient=True, retry_after=after)
+                return _log_failure(transient, reason, HealthSignal.UNHEALTHY)
             case _:
-                signal = HealthSignal.UNHEALTHY if response.is_server_error else HealthSignal.HEALTHY
+                is_failing = is_foreign or response.is_server_error
+                signal = HealthSignal.UNHEALTHY if is_failing else HealthSignal.HEALTHY
                 return _log_failure(BadAnswer(self._bad_answer, source=name), reason, signal)
 
     async def _read_refusal(
         self, kind: type[E], response: httpx.Response, name: str
     ) -> AttemptOutcome[Never, E | BadAnswer]:
-        match build_refusal(kind, await read_problem(response, self._read_error), response, name):
+        match build_refusal(
+            kind, await read_problem(response, self._read_error, self._max_bytes), response, name
+        ):
             case Ok(refusal):
                 return AttemptOutcome(Err(refusal), HealthSignal.HEALTHY)
             case Err(reason):
@@ -186,19 +213,21 @@ class RequestSender:
     ) -> AttemptOutcome[T, BadAnswer]:
         match await request.rules.read(response):
             case Ok(value) as ok if request.fits is None or request.fits(value):
-                return AttemptOutcome(ok, HealthSignal.HEALTHY)
+                return AttemptOutcome(ok, _HEALTHY)
             case other:
-                reason = other.error if isinstance(other, Err) else "the answer does not fit the request"
+                reason = other.error if isinstance(other, Err) else _UNFIT
                 bad_answer = BadAnswer(self._bad_answer, source=request.rules.name)
                 return _log_failure(bad_answer, reason, HealthSignal.UNHEALTHY)
 
     def _interpret_exception(
-        self, name: str, error: TransportException, budget: float, *, was_sent: bool
+        self, name: str, error: TransportException, budget: float, *, was_answered: bool = False
     ) -> SendOutcome[T, E]:
-        reason = f"{type(error).__name__}: {error}"
-        kind = map_exception(error)
-        is_timeout = isinstance(error, httpx.TimeoutException)
-        signal = self._judge_silence(budget) if is_timeout else HealthSignal.UNHEALTHY
+        reason = describe_exception(error)
+        was_sent = was_answered or may_have_been_sent(error)
+        if isinstance(error, NOT_BUILT) and not was_answered:
+            unbuilt = Unavailable(self._not_built, source=name, was_sent=was_sent)
+            return _log_failure(unbuilt, reason, HealthSignal.NOT_BUILT)
+        kind, signal = map_exception(error), self._judge_exception(error, budget, was_answered=was_answered)
         # A connect timeout within a short budget becomes TimedOut: a healthy service may need longer.
         if kind is TimedOut or signal is HealthSignal.NONE:
             late = TimedOut(self._timed_out, source=name, budget=budget, was_sent=was_sent)
@@ -207,6 +236,21 @@ class RequestSender:
             unavailable = Unavailable(self._unavailable, source=name, was_sent=was_sent)
             return _log_failure(unavailable, reason, signal)
         return _log_failure(BadAnswer(self._bad_answer, source=name), reason, signal)
+
+    def _judge_exception(
+        self, error: TransportException, budget: float, *, was_answered: bool
+    ) -> HealthSignal:
+        signal = judge_exception(error)
+        if isinstance(error, httpx.TimeoutException) and self._judge_silence(budget) is HealthSignal.NONE:
+            return HealthSignal.NONE
+        return HealthSignal.UNHEALTHY if was_answered else signal
+
+    def _judge_failure(self, request: Request[T, E], outcome: AttemptOutcome[T, G]) -> AttemptOutcome[T, G]:
+        """Return *outcome* without evidence if a caller's unusual header may have caused the failure."""
+        forwarded = current_context().baggage
+        if not has_unusual_headers(request.headers, self.headers.defaults, forwarded):
+            return outcome
+        return AttemptOutcome(outcome.result, HealthSignal.NONE)
 
     def _judge_silence(self, budget: float) -> HealthSignal:
         """Return `UNHEALTHY` if a service that is silent for *budget* seconds counts as failing, else `NONE`.
@@ -227,6 +271,9 @@ def _build_request(request: Request[T, E], budget: float) -> httpx.Request:
     headers = [*request.headers, (b"x-envoy-expected-rq-timeout-ms", b"%d" % max(1, budget * 1000))]
     for name, value in current_context().baggage.items():
         headers.append((name.encode("ascii"), value.encode("latin-1")))
+    if request.url is None:
+        msg = f"the request line exceeds {MAX_REQUEST_LINE} octets"
+        raise httpx.InvalidURL(msg)
     content = b"" if request.body is None else request.body.content
     if request.body is not None or request.method in _METHODS_WITH_CONTENT:
         headers.append((b"content-length", b"%d" % len(content)))
@@ -243,12 +290,14 @@ def _build_request(request: Request[T, E], budget: float) -> httpx.Request:
     return sent
 
 
-def _log_failure(fault: F, reason: str, signal: HealthSignal) -> AttemptOutcome[Never, F]:
+def _log_failure(fault: F, reason: Reason, signal: HealthSignal) -> AttemptOutcome[Never, F]:
     """Log the *reason* of a failed attempt, which the caller must not see, and return the outcome."""
     context = current_context()
     request_id = context.baggage.get("X-Request-Id")
     caller = "" if context.caller is None else f", caller {context.caller!r}"
     suffix = f" (request {request_id}{caller})" if request_id else ""
-    line = sanitize_text(reason, _MAX_REASON_LENGTH)
-    _log.warning("%s: %s: %s%s", fault.source, fault.code, line, suffix)
+    _log.warning("%s: %s: %s%s", fault.source, fault.code, reason.summary, suffix)
+    if reason.quoted and _log.isEnabledFor(logging.DEBUG):
+        quoted = sanitize_text(reason.quoted, _MAX_REASON_LENGTH)
+        _log.debug("%s: %s: %s%s", fault.source, fault.code, quoted, suffix)
     return AttemptOutcome(Err(fault), signal)

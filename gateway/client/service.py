@@ -8,6 +8,8 @@ from typing import Final, Generic, TypeVar, final
 import httpx
 from pydantic import SecretStr
 
+from gateway.client.answers.body import MAX_ANSWER_BYTES
+from gateway.client.answers.refusals import Refusals
 from gateway.client.operations.conventions import AUTHORIZATION, IDEMPOTENCY_KEY, Conventions, ReadError
 from gateway.client.sender import USER_AGENT
 from gateway.client.service_client import ServiceClient
@@ -54,10 +56,14 @@ class Service(Generic[T_co]):
       a scheme of its own, such as `Basic`; in any other header it is sent as it is.
     - *read_error*: returns the detail in the parsed JSON of a declared 4xx that is no
       `application/problem+json`, or None. The caller reads the detail, as one line of at most 200 characters.
+    - *refusals*: responses whose declared status counts as the service's refusal: `"json"` for every JSON
+      media type, `"any"`, or a function of the response that reads its status and headers. An operation can
+      have its own. The same status from anything else, such as a proxy's page, counts as not declared.
+    - *max_answer_bytes*: the largest body of a response that is read; by default `GATEWAY_MAX_ANSWER_BYTES`.
     - *key_header*: header of the idempotency keys of writes.
     - *key_field*: field of the JSON or form body that has the key, in place of the header.
     - *settling_ms*: milliseconds after which a write that has been sent either has taken effect or never
-      will. An undo that looks the write up counts an absent write as undone only after this time.
+      will. An undo that finds no write (`find`, `gone`) counts it as undone only after this time.
 
     The environment takes precedence over *url*, *timeout_ms*, *max_concurrency* and *token*. The others have
     no setting.
@@ -82,6 +88,8 @@ class Service(Generic[T_co]):
     key_header: str = IDEMPOTENCY_KEY
     key_field: str | None = None
     settling_ms: int = 0
+    refusals: Refusals = "json"
+    max_answer_bytes: int | None = None
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.name) is None:
@@ -96,6 +104,7 @@ class Service(Generic[T_co]):
             ("timeout_ms", self.timeout_ms, 1),
             ("max_concurrency", self.max_concurrency, 1),
             ("queue_ms", self.queue_ms, 0),
+            ("max_answer_bytes", self.max_answer_bytes, 1),
         ):
             if value is not None:
                 check_whole(f"{term} of service {self.name!r}", value, minimum)
@@ -116,11 +125,13 @@ class Service(Generic[T_co]):
         max_concurrency: int,
         token: SecretStr | None = None,
         user_agent: str = USER_AGENT,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> ServiceConnection:
         """Build a client that calls the service at *url*, and the instance of the service's class.
 
         One attempt of a call has *timeout* seconds, and at most *max_concurrency* attempts run at once. The
-        requests have the credentials *token*, by default those of the registration. Nothing is sent yet.
+        requests have the credentials *token*, by default those of the registration. The largest body that is
+        read has *max_answer_bytes*, unless the registration has its own limit. Nothing is sent yet.
         Raise `ValueError` if an argument is invalid.
         """
         terms = PolicyTerms(self._build_concurrency_terms(max_concurrency), self.breaker, self.retries)
@@ -132,7 +143,9 @@ class Service(Generic[T_co]):
             policies,
             timeout=timeout,
             user_agent=user_agent,
-            conventions=self._build_conventions(token or self.token),
+            conventions=self._build_conventions(
+                token or self.token, self.max_answer_bytes or max_answer_bytes
+            ),
         )
         return ServiceConnection(self.name, client, self.kind(client))
 
@@ -146,7 +159,9 @@ class Service(Generic[T_co]):
             return ConcurrencyTerms(max_concurrency)
         return ConcurrencyTerms(max_concurrency, self.queue_ms / 1000)
 
-    def _build_conventions(self, token: SecretStr | None) -> Conventions:
+    def _build_conventions(
+        self, token: SecretStr | None, max_answer_bytes: int = MAX_ANSWER_BYTES
+    ) -> Conventions:
         return Conventions(
             headers=self.headers,
             token=token,
@@ -155,4 +170,6 @@ class Service(Generic[T_co]):
             key_header=self.key_header,
             key_field=self.key_field,
             settling_ms=self.settling_ms,
+            refusals=self.refusals,
+            max_answer_bytes=max_answer_bytes,
         )

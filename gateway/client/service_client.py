@@ -6,6 +6,7 @@ from typing import Final, TypeVar, final
 
 import httpx
 
+from gateway.client.answers.refusals import choose_refusal_check
 from gateway.client.messages import describe_fault
 from gateway.client.operations.conventions import Conventions
 from gateway.client.operations.endpoint import Connection
@@ -18,6 +19,7 @@ from gateway.client.sender import USER_AGENT, RequestSender
 from gateway.railway import BadAnswer, Fault, Result, UpstreamFault, current_context
 from gateway.resilience.attempt_outcome import AttemptOutcome
 from gateway.resilience.circuit_breaker import BreakerState
+from gateway.resilience.guards import BreakerStates
 from gateway.resilience.policies import Policies
 from gateway.resilience.validation import check_seconds
 
@@ -25,6 +27,9 @@ __all__ = ("ServiceClient",)
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Fault)
+
+_CHUNKS_AT_ONCE: Final = 10
+"""Most requests that a call in chunks makes at the same time."""
 
 _CONVENTIONS: Final = Conventions()
 
@@ -56,7 +61,7 @@ class ServiceClient:
       is nearer. Connecting may take half of that: an unreachable host is `Unavailable`, a service that hangs
       is `TimedOut`.
     - *user_agent*: value of the `User-Agent` header.
-    - *conventions*: default headers, credentials, error bodies and idempotency keys of the service.
+    - *conventions*: default headers, credentials, refusals and idempotency keys of the service.
 
     Raise `ValueError` if *base_url* or *timeout* is invalid.
     """
@@ -79,7 +84,17 @@ class ServiceClient:
         undos = UndoRegistry(name, conventions.settling_ms / 1000)
         self.undos: Final = MappingProxyType(undos.undos)
         """Undos that `undo` has declared, by name; read-only."""
-        connection = Connection(name, sender.base_url, sender.headers, self._make)
+        is_refusal = choose_refusal_check(conventions.refusals)
+        at_once = min(_CHUNKS_AT_ONCE, policies.max_concurrency)
+        connection = Connection(
+            name,
+            sender.base_url,
+            sender.headers,
+            self._make,
+            is_refusal,
+            conventions.max_answer_bytes,
+            at_once,
+        )
         keys = KeyPlacement(conventions.key_header, conventions.key_field)
         self.get: Final = DeclareRead(connection, "GET")
         self.post: Final = DeclareRead(connection, "POST")
@@ -91,13 +106,23 @@ class ServiceClient:
 
     @property
     def breaker(self) -> BreakerState:
-        """Return the state of the circuit breaker of required calls."""
-        return self.policies.breaker
+        """Return the worst state of the circuit breakers of required calls."""
+        return self.policies.breakers.worst
 
     @property
     def optional_breaker(self) -> BreakerState:
-        """Return the state of the circuit breaker of optional calls."""
-        return self.policies.optional_breaker
+        """Return the worst state of the circuit breakers of optional calls."""
+        return self.policies.optional_breakers.worst
+
+    @property
+    def breakers(self) -> BreakerStates:
+        """Return the states of the circuit breakers of required calls."""
+        return self.policies.breakers
+
+    @property
+    def optional_breakers(self) -> BreakerStates:
+        """Return the states of the circuit breakers of optional calls."""
+        return self.policies.optional_breakers
 
     @property
     def has_failed_recently(self) -> bool:
@@ -115,7 +140,8 @@ class ServiceClient:
     async def _make(self, request: Request[T, E], /) -> Result[T, E | UpstreamFault]:
         context = current_context()
         make_attempt = partial(self._sender.send, request)
-        outcome = await self.policies.call(make_attempt, context.mode, is_optional=context.is_optional)
+        name = request.rules.name
+        outcome = await self.policies.call(name, make_attempt, context.mode, is_optional=context.is_optional)
         if isinstance(outcome, AttemptOutcome):
             return outcome.result
-        return self._sender.build_error(request.rules.name, outcome)
+        return self._sender.build_error(name, outcome)

@@ -1,14 +1,19 @@
 """URLs of one upstream service."""
 
+import re
 from functools import lru_cache
 from typing import Final, final
 
 import httpx
 from pydantic import AnyHttpUrl, TypeAdapter, ValidationError
 
-__all__ = ("BaseUrl", "normalize_base_url")
+__all__ = ("BaseUrl", "normalize_base_url", "redact_url")
 
 _HTTP_URL: Final = TypeAdapter(AnyHttpUrl)
+_URL: Final = re.compile(
+    r"\s*(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
+_AUTHORITY: Final = re.compile(r"(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::.*)?", re.IGNORECASE | re.DOTALL)
 _CACHE_SIZE: Final = 256
 _MAX_CACHED_LENGTH: Final = 256
 
@@ -31,14 +36,32 @@ def normalize_base_url(base_url: str) -> str:
     return str(url).rstrip("/")
 
 
+def redact_url(text: str) -> str:
+    """Return the scheme and the host of the URL *text*, which may be invalid; empty if it has no scheme.
+
+    Every other part may be a secret. For a scheme other than http and https, so may be the text in the place
+    of the host.
+    """
+    found = _URL.fullmatch(text)
+    if found is None:
+        return ""
+    # A password with a slash would make the text before it look like the host.
+    is_http = found["scheme"].lower() in {"http", "https"} and "@" not in found["rest"]
+    address = _AUTHORITY.fullmatch(found["authority"].rpartition("@")[2] if is_http else "")
+    return f"{found['scheme']}://{address['host'] if address else ''}"
+
+
 @final
 class BaseUrl:
-    """Base URL of a service, to which paths are joined; *host* is the value of the `Host` header.
+    """Base URL of a service, to which paths are joined.
+
+    *host* is the value of the `Host` header, *path_length* the number of octets before a joined path in the
+    target of a request.
 
     Raise `ValueError` for a URL that `normalize_base_url` refuses.
     """
 
-    __slots__ = ("_base", "_parse", "host")
+    __slots__ = ("_base", "_parse", "host", "path_length")
 
     def __init__(self, base_url: str) -> None:
         url = httpx.URL(normalize_base_url(base_url))
@@ -46,6 +69,7 @@ class BaseUrl:
         # Parsing takes a large part of a call's CPU time. Most URLs recur; long ones rarely do.
         self._parse = lru_cache(_CACHE_SIZE)(httpx.URL)
         self.host: bytes = url.netloc
+        self.path_length: Final = len(url.raw_path.rstrip(b"/"))
 
     def join(self, path: str, query: str = "") -> httpx.URL:
         """Return the URL of *path*, which begins with a slash, with *query*; both are percent-encoded."""

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, final
 
@@ -12,6 +12,7 @@ from gateway.railway import CallOutcome, CallSpan, Err, Ok, StageSpan
 __all__ = ("Trace", "TracedCall")
 
 _MAX_HEADER_LENGTH: Final = 2048
+_SEPARATOR: Final = ", "
 _NOT_IN_TOKEN: Final = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")  # RFC 9110, section 5.6.2
 
 
@@ -29,6 +30,10 @@ class TracedCall:
     start: float
     end: float | None = None
     outcome: CallOutcome | None = None
+
+    def find_end(self, now: float) -> float:
+        """Return the end of the call; *now* while the call runs."""
+        return now if self.end is None else self.end
 
     @property
     def status(self) -> str:
@@ -91,27 +96,29 @@ class Trace:
     def sequential(self) -> float:
         """Return the sum of the durations of all calls so far, in seconds."""
         now = self.clock()
-        return sum((call.end or now) - call.start for call in self.calls)
+        return sum(call.find_end(now) - call.start for call in self.calls)
 
     def server_timing(self) -> str:
         """Build the `Server-Timing` header: the times of all calls and the gateway's own time, in ms.
 
-        The header has at most 2 KiB, which servers and proxies accept: the last calls may be missing.
+        The header has at most 2 KiB, which servers and proxies accept. If the calls need more, the longest
+        calls are kept, in the order in which they started.
 
         https://www.w3.org/TR/server-timing/
         """
         now = self.clock()
         own = f"gateway;dur={max(now - self.start - self.busy, 0.0) * 1000:.1f}"
-        entries: list[str] = []
-        length = len(own)
-        for call in self.calls:
-            name = _NOT_IN_TOKEN.sub("_", call.name)
-            entry = f"{name};dur={((call.end or now) - call.start) * 1000:.1f}"
-            length += len(entry) + len(", ")
-            if length > _MAX_HEADER_LENGTH:
-                break
-            entries.append(entry)
-        return ", ".join((*entries, own))
+        seconds = [call.find_end(now) - call.start for call in self.calls]
+        entries = [
+            f"{_NOT_IN_TOKEN.sub('_', call.name)};dur={duration * 1000:.1f}"
+            for call, duration in zip(self.calls, seconds, strict=True)
+        ]
+        header = _SEPARATOR.join((*entries, own))
+        if len(header) <= _MAX_HEADER_LENGTH:
+            return header
+        longest_first = sorted(range(len(entries)), key=seconds.__getitem__, reverse=True)
+        kept = _fill(longest_first, entries, _MAX_HEADER_LENGTH - len(own))
+        return _SEPARATOR.join((*(entries[position] for position in sorted(kept)), own))
 
     def _busy_intervals(self) -> Iterator[tuple[float, float]]:
         """Yield the intervals in which calls were running, without overlaps."""
@@ -119,7 +126,23 @@ class Trace:
         last_end = 0.0
         # The calls are in the order in which they started.
         for call in self.calls:
-            end = call.end or now
+            end = call.find_end(now)
             if end > last_end:
                 yield max(call.start, last_end), end
                 last_end = end
+
+
+def _fill(positions: Iterable[int], entries: Sequence[str], length: int) -> Iterator[int]:
+    """Yield the first *positions* whose entries fit in *length*, each with a separator.
+
+    An entry that is longer than *length* is skipped.
+    """
+    left = length
+    for position in positions:
+        needed = len(entries[position]) + len(_SEPARATOR)
+        if needed > length:
+            continue
+        left -= needed
+        if left < 0:
+            return
+        yield position

@@ -121,6 +121,8 @@ def _check_source_account(account: Account, transfer: TransferRequest) -> Result
     """Return *account*, the source account, or a `Conflict` if it cannot pay for *transfer*."""
     if account.status == "frozen":
         reason = "Account is frozen"
+    elif account.status != "active":
+        reason = "Account is not active"
     elif account.currency != transfer.currency:
         reason = f"Account is not in {transfer.currency}"
     elif account.balance < transfer.amount:

@@ -97,6 +97,7 @@ from gateway.railway.pipeline import Pipeline, railway
 from gateway.railway.result import Attempt, Err, Ok, Result, attempt, attempt_async
 from gateway.railway.run import Run
 from gateway.railway.run_state import RunMisused
+from gateway.railway.stage import make_parts
 from gateway.railway.write import CommitStep, Undo, UndoAttempt, Write, WriteAttempt
 
 __all__ = (
@@ -177,6 +178,7 @@ __all__ = (
     "get_defining_class",
     "get_family",
     "list_members",
+    "make_parts",
     "parallel",
     "railway",
     "time_left",

@@ -73,10 +73,11 @@ async def commit(
     Then the gate decides whether the commit may begin: if the request is gone, nothing is sent, and
     `asyncio.CancelledError` is raised. Then the journal records all intents, before anything is sent.
 
-    If a write times out or its service is unavailable, the request may still have arrived. The write is then
-    retried under the same key, within the budget, until an answer shows its outcome. If the service refuses
-    the retry, the commit fails with that refusal, and still undoes the write, since the first request may
-    arrive later. If no answer comes, the commit fails with the failure of the first attempt.
+    If a write times out, its service is unavailable, or a proxy has answered in place of the service
+    (`BadAnswer.is_transient`), the request may still have arrived. The write is then retried under the same
+    key, within the budget, until an answer shows its outcome. If the service refuses the retry, the commit
+    fails with that refusal, and still undoes the write, since the first request may arrive later. If no
+    answer comes, the commit fails with the failure of the first attempt.
 
     If a step has failed, the writes are undone once every step has ended: in reverse order, and in rounds,
     until all are undone or the undo budget is spent. The failures are returned, combined in argument order,
@@ -351,7 +352,7 @@ async def _wait_to_retry(result: Result[object, Failure], pause: float) -> bool:
     Return False at once if the service has answered, or if the deadline would pass during the wait.
     """
     match result:
-        case Err(Unavailable(retry_after=seconds)):
+        case Err(Unavailable(retry_after=seconds) | BadAnswer(is_transient=True, retry_after=seconds)):
             return await _sleep_before_deadline(max(pause, seconds or 0))
         case Err(TimedOut()):
             return await _sleep_before_deadline(pause)

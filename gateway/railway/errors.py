@@ -192,7 +192,14 @@ class Stuck(_BaseFault, code="stuck"):
 
 @final
 class BadAnswer(_BaseFault, code="bad-answer"):
-    """The service gave an unusable answer."""
+    """The service gave an unusable answer.
+
+    *is_transient* is True if the next answer may be usable: a proxy has answered in place of the service
+    (502, 520, 522, 524). Then *retry_after* is the pause that it asked for in seconds, None if unknown.
+    """
+
+    is_transient: bool = False
+    retry_after: float | None = None
 
 
 @final

@@ -13,7 +13,7 @@ from gateway.railway.observer import FAIL_FAST, Policy, StageSpan, check_policy
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.run_state import RunExit
 
-__all__ = ("merge_bugs", "run_stage")
+__all__ = ("make_parts", "merge_bugs", "run_stage")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Failure)
@@ -41,21 +41,32 @@ async def run_stage(
     check_policy(policy, Policy)
     observer = current_context().observer
     if observer is None:
-        return await _Fanout(calls, policy, at_once).wait()
+        return await _Fanout(calls, policy, at_once, is_list=at_once is not None).wait()
     span = StageSpan(name, tuple([call.in_stage for call in calls]), policy, at_once)
     observer.stage_started(span)
     try:
         with change_context(stage=span):
-            return await _Fanout(calls, policy, at_once).wait()
+            return await _Fanout(calls, policy, at_once, is_list=at_once is not None).wait()
     finally:
         observer.stage_ended(span)
+
+
+async def make_parts(parts: Sequence[Call[T, E]], at_once: int) -> Result[tuple[T, ...], E]:
+    """Make the *parts* of a single call, at most *at_once* at the same time.
+
+    Return their values in argument order, or the failure of the earliest part that failed; parts after it are
+    cancelled. The parts are no stage, and no observer sees the stage of their call change.
+    """
+    result = await _Fanout(parts, FAIL_FAST, at_once, is_list=False).wait()
+    # Sound: with `FAIL_FAST` the failure is that of one part.
+    return cast("Result[tuple[T, ...], E]", result)
 
 
 # Not an `asyncio.TaskGroup`: before Python 3.13 it swallows a cancellation that comes together with a failed
 # task, so that a request goes on after its client has gone (python/cpython#116720).
 @final
 class _Fanout(Generic[T, E]):
-    """The calls of a stage, each in its own task.
+    """The calls of a stage, each in its own task; if it *is_list*, failures have the position of their call.
 
     *pending* tasks have not ended. The calls from *end* on will not be started.
     """
@@ -73,10 +84,12 @@ class _Fanout(Generic[T, E]):
         "_tasks",
     )
 
-    def __init__(self, calls: Sequence[Call[T, E]], policy: Policy, at_once: int | None) -> None:
+    def __init__(
+        self, calls: Sequence[Call[T, E]], policy: Policy, at_once: int | None, *, is_list: bool
+    ) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._calls = calls
-        self._is_list = at_once is not None
+        self._is_list = is_list
         self._fails_fast = policy is FAIL_FAST
         self._end = len(calls)
         self._has_raised = False

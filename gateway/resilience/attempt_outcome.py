@@ -13,22 +13,31 @@ E_co = TypeVar("E_co", bound=Failure, covariant=True)
 
 
 class HealthSignal(Enum):
-    """Evidence that an attempt provides about the health of a service."""
+    """Evidence that an attempt provides about the health of an operation and of the host of its service."""
 
     HEALTHY = "healthy"
     """The service processed the request, even if by refusing it. A retry is pointless."""
 
     UNHEALTHY = "unhealthy"
-    """The service was unreachable, did not answer in time, or sent a server error or an unusable answer."""
+    """The service did not answer in time, or sent a server error or an unusable answer."""
+
+    DISCONNECTED = "disconnected"
+    """The connection was lost before the answer began."""
+
+    UNREACHABLE = "unreachable"
+    """No connection could be made: no operation of the service can be called."""
 
     NONE = "none"
     """No evidence: the caller cut the attempt short, or the service limits its callers (429)."""
+
+    NOT_BUILT = "not built"
+    """No evidence: the gateway could not build the request. A retry is pointless."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class AttemptOutcome(Generic[T_co, E_co]):
-    """The *result* of an attempt, and the *signal* for the circuit breaker."""
+    """The *result* of an attempt, and the *signal* for the circuit breakers."""
 
     result: Result[T_co, E_co]
     signal: HealthSignal

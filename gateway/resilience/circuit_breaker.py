@@ -1,7 +1,8 @@
-"""Circuit breaker for one upstream service.
+"""Circuit breaker for one operation of an upstream service, or for its host.
 
-A closed breaker admits every attempt. It opens when too many recent attempts failed, and then admits none for
-a pause. After the pause it is half open: it admits a few probes, and closes if all of them succeed.
+A closed breaker admits every attempt. It opens when too many recent attempts failed, or with
+`BreakerTerms.slow_rate` were slow, and then admits none for a pause. After the pause it is half open: it
+admits a few probes, and closes if all of them succeed.
 
 https://martinfowler.com/bliki/CircuitBreaker.html
 """
@@ -10,12 +11,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import final
+from typing import Final, final
 
 from gateway.resilience.attempt_outcome import HealthSignal
 from gateway.resilience.terms import BreakerTerms
 
 __all__ = ("BreakerState", "CircuitBreaker")
+
+# Members of an enumeration are slow to look up in Python 3.11.
+_HEALTHY: Final = HealthSignal.HEALTHY
+_NO_EVIDENCE: Final = (HealthSignal.NONE, HealthSignal.NOT_BUILT)
 
 
 class BreakerState(Enum):
@@ -50,9 +55,12 @@ class CircuitBreaker:
         self._terms = terms
         self._on_change = on_change
         self._state = BreakerState.CLOSED
+        # Plain attribute, and the first check of each method: nearly every attempt finds a closed breaker.
+        self.is_closed = True
         self._generation = 0
-        self._recent: deque[tuple[float, bool]] = deque()
+        self._recent: deque[tuple[float, bool, bool]] = deque()
         self._failures = 0
+        self._slow_calls = 0
         self._pause = 0.0
         self._open_until = 0.0
         self._probes_in_flight = 0
@@ -63,6 +71,11 @@ class CircuitBreaker:
         """Return the state; after its pause an open breaker is half open, even if no attempt is made."""
         is_pause_over = self._state is BreakerState.OPEN and self._pause_left <= 0
         return BreakerState.HALF_OPEN if is_pause_over else self._state
+
+    @property
+    def is_calm(self) -> bool:
+        """True if the breaker is closed and none of the recent attempts has failed."""
+        return self.is_closed and not self._failures
 
     @property
     def has_failed_recently(self) -> bool:
@@ -78,6 +91,8 @@ class CircuitBreaker:
 
         While all probes are in flight, return the length of the last pause, since their end is unknown.
         """
+        if self.is_closed:
+            return 0.0
         state = self.state
         if state is BreakerState.OPEN:
             return self._pause_left
@@ -90,6 +105,8 @@ class CircuitBreaker:
 
         An admitted attempt must be recorded with `record`, however it ends.
         """
+        if self.is_closed:
+            return self._generation
         state = self.state
         is_half_open = state is BreakerState.HALF_OPEN
         if state is BreakerState.OPEN or (is_half_open and not self._has_probe_left):
@@ -99,17 +116,19 @@ class CircuitBreaker:
         self._probes_in_flight += is_half_open
         return self._generation
 
-    def record(self, generation: int, signal: HealthSignal) -> None:
+    def record(self, generation: int, signal: HealthSignal, *, is_slow: bool = False) -> None:
         """Record the *signal* of an attempt that was admitted in *generation*.
 
-        If that generation is over, ignore the signal.
+        If that generation is over, ignore the signal. A probe that *is_slow* has failed.
         """
         if generation != self._generation:
             return
-        if self._state is BreakerState.HALF_OPEN:
-            self._record_probe(signal)
-        elif signal is not HealthSignal.NONE:
-            self._record_attempt(is_failure=signal is HealthSignal.UNHEALTHY)
+        if self.is_closed:
+            if signal not in _NO_EVIDENCE:
+                self._record_attempt(is_failure=signal is not _HEALTHY, is_slow=is_slow)
+            return
+        is_success = signal is _HEALTHY and not is_slow
+        self._record_probe(is_success=is_success, is_failure=not is_success and signal not in _NO_EVIDENCE)
 
     @property
     def _pause_left(self) -> float:
@@ -119,23 +138,32 @@ class CircuitBreaker:
     def _has_probe_left(self) -> bool:
         return self._probes_in_flight + self._probes_succeeded < self._terms.probes
 
-    def _record_probe(self, signal: HealthSignal) -> None:
+    def _record_probe(self, *, is_success: bool, is_failure: bool) -> None:
         self._probes_in_flight -= 1
-        self._probes_succeeded += signal is HealthSignal.HEALTHY
-        if signal is HealthSignal.UNHEALTHY:
+        self._probes_succeeded += is_success
+        if is_failure:
             self._open(2 * self._pause)
         elif self._probes_succeeded == self._terms.probes:
             self._change_to(BreakerState.CLOSED)
 
-    def _record_attempt(self, *, is_failure: bool) -> None:
+    def _record_attempt(self, *, is_failure: bool, is_slow: bool) -> None:
         now = asyncio.get_running_loop().time()
         recent, terms = self._recent, self._terms
-        recent.append((now, is_failure))
+        recent.append((now, is_failure, is_slow))
         self._failures += is_failure
+        self._slow_calls += is_slow
         while len(recent) > terms.volume or recent[0][0] <= now - terms.window:
-            self._failures -= recent.popleft()[1]
-        if len(recent) >= terms.minimum and self._failures >= terms.failure_rate * len(recent):
+            _, was_failure, was_slow = recent.popleft()
+            self._failures -= was_failure
+            self._slow_calls -= was_slow
+        if len(recent) >= terms.minimum and self._has_failed_too_often(len(recent)):
             self._open(terms.pause)
+
+    def _has_failed_too_often(self, attempts: int) -> bool:
+        terms = self._terms
+        return self._failures >= terms.failure_rate * attempts or (
+            terms.slow_rate is not None and self._slow_calls >= terms.slow_rate * attempts
+        )
 
     def _open(self, pause: float) -> None:
         self._pause = min(pause, self._terms.max_pause)
@@ -144,7 +172,8 @@ class CircuitBreaker:
 
     def _change_to(self, state: BreakerState) -> None:
         self._state = state
+        self.is_closed = state is BreakerState.CLOSED
         self._generation += 1
         self._recent.clear()
-        self._failures = self._probes_in_flight = self._probes_succeeded = 0
+        self._failures = self._slow_calls = self._probes_in_flight = self._probes_succeeded = 0
         self._on_change(state)

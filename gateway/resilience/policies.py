@@ -1,18 +1,19 @@
-"""Outbound policies for the calls to one upstream service: concurrency limit, circuit breaker, retries."""
+"""Outbound policies for the calls to one upstream service: concurrency limit, circuit breakers, retries."""
 
 import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias, TypeVar, final
+from functools import partial
+from typing import Final, Literal, TypeAlias, TypeVar, final
 
-from gateway.railway import CallMode, Err, Failure, TimedOut, Unavailable
+from gateway.railway import BadAnswer, CallMode, Err, Failure, TimedOut, Unavailable
 from gateway.resilience.attempt_outcome import AttemptOutcome, HealthSignal
-from gateway.resilience.circuit_breaker import BreakerState, CircuitBreaker
+from gateway.resilience.circuit_breaker import BreakerState
 from gateway.resilience.concurrency_limit import ConcurrencyLimit
 from gateway.resilience.deadline import has_deadline_passed
-from gateway.resilience.retry_budget import RetryBudget
+from gateway.resilience.guards import BreakerStates, GuardGroup, Guards
 from gateway.resilience.terms import PolicyTerms
 
 __all__ = ("MakeAttempt", "Policies", "PolicyCounts", "Rejection")
@@ -27,6 +28,8 @@ _SHED_RETRY_AFTER: Final = 1.0
 
 The time until a slot is free is unknown, and `Retry-After` counts whole seconds.
 """
+
+_CallKind: TypeAlias = Literal["required", "optional"]
 
 MakeAttempt: TypeAlias = Callable[[], Awaitable[AttemptOutcome[T, E]]]
 """Async function that makes a single attempt of a call."""
@@ -45,6 +48,10 @@ class Rejection:
     retry_after: float | None
     is_at_limit: bool = False
 
+
+_NONE: Final = HealthSignal.NONE
+_FINAL: Final = (HealthSignal.HEALTHY, HealthSignal.NOT_BUILT)
+"""Signals after which a retry is pointless."""
 
 _DEADLINE_PASSED: Final = Rejection(None)
 
@@ -73,19 +80,10 @@ class PolicyCounts:
     """Attempts rejected by the concurrency limit."""
 
     breaker_opened: int = 0
-    """Number of times that the circuit breaker of required calls opened."""
+    """Number of times that a circuit breaker of required calls opened, of an operation or of the host."""
 
     optional_breaker_opened: int = 0
-    """Number of times that the circuit breaker of optional calls opened."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _Guards:
-    """Circuit breaker and retry budget of either the required or the optional calls."""
-
-    breaker: CircuitBreaker
-    budget: RetryBudget
+    """Number of times that a circuit breaker of optional calls opened, of an operation or of the host."""
 
 
 @final
@@ -98,9 +96,10 @@ class Policies:
     if the circuit breaker will still be open after the pause, or if the retry budget is empty. If the retry
     itself is rejected, the call has the outcome of the attempt before.
 
-    Required and optional calls share the concurrency limit. Each kind has its own circuit breaker and retry
-    budget, so that failures of optional calls neither open the breaker nor use up the budget of required
-    calls.
+    All calls share the concurrency limit. Each operation has its own circuit breaker and retry budget, so
+    that a failing operation does not keep others from being called; the host of the service has a circuit
+    breaker for its connections (`HostBreaker`). For optional calls there is a second set of all of these, so
+    that failures of optional calls neither open a breaker nor use up a budget of required calls.
     """
 
     def __init__(self, service: str, terms: PolicyTerms) -> None:
@@ -108,28 +107,25 @@ class Policies:
         self._backoffs = terms.retries.backoffs
         self._max_pause = terms.retries.max_pause
         self._limit = ConcurrencyLimit(terms.concurrency)
-        self._required = _Guards(
-            CircuitBreaker(terms.breaker, self._on_breaker_change), RetryBudget(terms.retries)
-        )
-        self._optional = _Guards(
-            CircuitBreaker(terms.breaker, self._on_optional_breaker_change), RetryBudget(terms.retries)
-        )
+        self._required = GuardGroup(terms, partial(self._note_change, "required"))
+        self._optional = GuardGroup(terms, partial(self._note_change, "optional"))
+        self.max_concurrency: Final = terms.concurrency.max_concurrency
         self.counts: Final = PolicyCounts()
 
     @property
-    def breaker(self) -> BreakerState:
-        """Return the state of the circuit breaker of required calls."""
-        return self._required.breaker.state
+    def breakers(self) -> BreakerStates:
+        """Return the states of the circuit breakers of required calls."""
+        return self._required.states
 
     @property
-    def optional_breaker(self) -> BreakerState:
-        """Return the state of the circuit breaker of optional calls."""
-        return self._optional.breaker.state
+    def optional_breakers(self) -> BreakerStates:
+        """Return the states of the circuit breakers of optional calls."""
+        return self._optional.states
 
     @property
     def has_failed_recently(self) -> bool:
-        """True if the circuit breaker of required or of optional calls is open or was open recently."""
-        return self._required.breaker.has_failed_recently or self._optional.breaker.has_failed_recently
+        """True if a circuit breaker of required or of optional calls is open or was open recently."""
+        return self._required.has_failed_recently or self._optional.has_failed_recently
 
     @property
     def in_flight(self) -> int:
@@ -142,9 +138,9 @@ class Policies:
         return self._limit.waiting
 
     async def call(
-        self, make_attempt: MakeAttempt[T, E], mode: CallMode, *, is_optional: bool = False
+        self, operation: str, make_attempt: MakeAttempt[T, E], mode: CallMode, *, is_optional: bool = False
     ) -> AttemptOutcome[T, E] | Rejection:
-        """Make the attempts of a call, and return the outcome of the last attempt made.
+        """Make the attempts of a call of *operation*, and return the outcome of the last attempt made.
 
         Return a `Rejection` if no attempt was made. With `CallMode.SEND_ONCE`, the call is not retried after
         an attempt that may have reached the service. With `CallMode.BYPASS_POLICIES`, make a single attempt,
@@ -154,7 +150,7 @@ class Policies:
         if mode is CallMode.BYPASS_POLICIES:
             self.counts.attempts += 1
             return await make_attempt()
-        guards = self._optional if is_optional else self._required
+        guards = (self._optional if is_optional else self._required).find(operation)
         outcome = await self._attempt(make_attempt, guards)
         for backoff in self._backoffs:  # its length is the maximum number of retries
             pause = self._choose_pause(outcome, backoff, mode)
@@ -170,10 +166,10 @@ class Policies:
         return outcome
 
     async def _attempt(
-        self, make_attempt: MakeAttempt[T, E], guards: _Guards, *, is_retry: bool = False
+        self, make_attempt: MakeAttempt[T, E], guards: Guards, *, is_retry: bool = False
     ) -> AttemptOutcome[T, E] | Rejection:
         # Before the queue too: an attempt that the breaker will reject need not wait for a slot.
-        if (retry_after := guards.breaker.retry_after) > 0:
+        if (retry_after := guards.retry_after) > 0:
             self.counts.short_circuited += 1
             return Rejection(retry_after)
         if not await self._limit.acquire():
@@ -186,37 +182,39 @@ class Policies:
             self._limit.release()
 
     async def _attempt_in_slot(
-        self, make_attempt: MakeAttempt[T, E], guards: _Guards, *, is_retry: bool
+        self, make_attempt: MakeAttempt[T, E], guards: Guards, *, is_retry: bool
     ) -> AttemptOutcome[T, E] | Rejection:
         if has_deadline_passed():
             return _DEADLINE_PASSED
-        generation = guards.breaker.admit()
-        if generation is None:  # the breaker opened while this attempt was in the queue
+        admission = guards.admit()
+        if admission is None:  # a breaker opened while this attempt was in the queue
             self.counts.short_circuited += 1
-            return Rejection(guards.breaker.retry_after)
+            return Rejection(guards.retry_after)
         self.counts.attempts += 1
         self.counts.retries += is_retry
         if not is_retry:  # only now: a rejected call must not raise the budget
             guards.budget.record_call(asyncio.get_running_loop().time())
-        signal = HealthSignal.NONE
+        signal = _NONE
         try:
             outcome = await make_attempt()
             signal = outcome.signal
             return outcome
         finally:
-            guards.breaker.record(generation, signal)
+            guards.record(admission, signal)
 
     def _choose_pause(
         self, outcome: AttemptOutcome[T, E] | Rejection, backoff: float, mode: CallMode
     ) -> float | None:
         """Return the seconds to wait before a retry, or None if *outcome* allows no retry in this *mode*."""
-        if isinstance(outcome, Rejection) or outcome.signal is HealthSignal.HEALTHY:
+        if isinstance(outcome, Rejection) or outcome.signal in _FINAL:
             return None
         pause = random.uniform(0, backoff)  # noqa: S311 - jitter needs no cryptography
         match outcome.result:
-            case Err(Unavailable(was_sent=True) | TimedOut(was_sent=True)) if mode is CallMode.SEND_ONCE:
+            case Err(Unavailable(was_sent=True) | TimedOut(was_sent=True) | BadAnswer()) if (
+                mode is CallMode.SEND_ONCE
+            ):
                 return None
-            case Err(Unavailable(retry_after=seconds)):
+            case Err(Unavailable(retry_after=seconds) | BadAnswer(is_transient=True, retry_after=seconds)):
                 pause += seconds or 0
                 return pause if pause <= self._max_pause else None
             case Err(TimedOut()):
@@ -224,12 +222,12 @@ class Policies:
             case _:
                 return None
 
-    def _allows_retry(self, pause: float, guards: _Guards) -> bool:
+    def _allows_retry(self, pause: float, guards: Guards) -> bool:
         """Return True if the deadline, the breaker and the budget allow a retry after *pause* seconds.
 
         Count a retry that the budget denies.
         """
-        if has_deadline_passed(after=pause) or guards.breaker.retry_after > pause:
+        if has_deadline_passed(after=pause) or guards.retry_after > pause:
             return False
         return self._query_budget(guards.budget.has_retry_left)
 
@@ -239,10 +237,11 @@ class Policies:
         self.counts.retries_denied += not is_allowed
         return is_allowed
 
-    def _on_breaker_change(self, state: BreakerState) -> None:
-        self.counts.breaker_opened += state is BreakerState.OPEN
-        _log.warning("circuit breaker of required calls to %s is %s", self._service, state.value)
-
-    def _on_optional_breaker_change(self, state: BreakerState) -> None:
-        self.counts.optional_breaker_opened += state is BreakerState.OPEN
-        _log.warning("circuit breaker of optional calls to %s is %s", self._service, state.value)
+    def _note_change(self, calls: _CallKind, operation: str | None, state: BreakerState) -> None:
+        has_opened = state is BreakerState.OPEN
+        if calls == "optional":
+            self.counts.optional_breaker_opened += has_opened
+        else:
+            self.counts.breaker_opened += has_opened
+        name = f"the host of {self._service}" if operation is None else operation
+        _log.warning("circuit breaker of %s calls to %s is %s", calls, name, state.value)

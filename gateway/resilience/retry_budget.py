@@ -1,4 +1,4 @@
-"""Retry budget for one upstream service: keeps retries from multiplying the load on a failing service."""
+"""Retry budget for one operation: keeps retries from multiplying the load on a failing service."""
 
 from typing import Final, final
 

@@ -52,6 +52,10 @@ class BreakerTerms:
     than *minimum* recent attempts the breaker stays closed. It stays open for *pause* seconds, then admits
     *probes* attempts. It closes when all probes succeed, and opens again when a probe fails.
 
+    With *slow_rate*, the breaker also opens when at least that share of the recent attempts took *slow_after*
+    seconds or longer, whether they failed or not; a probe that takes as long fails. By default a slow service
+    is called as any other.
+
     *volume*, *minimum* and *probes* are at least 1, and *minimum* is at most *volume*. Times are above 0, and
     *pause* is at most *max_pause*.
 
@@ -66,6 +70,8 @@ class BreakerTerms:
     pause: float = 0.1
     max_pause: float = 1.0
     probes: int = 3
+    slow_rate: float | None = None
+    slow_after: float = 0.5
 
     def __post_init__(self) -> None:
         check_whole("volume", self.volume, 1)
@@ -77,6 +83,9 @@ class BreakerTerms:
         check_seconds("max_pause", self.max_pause)
         check_at_most("pause", self.pause, "max_pause", self.max_pause)
         check_whole("probes", self.probes, 1)
+        if self.slow_rate is not None:
+            check_fraction("slow_rate", self.slow_rate)
+        check_seconds("slow_after", self.slow_after)
 
 
 @final
@@ -123,8 +132,8 @@ class RetryTerms:
 class PolicyTerms:
     """Terms of all policies for one service.
 
-    Required and optional calls share the concurrency limit. Each kind has its own circuit breaker and retry
-    budget, on the same terms.
+    All calls share the concurrency limit. Each operation has a circuit breaker and a retry budget, and the
+    host a circuit breaker, all on the same terms; optional calls have their own.
     """
 
     concurrency: ConcurrencyTerms

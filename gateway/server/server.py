@@ -16,6 +16,7 @@ from typing_extensions import override
 from gateway.api.middleware import ConnectionClose
 from gateway.server.listener import drop_new_connections, format_url
 from gateway.server.protocol import HeadTimeoutProtocol
+from gateway.server.trusted_proxy import TrustedProxyHeaders
 
 __all__ = ("Server",)
 
@@ -77,13 +78,14 @@ class Server(uvicorn.Server):
     ) -> None:
         super().__init__(
             uvicorn.Config(
-                ConnectionClose(app, lambda: self._is_stopping),
+                TrustedProxyHeaders(ConnectionClose(app, lambda: self._is_stopping)),
                 access_log=False,
                 # h11, because with httptools uvicorn drops the body of a request that offers an upgrade to
                 # HTTP/2, as Java's HttpClient does by default: https://github.com/Kludex/uvicorn/issues/2722
                 http=protocol,
                 lifespan="on",
                 log_config=None,
+                proxy_headers=False,  # see `TrustedProxyHeaders`
                 server_header=False,
                 # Fallback: uvicorn cancels requests that go on after the end of the grace period.
                 timeout_graceful_shutdown=math.ceil(grace) + 1,

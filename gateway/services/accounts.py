@@ -1,7 +1,8 @@
 """Account service: accounts, their transactions, and postings between them."""
 
-from typing import Final, Literal, final
+from typing import Annotated, Final, Literal, final
 
+from gateway.client.answers.leniency import OrNone, unknown
 from gateway.client.models import UpstreamResponse, example
 from gateway.client.operations.write_operation import WriteOperation
 from gateway.client.service_client import ServiceClient
@@ -14,28 +15,34 @@ __all__ = ("Account", "AccountBalance", "Accounts", "Posting", "Transaction")
 
 @final
 class Account(UpstreamResponse):
-    """An account. *balance* is in *currency* (ISO 4217), and negative if the account is overdrawn."""
+    """An account. *balance* is in *currency* (ISO 4217), and negative if the account is overdrawn.
+
+    Only an account whose *status* is `active` can pay.
+    """
 
     model_config = example(
         account_id="acc-001", owner="user-123", balance="1000.00", currency="USD", status="active"
     )
 
     account_id: str
-    owner: str
+    owner: OrNone[str]
     balance: Balance
     currency: str
-    status: Literal["active", "frozen"]
+    status: Annotated[Literal["active", "frozen", "unknown"], unknown("unknown")]
 
 
 @final
 class Transaction(UpstreamResponse):
-    """A transaction of an account: money paid in (`credit`) or paid out (`debit`)."""
+    """A transaction of an account: money paid in (`credit`) or paid out (`debit`).
+
+    Only the number of transactions is read, so that no value in a transaction spoils the whole history.
+    """
 
     model_config = example(transfer_id="trf-8d2f1c7a", amount="25.00", direction="debit")
 
-    transfer_id: str
-    amount: Money
-    direction: Literal["debit", "credit"]
+    transfer_id: OrNone[str]
+    amount: OrNone[Money]
+    direction: OrNone[Annotated[Literal["debit", "credit", "unknown"], unknown("unknown")]]
 
 
 @final
@@ -86,7 +93,7 @@ class Accounts:
 
     def fetch(self, account_id: str) -> Call[Account, NotFound | UpstreamFault]:
         """Fetch an account (`GET /accounts/{account_id}`); `NotFound` if it does not exist."""
-        return self._fetch(account_id=account_id)
+        return self._fetch(account_id=account_id, fits=lambda account: account.account_id == account_id)
 
     def history(self, account_id: str) -> Call[tuple[Transaction, ...], UpstreamFault]:
         """List the recent transactions of an account (`GET /accounts/{account_id}/transactions`).

@@ -2,6 +2,7 @@
 
 from typing import final
 
+from gateway.client.answers.leniency import OrNone
 from gateway.client.models import UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
 from gateway.railway import Call, Forbidden, Unauthorized, UpstreamFault
@@ -11,12 +12,12 @@ __all__ = ("Auth", "Session")
 
 @final
 class Session(UpstreamResponse):
-    """The session of a bearer token: its user, and the *scopes* that it grants."""
+    """The session of a bearer token: its user, and the *scopes* that it grants, which are not read."""
 
     model_config = example(user_id="user-123", scopes=["purchases"])
 
     user_id: str
-    scopes: tuple[str, ...]
+    scopes: OrNone[tuple[str, ...]]
 
 
 @final

@@ -5,6 +5,7 @@ from typing import Annotated, final
 
 from pydantic import Field
 
+from gateway.client.answers.leniency import Text
 from gateway.client.models import UpstreamRequest, UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
 from gateway.railway import Call, Forbidden, UpstreamFault
@@ -23,7 +24,7 @@ class Risk(UpstreamResponse):
     model_config = example(is_safe=True, risk_level="Low")
 
     is_safe: bool
-    risk_level: str
+    risk_level: Text
 
 
 @final
@@ -111,7 +112,9 @@ class Fraud:
 
     def risk_profile(self, account_id: str) -> Call[RiskProfile, UpstreamFault]:
         """Fetch the risk profile of an account (`GET /risk-profiles/{account_id}`)."""
-        return self._risk_profile(account_id=account_id)
+        return self._risk_profile(
+            account_id=account_id, fits=lambda profile: profile.account_id == account_id
+        )
 
     def check_transfer(
         self, profile: RiskProfile, amount: Decimal, recent_transactions: int

@@ -31,13 +31,17 @@ class Stock(UpstreamResponse):
 
 @final
 class Reservation(UpstreamResponse):
-    """A reservation of *quantity* pieces of a product."""
+    """A reservation of *quantity* pieces of a product.
+
+    *product_id* is None if the service leaves it out. It is compared with the request, and not passed on.
+    """
 
     model_config = example(reservation_id="res-8d2f1c7a", is_reserved=True, quantity=1)
 
     reservation_id: str
     is_reserved: Literal[True]
     quantity: int
+    product_id: str | None = Field(default=None, exclude=True)
 
 
 @final
@@ -72,7 +76,11 @@ class Inventory:
 
         `NotFound` if the product does not exist; `Conflict` if fewer than *quantity* pieces are available.
         """
-        call = self._check(product_id=product_id, query={"quantity": quantity})
+        call = self._check(
+            product_id=product_id,
+            query={"quantity": quantity},
+            fits=lambda stock: stock.product_id == product_id,
+        )
         return call.ensure(lambda stock: stock.available, _refuse_unavailable)
 
     def reserve(
@@ -83,7 +91,10 @@ class Inventory:
         `NotFound` if the product does not exist; `Conflict` if too few pieces are in stock.
         """
         request = _ReservationRequest(product_id=product_id, quantity=quantity)
-        return self._reserve(request, fits=lambda reservation: reservation.quantity == quantity)
+        return self._reserve(
+            request,
+            fits=lambda made: made.quantity == quantity and made.product_id in {product_id, None},
+        )
 
 
 def _refuse_unavailable(_: Stock) -> Conflict:

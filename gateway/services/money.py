@@ -10,7 +10,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
-__all__ = ("Balance", "Money", "Payable", "Price", "Rate")
+__all__ = ("Balance", "Money", "Payable", "Price", "Rate", "ShownRate")
 
 _EXACT: Final = Context(prec=28, traps=[Inexact, InvalidOperation])
 _CENT: Final = Decimal("0.01")
@@ -122,3 +122,8 @@ Rate: TypeAlias = Annotated[
     Decimal, _DecimalString(r"^(0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?$", _format_rate, "must be a rate")
 ]
 """A rate such as 0.0825, from 0 to 999.999999. In JSON it is a string with all decimals of the rate."""
+
+ShownRate: TypeAlias = Annotated[
+    Decimal, _DecimalString(r"^(0|[1-9][0-9]{0,2})(\.[0-9]{1,24})?$", _format_rate, "must be a rate")
+]
+"""A `Rate` with up to 24 decimals, which is only shown: its product with an amount need not be exact."""

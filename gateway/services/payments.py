@@ -58,7 +58,7 @@ class Payments:
         `NotFound` if the method does not exist; `Invalid`, for the field `payment_id` of the request, if the
         method cannot be used, for instance because it has expired.
         """
-        call = self._validate(payment_id=payment_id)
+        call = self._validate(payment_id=payment_id, fits=lambda payment: payment.payment_id == payment_id)
         return call.ensure(lambda payment: payment.is_valid, _refuse_invalid_payment)
 
     def execute_transfer(self, terms: TransferTerms) -> Write[Transfer, UpstreamFault]:

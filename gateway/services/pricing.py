@@ -3,11 +3,12 @@
 from decimal import Decimal
 from typing import final
 
+from gateway.client.answers.leniency import Text
 from gateway.client.models import UpstreamRequest, UpstreamResponse, example
 from gateway.client.operations.read_operation import ReadOperation
 from gateway.client.service_client import ServiceClient
 from gateway.railway import Call, Conflict, NotFound, UpstreamFault
-from gateway.services.money import Money, Price, Rate
+from gateway.services.money import Money, Price, ShownRate
 
 __all__ = ("Discount", "Pricing", "Tax")
 
@@ -18,7 +19,7 @@ class Tax(UpstreamResponse):
 
     model_config = example(rate="0.0825", amount="4.12")
 
-    rate: Rate
+    rate: ShownRate
     amount: Price
 
 
@@ -28,7 +29,7 @@ class Discount(UpstreamResponse):
 
     model_config = example(code=None, amount="0.00")
 
-    code: str | None
+    code: Text | None
     amount: Price
 
 

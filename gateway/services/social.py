@@ -5,6 +5,7 @@ from typing import Annotated, Final, final
 
 from pydantic import Field, TypeAdapter
 
+from gateway.client.answers.leniency import Text
 from gateway.client.models import UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
 from gateway.railway import Call, UpstreamFault, constant
@@ -36,7 +37,7 @@ class Post(UpstreamResponse):
     post_id: str
     author_id: str
     language: str
-    text: str
+    text: Text
 
 
 @final
@@ -49,7 +50,7 @@ class Notification(UpstreamResponse):
 
     notification_id: str
     from_user_id: str
-    text: str
+    text: Text
 
 
 @final
@@ -71,19 +72,19 @@ _ENGAGEMENT: Final = TypeAdapter(
 class Social:
     """Client of the social service.
 
-    If a query would have no values, the call sends no request and its value is empty: many services return
-    everything for a query without filters.
+    A call with a long list in its query is made in chunks. If a query would have no values, the call sends no
+    request and its value is empty: many services return everything for a query without filters.
     """
 
     def __init__(self, client: ServiceClient) -> None:
         self._friends = client.get("social.friends", "/friends/{user_id}", answer=tuple[Friend, ...])
-        self._posts = client.get("social.posts", "/posts", answer=tuple[Post, ...])
+        self._posts = client.get("social.posts", "/posts", answer=tuple[Post, ...], chunk="author")
         self._notifications = client.get(
-            "social.notifications", "/notifications", answer=tuple[Notification, ...]
+            "social.notifications", "/notifications", answer=tuple[Notification, ...], chunk="from"
         )
-        self._engagement = client.get("social.engagement", "/engagement", answer=_ENGAGEMENT)
+        self._engagement = client.get("social.engagement", "/engagement", answer=_ENGAGEMENT, chunk="post_id")
         self._recommendations = client.get(
-            "social.recommendations", "/recommendations", answer=tuple[Post, ...]
+            "social.recommendations", "/recommendations", answer=tuple[Post, ...], chunk="language"
         )
 
     def friends(self, user_id: str) -> Call[tuple[Friend, ...], UpstreamFault]:

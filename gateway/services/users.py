@@ -2,6 +2,7 @@
 
 from typing import final
 
+from gateway.client.answers.leniency import Text
 from gateway.client.models import UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
 from gateway.railway import Call, NotFound, UpstreamFault
@@ -16,7 +17,7 @@ class User(UpstreamResponse):
     model_config = example(user_id="user-123", email="user@example.com", is_active=True)
 
     user_id: str
-    email: str
+    email: Text
     is_active: bool
 
 
@@ -40,7 +41,7 @@ class Users:
 
     def fetch(self, user_id: str) -> Call[User, NotFound | UpstreamFault]:
         """Fetch a user (`GET /users/{user_id}`); `NotFound` if the user does not exist."""
-        return self._fetch(user_id=user_id)
+        return self._fetch(user_id=user_id, fits=lambda user: user.user_id == user_id)
 
     def settings(self, user_id: str) -> Call[UserSettings, UpstreamFault]:
         """Fetch the settings of a user (`GET /users/{user_id}/settings`).

@@ -190,7 +190,7 @@ def build_bank_gateway(  # noqa: PLR0913 - the parts that tests replace
 async def create_client(app: FastAPI, peer: str = "127.0.0.1") -> AsyncGenerator[httpx.AsyncClient, None]:
     """Yield a client of *app* that has the address *peer* and needs no network."""
     transport = httpx.ASGITransport(app, client=(peer, 50_000))
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 
 

@@ -197,8 +197,8 @@ def build_gateway(
         pipelines=described,
         routers=(
             health.build_router(readiness),
-            problems.build_router(list_own_errors(described)),
-            pipelines.build_router(described),
+            problems.build_router(list_own_errors(described), shared.admission.static),
+            pipelines.build_router(described, shared.admission.static),
         ),
         cors_origins=cors_origins,
     )

@@ -32,6 +32,74 @@ def test_malformed_timeout_is_refused(value: bytes) -> None:
     assert refused.value.code == "invalid-header"
 
 
+@pytest.mark.parametrize(
+    ("value", "seconds"), [(b"300", 0.3), (b"1", 0.001), (b"0300", 0.3), (b"9" * 5000, float("inf"))]
+)
+def test_envoy_timeout_is_in_milliseconds(value: bytes, seconds: float) -> None:
+    assert parse_timeout({b"x-envoy-expected-rq-timeout-ms": value}) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (b"300m", 0.3),
+        (b"2S", 2.0),
+        (b"1M", 60.0),
+        (b"1H", 3600.0),
+        (b"1500u", 0.0015),
+        (b"99999999n", 0.099999999),
+        (b"00000001S", 1.0),
+    ],
+)
+def test_grpc_timeout_has_a_unit(value: bytes, seconds: float) -> None:
+    assert parse_timeout({b"grpc-timeout": value}) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("value", [b"", b"0", b"00", b"-1", b"1.5", b"300m", b"1, 2", b"1 ", b"\xb2"])
+def test_malformed_envoy_timeout_is_ignored(value: bytes) -> None:
+    assert parse_timeout({b"x-envoy-expected-rq-timeout-ms": value}) == float("inf")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"m",
+        b"300",
+        b"0m",
+        b"00000000S",
+        b"-1S",
+        b"1.5S",
+        b"1s",
+        b"1 S",
+        b"123456789n",
+        b"1S, 2S",
+        b"1mS",
+    ],
+)
+def test_malformed_grpc_timeout_is_ignored(value: bytes) -> None:
+    assert parse_timeout({b"grpc-timeout": value}) == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("client", "envoy", "grpc", "seconds"),
+    [
+        (b"900", b"300", b"2S", 0.3),
+        (b"100", b"300", b"2S", 0.1),
+        (b"900", b"x", b"50m", 0.05),
+        (b"900", b"0", b"?", 0.9),
+    ],
+)
+def test_shortest_timeout_applies(client: bytes, envoy: bytes, grpc: bytes, seconds: float) -> None:
+    fields = {
+        b"x-request-timeout-ms": client,
+        b"x-envoy-expected-rq-timeout-ms": envoy,
+        b"grpc-timeout": grpc,
+    }
+
+    assert parse_timeout(fields) == pytest.approx(seconds)
+
+
 def test_trace_context_is_propagated() -> None:
     fields = {b"traceparent": PARENT, b"tracestate": b"a=1, b=2"}
 
@@ -97,6 +165,35 @@ def test_bearer_scheme_is_case_insensitive(value: bytes, token: str) -> None:
 )  # fmt: skip
 def test_malformed_bearer_token_is_none(value: bytes) -> None:
     assert parse_bearer_token({b"authorization": value}) is None
+
+
+@pytest.mark.parametrize(("length", "is_forwarded"), [(1, True), (512, True), (513, False), (30_000, False)])
+def test_tracestate_over_512_characters_is_dropped(length: int, is_forwarded: bool) -> None:  # noqa: FBT001
+    fields = {b"traceparent": PARENT, b"tracestate": b"a" * length}
+    headers = build_propagated_headers(fields, "r")
+
+    assert ("tracestate" in headers) is is_forwarded
+    assert headers["traceparent"] == PARENT.decode()
+
+
+def test_repeated_tracestate_is_measured_as_a_whole() -> None:
+    scope = {"headers": [(b"traceparent", PARENT), *[(b"tracestate", b"a=" + b"b" * 200)] * 3]}
+
+    assert "tracestate" not in build_propagated_headers(read_fields(scope), "r")
+
+
+def test_long_traceparent_of_later_version_is_dropped() -> None:
+    fields = {b"traceparent": b"01" + PARENT[2:] + b"-" + b"a" * 500, b"tracestate": b"a=1"}
+
+    assert build_propagated_headers(fields, "r") == {"X-Request-Id": "r"}
+
+
+@pytest.mark.parametrize(("length", "is_token"), [(8191, True), (8192, True), (8193, False), (30_000, False)])
+def test_token_over_8_kib_is_refused(length: int, is_token: bool) -> None:  # noqa: FBT001
+    token = "a" * length
+    fields = {b"authorization": f"Bearer {token}".encode()}
+
+    assert parse_bearer_token(fields) == (token if is_token else None)
 
 
 def test_missing_authorization_is_no_token() -> None:

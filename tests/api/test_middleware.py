@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from fastapi import APIRouter
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -38,6 +39,58 @@ async def test_problem_has_request_id_of_response(client: httpx.AsyncClient) -> 
     response = await client.get("/nowhere", headers={"X-Request-Id": "not an id"})
 
     assert response.json()["request_id"] == response.headers["x-request-id"] != "not an id"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "PUT"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/baskets%0a",
+        "/baskets%0A",
+        "/health/live%0a",
+        "/openapi.json%0a",
+        "/docs%0a",
+        "/docs/assets/a.css%0a",
+    ],
+)
+async def test_line_feed_after_path_is_404(client: httpx.AsyncClient, method: str, path: str) -> None:
+    response = await client.request(method, path)
+
+    assert response.status_code == 404
+    assert "allow" not in response.headers
+
+
+@pytest.mark.parametrize("path", ["/plain%0a", "/numbers/5%0a", "/users/user-1/pets%0a", "/files/a%0a"])
+async def test_line_feed_after_later_route_is_404(services: FakeServices, path: str) -> None:
+    """A line feed is not dropped after a parameter either."""
+    app, router = build_sample_gateway(services), APIRouter()
+
+    @router.get("/plain")
+    @router.get("/users/user-1/pets")
+    @app.get("/numbers/{_:int}")
+    @app.get("/files/{_:path}")
+    async def get_plain() -> str:
+        return "plain"
+
+    app.include_router(router)
+
+    async with create_client(app) as client:
+        refused = await client.get(path)
+
+        assert (refused.status_code, refused.json()["code"]) == (404, "route-not-found")
+        assert refused.json()["instance"] == path.replace("%0a", "%0A")
+        assert (await client.get(path.removesuffix("%0a"))).status_code == 200
+
+
+async def test_parameter_may_contain_line_feed(client: httpx.AsyncClient) -> None:
+    response = await client.get("/users/user-1%0a")
+
+    assert response.json() == "user-1\n is user-1"
+
+
+@pytest.mark.parametrize("path", ["/%62askets", "/baskets?", "/baskets?a=%0a"])
+async def test_other_spelling_of_path_is_served(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.post(path, json=BASKET)).status_code == 200
 
 
 async def test_unknown_path_is_a_problem(client: httpx.AsyncClient) -> None:

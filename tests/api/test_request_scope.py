@@ -5,7 +5,22 @@ import pytest
 from gateway.api.request_scope import assign_request_id, get_request_id
 
 
-@pytest.mark.parametrize("value", ["a", "4711", "A-b_c", "x" * 128])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a",
+        "4711",
+        "A-b_c",
+        "x" * 128,
+        "-a",
+        "a/b",
+        "Root=1-5e-0a;Self=1-5e-0b",
+        "!",
+        "~" * 128,
+        "a,b",
+        '"{}"',
+    ],
+)
 def test_valid_request_id_is_kept(value: str) -> None:
     scope = {"headers": [(b"x-request-id", value.encode())]}
 
@@ -14,7 +29,8 @@ def test_valid_request_id_is_kept(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"-a", b"_a", b"a b", b"x" * 129, b"a\n", b"a/b", "ä".encode(), b"a, b"]
+    "value",
+    [b"", b" ", b"a b", b"x" * 129, b"a\n", b"\na", b"a\tb", b"\x00", b"\x7f", "ä".encode(), b"a, b"],
 )
 def test_malformed_request_id_is_replaced(value: bytes) -> None:
     first, second = (assign_request_id({"headers": [(b"x-request-id", value)]}) for _ in range(2))

@@ -8,9 +8,9 @@ import pytest
 
 from gateway.client.service import Service
 from gateway.client.service_client import ServiceClient
-from gateway.railway import Call, Err, Unavailable, UpstreamFault
+from gateway.railway import Call, Err, NotFound, Ok, Unavailable, UpstreamFault
 from gateway.resilience.terms import BreakerTerms, RetryTerms
-from tests.client.scripted_service import THING, Answering, Hanging, Thing
+from tests.client.scripted_service import LAMP_JSON, PROBLEM, THING, Answering, Hanging, Thing
 
 NO_RETRIES: Final = RetryTerms(attempts=1)
 
@@ -75,7 +75,7 @@ def test_service_refuses_concurrency_below_one() -> None:
         Service("loyalty", Loyalty, url="http://loyalty.test", max_concurrency=-1)
 
 
-@pytest.mark.parametrize("argument", ["timeout_ms", "max_concurrency", "queue_ms"])
+@pytest.mark.parametrize("argument", ["timeout_ms", "max_concurrency", "queue_ms", "max_answer_bytes"])
 @pytest.mark.parametrize("value", [1.5, "300", True])
 def test_service_refuses_non_integer_limit(argument: str, value: object) -> None:
     arguments: dict[str, Any] = {argument: value}
@@ -132,3 +132,38 @@ async def test_call_queues_for_queue_ms_of_service(queue_ms: int) -> None:
     detail = "The loyalty service is at its concurrency limit"
     assert result == Err(Unavailable(detail, source="loyalty.fetch", retry_after=1.0, was_sent=False))
     assert loop.time() - start == queue_ms / 1000
+
+
+@pytest.mark.parametrize(
+    ("registered", "connected", "is_read"),
+    [(None, 27, True), (None, 26, False), (27, 26, True), (26, 27, False)],
+)
+async def test_registration_limits_bytes_of_answer(
+    registered: int | None, connected: int, *, is_read: bool
+) -> None:
+    service = Service("loyalty", Loyalty, url="http://loyalty.test", max_answer_bytes=registered)
+    connection = service.connect(
+        Answering(), url=service.url, timeout=1.0, max_concurrency=9, max_answer_bytes=connected
+    )
+    result = await connection.client.get("loyalty.fetch", "/members/1", answer=THING)()
+
+    assert len(LAMP_JSON) == 27
+    assert isinstance(result, Ok) is is_read
+
+
+async def test_registration_limits_bytes_of_problem() -> None:
+    service = Service("loyalty", Loyalty, url="http://loyalty.test", max_answer_bytes=20)
+    refusal = httpx.Response(404, json={"detail": "No such member"}, headers=PROBLEM)
+    connection = service.connect(Answering(refusal), url=service.url, timeout=1.0, max_concurrency=9)
+    fetch_member = connection.client.get(
+        "loyalty.fetch", "/members/1", answer=THING, declared={404: NotFound}
+    )
+
+    assert await fetch_member() == Err(
+        NotFound("loyalty.fetch was refused: not found", source="loyalty.fetch")
+    )
+
+
+def test_service_refuses_empty_answers() -> None:
+    with pytest.raises(ValueError, match=r"^max_answer_bytes of service 'loyalty' must be a whole number of"):
+        Service("loyalty", Loyalty, url="http://loyalty.test", max_answer_bytes=0)

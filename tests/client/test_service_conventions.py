@@ -143,6 +143,7 @@ async def test_token_and_headers_are_not_shown(caplog: pytest.LogCaptureFixture)
         ({"token_header": ""}, "invalid name of a header: ''"),
         ({"key_header": "a:"}, "invalid name of a header: 'a:'"),
         ({"key_field": ""}, "key_field must not be empty"),
+        ({"refusals": "html"}, "invalid refusals 'html': expected 'json', 'any' or a function"),
         ({"settling_ms": -1}, "settling_ms must be a whole number of at least 0, got -1"),
     ],
 )
@@ -180,7 +181,9 @@ async def test_read_error_is_not_called_for_problem() -> None:
 
 
 async def test_read_error_is_not_called_without_json() -> None:
-    assert await read_detail(httpx.Response(404, text="<h1>No</h1>"), lambda _: "other") == GENERIC
+    response = httpx.Response(404, content=b"<h1>No</h1>", headers={"content-type": "application/json"})
+
+    assert await read_detail(response, lambda _: "other") == GENERIC
 
 
 async def test_read_error_is_not_called_for_undeclared_status() -> None:

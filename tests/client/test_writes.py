@@ -254,6 +254,8 @@ async def test_only_declared_statuses_refuse_write(case: Case, status: int) -> N
         (429, Unavailable),
         (503, Unavailable),
         (500, BadAnswer),
+        (502, BadAnswer),
+        (524, BadAnswer),
         (302, BadAnswer),
     ],
 )
@@ -283,6 +285,7 @@ async def test_write_needs_every_response_field(case: Case) -> None:
     [
         pytest.param(RESERVE, {"is_reserved": False}, id="not reserved"),
         pytest.param(RESERVE, {"quantity": 1}, id="too few reserved"),
+        pytest.param(RESERVE, {"product_id": "prod-999"}, id="other product"),
         pytest.param(EXECUTE, {"status": "pending"}, id="not executed yet"),
         pytest.param(EXECUTE, {"status": "reversed"}, id="reversed"),
         pytest.param(CREATE, {"status": "cancelled"}, id="cancelled"),

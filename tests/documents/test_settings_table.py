@@ -30,6 +30,8 @@ def format_default(default: object) -> str:
     match default:
         case None | ():
             return "none"
+        case "":
+            return "(empty)"
         case bool():
             return str(default).lower()
         case _:

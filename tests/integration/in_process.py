@@ -77,6 +77,6 @@ async def run_gateway(services: InProcessServices, **settings: Json) -> AsyncGen
     app = create_app(load_settings(SHIPPED, **settings), transport=services)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
     ):
         yield client

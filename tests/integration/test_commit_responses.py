@@ -68,7 +68,7 @@ def document() -> dict[str, Any]:
 
 def create_client(services: InProcessServices, **settings: object) -> httpx.AsyncClient:
     app = create_app(load_settings(SERVICES, **settings), transport=services)
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway", headers=TOKEN)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", headers=TOKEN)
 
 
 def get_time() -> float:

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 import yaml
 
+from gateway.app import create_app
 from gateway.settings import Settings, unknown_variables
 from mock_services.catalogue import SERVICES, port_of
 from tests.shipped_services import NAMES
@@ -70,8 +71,14 @@ def test_gateway_has_url_of_each_service() -> None:
     assert urls.items() <= COMPOSE["gateway"]["environment"].items()
 
 
-def test_gateway_waits_for_healthy_services() -> None:
-    assert COMPOSE["gateway"]["depends_on"] == {name: {"condition": "service_healthy"} for name in SERVICES}
+def test_gateway_waits_for_services_that_it_cannot_do_without() -> None:
+    plans = [pipeline.spec.plan for pipeline in create_app().pipelines if pipeline.spec.plan is not None]
+    needed = {call.service for plan in plans for call in plan.required_calls}
+
+    assert set(SERVICES) - needed == {"notification", "analytics"}
+    assert COMPOSE["gateway"]["depends_on"] == {
+        name: {"condition": "service_healthy"} for name in SERVICES if name in needed
+    }
 
 
 def test_stop_grace_period_covers_commits() -> None:

@@ -80,6 +80,32 @@ async def test_concurrency_limit_rejects_surplus_calls(
     assert sorted(other.status_code for other in others) == [503, 503, 504, 504]
 
 
+@pytest.mark.parametrize("kind", ["status", "hang", "drop", "garbage", "truncate"])
+async def test_failing_operation_leaves_others_of_its_service_alone(kind: str) -> None:
+    services = InProcessServices()
+    await services.set_faults("user", ("/users/user-123/settings", kind))
+    async with run_gateway(services) as client:
+        feeds = await asyncio.gather(*(client.get("/feed/user-123") for _ in range(50)))
+        (check,) = (await client.get("/health/ready")).json()["checks"]["user"]
+        checkouts = await check_out(client, 50)
+
+    assert {feed.is_server_error for feed in feeds} == {True}
+    assert check["breakers"]["host"] == "closed"
+    assert check["breakers"]["operations"] == {"users.fetch": "closed", "users.settings": "open"}
+    assert {checkout.status_code for checkout in checkouts} == {200}
+
+
+async def test_failing_write_leaves_reads_of_its_service_alone() -> None:
+    services = InProcessServices()
+    await services.set_faults("inventory", ("/reservations", "garbage"), method="POST")
+    async with run_gateway(services) as client:
+        orders = await asyncio.gather(*(client.post("/orders", json=CHECKOUT) for _ in range(40)))
+        checkouts = await check_out(client, 50)
+
+    assert {order.status_code for order in orders} <= {502, 503}
+    assert {checkout.status_code for checkout in checkouts} == {200}
+
+
 async def test_hanging_service_does_not_slow_other_pipelines() -> None:
     services = InProcessServices()
     async with run_gateway(services) as client:

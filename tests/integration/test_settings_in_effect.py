@@ -121,7 +121,7 @@ def create_client(
     app = create_app(
         load_settings(services, **settings), services=services, transport=InstantServices(hanging_path)
     )
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
 
 def is_time_of_three_attempts(seconds: float) -> bool:
@@ -261,5 +261,5 @@ def test_all_middleware_is_pure_asgi() -> None:
     app = create_app(load_settings(SHIPPED, cors_origins=(ORIGIN,)))
     kinds = [middleware.cls for middleware in app.user_middleware]
 
-    assert len(kinds) == 4
+    assert len(kinds) == 6
     assert not any(isinstance(kind, type) and issubclass(kind, BaseHTTPMiddleware) for kind in kinds)

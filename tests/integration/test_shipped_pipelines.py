@@ -125,7 +125,7 @@ every_pipeline = pytest.mark.parametrize("name", STAGES)
 async def listed() -> dict[str, Any]:
     """Return the pipelines in `GET /pipelines`, by name."""
     app = create_app(transport=FailingTransport())
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         response = await client.get("/pipelines")
     return {pipeline["name"]: pipeline for pipeline in response.json()["pipelines"]}
 

@@ -31,9 +31,12 @@ class AsgiRequest:
             "scheme": "http",
             "path": self.path,
             "query_string": self.query.encode(),
-            "headers": [(name.lower().encode(), value.encode()) for name, value in self.headers.items()],
+            "headers": [
+                (b"host", b"localhost"),
+                *((name.lower().encode(), value.encode()) for name, value in self.headers.items()),
+            ],
             "client": ("127.0.0.1", 1024),
-            "server": ("gateway", 80),
+            "server": ("localhost", 80),
         }
 
 

@@ -29,6 +29,7 @@ _TRANSIENT: Final = frozenset({"hang", "refused", "dropped", "truncated", "lost"
 
 TAKES_EFFECT: Final = frozenset({"none", "truncated", "lost"})
 """Kinds of faults that do not prevent a write from taking effect at once."""
+_TRANSIENT_STATUSES: Final = frozenset({502, 503})
 
 _SILENT: Final = frozenset({"hang", "late"})
 
@@ -98,7 +99,7 @@ def predict_undo(undo: UndoSpec, fault: Fault, write: CallPrediction) -> UndoPre
 
 
 def _count_attempts(fault: UndoFault) -> range:
-    return {"none": _ONCE, "once": _TWICE, "always": _FOR_30_S}[fault]
+    return {"none": _ONCE, "once": _TWICE, "page": _TWICE, "always": _FOR_30_S}[fault]
 
 
 def _count_lookups(fault: Fault) -> range:
@@ -125,7 +126,7 @@ def _has_passed(fault: Fault, attempt: int) -> bool:
 
 
 def _is_transient(fault: Fault) -> bool:
-    return fault.kind in _TRANSIENT or fault.status == 503
+    return fault.kind in _TRANSIENT or fault.status in _TRANSIENT_STATUSES
 
 
 def _timeout(fault: Fault) -> float:

@@ -42,6 +42,8 @@ with the responses of the services in different orders. They verify this page an
 |---|---|---|
 | a declared 4xx | refuses the request in a way that the pipeline expects | |
 | another 4xx, 500 | responds with a status that the call does not declare | |
+| a declared 4xx as an HTML page, without type and body | is not reached: a proxy refuses the request | |
+| 502 | is behind a proxy that cannot reach it | yes |
 | 503 with Retry-After | asks to wait: 2 s for the first call of a stage, 3 s for the second, ... | yes |
 | no response | does not process the request, and never responds | yes |
 | connection refused | cannot be reached | yes |
@@ -54,6 +56,7 @@ with the responses of the services in different orders. They verify this page an
 | every response lost | processes the write, and closes the connection at every attempt | yes |
 | write applied after the timeout | does not respond, and processes the write after 12 s | yes |
 | undo fails | closes the connection when the write is undone: at the first or at every attempt | yes |
+| first undo answered by an HTML page | is not reached: a proxy responds to the first undo with 200 | yes |
 
 ## Attempts
 
@@ -202,7 +205,7 @@ def _format_fault(fault: Fault) -> str:
     """Return the label of a fault, which is the same for every call."""
     if fault.is_declared:
         return str(fault.status)
-    return "another 4xx" if fault.status and fault.status < 500 else fault.title
+    return "another 4xx" if fault.kind == "status" and fault.status < 500 else fault.title
 
 
 def _format_response(expected: ExpectedResult) -> str:

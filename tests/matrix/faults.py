@@ -9,13 +9,16 @@ from tests.matrix.call_graph import CallSpec
 __all__ = ("NO_FAULT", "Fault", "FaultKind", "UndoFault", "faults_of")
 
 FaultKind: TypeAlias = Literal[
-    "none", "status", "empty", "hang", "refused", "dropped", "truncated", "garbage", "lost", "late"
-]
-"""*empty* is an empty list with status 200, and *truncated* a response that ends in the middle of its body.
+    "none", "status", "page", "bare", "empty", "hang", "refused", "dropped", "truncated", "garbage", "lost",
+    "late",
+]  # fmt: skip
+"""*page* and *bare* are a status of a proxy: with an HTML page, and with neither a type nor a body.
+*empty* is an empty list with status 200, and *truncated* a response that ends in the middle of its body.
 *lost* is a write that takes effect without a response, and *late* one that takes effect after the timeout of
 its client."""
 
-UndoFault: TypeAlias = Literal["none", "once", "always"]
+UndoFault: TypeAlias = Literal["none", "once", "page", "always"]
+"""*page* is a 200 with the HTML page of a proxy in place of the first undo."""
 
 _UNDECLARED: Final = (404, 410, 418)
 
@@ -54,14 +57,20 @@ def faults_of(call: CallSpec) -> Iterator[Fault]:
         yield Fault("no results, declared", "empty", 200, is_declared=True)
     undeclared = next(status for status in _UNDECLARED if status not in call.declared_statuses)
     yield Fault(f"{undeclared}, not declared", "status", undeclared)
+    for status in call.declared_statuses:
+        yield Fault(f"{status} as an HTML page", "page", status, is_alone_only=True)
+        yield Fault(f"{status} without type and body", "bare", status, is_alone_only=True)
     yield Fault("500", "status", 500)
     # Each call of a stage has a different value, so that the response identifies the call.
     busy = Fault("503 with Retry-After", "status", 503, retry_after=2 + call.place)
+    bad_gateway = Fault("502", "status", 502, is_alone_only=True)
     hanging, refused = Fault("no response", "hang"), Fault("connection refused", "refused")
     dropped, truncated = Fault("connection dropped", "dropped"), Fault("truncated response", "truncated")
     broken = (dropped, truncated) if call.has_body else (dropped,)
-    yield from (busy, hanging, refused, *broken, Fault("malformed response", "garbage"))
-    for transient in (busy, hanging, refused, *broken[1:]):
+    page = Fault("200 as an HTML page", "page", 200)
+    malformed = Fault("malformed response", "garbage") if call.has_body else page
+    yield from (busy, hanging, refused, *broken, malformed, bad_gateway)
+    for transient in (bad_gateway, busy, hanging, refused, *broken[1:]):
         yield replace(transient, title=f"{transient.title}, once", is_once=True, is_alone_only=True)
     yield replace(dropped, title=f"{dropped.title}, once", is_once=True)
     if call.is_write:
@@ -81,6 +90,8 @@ def _faults_of_write(call: CallSpec) -> Iterator[Fault]:
         yield Fault("undo always fails", undo="always")
         yield replace(lost, title=f"{lost.title}, undo fails once", undo="once")
         yield replace(lost, title=f"{lost.title}, undo always fails", undo="always")
+        title = f"{lost.title}, first undo answered by an HTML page"
+        yield replace(lost, title=title, undo="page", is_alone_only=True)
         if call.undo.lookup is not None:
             yield replace(lost, title=f"{lost.title}, look-up fails once", lookup="once", is_alone_only=True)
             yield replace(lost, title=f"{lost.title}, look-up always fails", lookup="always")

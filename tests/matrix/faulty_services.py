@@ -100,6 +100,8 @@ class Services(httpx.AsyncBaseTransport):
         attempt = self._attempts[name] = self._attempts.get(name, 0) + 1
         await asyncio.sleep(script.latencies.get(name, _LATENCY))
         undo_fault = script.undo_faults.get(name, "none")
+        if undo_fault == "page" and attempt == 1:
+            return self._stream(_build_page(HTTPStatus.OK), is_truncated=False)
         if undo_fault == "always" or (undo_fault == "once" and attempt == 1):
             raise httpx.ReadError(SECRET)
         fault = script.faults.get(name, NO_FAULT)
@@ -112,7 +114,7 @@ class Services(httpx.AsyncBaseTransport):
         match fault.kind:
             case "none" | "truncated":
                 return await self.stand_ins.handle(service, request)
-            case "status":
+            case "status" | "page" | "bare":
                 return self._build_refusal(service, fault)
             case "empty":
                 return httpx.Response(HTTPStatus.OK, json=[])
@@ -157,6 +159,10 @@ class Services(httpx.AsyncBaseTransport):
         self.open = 0
 
     def _build_refusal(self, service: str, fault: Fault) -> httpx.Response:
+        if fault.kind == "page":
+            return _build_page(fault.status)
+        if fault.kind == "bare":
+            return httpx.Response(fault.status)
         detail = fault.title if fault.is_declared else SECRET
         response = self.stand_ins.build_error(service, fault.status, detail)
         if fault.retry_after is not None:
@@ -182,3 +188,7 @@ def _fault_of_retry(fault: Fault) -> Fault:
     if fault.then is not None:
         return Fault(fault.title, "status", fault.then, is_declared=True)
     return NO_FAULT if fault.is_once else fault
+
+
+def _build_page(status: int) -> httpx.Response:
+    return httpx.Response(status, html=f"<title>{SECRET}</title>")

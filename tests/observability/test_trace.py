@@ -132,6 +132,38 @@ async def test_server_timing_has_at_most_2_kib() -> None:
     assert 2048 - len(", geo.place;dur=10.0") < len(trace.server_timing()) <= 2048
 
 
+async def test_server_timing_keeps_longest_calls() -> None:
+    trace = create_trace()
+    calls = [slow_call(f"geo.place-{n}", 0.001 * ((n * 7) % 400)) for n in range(400)]
+
+    await places.on(RunContext(observer=trace))(calls)
+
+    *entries, _ = trace.server_timing().split(", ")
+    numbers = [int(entry.partition(";")[0].rpartition("-")[2]) for entry in entries]
+    assert numbers == sorted(numbers)
+    assert len(numbers) > 60
+    assert sorted((n * 7) % 400 for n in numbers) == list(range(400 - len(numbers), 400))
+
+
+async def test_server_timing_leaves_out_only_long_names() -> None:
+    """The name of a call that does not fit must not displace the calls that do."""
+    trace = create_trace()
+    calls = [slow_call("x" * 4000, 0.03), slow_call("b", 0.02), slow_call("c", 0.01)]
+
+    await places.on(RunContext(observer=trace))(calls)
+
+    assert trace.server_timing() == "b;dur=20.0, c;dur=10.0, gateway;dur=0.0"
+
+
+async def test_server_timing_of_exactly_2_kib_is_whole() -> None:
+    trace = create_trace()
+    name = "x" * (2048 - len(";dur=10.0, gateway;dur=0.0"))
+
+    await places.on(RunContext(observer=trace))([slow_call(name, 0.01)])
+
+    assert trace.server_timing() == f"{name};dur=10.0, gateway;dur=0.0"
+
+
 async def test_running_call_is_timed_until_now() -> None:
     trace = create_trace()
 

@@ -18,6 +18,9 @@ FOREVER: Final = 3600.0
 PERMUTED_DELAYS: Final = (*permutations((0.1, 0.2, 0.3)),)
 """Delays of three calls, in every order of their responses."""
 
+_PROBLEM: Final = {"content-type": "application/problem+json"}
+_LOWEST_REFUSAL: Final = 400
+
 
 class AnswerSequence:
     """Answers to successive requests."""
@@ -49,7 +52,7 @@ class FakeServices(httpx.AsyncBaseTransport):
         answer = self.answers.get(path, 204) if request.method == "DELETE" else self.answers[path]
         match answer.next() if isinstance(answer, AnswerSequence) else answer:
             case int(status):
-                return httpx.Response(status)
+                return httpx.Response(status, headers=_PROBLEM if status >= _LOWEST_REFUSAL else None)
             case Exception() as error:
                 raise error
             case value:

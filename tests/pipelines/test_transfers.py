@@ -131,6 +131,8 @@ async def test_transfer_writes_have_distinct_keys(fake: FakeServices) -> None:
     [
         ({"status": "frozen", "currency": "EUR", "balance": "0.00"}, "Account is frozen"),
         ({"status": "frozen"}, "Account is frozen"),
+        ({"status": "dormant"}, "Account is not active"),
+        ({"status": "unknown", "balance": "0.00"}, "Account is not active"),
         ({"currency": "EUR", "balance": "0.00"}, "Account is not in USD"),
         ({"currency": "EUR"}, "Account is not in USD"),
         ({"balance": "25.49"}, "Insufficient funds"),
@@ -179,7 +181,11 @@ async def test_transfer_reports_both_failed_checks(fake: FakeServices, delays: t
     ("path", "answer", "error", "expected_paths"),
     [
         (ACCOUNT, 404, NotFound, ACCOUNT_DATA),
-        (ACCOUNT, {**PAYER, "status": "closed"}, BadAnswer, ACCOUNT_DATA),
+        (ACCOUNT, {**PAYER, "status": "closed"}, Conflict, ACCOUNT_DATA),
+        (ACCOUNT, {**PAYER, "status": "Active"}, Conflict, ACCOUNT_DATA),
+        (ACCOUNT, {**PAYER, "status": ""}, Conflict, ACCOUNT_DATA),
+        (ACCOUNT, {**PAYER, "status": None}, BadAnswer, ACCOUNT_DATA),
+        (ACCOUNT, {**PAYER, "balance": "1.000"}, BadAnswer, ACCOUNT_DATA),
         (HISTORY, 404, BadAnswer, ACCOUNT_DATA),
         (PROFILE, 503, Unavailable, ACCOUNT_DATA),
         (FRAUD, 403, Forbidden, (*ACCOUNT_DATA, *CHECKS)),

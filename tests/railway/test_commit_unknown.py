@@ -1,5 +1,7 @@
 """Writes with an unknown outcome, and their retries."""
 
+from collections.abc import Callable
+
 import pytest
 
 from gateway.railway import (
@@ -21,13 +23,18 @@ from tests.railway.scripted_calls import FINE, FOREVER, TAKEN, Answer, now
 from tests.railway.scripted_writes import BUSY, LATE, UNREACHED, Bank, Reply
 
 UNUSABLE: Err[Failure] = Err(BadAnswer("unusable"))
+FROM_PROXY: Err[Failure] = Err(BadAnswer("unusable", is_transient=True))
 
 
 def ask_to_wait(seconds: float) -> Answer:
     return Err(Unavailable("busy", retry_after=seconds))
 
 
-@pytest.mark.parametrize("unknown", [LATE, BUSY])
+def ask_to_wait_for_proxy(seconds: float) -> Answer:
+    return Err(BadAnswer("unusable", is_transient=True, retry_after=seconds))
+
+
+@pytest.mark.parametrize("unknown", [LATE, BUSY, FROM_PROXY])
 async def test_unanswered_write_is_retried_with_same_key(bank: Bank, unknown: Answer) -> None:
     assert await bank.commit(bank.write("a", unknown, unknown, FINE)) == Ok((1,))
 
@@ -118,8 +125,16 @@ async def test_undeclared_failure_undoes_write(bank: Bank, error: Failure) -> No
     assert bank.log[-2:] == ["a is undone", "end undone"]
 
 
-async def test_write_retry_respects_retry_after(bank: Bank) -> None:
-    assert await bank.commit(bank.write("a", ask_to_wait(7), FINE)) == Ok((1,))
+async def test_lasting_proxy_failure_undoes_write(bank: Bank) -> None:
+    assert await bank.commit(bank.write("a", FROM_PROXY)) == FROM_PROXY
+
+    assert bank.log.count("a sent") > 2
+    assert bank.log[-2:] == ["a is undone", "end undone"]
+
+
+@pytest.mark.parametrize("ask", [ask_to_wait, ask_to_wait_for_proxy])
+async def test_write_retry_respects_retry_after(bank: Bank, ask: Callable[[float], Answer]) -> None:
+    assert await bank.commit(bank.write("a", ask(7), FINE)) == Ok((1,))
 
     assert now() == 7
 

@@ -78,7 +78,9 @@ class Step:
 
     @property
     def response(self) -> httpx.Response:
-        headers = {} if self.retry_after is None else {"retry-after": self.retry_after}
+        headers = {"content-type": "application/json"}
+        if self.retry_after is not None:
+            headers["retry-after"] = self.retry_after
         return httpx.Response(self.status, headers=headers, content=self.content)
 
 
@@ -167,8 +169,17 @@ async def call_at_once(size: int, make: Callable[[], Call[T, Failure]]) -> Seque
 
 
 async def open_breaker(things: ServiceClient, service: Service) -> None:
-    """Open the circuit breaker of *things*; then make *service* healthy, and clear its recorded requests."""
-    service.steps = [Step(500)]
+    """Open the circuit breaker of `things.fetch`; then make *service* healthy, and clear its requests."""
+    await _fail(things, service, Step(500))
+
+
+async def open_host_breaker(things: ServiceClient, service: Service) -> None:
+    """Open the circuit breaker of the host; then make *service* healthy, and clear its requests."""
+    await _fail(things, service, REFUSES)
+
+
+async def _fail(things: ServiceClient, service: Service, step: Step) -> None:
+    service.steps = [step]
     await call_at_once(20, lambda: fetch(things))
     service.steps = [FINE]
     service.requests.clear()

@@ -526,7 +526,8 @@ async def test_breaker_logs_every_state_change(caplog: pytest.LogCaptureFixture)
     changes = [record for record in caplog.records if "breaker" in record.message]
 
     assert [record.message for record in changes] == [
-        f"circuit breaker of required calls to things is {state}" for state in ("open", "half-open", "closed")
+        f"circuit breaker of required calls to things.fetch is {state}"
+        for state in ("open", "half-open", "closed")
     ]
     assert {record.levelno for record in changes} == {logging.WARNING}
 

@@ -35,7 +35,7 @@ from gateway.railway import (
 )
 from gateway.resilience.circuit_breaker import BreakerState
 from gateway.resilience.policies import Policies, Rejection
-from gateway.resilience.terms import BreakerTerms
+from gateway.resilience.terms import BreakerTerms, RetryTerms
 from tests.client.scripted_service import AT_LIMIT, LAMP, LATE, THING, UNAVAILABLE, Thing, Wish
 from tests.resilience.scripted_upstream import (
     FINE,
@@ -54,6 +54,7 @@ from tests.resilience.scripted_upstream import (
     fetch,
     now,
     open_breaker,
+    open_host_breaker,
     script_attempt,
     set_deadline,
     settle,
@@ -142,7 +143,7 @@ async def test_policies_retry_unsent_write(records: Records) -> None:
     assert await records.read() == (CommitState.COMMITTED, [WriteOutcome.DONE])
 
 
-@pytest.mark.parametrize("step", [HANGS_UP, IS_UNAVAILABLE, HANGS, Step(429), Step(408), Step(504)])
+@pytest.mark.parametrize("step", [HANGS_UP, IS_UNAVAILABLE, HANGS, *map(Step, (408, 429, 502, 504, 520))])
 async def test_commit_retries_write_that_may_have_arrived(step: Step, records: Records) -> None:
     service = Service(step, FINE)
     things = build_client(service)
@@ -222,8 +223,8 @@ async def test_operator_retry_bypasses_open_breaker() -> None:
 
 async def test_write_rejected_by_breaker_needs_no_undo(records: Records) -> None:
     service = Service(FINE)
-    things = build_client(service)
-    await open_breaker(things, service)
+    things = build_client(service, retries=RetryTerms(attempts=1))
+    await open_host_breaker(things, service)
     result = await commit_one.on(records.context)(make_thing(things))
 
     assert result == Err(Unavailable(UNAVAILABLE, source="things.make", retry_after=0.1, was_sent=False))
@@ -246,7 +247,7 @@ async def test_shed_write_needs_no_undo(records: Records) -> None:
 
 async def test_rejected_write_undoes_earlier_writes(records: Records) -> None:
     """The breaker opens during the first write; the second is not sent, and the first is undone."""
-    service = Service(Step(after=0.2), *[Step(500)] * 20, FINE)
+    service = Service(Step(after=0.2), *[REFUSES] * 20, FINE)
     things = build_client(service, breaker=STAYS_OPEN)
     writing = asyncio.create_task(commit_two.on(records.context)(make_thing(things), make_thing(things)))
     await asyncio.sleep(0.1)
@@ -284,21 +285,25 @@ async def test_best_effort_retries_use_the_same_key(records: Records) -> None:
 async def test_call_bypassing_policies_is_made_once() -> None:
     """With an open breaker and no retry budget, the call is made once and ignored by the breaker."""
     policies = Policies("things", build_terms(max_concurrency=1, breaker=BreakerTerms(minimum=60)))
-    hanging = asyncio.create_task(policies.call(script_attempt(HEALTHY, after=FOREVER), CallMode.NORMAL))
+    hanging = asyncio.create_task(
+        policies.call("things.fetch", script_attempt(HEALTHY, after=FOREVER), CallMode.NORMAL)
+    )
     await settle()
-    full = await policies.call(script_attempt(HEALTHY), CallMode.NORMAL)
+    full = await policies.call("things.fetch", script_attempt(HEALTHY), CallMode.NORMAL)
     hanging.cancel()
     await settle()
-    while policies.breaker is not BreakerState.OPEN:
-        await policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL)
+    while policies.breakers.worst is not BreakerState.OPEN:
+        await policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL)
     before = policies.counts.attempts
 
     assert full == Rejection(1.0, is_at_limit=True)
     assert policies.counts.retries_denied > 0
-    assert await policies.call(script_attempt(UNHEALTHY), CallMode.BYPASS_POLICIES) == UNHEALTHY
-    assert await policies.call(script_attempt(HEALTHY), CallMode.BYPASS_POLICIES) == HEALTHY
+    assert (
+        await policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.BYPASS_POLICIES) == UNHEALTHY
+    )
+    assert await policies.call("things.fetch", script_attempt(HEALTHY), CallMode.BYPASS_POLICIES) == HEALTHY
     assert policies.counts.attempts == before + 2
-    assert policies.breaker is BreakerState.OPEN
+    assert policies.breakers.worst is BreakerState.OPEN
 
 
 async def test_calls_in_map_of_write_are_retried(records: Records) -> None:

@@ -59,7 +59,8 @@ NEVER_OPENS = BreakerTerms(volume=1_000_000, minimum=1_000_000)
         pytest.param(HANGS_UP, id="connection lost"),
         pytest.param(HANGS, id="hangs"),
         pytest.param(Step(raised=httpx.ConnectTimeout("")), id="connect timeout"),
-        *(pytest.param(Step(status), id=str(status)) for status in (408, 429, 503, 504)),
+        *(pytest.param(Step(status), id=str(status)) for status in (408, 429, 502, 503, 504)),
+        *(pytest.param(Step(status), id=str(status)) for status in (520, 522, 524)),
     ],
 )
 async def test_transient_failure_is_retried(step: Step) -> None:
@@ -76,7 +77,9 @@ async def test_call_makes_at_most_three_attempts() -> None:
     assert len(service.requests) == 3
 
 
-@pytest.mark.parametrize("status", [300, 307, 400, 401, 403, 404, 409, 410, 418, 422, 499, 500, 501, 502])
+@pytest.mark.parametrize(
+    "status", [300, 307, 400, 401, 403, 404, 409, 410, 418, 422, 499, 500, 501, 505, 521]
+)
 async def test_non_transient_status_is_not_retried(status: int) -> None:
     service = Service(Step(status))
 
@@ -168,6 +171,21 @@ async def test_retry_after_extends_backoff() -> None:
     assert 1 <= second <= 1.1
 
 
+async def test_retry_after_of_proxy_extends_backoff() -> None:
+    service = Service(Step(502, retry_after="2"), FINE)
+
+    assert await fetch(build_client(service)) == Ok(LAMP)
+    assert 2 <= service.pauses[0] <= 2.05
+
+
+async def test_lasting_proxy_failure_is_bad_answer() -> None:
+    service = Service(Step(522))
+    result = await fetch(build_client(service))
+
+    assert result == Err(BadAnswer(UNUSABLE, source="things.fetch", is_transient=True))
+    assert len(service.requests) == 3
+
+
 async def test_retry_after_past_deadline_ends_call() -> None:
     service = Service(Step(503, retry_after="2"))
     set_deadline(2.0)
@@ -189,7 +207,9 @@ async def test_retry_after_over_maximum_ends_call() -> None:
 async def test_retries_stay_within_budget(calls: int) -> None:
     """At most a fifth of the calls plus ten are retried."""
     policies = Policies("things", build_terms(breaker=NEVER_OPENS))
-    await asyncio.gather(*(policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(calls)))
+    await asyncio.gather(
+        *(policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(calls))
+    )
     counts = policies.counts
 
     assert counts.calls == calls
@@ -201,12 +221,12 @@ async def test_retries_stay_within_budget(calls: int) -> None:
 async def test_retry_budget_recovers_after_window() -> None:
     policies = Policies("things", build_terms(breaker=NEVER_OPENS))
     calls = [script_attempt(UNHEALTHY)] * 50
-    await asyncio.gather(*(policies.call(make, CallMode.NORMAL) for make in calls))
+    await asyncio.gather(*(policies.call("things.fetch", make, CallMode.NORMAL) for make in calls))
     spent = policies.counts.retries
-    await policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL)
+    await policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL)
     unspent = policies.counts.retries
     await asyncio.sleep(11)
-    await asyncio.gather(*(policies.call(make, CallMode.NORMAL) for make in calls))
+    await asyncio.gather(*(policies.call("things.fetch", make, CallMode.NORMAL) for make in calls))
 
     assert spent == unspent == 20
     assert policies.counts.retries == 2 * 20
@@ -217,8 +237,10 @@ async def test_services_have_own_retry_budgets() -> None:
         Policies("things", build_terms(breaker=NEVER_OPENS)),
         Policies("others", build_terms(breaker=NEVER_OPENS)),
     )
-    await asyncio.gather(*(things.call(script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(50)))
-    await others.call(script_attempt(UNHEALTHY), CallMode.NORMAL)
+    await asyncio.gather(
+        *(things.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(50))
+    )
+    await others.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL)
 
     assert things.counts.retries_denied > 0
     assert (others.counts.retries, others.counts.retries_denied) == (2, 0)
@@ -308,7 +330,9 @@ async def test_send_once_mode_retries_unsent_request(step: Step) -> None:
     assert len(service.requests) == 2
 
 
-@pytest.mark.parametrize("step", [HANGS_UP, IS_UNAVAILABLE, HANGS, Step(408), Step(429), Step(504)])
+@pytest.mark.parametrize(
+    "step", [HANGS_UP, IS_UNAVAILABLE, HANGS, *map(Step, (408, 429, 502, 504, 520, 522, 524))]
+)
 async def test_send_once_mode_never_retries_sent_request(step: Step) -> None:
     service = Service(step, FINE)
     change_context(RunContext(mode=CallMode.SEND_ONCE))
@@ -328,8 +352,12 @@ async def test_deadline_ends_retries() -> None:
 
 async def test_shed_calls_add_no_retry_budget() -> None:
     policies = Policies("things", build_terms(max_concurrency=20, breaker=NEVER_OPENS))
-    await asyncio.gather(*(policies.call(script_attempt(HEALTHY, 9.0), CallMode.NORMAL) for _ in range(1000)))
-    await asyncio.gather(*(policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(20)))
+    await asyncio.gather(
+        *(policies.call("things.fetch", script_attempt(HEALTHY, 9.0), CallMode.NORMAL) for _ in range(1000))
+    )
+    await asyncio.gather(
+        *(policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(20))
+    )
     counts = policies.counts
 
     assert (counts.shed, counts.calls) == (980, 1020)
@@ -339,10 +367,13 @@ async def test_shed_calls_add_no_retry_budget() -> None:
 async def test_optional_calls_have_own_retry_budget() -> None:
     policies = Policies("things", build_terms(breaker=NEVER_OPENS))
     await asyncio.gather(
-        *(policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL, is_optional=True) for _ in range(50))
+        *(
+            policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL, is_optional=True)
+            for _ in range(50)
+        )
     )
     spent = policies.counts.retries
-    await policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL)
+    await policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL)
 
     assert (spent, policies.counts.retries) == (20, 22)
 
@@ -351,12 +382,15 @@ async def test_cancelled_backoff_costs_no_budget() -> None:
     """A call that is cancelled during its pause takes nothing from the budget."""
     policies = Policies("things", build_terms(breaker=NEVER_OPENS))
     calls = [
-        asyncio.create_task(policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL)) for _ in range(10)
+        asyncio.create_task(policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL))
+        for _ in range(10)
     ]
     await settle()
     for call in calls:
         call.cancel()
     await asyncio.wait(calls)
-    await asyncio.gather(*(policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(5)))
+    await asyncio.gather(
+        *(policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(5))
+    )
 
     assert policies.counts.retries == 10

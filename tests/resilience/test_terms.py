@@ -37,6 +37,8 @@ NAN: Final = float("nan")
         (lambda: BreakerTerms(failure_rate=NAN), "failure_rate must be above 0 and at most 1, got nan"),
         (lambda: BreakerTerms(max_pause=0.09), r"pause must be at most max_pause \(0.09\), got 0.1"),
         (lambda: BreakerTerms(pause=5), r"pause must be at most max_pause \(1.0\), got 5"),
+        (lambda: BreakerTerms(slow_rate=0), "slow_rate must be above 0 and at most 1, got 0"),
+        (lambda: BreakerTerms(slow_rate=80), "slow_rate must be above 0 and at most 1, got 80"),
         (lambda: BreakerTerms(probes=0), "probes must be a whole number of at least 1, got 0"),
         (lambda: RetryTerms(attempts=0), "attempts must be a whole number of at least 1, got 0"),
         (lambda: RetryTerms(max_pause=0.04), r"backoff must be at most max_pause \(0.04\), got 0.05"),
@@ -61,6 +63,7 @@ def test_times_must_be_positive_and_finite(seconds: float) -> None:
     builds: Mapping[str, Callable[[], object]] = {
         "window": lambda: BreakerTerms(window=seconds),
         "pause": lambda: BreakerTerms(pause=seconds),
+        "slow_after": lambda: BreakerTerms(slow_after=seconds),
         "max_pause": lambda: BreakerTerms(max_pause=seconds),
         "backoff": lambda: RetryTerms(backoff=seconds),
         "max_pause of retries": lambda: RetryTerms(max_pause=seconds),
@@ -152,6 +155,6 @@ async def test_one_attempt_means_no_retries() -> None:
 
 async def test_retry_budget_is_settable() -> None:
     policies = Policies("things", build_terms(retries=RetryTerms(budget_share=0, budget_floor=1)))
-    await policies.call(script_attempt(UNHEALTHY), CallMode.NORMAL)
+    await policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL)
 
     assert (policies.counts.retries, policies.counts.retries_denied) == (1, 1)

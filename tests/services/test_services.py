@@ -1,6 +1,6 @@
 """Requests, responses and refusals of the sample's services."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
@@ -208,6 +208,14 @@ CASES = [
         Session(user_id="user-123", scopes=("orders:write",)),
     ),
 ]
+NOT_DECIDED_BY: Mapping[str, set[str]] = {
+    "pricing.discount": {"code"},
+    "accounts.fetch": {"owner"},
+    "accounts.history": {"transfer_id", "amount", "direction"},
+    "auth.verify": {"scopes"},
+}
+"""Fields that do not spoil an answer if they are absent or, except `code`, unusable."""
+
 DECLARED: Mapping[str, Mapping[int, type[Fault]]] = {
     "users.fetch": {404: NotFound},
     "inventory.check": {404: NotFound, 409: Conflict},
@@ -276,15 +284,17 @@ def get_name(case: object) -> str:
     return case.call if isinstance(case, Case) else str(case)
 
 
-def damage_fields(answer: Json) -> Iterator[Json]:
-    """Yield copies of *answer* in which a field is missing or has another type."""
+def damage_fields(answer: Json, spared: Collection[str] = ()) -> Iterator[Json]:
+    """Yield copies of *answer* in which a field is missing or has another type, except *spared* fields."""
     match answer:
         case [thing]:
-            yield from ([damaged_thing] for damaged_thing in damage_fields(thing))
+            yield from ([damaged_thing] for damaged_thing in damage_fields(thing, spared))
         case {"post-201": thing}:
             yield from ({"post-201": damaged_thing} for damaged_thing in damage_fields(thing))
         case Mapping():
             for field, value in answer.items():
+                if field in spared:
+                    continue
                 rest = {name: kept for name, kept in answer.items() if name != field}
                 yield from (rest, {**rest, field: str(value) if isinstance(value, int) else 4})
         case _:
@@ -328,7 +338,7 @@ async def test_only_declared_statuses_are_refusals(
 async def test_damaged_field_is_bad_answer(
     router: respx.MockRouter, calls: dict[str, Call[object, Fault]], case: Case
 ) -> None:
-    for response in damage_fields(case.response):
+    for response in damage_fields(case.response, NOT_DECIDED_BY.get(case.call, ())):
         router.route().respond(json=response)
         result = await calls[case.call]
 
@@ -374,6 +384,91 @@ async def test_negative_result_becomes_failure(
     router.route().respond(json=response)
 
     assert await calls[call] == Err(error)
+
+
+@pytest.mark.parametrize(
+    ("call", "response", "value"),
+    [
+        ("accounts.history", [{"note": "no"}], [None, None, None]),
+        ("accounts.history", [{**TRANSACTION_JSON, "amount": "9" * 40}], ["pst-1", None, "debit"]),
+        ("accounts.history", [{**TRANSACTION_JSON, "amount": "-0.001"}], ["pst-1", None, "debit"]),
+        ("accounts.history", [{**TRANSACTION_JSON, "amount": 25}], ["pst-1", None, "debit"]),
+        ("accounts.history", [{**TRANSACTION_JSON, "direction": "reversal"}], ["pst-1", "25.00", "unknown"]),
+        ("accounts.history", [{**TRANSACTION_JSON, "direction": "DEBIT"}], ["pst-1", "25.00", "unknown"]),
+        ("accounts.history", [{**TRANSACTION_JSON, "direction": None}], ["pst-1", "25.00", None]),
+        ("accounts.history", [{**TRANSACTION_JSON, "transfer_id": 7}], [None, "25.00", "debit"]),
+        ("accounts.fetch", {**ACCOUNT_JSON, "status": "dormant"}, "unknown"),
+        ("pricing.discount", {"amount": "5.00"}, None),
+        ("pricing.tax", {"rate": "0.08251234", "amount": "4.12"}, "0.08251234"),
+    ],
+)
+async def test_value_that_nothing_is_decided_by_is_read(
+    router: respx.MockRouter, calls: dict[str, Call[object, Fault]], call: str, response: Json, value: object
+) -> None:
+    router.route().respond(json=response)
+    result = await calls[call]
+
+    assert isinstance(result, Ok)
+    match to_jsonable_python(result.value):
+        case [transaction]:
+            assert [*transaction.values()] == value
+        case {"status": status}:
+            assert status == value
+        case {"rate": rate}:
+            assert rate == value
+        case discount:
+            assert discount["code"] == value
+
+
+@pytest.mark.parametrize(
+    ("call", "content", "is_read"),
+    [
+        ("users.fetch", rb'{"user_id": "user-123", "email": "a\ud800b", "is_active": true}', True),
+        ("users.fetch", rb'{"user_id": "user-123", "email": "a", "is_active": true, "x": ["\udc00"]}', True),
+        ("users.fetch", rb'{"user_id": "user-123\ud800", "email": "a", "is_active": true}', False),
+        ("social.friends", rb'[{"user_id": "user-456\ud800"}]', False),
+        ("accounts.history", rb'[{"transfer_id": "\ud800", "amount": "1.00", "direction": "\ud800"}]', True),
+        ("fraud.risk_profile", rb'{"account_id": "acc-001", "risk_level": "\ud800"}', False),
+        ("fraud.screen", rb'{"is_safe": true, "risk_level": "\ud800"}', True),
+        ("pricing.discount", rb'{"code": "\ud800", "amount": "5.00"}', True),
+        ("pricing.discount", rb'{"code": null, "amount": "5.00\ud800"}', False),
+    ],
+)
+async def test_lone_surrogate_spoils_only_what_is_decided_by(
+    router: respx.MockRouter,
+    calls: dict[str, Call[object, Fault]],
+    call: str,
+    content: bytes,
+    *,
+    is_read: bool,
+) -> None:
+    router.route().respond(content=content)
+
+    assert isinstance(await calls[call], Ok) is is_read
+
+
+@pytest.mark.parametrize(
+    ("call", "response"),
+    [
+        ("users.fetch", {**USER_JSON, "user_id": "user-999"}),
+        ("users.fetch", {**USER_JSON, "user_id": "USER-123"}),
+        ("inventory.check", {**STOCK_JSON, "product_id": "prod-999"}),
+        ("inventory.check", {**STOCK_JSON, "product_id": ""}),
+        ("payments.validate", {**CARD_JSON, "payment_id": "pm-7890"}),
+        ("payments.validate", {**CARD_JSON, "payment_id": "pm-999", "is_valid": False}),
+        ("accounts.fetch", {**ACCOUNT_JSON, "account_id": "acc-002"}),
+        ("accounts.fetch", {**ACCOUNT_JSON, "account_id": " acc-001"}),
+        ("fraud.risk_profile", {"account_id": "acc-002", "risk_level": "Low"}),
+    ],
+)
+async def test_answer_about_another_id_is_bad_answer(
+    router: respx.MockRouter, calls: dict[str, Call[object, Fault]], call: str, response: Json
+) -> None:
+    router.route().respond(json=response)
+    result = await calls[call]
+
+    assert isinstance(result, Err)
+    assert type(result.error) is BadAnswer
 
 
 async def test_discount_without_code_is_zero(router: respx.MockRouter, services: ShippedServices) -> None:

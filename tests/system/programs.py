@@ -70,7 +70,10 @@ class ProgramResult:
 
 
 class Program:
-    """Process of `python -m module arguments...` in *folder*; the end of the `with` block kills it."""
+    """Process of `python -m module arguments...` in *folder*; the end of the `with` block kills it.
+
+    The standard error goes to the file *log*, if given; otherwise `wait` returns it.
+    """
 
     def __init__(
         self,
@@ -78,17 +81,19 @@ class Program:
         *arguments: str,
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        log: Path | None = None,
     ) -> None:
-        self.process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-            [sys.executable, "-m", module, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=folder,
-            # Most tests need no drain: no load balancer has to see readiness fail.
-            env={**os.environ, "GATEWAY_DRAIN_MS": "0", **(environment or {})},
-        )
+        with contextlib.ExitStack() as opened:
+            self.process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+                [sys.executable, "-m", module, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE if log is None else opened.enter_context(log.open("w")),
+                text=True,
+                cwd=folder,
+                # Most tests need no drain: no load balancer has to see readiness fail.
+                env={**os.environ, "GATEWAY_DRAIN_MS": "0", **(environment or {})},
+            )
 
     def __enter__(self) -> Self:
         return self

@@ -146,7 +146,7 @@ def test_password_in_url_is_never_printed() -> None:
     with Program("gateway", "serve", environment={"GATEWAY_USER_URL": url}) as program:
         result = program.wait()
 
-    assert "invalid GATEWAY_USER_URL: " in result.err
+    assert "invalid GATEWAY_USER_URL 'http://127.0.0.1': " in result.err
     assert "s3cret" not in result.out + result.err
 
 

@@ -8,7 +8,7 @@ from typing import Never, assert_type
 
 from pydantic import BaseModel, TypeAdapter
 
-from gateway import NO_CONTENT, ReadOperation, RequestParts, ServiceClient, WriteOperation
+from gateway import NO_CONTENT, Chunks, ReadOperation, RequestParts, ServiceClient, WriteOperation
 from gateway.railway import Call, Conflict, Gone, Key, NotFound, Undo, UpstreamFault, Write
 
 
@@ -28,6 +28,11 @@ def check_declared_types(client: ServiceClient, undo: Undo) -> None:
     assert_type(client.delete("a.b", "/", answer=NO_CONTENT), ReadOperation[None, Never])
     assert_type(client.put("a.b", "/", answer=int, declared={404: NotFound}), ReadOperation[int, NotFound])
     assert_type(client.write.patch("a.b", "/", answer=int, undo=undo), WriteOperation[int, Never])
+    assert_type(client.get("a.b", "/", answer=list[Place], chunk="id"), ReadOperation[list[Place], Never])
+    assert_type(
+        client.get("a.b", "/", answer=Place, chunk=Chunks("id", join=lambda places: places[0])),
+        ReadOperation[Place, Never],
+    )
     assert_type(
         client.write.delete("a.b", "/", answer=int, undo=None, declared={410: Gone}),
         WriteOperation[int, Gone],
@@ -99,6 +104,7 @@ def check_undos(client: ServiceClient, find: Callable[[Key], Call[Charge | None,
     )
     assert_type(refund, Undo)
     assert_type(client.undo.patch("a.b", "/{id}", find=find, success={200}), Undo)
+    assert_type(client.undo.delete("a.b", "/{key}", gone={404, 410}, refusals="any"), Undo)
 
 
 def misuse_undos(client: ServiceClient, find: Callable[[Key], Call[Charge | None, NotFound]]) -> None:

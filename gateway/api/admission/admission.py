@@ -18,6 +18,8 @@ OVERLOADED: Final = "The gateway is overloaded; retry shortly"
 RATE_LIMITED: Final = "Too many requests from this caller; retry after the time in Retry-After"
 
 _MINUTE: Final = 60
+_MAX_STATIC: Final = 16
+"""Responses with static content that are sent at the same time."""
 _RETRY_AFTER_OVERLOAD: Final[Mapping[str, str]] = MappingProxyType({"Retry-After": "1"})
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -29,10 +31,13 @@ class Admission:
     *per_minute* is None if there is no rate limit. A request over the rate limit takes no slot. A request
     that is refused because no slot is free still counts against its caller's rate limit; otherwise a caller
     could overload the gateway at no cost.
+
+    Static content, such as the OpenAPI document, has a small limit of its own, *static*.
     """
 
     def __init__(self, max_in_flight: int, per_minute: int | None = None) -> None:
         self.in_flight: Final = InFlightLimit(max_in_flight)
+        self.static: Final = InFlightLimit(_MAX_STATIC)
         self._rate_limit = None if per_minute is None else RateLimit(per_minute, _MINUTE)
         self._policy = f'"caller";q={per_minute};w={_MINUTE}'
 

@@ -7,19 +7,27 @@ from typing import Any, Final
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from gateway.api.endpoints.readiness import STOPPING, Check, Health, Readiness
+from gateway.api.endpoints.readiness import STOPPING, Breakers, Check, Health, Readiness
 
 __all__ = ("build_router",)
 
 _TIME: Final = "2026-01-31T12:00:00+00:00"
+_CLOSED: Final[Breakers] = {"host": "closed", "operations": {}}
 _HEALTHY: Final[Check] = {
     "status": "pass",
     "componentType": "system",
     "time": _TIME,
     "breaker": "closed",
     "optionalBreaker": "closed",
+    "breakers": _CLOSED,
+    "optionalBreakers": _CLOSED,
 }
-_FAILING: Final[Check] = {**_HEALTHY, "status": "fail", "breaker": "open"}
+_FAILING: Final[Check] = {
+    **_HEALTHY,
+    "status": "fail",
+    "breaker": "open",
+    "breakers": {"host": "open", "operations": {}},
+}
 
 
 class _HealthResponse(JSONResponse):

@@ -8,9 +8,9 @@ from typing import Final, Literal, NotRequired, Protocol, TypeAlias, final
 
 from typing_extensions import TypedDict  # pydantic refuses typing.TypedDict before Python 3.12
 
-from gateway.resilience.circuit_breaker import BreakerState
+from gateway.resilience.guards import BreakerStates
 
-__all__ = ("STOPPING", "Check", "Health", "Readiness", "Status", "Upstream")
+__all__ = ("STOPPING", "Breakers", "Check", "Health", "Readiness", "Status", "Upstream")
 
 _log: Final = logging.getLogger(__name__)
 
@@ -24,18 +24,18 @@ class Upstream(Protocol):
     """Service with a health check."""
 
     @property
-    def breaker(self) -> BreakerState:
-        """Return the state of the circuit breaker for required calls."""
+    def breakers(self) -> BreakerStates:
+        """Return the states of the circuit breakers for required calls."""
         ...
 
     @property
-    def optional_breaker(self) -> BreakerState:
-        """Return the state of the circuit breaker for optional calls."""
+    def optional_breakers(self) -> BreakerStates:
+        """Return the states of the circuit breakers for optional calls."""
         ...
 
     @property
     def has_failed_recently(self) -> bool:
-        """Return whether either circuit breaker is open, or was open recently."""
+        """Return whether any circuit breaker is open, or was open recently."""
         ...
 
     async def ping(self) -> bool:
@@ -46,14 +46,27 @@ class Upstream(Protocol):
 Breaker: TypeAlias = Literal["closed", "open", "half-open"]
 
 
+class Breakers(TypedDict):
+    """States of the circuit breaker of an upstream's host, and of those of its operations called so far."""
+
+    host: Breaker
+    operations: dict[str, Breaker]
+
+
 class Check(TypedDict):
-    """Health of an upstream at a *time* (RFC 3339), with the states of its circuit breakers."""
+    """Health of an upstream at a *time* (RFC 3339), with the states of its circuit breakers.
+
+    *breaker* and *optionalBreaker* are the worst states among *breakers* and among *optionalBreakers*, which
+    are those of required and of optional calls.
+    """
 
     status: Status
     componentType: str
     time: str
     breaker: Breaker
     optionalBreaker: Breaker
+    breakers: Breakers
+    optionalBreakers: Breakers
 
 
 class Health(TypedDict):
@@ -128,13 +141,21 @@ class Readiness:
 
 def _build_check(upstream: Upstream, time: str, *, is_up: bool) -> Check:
     status_if_up: Status = "warn" if upstream.has_failed_recently else "pass"
+    required, optional = upstream.breakers, upstream.optional_breakers
     return {
         "status": status_if_up if is_up else "fail",
         "componentType": "system",
         "time": time,
-        "breaker": upstream.breaker.value,
-        "optionalBreaker": upstream.optional_breaker.value,
+        "breaker": required.worst.value,
+        "optionalBreaker": optional.worst.value,
+        "breakers": _list_states(required),
+        "optionalBreakers": _list_states(optional),
     }
+
+
+def _list_states(breakers: BreakerStates) -> Breakers:
+    operations: dict[str, Breaker] = {name: state.value for name, state in breakers.operations.items()}
+    return {"host": breakers.host.value, "operations": operations}
 
 
 async def _ping(name: str, upstream: Upstream) -> bool:

@@ -17,13 +17,13 @@ class Running(TypedDict):
     state: Literal["running"]
 
 
-def build_location(execution_id: str) -> str:
-    """Return the path of an execution, for the header `Location`."""
-    return f"/executions/{execution_id}"
+def build_location(execution_id: str, prefix: str) -> str:
+    """Return the path of an execution with its *prefix*, for the header `Location`."""
+    return f"{prefix}/executions/{execution_id}"
 
 
-def build_accepted_response(execution_id: str, pipeline: str) -> Response:
-    """Return the 202 response, which refers the client to the execution."""
+def build_accepted_response(execution_id: str, pipeline: str, prefix: str) -> Response:
+    """Return the 202 response, which refers the client to the execution; *prefix* is that of the link."""
     body: Running = {"execution_id": execution_id, "pipeline": pipeline, "state": "running"}
-    headers = {"Location": build_location(execution_id), "Retry-After": "1"}
+    headers = {"Location": build_location(execution_id, prefix), "Retry-After": "1"}
     return JSONResponse(body, HTTPStatus.ACCEPTED, headers)

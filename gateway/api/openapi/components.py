@@ -99,7 +99,8 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "schema": {"type": "integer", "minimum": 1, "examples": [2000]},
     },
     "X-Request-Id": {
-        "description": "Id of the request in the response, the log and upstream calls; by default, a new id.",
+        "description": "Id of the request in the response, the log and upstream calls: 1 to 128 visible ASCII"
+        " characters; otherwise a new id.",
         "schema": {"type": "string", "examples": ["example-4711-try-1"]},
     },
     "Idempotency-Key": {
@@ -117,7 +118,8 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "schema": {"type": "string", "examples": ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]},
     },
     "tracestate": {
-        "description": "Vendor-specific trace data, forwarded with `traceparent`.",
+        "description": "Vendor-specific trace data, forwarded with `traceparent` if it has at most 512"
+        " characters.",
         "schema": {"type": "string", "examples": ["vendor=value"]},
     },
 }

@@ -16,6 +16,7 @@ from gateway.api.openapi.route_spec import RouteSpec
 from gateway.api.openapi.schema_names import make_titles_unique, rename_schemas
 from gateway.api.openapi.unused_components import remove_unused_components
 from gateway.api.problems.own_errors import list_own_errors
+from gateway.api.problems.titles import replace_phrase
 from gateway.railway import Failure
 
 __all__ = ("build_document",)
@@ -74,8 +75,8 @@ def _complete_operation(operation: _Object, path: str, spec: RouteSpec | None) -
         completed["parameters"] = parameters
     if spec is None:
         other = _replace_generated_422(operation["responses"], path)
-        return {**completed, "responses": _add_request_id(other)}
-    completed["responses"] = _add_request_id(_merge_responses(operation["responses"], spec))
+        return {**completed, "responses": _complete_responses(other)}
+    completed["responses"] = _complete_responses(_merge_responses(operation["responses"], spec))
     if spec.needs_bearer:
         others: list[_Object] = operation.get("security", [{}])
         completed["security"] = [{**other, **bearer} for other in others for bearer in BEARER_SECURITY]
@@ -146,9 +147,21 @@ def _is_generated_422(response: _Object) -> bool:
             return False
 
 
-def _add_request_id(described: _Object) -> dict[str, Any]:
+def _complete_responses(described: _Object) -> dict[str, Any]:
+    """Return the *described* responses with the header of every response.
+
+    A description that FastAPI has taken from the status is the same on every version of Python.
+    """
     header = {"X-Request-Id": refer_to_header("X-Request-Id")}
     return {
-        status: {**response, "headers": {**response.get("headers", {}), **header}}
+        status: {
+            **response,
+            "description": _replace_phrase(response["description"], status),
+            "headers": {**response.get("headers", {}), **header},
+        }
         for status, response in described.items()
     }
+
+
+def _replace_phrase(description: str, status: str) -> str:
+    return replace_phrase(description, int(status)) if status.isdecimal() else description

@@ -11,7 +11,7 @@ from gateway.api.idempotency.stored_response import StoredResponse
 from gateway.api.pipeline_route.request import EndpointRequest
 from gateway.api.problems.exception_handlers import build_exception_response
 from gateway.api.problems.refusal import Refusal
-from gateway.api.request_scope import encode_path
+from gateway.api.request_scope import get_prefix
 from gateway.executions.registry import NoAnswerReason, RunAnswer, RunRequest
 from gateway.railway import Failure, Result
 
@@ -35,8 +35,7 @@ class CommitRequest(EndpointRequest):
         the key was used for a different request.
         """
         executions, key = self._served.state.executions, self._parsed.idempotency_key
-        endpoint = f"{self.method} {encode_path(self.scope)}"
-        execution_id = derive_execution_id(endpoint, self._parsed.headers, key, self.caller)
+        execution_id = derive_execution_id(self._served.name, self._parsed.headers, key, self.caller)
         context = replace(
             executions.prepare_context(self.context),
             execution_id=execution_id,
@@ -58,7 +57,7 @@ class CommitRequest(EndpointRequest):
             case RunAnswer(stored, is_replayed):
                 return stored.build_response(is_replayed=is_replayed)
             case NoAnswerReason.RUNNING:
-                return build_accepted_response(execution_id, pipeline)
+                return build_accepted_response(execution_id, pipeline, get_prefix(self.scope))
             case NoAnswerReason.MISMATCH:
                 raise Refusal(code="idempotency-mismatch", detail=IDEMPOTENCY_MISMATCH)
             case _:
@@ -72,6 +71,6 @@ class CommitRequest(EndpointRequest):
         if isinstance(outcome, Exception):
             response: Response = build_exception_response(outcome, self.scope, problem_id)
         else:
-            headers = {"Location": build_location(execution_id)} if has_begun else {}
+            headers = {"Location": build_location(execution_id, get_prefix(self.scope))} if has_begun else {}
             response = self.build_response(outcome, headers=headers, execution_id=problem_id)
         return StoredResponse.from_response(response)

@@ -22,8 +22,12 @@ __all__ = ("EndpointRequest", "ParsedRequest", "PipelineRequest", "ServedPipelin
 @final
 @dataclass(frozen=True, slots=True)
 class ServedPipeline:
-    """A pipeline and its success response: *status*, *headers*, and a body that *body* writes."""
+    """A pipeline and its success response: *status*, *headers*, and a body that *body* writes.
 
+    *name* is the method and the path as registered, such as `POST /orders`.
+    """
+
+    name: str
     pipeline: BoundPipeline
     state: GatewayState
     status: int

@@ -87,7 +87,12 @@ class PipelineRoute(APIRoute):
             raise RegistrationError(msg)
         _refuse_unsafe(route, method, self.bound)
         self._served = ServedPipeline(
-            self.bound, state, route.status, route.headers, _build_body(route, self.bound)
+            f"{method} {route.path}",
+            self.bound,
+            state,
+            route.status,
+            route.headers,
+            _build_body(route, self.bound),
         )
         is_alone = route.endpoint is None or len(route.methods) == 1
         try:

@@ -18,7 +18,7 @@ class ProblemType:
     explanation: str
 
 
-# RFC 9110's names of 413 and 422 are only in Python 3.13 and later (python/cpython#102247).
+# RFC 9110's names of 413 and 422 are only in Python 3.13 and later; titles come from `find_title`.
 CATALOGUE: Final[Mapping[str, ProblemType]] = MappingProxyType(
     {
         "malformed": ProblemType(

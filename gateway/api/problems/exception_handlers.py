@@ -16,9 +16,10 @@ from starlette.types import Scope
 from gateway.api.allowed_methods import list_allowed_methods
 from gateway.api.problems.catalogue import CATALOGUE
 from gateway.api.problems.problem import ProblemResponse, build_plain_problem, build_problem_response
-from gateway.api.problems.refusal import Refusal
+from gateway.api.problems.refusal import NO_ENDPOINT, Refusal
+from gateway.api.problems.titles import find_title, replace_phrase
 from gateway.api.problems.violations import NOT_JSON, build_invalid
-from gateway.api.request_scope import describe_caller, encode_path, get_request_id
+from gateway.api.request_scope import describe_caller, encode_path, get_prefix, get_request_id
 from gateway.railway import Unexpected
 
 __all__ = ("build_exception_response", "remember_response")
@@ -75,7 +76,7 @@ def _build_response(error: Exception, scope: Scope, execution_id: str | None) ->
         case HTTPException(status_code=HTTPStatus.NOT_FOUND, detail=HTTPStatus.NOT_FOUND.phrase) if (
             "route" not in scope
         ):
-            refusal = Refusal(code="route-not-found", detail="No endpoint has this path")
+            refusal = Refusal(code="route-not-found", detail=NO_ENDPOINT)
             return _build_response(refusal, scope, None)
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
             # Starlette's `Allow` has only the methods of the first route with this path; all are required:
@@ -103,11 +104,12 @@ def _build_response(error: Exception, scope: Scope, execution_id: str | None) ->
 def _build_refusal_response(error: HTTPException, code: str | None, scope: Scope) -> ProblemResponse:
     status = HTTPStatus(error.status_code)
     problem = build_plain_problem(
-        code or status.phrase.lower().replace(" ", "-"),
-        _describe(error.detail),
+        code or find_title(status).lower().replace(" ", "-"),
+        replace_phrase(_describe(error.detail), status),
         status=status,
         instance=encode_path(scope),
         request_id=get_request_id(scope),
+        prefix=get_prefix(scope),
     )
     if code is None:  # the status explains itself (RFC 9457, 4.2.1)
         problem["type"] = "about:blank"

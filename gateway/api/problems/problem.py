@@ -11,7 +11,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 from typing_extensions import TypedDict  # pydantic refuses typing.TypedDict before Python 3.12
 
-from gateway.api.request_scope import encode_path, get_request_id
+from gateway.api.problems.titles import find_title
+from gateway.api.request_scope import encode_path, get_prefix, get_request_id
 from gateway.client.response import adapt_error
 from gateway.railway import (
     Aggregate,
@@ -164,13 +165,13 @@ def map_to_status(failure: Failure) -> HTTPStatus:  # noqa: C901, PLR0911, PLR09
             assert_never(failure)
 
 
-def build_plain_problem(
-    code: str, detail: str, *, status: HTTPStatus, instance: str, request_id: str
+def build_plain_problem(  # noqa: PLR0913 - the members, by keyword
+    code: str, detail: str, *, status: HTTPStatus, instance: str, request_id: str, prefix: str = ""
 ) -> Problem:
-    """Return a problem with the members that every problem has."""
+    """Return a problem with the members that every problem has; *prefix* is that of its `type`, a path."""
     return {
-        "type": f"/problems/{code}",
-        "title": status.phrase,
+        "type": f"{prefix}/problems/{code}",
+        "title": find_title(status),
         "status": status,
         "detail": detail,
         "instance": instance,
@@ -179,13 +180,18 @@ def build_plain_problem(
     }
 
 
-def build_problem(failure: Failure, *, instance: str, request_id: str) -> Problem | AggregateProblem:
-    """Return the problem for a *failure* of the request with this *request_id*, to the path *instance*."""
+def build_problem(
+    failure: Failure, *, instance: str, request_id: str, prefix: str = ""
+) -> Problem | AggregateProblem:
+    """Return the problem for a *failure* of the request with this *request_id*, to the path *instance*.
+
+    *prefix* is the path prefix of each `type`.
+    """
     if isinstance(failure, Aggregate):
-        return _build_aggregate(failure, instance, request_id)
+        return _build_aggregate(failure, instance, request_id, prefix)
     status, detail = map_to_status(failure), _describe(failure)
     problem = build_plain_problem(
-        failure.code, detail, status=status, instance=instance, request_id=request_id
+        failure.code, detail, status=status, instance=instance, request_id=request_id, prefix=prefix
     )
     if failure.source is not None:
         problem["source"] = failure.source
@@ -216,32 +222,34 @@ def build_problem_response(
 
     *execution_id* is part of the problem if the request failed after its commit had begun.
     """
-    body = build_problem(failure, instance=encode_path(scope), request_id=get_request_id(scope))
+    body = build_problem(
+        failure, instance=encode_path(scope), request_id=get_request_id(scope), prefix=get_prefix(scope)
+    )
     if execution_id is not None:
         body["execution_id"] = execution_id
     return ProblemResponse(body, build_headers(failure))
 
 
-def _build_aggregate(failure: Aggregate, instance: str, request_id: str) -> AggregateProblem:
+def _build_aggregate(failure: Aggregate, instance: str, request_id: str, prefix: str) -> AggregateProblem:
     status = map_to_status(failure)
     return {
-        "type": "/problems/aggregate",
-        "title": status.phrase,
+        "type": f"{prefix}/problems/aggregate",
+        "title": find_title(status),
         "status": status,
         "detail": failure.detail,
         "instance": instance,
         "code": "aggregate",
         "completed": False,
-        "errors": [_build_part(fault) for fault in failure.errors],
+        "errors": [_build_part(fault, prefix) for fault in failure.errors],
         "request_id": request_id,
     }
 
 
-def _build_part(fault: Fault) -> Part:
+def _build_part(fault: Fault, prefix: str) -> Part:
     status = map_to_status(fault)
     part: Part = {
-        "type": f"/problems/{fault.code}",
-        "title": status.phrase,
+        "type": f"{prefix}/problems/{fault.code}",
+        "title": find_title(status),
         "status": status,
         "detail": _describe(fault),
         "code": fault.code,
@@ -267,7 +275,7 @@ def _dump_members(fault: Fault) -> Mapping[str, Any]:
 def _describe(fault: Fault) -> str:
     if isinstance(fault, Unexpected):
         return f"Internal error; the gateway's log has the cause under fault id {fault.fault}"
-    return fault.detail or map_to_status(fault).phrase
+    return fault.detail or find_title(map_to_status(fault))
 
 
 def _list_violations(invalid: Invalid) -> list[Violation]:

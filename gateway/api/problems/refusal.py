@@ -1,13 +1,16 @@
 """Refusal of a request by the gateway itself."""
 
 from collections.abc import Mapping
-from typing import final
+from typing import Final, final
 
 from starlette.exceptions import HTTPException
 
 from gateway.api.problems.catalogue import CATALOGUE
 
-__all__ = ("Refusal",)
+__all__ = ("NO_ENDPOINT", "Refusal")
+
+NO_ENDPOINT: Final = "No endpoint has this path"
+"""The detail of `route-not-found`."""
 
 
 @final

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Never, cast, final
+from typing import Final, cast, final
 
 from gateway.client.operations.endpoint import Endpoint
 from gateway.client.operations.key_placement import KeyPlacement
 from gateway.client.operations.parameters import Parameters, Scalar
 from gateway.client.operations.request import Request
 from gateway.client.operations.request_body import ABSENT, Form, list_body_fields
-from gateway.railway import Key, Result, UpstreamFault
+from gateway.railway import Gone, Key, Result, UpstreamFault
 
 __all__ = ("Compensation", "RequestParts")
 
@@ -35,7 +35,7 @@ class Compensation:
 
     def __init__(
         self,
-        endpoint: Endpoint[None, Never],
+        endpoint: Endpoint[None, Gone],
         build_parts: Callable[[object], RequestParts] | None,
         keys: KeyPlacement | None,
     ) -> None:
@@ -53,16 +53,16 @@ class Compensation:
         """Return the path parameters that are not the key of the write."""
         return [name for name in self._endpoint.path.parameters if name != "key"]
 
-    async def make(self, request: Request[None, Never]) -> Result[None, UpstreamFault]:
-        """Make a *request* that this compensation has built."""
+    async def make(self, request: Request[None, Gone]) -> Result[None, Gone | UpstreamFault]:
+        """Make a *request* that this compensation has built; `Gone` if there is nothing to undo any more."""
         return await self._endpoint.connection.make(request)
 
-    def build(self, key: Key) -> Request[None, Never]:
+    def build(self, key: Key) -> Request[None, Gone]:
         """Build the request for the write under *key*."""
         parts = _NO_PARTS if self._build_parts is None else self._build_parts(key)
         return self._build(key, key, parts, parts.path)
 
-    def build_with_answer(self, key: Key, answer: object) -> Request[None, Never]:
+    def build_with_answer(self, key: Key, answer: object) -> Request[None, Gone]:
         """Build the request for the write under *key*, whose service has given *answer*.
 
         The path parameters that the parts lack are attributes of *answer*.
@@ -75,7 +75,7 @@ class Compensation:
 
     def _build(
         self, key: Key, sent_key: Key, parts: RequestParts, path: Mapping[str, Scalar]
-    ) -> Request[None, Never]:
+    ) -> Request[None, Gone]:
         if "key" in self._endpoint.path.parameters:
             path = {**path, "key": key}
         body = parts.body

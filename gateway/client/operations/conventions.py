@@ -6,6 +6,8 @@ from typing import Final, TypeAlias, final
 
 from pydantic import SecretStr
 
+from gateway.client.answers.body import MAX_ANSWER_BYTES
+from gateway.client.answers.refusals import Refusals, choose_refusal_check
 from gateway.client.operations.request_headers import check_header
 from gateway.resilience.validation import check_whole
 
@@ -23,7 +25,7 @@ ReadError: TypeAlias = Callable[[object], str | None]
 class Conventions:
     """Conventions of a service, all of them optional (see `Service`, whose arguments have the same names).
 
-    Raise `ValueError` for an invalid header, token or number, and for an empty *key_field*.
+    Raise `ValueError` for an invalid header, token, number or *refusals*, and for an empty *key_field*.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
@@ -33,6 +35,8 @@ class Conventions:
     key_header: str = IDEMPOTENCY_KEY
     key_field: str | None = None
     settling_ms: int = 0
+    refusals: Refusals = "json"
+    max_answer_bytes: int = MAX_ANSWER_BYTES
 
     def __post_init__(self) -> None:
         for name, value in self.headers.items():
@@ -43,6 +47,8 @@ class Conventions:
             msg = "key_field must not be empty"
             raise ValueError(msg)
         check_whole("settling_ms", self.settling_ms, 0)
+        choose_refusal_check(self.refusals)
+        check_whole("max_answer_bytes", self.max_answer_bytes, 1)
 
     @property
     def credentials(self) -> Mapping[str, str]:

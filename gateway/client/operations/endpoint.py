@@ -1,23 +1,27 @@
 """Endpoint of a service, and the builder of requests for it."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final, Generic, TypeAlias, TypeVar, cast, final
 
 import httpx
 from pydantic import TypeAdapter
 
+from gateway.client.answers.refusals import IsRefusal, Refusals, choose_refusal_check
+from gateway.client.answers.validation import AnswerValidator
+from gateway.client.chunks import Chunks, split_pairs
 from gateway.client.operations.declared_call import DeclaredCall
-from gateway.client.operations.parameters import Parameters, Scalar, encode_query
+from gateway.client.operations.parameters import Parameters, Scalar, encode_pairs, encode_query
 from gateway.client.operations.path_template import PathTemplate
 from gateway.client.operations.request import MakeRequest, Request, ResponseRules
 from gateway.client.operations.request_body import Form, encode_body
 from gateway.client.operations.request_headers import ServiceHeaders
 from gateway.client.response import read_empty, read_value
 from gateway.client.url import BaseUrl
+from gateway.observability.reason import Reason
 from gateway.railway import Fault, Result
 
-__all__ = ("NO_CONTENT", "Answer", "Connection", "Endpoint")
+__all__ = ("MAX_REQUEST_LINE", "NO_CONTENT", "Answer", "Connection", "Endpoint")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Fault)
@@ -26,22 +30,48 @@ Answer: TypeAlias = type[T] | TypeAdapter[T]
 """Type of a successful response: a class such as a model or `list[Model]`, or any `TypeAdapter`."""
 
 NO_CONTENT: Final = TypeAdapter[None](None)
-"""Answer of an operation whose response has no content, or JSON that does not matter; the value is None."""
+"""Answer of an operation whose response has no content, or content that does not matter; the value is None.
 
+Only an HTML page is a `BadAnswer`, since it comes from a proxy.
+"""
+
+MAX_REQUEST_LINE: Final = 8000
+"""Octets of a request line that every service should accept (RFC 9112, 3); some accept no more."""
+
+_HEADERS: Final = 2000
+"""Octets that a chunk leaves for headers: some servers, such as Tomcat, limit both together to 8 KiB."""
+_REST_OF_LINE: Final = len("  HTTP/1.1\r\n")
 _STATUSES: Final = range(100, 600)
 
 
 @final
 class Connection:
-    """Connection to a service, shared by its operations: name, base URL, headers, and a maker of requests."""
+    """Connection to a service, shared by its operations.
 
-    __slots__ = ("base_url", "headers", "make", "service")
+    It has the name of the service, the base URL, the headers, a maker of requests, the check of refusals for
+    operations without a check of their own, and the largest body that is read, in bytes. The requests of a
+    call in chunks are made *at_once*, at most.
+    """
 
-    def __init__(self, service: str, base_url: BaseUrl, headers: ServiceHeaders, make: MakeRequest) -> None:
+    __slots__ = ("at_once", "base_url", "headers", "is_refusal", "make", "max_bytes", "service")
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of a connection
+        self,
+        service: str,
+        base_url: BaseUrl,
+        headers: ServiceHeaders,
+        make: MakeRequest,
+        is_refusal: IsRefusal,
+        max_bytes: int,
+        at_once: int,
+    ) -> None:
         self.service: Final = service
         self.base_url: Final = base_url
         self.headers: Final = headers
         self.make: Final = make
+        self.is_refusal: Final = is_refusal
+        self.max_bytes: Final = max_bytes
+        self.at_once: Final = at_once
 
 
 @final
@@ -51,7 +81,7 @@ class Endpoint(Generic[T, E]):
     Raise `ValueError` for an invalid path, and for a status that is no HTTP status.
     """
 
-    __slots__ = ("connection", "info", "method", "name", "path", "rules")
+    __slots__ = ("_room", "connection", "info", "method", "name", "path", "rules")
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of a declaration
         self,
@@ -62,6 +92,7 @@ class Endpoint(Generic[T, E]):
         answer: Answer[T],
         declared: Mapping[int, type[E]],
         success: Collection[int] | None,
+        refusals: Refusals | None,
     ) -> None:
         _check_statuses(name, (*declared, *(success or ())))
         adapter = answer if isinstance(answer, TypeAdapter) else TypeAdapter(answer)
@@ -69,8 +100,12 @@ class Endpoint(Generic[T, E]):
         self.name: Final = name
         self.method: Final = method
         self.path: Final = PathTemplate(name, path)
+        self._room = MAX_REQUEST_LINE - len(method) - connection.base_url.path_length - _REST_OF_LINE
         statuses = None if success is None else frozenset(success)
-        self.rules: Final = ResponseRules(name, _choose_reader(adapter), declared, statuses)
+        is_refusal = connection.is_refusal if refusals is None else choose_refusal_check(refusals)
+        self.rules: Final = ResponseRules(
+            name, _choose_reader(adapter, connection.max_bytes), declared, is_refusal, statuses
+        )
         self.info: Final = DeclaredCall(connection.service, adapter, declared)
 
     def build(  # noqa: PLR0913, PLR0917 - the parts of a request
@@ -83,22 +118,43 @@ class Endpoint(Generic[T, E]):
         fits: Callable[[T], bool] | None = None,
     ) -> Request[T, E]:
         """Build a request; raise `TypeError` or `ValueError` for arguments that cannot be sent."""
-        connection, encoded = self.connection, encode_body(self.name, body, form)
-        return Request(
-            self.rules,
-            self.method,
-            connection.base_url.join(self.path.fill(path), "" if query is None else encode_query(query)),
-            connection.headers.build(headers, encoded),
-            encoded,
-            fits,
-        )
+        encoded = encode_body(self.name, body, form)
+        built = self.connection.headers.build(headers, encoded)
+        url = self._build_url(self.path.fill(path), "" if query is None else encode_query(query))
+        return Request(self.rules, self.method, url, built, encoded, fits)
+
+    def build_chunks(  # noqa: PLR0913, PLR0917 - the parts of a request
+        self,
+        chunks: Chunks[T],
+        body: object,
+        form: Form | None,
+        query: Parameters,
+        headers: Mapping[str, str] | None,
+        path: Mapping[str, Scalar],
+    ) -> Sequence[Request[T, E]]:
+        """Build the requests of a call, which together have all values of the query; raise as `build`."""
+        encoded, filled = encode_body(self.name, body, form), self.path.fill(path)
+        built = self.connection.headers.build(headers, encoded)
+        room = self._room - _HEADERS - len(filled) - len("?")
+        return [
+            Request(self.rules, self.method, self._build_url(filled, part), built, encoded, None)
+            for part in split_pairs(encode_pairs(query), chunks.parameter, room, chunks.size)
+        ]
+
+    def _build_url(self, path: str, query: str) -> httpx.URL | None:
+        """Return the URL, or None if the request line would be too long."""
+        if len(path) + (len(query) and len("?") + len(query)) > self._room:
+            return None
+        return self.connection.base_url.join(path, query)
 
 
-def _choose_reader(answer: TypeAdapter[T]) -> Callable[[httpx.Response], Awaitable[Result[T, str]]]:
+def _choose_reader(
+    answer: TypeAdapter[T], limit: int
+) -> Callable[[httpx.Response], Awaitable[Result[T, Reason]]]:
     if answer is NO_CONTENT:
         # Sound: `T` is None, the type of `NO_CONTENT`.
-        return cast("Callable[[httpx.Response], Awaitable[Result[T, str]]]", read_empty)
-    return partial(read_value, answer)
+        return cast("Callable[[httpx.Response], Awaitable[Result[T, Reason]]]", read_empty)
+    return partial(read_value, AnswerValidator(answer), limit)
 
 
 def _check_statuses(name: str, statuses: Collection[object]) -> None:

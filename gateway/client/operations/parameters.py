@@ -1,6 +1,6 @@
 """Parameters of a query, a form or a path, encoded as text."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
 from enum import Enum
@@ -16,6 +16,7 @@ __all__ = (
     "Parameters",
     "Scalar",
     "encode_form",
+    "encode_pairs",
     "encode_query",
     "format_scalar",
     "list_fields",
@@ -37,7 +38,12 @@ better for a dict with values of several types.
 
 def encode_query(parameters: Parameters | BaseModel) -> str:
     """Return *parameters* as a query, without `?`; a space becomes `%20`."""
-    return "&".join([f"{quote(name, safe='')}={quote(text, safe='')}" for name, text in _flatten(parameters)])
+    return "&".join([pair for _, pair in encode_pairs(parameters)])
+
+
+def encode_pairs(parameters: Parameters | BaseModel) -> Sequence[tuple[str, str]]:
+    """Return the name and the encoded `name=value` of each value, in the order of a query."""
+    return [(name, f"{quote(name, safe='')}={quote(text, safe='')}") for name, text in _flatten(parameters)]
 
 
 def encode_form(parameters: Parameters | BaseModel) -> bytes:

@@ -6,8 +6,10 @@ from typing import Any, Generic, Protocol, TypeVar, final
 
 import httpx
 
+from gateway.client.answers.refusals import IsRefusal
 from gateway.client.operations.request_body import RequestBody
 from gateway.client.operations.request_headers import EncodedHeaders
+from gateway.observability.reason import Reason
 from gateway.railway import Fault, Result, UpstreamFault
 
 __all__ = ("MakeRequest", "Request", "ResponseRules")
@@ -23,12 +25,14 @@ class ResponseRules(Generic[T, E]):
 
     - *read*: returns the value of a successful response, or the reason why it is unusable.
     - *declared*: classes of the declared failures by status; they take precedence over *success*.
+    - *is_refusal*: returns whether a response with a declared status comes from the service itself.
     - *success*: statuses of a success; None for every 2xx.
     """
 
     name: str
-    read: Callable[[httpx.Response], Awaitable[Result[T, str]]]
+    read: Callable[[httpx.Response], Awaitable[Result[T, Reason]]]
     declared: Mapping[int, type[E]]
+    is_refusal: IsRefusal
     success: Collection[int] | None = None
 
     def is_success(self, response: httpx.Response) -> bool:
@@ -42,12 +46,13 @@ class ResponseRules(Generic[T, E]):
 class Request(Generic[T, E]):
     """Request of a call, with all headers except those of each attempt; its `repr` shows none of it.
 
+    *url* is None if the request line would exceed `MAX_REQUEST_LINE`, so that nothing can be sent.
     *fits* returns False for a value that does not belong to the request; None if every value does.
     """
 
     rules: ResponseRules[T, E]
     method: str
-    url: httpx.URL
+    url: httpx.URL | None
     headers: EncodedHeaders
     body: RequestBody | None
     fits: Callable[[T], bool] | None

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias, final
 
 from gateway.client.operations.request_body import JSON, RequestBody
 
-__all__ = ("EncodedHeaders", "ServiceHeaders", "check_header", "encode_headers")
+__all__ = ("EncodedHeaders", "ServiceHeaders", "check_header", "encode_headers", "has_unusual_headers")
 
 EncodedHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
 
@@ -26,6 +26,11 @@ _FIXED: Final = frozenset(
     }
 )
 """Headers that the client sets itself, or that belong to the connection."""
+
+_USUAL: Final = re.compile(r"[\w ~.:/+=@;,*-]*", re.ASCII)
+"""Characters of usual ids and trace states."""
+_USUAL_LENGTH: Final = 4096
+"""Octets. Many services refuse a request whose headers exceed 8 KiB, and some say so by hanging up."""
 
 _CONTENT_TYPE: Final = b"content-type"
 
@@ -52,6 +57,19 @@ def encode_headers(headers: Mapping[str, str]) -> dict[bytes, bytes]:
     for name, value in headers.items():
         check_header(name, value)
     return {name.lower().encode("ascii"): value.encode("ascii") for name, value in headers.items()}
+
+
+def has_unusual_headers(
+    headers: EncodedHeaders, defaults: EncodedHeaders, forwarded: Mapping[str, str]
+) -> bool:
+    """Return whether a service may fail because of a caller's headers, although it is healthy.
+
+    That is so if the *headers* of a request, without the *defaults* of the service and with the *forwarded*
+    headers of the caller, are unusually long, or if a forwarded header has characters that ids rarely have.
+    """
+    own = sum(len(name) + len(value) for name, value in headers if (name, value) not in defaults)
+    length = own + sum(len(name) + len(value) for name, value in forwarded.items())
+    return length > _USUAL_LENGTH or not all(map(_USUAL.fullmatch, forwarded.values()))
 
 
 @final

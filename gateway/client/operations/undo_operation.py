@@ -1,21 +1,22 @@
 """Undos: compensations of a service's writes, by the key of the write or by an id of the service's own."""
 
 from collections.abc import Callable, Collection
-from typing import Final, Never, TypeAlias, TypeVar, cast, final, overload
+from typing import Final, TypeAlias, TypeVar, cast, final, overload
 
 from pydantic import ValidationError
 
+from gateway.client.answers.refusals import Refusals
 from gateway.client.examples import NoExampleError
 from gateway.client.operations.compensation import Compensation, RequestParts
 from gateway.client.operations.endpoint import NO_CONTENT, Connection, Endpoint
 from gateway.client.operations.key_placement import KeyPlacement
-from gateway.client.operations.read_operation import NOTHING_DECLARED
 from gateway.railway import (
     UNANSWERED,
     Call,
     CallInfo,
     Err,
     Failure,
+    Gone,
     Key,
     Ok,
     Result,
@@ -30,6 +31,10 @@ __all__ = ("DeclareUndo", "UndoMethods", "UndoRegistry")
 T = TypeVar("T")
 
 _Find: TypeAlias = Callable[[Key], Call[object, Failure]]
+_UNDONE: Final = frozenset(range(200, 300)) - {202}
+"""Statuses of a successful undo. 202 (Accepted) says that the service has yet to undo the write."""
+
+_GONE: Final = range(400, 500)
 _EXAMPLE: Final = Key("exe-example.commit.0.write")
 
 
@@ -54,7 +59,7 @@ class UndoRegistry:
             raise ValueError(msg)
         if find is not None:
             self._compensations[name] = compensation
-        attempt = _undo_by_key(compensation) if find is None else self._undo_by_find(compensation, find)
+        attempt = self._undo_by_key(compensation) if find is None else self._undo_by_find(compensation, find)
         self.undos[name] = undo = Undo(name, attempt)
         return undo
 
@@ -76,24 +81,33 @@ class UndoRegistry:
             msg = f"{undo.name} cannot undo {write}: {reason}"
             raise ValueError(msg) from error
 
+    def _undo_by_key(self, compensation: Compensation) -> UndoAttempt:
+        async def attempt(write: SentWrite) -> Result[object, Failure]:
+            result = await compensation.make(compensation.build(write.key))
+            if isinstance(result, Err) and isinstance(result.error, Gone):
+                return self._judge_absent(compensation.name, write)
+            return result
+
+        return attempt
+
     def _undo_by_find(self, compensation: Compensation, find: _Find) -> UndoAttempt:
         async def attempt(write: SentWrite) -> Result[object, Failure]:
             if write.answer is not UNANSWERED and write.answer is not None:
-                return await compensation.make(compensation.build_with_answer(write.key, write.answer))
+                return await _undo_answer(compensation, write.key, write.answer)
             found = await find(write.key)
             match found:
                 case Ok(None):
                     return self._judge_absent(compensation.name, write)
                 case Ok(answer):
-                    return await compensation.make(compensation.build_with_answer(write.key, answer))
+                    return await _undo_answer(compensation, write.key, answer)
                 case Err():
                     return found
 
         return attempt
 
     def _judge_absent(self, name: str, write: SentWrite) -> Result[None, Unavailable]:
-        """Return a success only if the service can no longer receive the write."""
-        if write.age >= self.settling:
+        """Return a success only if the service has answered the write, or can no longer receive it."""
+        if write.answer is not UNANSWERED or write.age >= self.settling:
             return Ok(None)
         detail = f"The {self._service} service may still receive the write"
         return Err(Unavailable(detail, source=name, retry_after=self.settling - write.age, was_sent=False))
@@ -119,6 +133,8 @@ class DeclareUndo:
         *,
         request: Callable[[Key], RequestParts] | None = None,
         success: Collection[int] | None = None,
+        gone: Collection[int] = (),
+        refusals: Refusals | None = None,
     ) -> Undo: ...
     @overload
     def __call__(
@@ -129,8 +145,10 @@ class DeclareUndo:
         find: Callable[[Key], Call[T | None, Failure]],
         request: Callable[[T], RequestParts] | None = None,
         success: Collection[int] | None = None,
+        gone: Collection[int] = (),
+        refusals: Refusals | None = None,
     ) -> Undo: ...
-    def __call__(
+    def __call__(  # noqa: PLR0913 - the parts of a declaration, most of them by keyword
         self,
         name: str,
         path: str,
@@ -138,6 +156,8 @@ class DeclareUndo:
         find: Callable[[Key], Call[T | None, Failure]] | None = None,
         request: Callable[[T], RequestParts] | Callable[[Key], RequestParts] | None = None,
         success: Collection[int] | None = None,
+        gone: Collection[int] = (),
+        refusals: Refusals | None = None,
     ) -> Undo:
         """Declare the undo *name* (`service.operation`), and add it to the undos of the service.
 
@@ -148,16 +168,20 @@ class DeclareUndo:
           needed where the service undoes by an id of its own, because the answer of a write can be lost. It
           is called unless this process has the answer. The other parameters of *path* are attributes of the
           answer, unless *request* returns them.
-        - *success*: statuses that mean that the write is undone, by default every 2xx, with an empty or JSON
-          body.
+        - *success*: statuses that mean that the write is undone, by default every 2xx except 202 (Accepted).
+          The body does not matter, but an HTML page never counts.
+        - *gone*: 4xx statuses that mean that there is nothing to undo (any more), such as `{404, 410}`. If
+          the answer of the write was lost, they count only after the service's `settling_ms`.
+        - *refusals*: responses whose status counts as *gone*, by default the refusals of the service.
 
         POST, PUT and PATCH carry the key of the write like a write does; with *find*, followed by `.undo`.
         Raise `ValueError` for an invalid path or status, if the service already has an undo of this name, and
         for an undo without *find* that needs the answer. *request* is called with an example to find out.
         """
-        endpoint: Endpoint[None, Never] = Endpoint(
-            self._connection, name, self._method, path, NO_CONTENT, NOTHING_DECLARED, success
-        )
+        _check_gone(name, gone)
+        undone = _UNDONE if success is None else success
+        absent = dict.fromkeys(gone, Gone)
+        endpoint = Endpoint(self._connection, name, self._method, path, NO_CONTENT, absent, undone, refusals)
         # Sound: the overloads give `request` the key without `find`, and the answer with it.
         build_parts = cast("Callable[[object], RequestParts] | None", request)
         compensation = Compensation(endpoint, build_parts, self._keys)
@@ -180,11 +204,16 @@ class UndoMethods:
         self.patch: Final = DeclareUndo(connection, registry, keys, "PATCH")
 
 
-def _undo_by_key(compensation: Compensation) -> UndoAttempt:
-    async def attempt(write: SentWrite) -> Result[object, Failure]:
-        return await compensation.make(compensation.build(write.key))
+async def _undo_answer(compensation: Compensation, key: Key, answer: object) -> Result[object, Failure]:
+    result = await compensation.make(compensation.build_with_answer(key, answer))
+    return Ok(None) if isinstance(result, Err) and isinstance(result.error, Gone) else result
 
-    return attempt
+
+def _check_gone(name: str, gone: Collection[int]) -> None:
+    for status in gone:
+        if status not in _GONE:
+            msg = f"{name}: {status!r} cannot mean that there is nothing to undo: expected a 4xx"
+            raise ValueError(msg)
 
 
 def _check_needs_key_only(compensation: Compensation) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final, Generic, Never, TypeVar, final, overload
 
+from gateway.client.answers.refusals import Refusals
 from gateway.client.operations.endpoint import Answer, Connection, Endpoint
 from gateway.client.operations.key_placement import KeyPlacement
 from gateway.client.operations.parameters import Parameters, list_fields
@@ -94,6 +95,7 @@ class DeclareWrite:
         answer: Answer[T],
         undo: Undo | None,
         success: Collection[int] | None = None,
+        refusals: Refusals | None = None,
     ) -> WriteOperation[T, Never]: ...
     @overload
     def __call__(
@@ -105,6 +107,7 @@ class DeclareWrite:
         undo: Undo | None,
         declared: Mapping[int, type[E]],
         success: Collection[int] | None = None,
+        refusals: Refusals | None = None,
     ) -> WriteOperation[T, E]: ...
     def __call__(  # noqa: PLR0913 - the parts of a declaration, most of them by keyword
         self,
@@ -115,17 +118,19 @@ class DeclareWrite:
         undo: Undo | None,
         declared: Mapping[int, type[E]] = NOTHING_DECLARED,
         success: Collection[int] | None = None,
+        refusals: Refusals | None = None,
     ) -> WriteOperation[T, E]:
         """Declare the operation *name* (`service.operation`), which changes the state of the service.
 
         - *undo*: compensation of the write, as declared by `ServiceClient.undo`. If it is None, the write can
           be made only by `Write.best_effort`, not by a commit.
-        - *declared*: failures by status. Each of these statuses means that nothing has changed.
+        - *declared*: failures by status. Each of these statuses means that nothing has changed, unless the
+          response is not recognizably the service's (*refusals*).
 
         The other arguments and the exceptions are those of the declaration of a read (`ServiceClient.get`).
         Also raise `ValueError` if *undo* cannot build its request from the example of the answer.
         """
-        endpoint = Endpoint(self._connection, name, self._method, path, answer, declared, success)
+        endpoint = Endpoint(self._connection, name, self._method, path, answer, declared, success, refusals)
         if undo is not None:
             self._undos.check(undo, name, endpoint.info)
         return WriteOperation(endpoint, undo, self._keys)

@@ -13,8 +13,10 @@ from gateway.api.application import Gateway
 from gateway.api.endpoints import health
 from gateway.api.endpoints.readiness import Readiness
 from gateway.resilience.circuit_breaker import BreakerState
+from gateway.resilience.guards import BreakerStates
 from tests.api.sample_gateway import build_state, create_client
 
+CLOSED = BreakerState.CLOSED
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -26,12 +28,12 @@ class FakeUpstream:
         *,
         is_up: bool = True,
         seconds: float = 0.1,
-        breaker: BreakerState = BreakerState.CLOSED,
-        optional_breaker: BreakerState = BreakerState.CLOSED,
+        breaker: BreakerState = CLOSED,
+        optional_breaker: BreakerState = CLOSED,
     ) -> None:
         self.pings = 0
-        self.breaker = breaker
-        self.optional_breaker = optional_breaker
+        self.breakers = BreakerStates(CLOSED, {"users.fetch": breaker})
+        self.optional_breakers = BreakerStates(optional_breaker, {})
         self.has_failed_recently = BreakerState.OPEN in {breaker, optional_breaker}
         self._is_up = is_up
         self._seconds = seconds
@@ -52,8 +54,12 @@ class RaisingUpstream(FakeUpstream):
 
 def build_check(status: str, breaker: str = "closed", optional: str = "closed") -> list[dict[str, Any]]:
     time = "2026-01-31T12:00:00+00:00"
-    breakers = {"breaker": breaker, "optionalBreaker": optional}
-    return [{"status": status, "componentType": "system", "time": time, **breakers}]
+    worst = {"breaker": breaker, "optionalBreaker": optional}
+    breakers: dict[str, Any] = {
+        "breakers": {"host": "closed", "operations": {"users.fetch": breaker}},
+        "optionalBreakers": {"host": optional, "operations": {}},
+    }
+    return [{"status": status, "componentType": "system", "time": time, **worst, **breakers}]
 
 
 async def test_healthy_upstreams_pass() -> None:

@@ -8,7 +8,7 @@ from gateway.api.problems.refusal import Refusal
 
 
 def build_request(peer: str | None, *authorization: bytes) -> Request:
-    headers = [(b"authorization", value) for value in authorization]
+    headers = [(b"host", b"127.0.0.1:8000"), *((b"authorization", value) for value in authorization)]
     client = None if peer is None else (peer, 50_000)
     return Request({"type": "http", "client": client, "headers": headers})
 
@@ -45,12 +45,18 @@ async def test_remote_client_is_forbidden_without_token(peer: str | None) -> Non
     assert await get_refusal_code(build_request(peer), None) == "forbidden"
 
 
-@pytest.mark.parametrize("header", [b"x-forwarded-for", b"forwarded"])
-async def test_proxied_client_is_forbidden_without_token(header: bytes) -> None:
+async def test_proxied_client_is_forbidden_without_token() -> None:
     request = build_request("127.0.0.1")
-    request.scope["headers"].append((header, b"127.0.0.1"))
+    request.scope["headers"].append((b"x-forwarded-for", b"127.0.0.1"))
 
     assert await get_refusal_code(request, None) == "forbidden"
+
+
+async def test_proxied_client_is_operator_with_token() -> None:
+    request = build_request("127.0.0.1", b"Bearer secret")
+    request.scope["headers"] += [(b"via", b"1.1 a"), (b"origin", b"http://evil.example")]
+
+    assert await get_refusal_code(request, "secret") is None
 
 
 async def test_sent_token_is_ignored_if_none_is_set() -> None:

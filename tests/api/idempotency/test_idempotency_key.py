@@ -8,14 +8,27 @@ import httpx
 import pytest
 
 from gateway.api.idempotency.key import compute_fingerprint, derive_execution_id, parse_key
+from gateway.api.pipeline_route.registration import Route
 from gateway.api.problems.refusal import Refusal
 from gateway.executions.execution import RETENTION_SECONDS
 from gateway.pipelines.orders import OrderRequest
 from gateway.pipelines.transfers import TransferRequest
-from gateway.railway import Conflict, Err, NotFound, Unavailable
+from gateway.railway import Conflict, Err, NotFound, Run, Unavailable, railway
 from tests.api import sample_gateway
-from tests.api.fake_bank import PAID, PAYMENT, Bank, add_key, build_bank_gateway, create_client, post_payment
-from tests.api.sample_gateway import BASKET, FakeServices, build_sample_gateway
+from tests.api.fake_bank import (
+    PAID,
+    PAYMENT,
+    Bank,
+    Paid,
+    PayError,
+    Payment,
+    add_key,
+    build_bank_gateway,
+    build_registry,
+    create_client,
+    post_payment,
+)
+from tests.api.sample_gateway import BASKET, FakeServices, build_gateway, build_sample_gateway, build_state
 
 JSON = {"Content-Type": "application/json"}
 LONGEST = "x" * 255
@@ -249,6 +262,51 @@ async def test_keys_are_scoped_to_caller_and_endpoint(bank: Bank, client: httpx.
     assert [response.status_code for response in responses] == [201] * 4
     assert len({response.headers["location"] for response in responses}) == 4
     assert len(bank.pay.keys) == 4
+
+
+@railway
+async def pay_account(run: Run[PayError], account: str, payment: Payment, bank: Bank) -> Paid:
+    (receipt,) = await run.commit("settlement", bank.payment)
+    return Paid(payer=f"{account} {payment.payer}", receipt=receipt, note=None)
+
+
+@pytest.fixture
+async def accounts(bank: Bank) -> AsyncIterator[httpx.AsyncClient]:
+    route = Route("POST", "/accounts/{account}/payments", pay_account)
+    shared = build_state(executions=build_registry(bank))
+    async with create_client(build_gateway(route, services={"bank": bank}, shared=shared)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("account", ["a-1", "%61-1", "a%2D1"])
+async def test_key_is_bound_to_route_not_spelling(
+    bank: Bank, accounts: httpx.AsyncClient, account: str
+) -> None:
+    await accounts.post("/accounts/a-1/payments", json=PAYMENT, headers=add_key("rent"))
+
+    response = await accounts.post(f"/accounts/{account}/payments", json=PAYMENT, headers=add_key("rent"))
+
+    assert (response.status_code, response.headers["idempotent-replayed"]) == (200, "true")
+    assert len(bank.pay.keys) == 1
+
+
+async def test_other_path_parameter_is_other_request(bank: Bank, accounts: httpx.AsyncClient) -> None:
+    await accounts.post("/accounts/a-1/payments", json=PAYMENT, headers=add_key("rent"))
+
+    response = await accounts.post("/accounts/a-2/payments", json=PAYMENT, headers=add_key("rent"))
+
+    assert (response.status_code, response.json()["code"]) == (422, "idempotency-mismatch")
+    assert len(bank.pay.keys) == 1
+
+
+@pytest.mark.parametrize("path", ["/payments%0a", "/payments%0A", "/%70ayments%0a", "/payments%0a?x=1"])
+async def test_line_feed_after_path_makes_no_payment(
+    bank: Bank, client: httpx.AsyncClient, path: str
+) -> None:
+    response = await client.post(path, json=PAYMENT, headers=add_key("rent"))
+
+    assert response.status_code == 404
+    assert bank.check.keys == []
 
 
 async def test_requests_with_same_key_share_one_run(bank: Bank, client: httpx.AsyncClient) -> None:

@@ -75,7 +75,7 @@ async def test_upstream_fault_examples_match_real_calls(
 
 @pytest.mark.parametrize(("status", "kind"), [(404, NotFound), (409, Conflict), (422, Invalid)])
 async def test_refusal_examples_match_real_calls(status: int, kind: type[Fault]) -> None:
-    result = await fetch(Answering(httpx.Response(status)))
+    result = await fetch(Answering(httpx.Response(status, json={})))
 
     assert result == Err(build_refusal(kind, LAMP_CALL))
 

@@ -310,7 +310,15 @@ async def test_refused_request_runs_no_pipeline(services: FakeServices, client: 
 
 @pytest.mark.parametrize(
     ("headers", "deadline"),
-    [({}, 3.0), ({"X-Request-Timeout-Ms": "1500"}, 1.5), ({"X-Request-Timeout-Ms": "9000"}, 3.0)],
+    [
+        ({}, 3.0),
+        ({"X-Request-Timeout-Ms": "1500"}, 1.5),
+        ({"X-Request-Timeout-Ms": "9000"}, 3.0),
+        ({"x-envoy-expected-rq-timeout-ms": "300"}, 0.3),
+        ({"grpc-timeout": "300m"}, 0.3),
+        ({"x-envoy-expected-rq-timeout-ms": "9000", "grpc-timeout": "1H"}, 3.0),
+        ({"x-envoy-expected-rq-timeout-ms": "soon", "grpc-timeout": "300"}, 3.0),
+    ],
 )
 async def test_client_can_only_shorten_deadline(
     services: FakeServices, headers: dict[str, str], deadline: float

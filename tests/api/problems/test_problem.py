@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from http import HTTPStatus
 from typing import Any, get_args
 
 import pytest
@@ -110,7 +109,7 @@ def test_client_error_aggregate_is_207() -> None:
             },
             {
                 "type": "/problems/invalid",
-                "title": HTTPStatus(422).phrase,
+                "title": "Unprocessable Content",
                 "status": 422,
                 "detail": "b",
                 "code": "invalid",
@@ -186,7 +185,7 @@ def test_problem_headers_come_from_failure(failure: Failure, expected: dict[str,
 @pytest.mark.parametrize("failure", [Conflict("no"), Aggregate((Conflict("no"), NotFound("user-1")))])
 @pytest.mark.parametrize("execution_id", [None, "exe-1"])
 def test_problem_has_execution_id_if_any(failure: Failure, execution_id: str | None) -> None:
-    scope = {"path": "/payments", "state": {"request_id": "request-1"}}
+    scope = {"path": "/payments", "state": {"request_id": "request-1", "prefix": ""}}
 
     problem = json.loads(bytes(build_problem_response(failure, scope, execution_id).body))
     assert problem.get("execution_id") == execution_id

@@ -139,14 +139,16 @@ async def test_answer_may_be_any_type(answer: Answer[Any], content: bytes, value
     assert await client(answering(content)).get("things.find", "/things", answer=answer)() == Ok(value)
 
 
-@pytest.mark.parametrize(("status", "content"), [(204, b""), (200, b""), (200, b'{"deleted": true}')])
+@pytest.mark.parametrize(
+    ("status", "content"), [(204, b""), (200, b""), (200, b'{"deleted": true}'), (200, b"OK"), (200, b"{")]
+)
 async def test_no_content_is_none(status: int, content: bytes) -> None:
     result = await client(answering(content, status)).delete("things.find", "/things", answer=NO_CONTENT)()
 
     assert result == Ok(None)
 
 
-async def test_no_content_refuses_text_that_is_no_json() -> None:
+async def test_no_content_refuses_page() -> None:
     assert await client(answering(b"<html>")).get("things.find", "/things", answer=NO_CONTENT)() == BAD_ANSWER
 
 

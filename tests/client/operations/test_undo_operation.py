@@ -1,7 +1,7 @@
 """Undos of a service, by the key of the write or by an id of the service's own."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -97,6 +97,8 @@ class Provider(httpx.AsyncBaseTransport):
                 return httpx.Response(409, json={"detail": "no"}, headers=PROBLEM)
             case _, "/charges":
                 return httpx.Response(201, json={"id": "ch-7"})
+            case _, "/gone/ch-7":
+                return httpx.Response(404, json={"detail": "refunded long ago"})
             case _:
                 return httpx.Response(200, json={})
 
@@ -174,6 +176,77 @@ async def test_undo_success_statuses_can_be_set() -> None:
     undo = build_client(transport).undo.delete("a.undo", "/a/{key}", success={204, 404})
 
     assert await undo.attempt(LOST) == Ok(None)
+
+
+async def test_undo_accepts_202_where_declared() -> None:
+    undo = build_client(Answering(httpx.Response(202))).undo.delete("a.undo", "/a/{key}", success={202, 204})
+
+    assert await undo.attempt(LOST) == Ok(None)
+
+
+@pytest.mark.parametrize("method", ["delete", "post", "put", "patch"])
+@pytest.mark.parametrize("media_type", ["application/problem+json", "application/json"])
+@pytest.mark.parametrize("status", [404, 410])
+async def test_gone_means_undone(status: int, media_type: str, method: str) -> None:
+    response = httpx.Response(status, headers={"content-type": media_type}, content=b'{"detail": "SECRET"}')
+    undo = getattr(build_client(Answering(response)).undo, method)("a.undo", "/a/{key}", gone={404, 410})
+
+    assert await undo.attempt(LOST) == Ok(None)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "gone"),
+    [
+        (404, {"content-type": "text/html"}, {404, 410}),
+        (410, {"content-type": "text/html; charset=utf-8"}, {404, 410}),
+        (404, {}, {404, 410}),
+        (410, {"content-type": "text/plain"}, {404, 410}),
+        (404, PROBLEM, {410}),
+        (409, PROBLEM, {404, 410}),
+        (404, PROBLEM, ()),
+    ],
+)
+async def test_foreign_or_undeclared_gone_is_not_undone(
+    status: int, headers: Mapping[str, str], gone: Collection[int]
+) -> None:
+    client = build_client(Answering(httpx.Response(status, headers=headers)))
+    result = await client.undo.delete("a.undo", "/a/{key}", gone=gone).attempt(LOST)
+
+    assert result == Err(BadAnswer("The charge service sent an unusable answer", source="a.undo"))
+
+
+async def test_gone_by_status_alone_can_be_declared() -> None:
+    undos = build_client(Answering(httpx.Response(410))).undo
+    undo = undos.delete("a.undo", "/a/{key}", gone={410}, refusals="any")
+
+    assert await undo.attempt(LOST) == Ok(None)
+
+
+async def test_gone_after_look_up_means_undone() -> None:
+    provider = Provider(CHARGE)
+    client = build_client(provider)
+    undo = client.undo.delete("a.undo", "/gone/{id}", find=Payments(client).find, gone={404})
+
+    assert await undo.attempt(LOST) == Ok(None)
+    assert provider.lines == ["GET /charges", "DELETE /gone/ch-7"]
+
+
+@pytest.mark.parametrize(("age", "is_undone"), [(0.0, False), (4.9, False), (5.0, True)])
+async def test_gone_counts_after_settling(age: float, *, is_undone: bool) -> None:
+    """A write whose answer was lost may still arrive after an undo that has found nothing."""
+    client = build_client(Answering(httpx.Response(404, json={})), Conventions(settling_ms=5000))
+    undo = client.undo.delete("a.undo", "/a/{key}", gone={404})
+
+    assert isinstance(await undo.attempt(SentWrite(KEY, age=age)), Ok) is is_undone
+    assert await undo.attempt(SentWrite(KEY, None, age)) == Ok(None)
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 500, 503, 99])
+def test_gone_must_be_4xx(status: int) -> None:
+    with pytest.raises(
+        ValueError, match=r"^a\.undo: \d+ cannot mean that there is nothing to undo: expected"
+    ):
+        build_client(Answering()).undo.delete("a.undo", "/a/{key}", gone={status})
 
 
 async def test_undo_uses_answer_in_hand() -> None:

@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from typing import Final, final
 
 
-def build_response(body: bytes, status: bytes = b"200 OK") -> bytes:
+def build_response(body: bytes, status: bytes = b"200 OK", media_type: bytes = b"application/json") -> bytes:
     """Return an HTTP/1.1 response with *body*."""
-    return b"HTTP/1.1 %b\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body)
+    fields = (status, media_type, len(body), body)
+    return b"HTTP/1.1 %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n%b" % fields
 
 
 def echo_path(head: bytes) -> bytes:

@@ -1,0 +1,1 @@
+"""Answers of services: where they come from, and how their bodies are read."""

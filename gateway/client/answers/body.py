@@ -1,0 +1,81 @@
+"""Body of an answer: its bytes, without a byte order mark, within a limit."""
+
+import re
+from typing import Final, cast
+
+import httpx
+
+from gateway.observability.reason import Reason
+from gateway.railway import Err, Ok, Result
+
+__all__ = ("MAX_ANSWER_BYTES", "read_body", "read_start", "replace_lone_surrogates")
+
+MAX_ANSWER_BYTES: Final = 1_048_576
+"""Default of the largest body that is read."""
+
+_MAX_START_BYTES: Final = 1_024
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_CHARSET: Final = re.compile(r""";\s*charset\s*=\s*["']?([^\s;"']*)""", re.IGNORECASE)
+_UTF_8: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
+_SURROGATES: Final = re.compile(
+    rb"(?P<other>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\[^u])|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+"""A pair of surrogates or another escape, which `other` has; or a lone surrogate."""
+
+
+async def read_body(response: httpx.Response, limit: int) -> Result[bytes, Reason]:
+    """Return the body of *response* as UTF-8, or the reason why it is unusable.
+
+    A byte order mark is dropped (RFC 8259, 8.1). A body is unusable if it has a `Content-Encoding`, more than
+    *limit* bytes, or a charset other than UTF-8 although it is not plain ASCII.
+    """
+    if coding := _find_coding(response.headers.get("content-encoding", "")):
+        return Err(Reason("unsupported Content-Encoding", coding))
+    length = response.headers.get("content-length", "")
+    if length.isdecimal() and (len(length) > len(str(limit)) or int(length) > limit):
+        return Err(Reason(f"body over the limit of {limit} bytes", f"Content-Length {length}"))
+    match await _read_stream(response, limit):
+        case Ok(body):
+            return _check_charset(response, body.removeprefix(_BYTE_ORDER_MARK))
+        case failure:
+            return failure
+
+
+async def read_start(response: httpx.Response) -> bytes:
+    """Return the start of a body; the rest is read too, so that the connection can be reused."""
+    start, length = bytearray(), 0
+    async for chunk in cast("httpx.AsyncByteStream", response.stream):
+        start += chunk[: _MAX_START_BYTES - len(start)]
+        length += len(chunk)
+        if length > MAX_ANSWER_BYTES:
+            break
+    return bytes(start)
+
+
+def replace_lone_surrogates(body: bytes) -> bytes:
+    r"""Return the JSON *body* with U+FFFD in place of each escape, such as `\ud800`, that is no character."""
+    return _SURROGATES.sub(lambda found: found["other"] or rb"\ufffd", body)
+
+
+def _find_coding(value: str) -> str:
+    """Return the first content coding that is not `identity`; "" without one (empty members do not count)."""
+    codings = (coding.strip() for coding in value.lower().split(",")) if value else ()
+    return next((coding for coding in codings if coding not in {"", "identity"}), "")
+
+
+def _check_charset(response: httpx.Response, body: bytes) -> Result[bytes, Reason]:
+    charset = _CHARSET.search(response.headers.get("content-type", ""))
+    if charset is None or charset[1].lower() in _UTF_8 or body.isascii():
+        return Ok(body)
+    return Err(Reason("unsupported charset", charset[1]))
+
+
+async def _read_stream(response: httpx.Response, limit: int) -> Result[bytes, Reason]:
+    # `aiter_bytes` costs several times as much, and nothing here needs decoding.
+    # Sound: an async transport returns an async stream.
+    body = bytearray()
+    async for chunk in cast("httpx.AsyncByteStream", response.stream):
+        body += chunk
+        if len(body) > limit:
+            return Err(Reason(f"body over the limit of {limit} bytes"))
+    return Ok(bytes(body))

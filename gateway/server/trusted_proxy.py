@@ -1,0 +1,50 @@
+"""Headers of trusted proxies: the client's address, the scheme, and the path prefix that a proxy removes."""
+
+import os
+import re
+from collections.abc import Iterable
+from typing import Any, Final, cast, final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+__all__ = ("TrustedProxyHeaders",)
+
+_PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+"""A path without percent-encoding; it does not begin with `//`, which would make another host of a link."""
+
+_LONGEST: Final = 256
+
+
+@final
+class TrustedProxyHeaders:
+    """uvicorn's middleware for `X-Forwarded-For` and `X-Forwarded-Proto`, and one for `X-Forwarded-Prefix`.
+
+    The trusted proxies are those of `FORWARDED_ALLOW_IPS`, by default those on 127.0.0.1, as in uvicorn. The
+    prefix becomes the `root_path` of the ASGI scope. If several proxies have added one, the first is the
+    outermost, and all are joined. A prefix that is no path, or longer than 256 characters, is ignored.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        trusted = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+        # uvicorn has types of its own for ASGI, which are private.
+        inner = ProxyHeadersMiddleware(cast("Any", app), trusted)
+        self._app = cast("ASGIApp", inner)
+        self._trusted = inner.trusted_hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle the request; its scope has the prefix, the client and the scheme that a proxy has named."""
+        if scope["type"] == "http" and _get_host(scope) in self._trusted:
+            scope["root_path"] = _read_prefix(scope["headers"]) or scope["root_path"]
+        await self._app(scope, receive, send)
+
+
+def _get_host(scope: Scope) -> str | None:
+    client: tuple[str, int] | None = scope["client"]
+    return None if client is None else client[0]
+
+
+def _read_prefix(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    sent = b",".join(value for name, value in headers if name == b"x-forwarded-prefix")
+    prefix = "".join(part.strip().rstrip("/") for part in sent.decode("latin-1").split(","))
+    return prefix if len(prefix) <= _LONGEST and _PREFIX.fullmatch(prefix) else ""
