@@ -8,12 +8,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
-
-import uvloop
 
 from mock_services.catalogue import BASE_PORT, SERVICES, create_service, port_of
 from mock_services.http.server import Listener, ListenError, serve
@@ -35,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report(1, error)
     except ValueError as error:
         return _report(2, error)
-    uvloop.run(_serve(listeners, exit_with_stdin=options.exit_with_stdin))
+    _run(_serve(listeners, exit_with_stdin=options.exit_with_stdin))
     return 0
 
 
@@ -130,6 +128,16 @@ def _listen(options: _Options, latency_scale: float) -> Sequence[Listener]:
         )
         for name in names
     ]
+
+
+def _run(main: Coroutine[object, object, None]) -> None:
+    """Run *main* on the event loop of uvloop, or of asyncio where uvloop is not installed (Windows, PyPy)."""
+    try:
+        import uvloop  # noqa: PLC0415 - optional
+    except ImportError:
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
 
 
 async def _serve(listeners: Sequence[Listener], *, exit_with_stdin: bool) -> None:

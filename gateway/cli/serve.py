@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import uvloop
-
 from gateway.api.application import Gateway
 from gateway.app import create_app, create_server
 from gateway.cli.app_loader import AppLoadError, load_app
@@ -26,6 +24,7 @@ from gateway.cli.reload import run_with_reload
 from gateway.client.service import Service
 from gateway.observability.waterfall import Waterfall
 from gateway.pipelines.checkout import checkout
+from gateway.server import event_loop
 from gateway.server.gc_tuning import tune_gc
 from gateway.server.listener import ListenError, open_listener
 from gateway.server.server import Server
@@ -239,11 +238,11 @@ def _serve(settings: Settings, app: Gateway | None, mocks_port: int | None) -> i
         return fail(FAILURE, f"{error}; {advice}")
     try:
         if mocks_port is None:
-            uvloop.run(_serve_alone(create_server(settings, listener, app or create_app(settings))))
+            event_loop.run(_serve_alone(create_server(settings, listener, app or create_app(settings))))
         else:
             urls = _list_mock_urls(mocks_port)
             served = app or create_app(settings.with_urls(urls))
-            uvloop.run(_serve_with_mocks(create_server(settings, listener, served), served, mocks_port))
+            event_loop.run(_serve_with_mocks(create_server(settings, listener, served), served, mocks_port))
     except MocksFailedError:  # pragma: no cover - tested, but coverage loses its place in uvloop
         return fail(FAILURE, "the mock services did not start; choose other ports with --with-mocks PORT")
     return 0

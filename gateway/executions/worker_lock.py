@@ -1,11 +1,11 @@
 """Lock that allows a server a single worker process, since the journal of commits is in memory."""
 
-import fcntl
 import multiprocessing
 import os
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -35,11 +35,14 @@ def hold_worker_lock(supervisor: int | None, folder: Path | None = None) -> Gene
     """Hold the lock of the workers of *supervisor* (a process id), or no lock if *supervisor* is None.
 
     Raise `SecondWorkerError` if another worker holds the lock. The lock is a file in *folder*, by default the
-    system's folder for temporary files.
+    system's folder for temporary files. On systems without `fcntl`, such as Windows, there is no lock: a
+    gateway can be developed there, but not operated.
     """
-    if supervisor is None:
+    if supervisor is None or find_spec("fcntl") is None:
         yield
         return
+    import fcntl  # noqa: PLC0415 - not on every system
+
     name = f"fanout-gateway-{os.getuid()}-{supervisor}.lock"
     # Opened for appending, so that a file or link of another user is not truncated.
     with ((folder or Path(tempfile.gettempdir())) / name).open("a") as lock:
