@@ -263,12 +263,13 @@ async def test_invalid_fields_are_named_by_path(client: httpx.AsyncClient) -> No
     response = await client.post("/baskets", json={"items": [{"id": "!", "quantity": "3"}], "adress": 1})
 
     assert get_code(response) == (422, "invalid")
-    assert [violation["field"] for violation in response.json()["violations"]] == [
+    # pydantic 2.14.0 lists unknown fields first, later versions last.
+    assert {violation["field"] for violation in response.json()["violations"]} == {
         "user_id",
         "items.0.id",
         "items.0.quantity",
         "adress",
-    ]
+    }
 
 
 async def test_last_duplicate_json_key_wins(client: httpx.AsyncClient) -> None:
