@@ -1,25 +1,24 @@
 """Readers of a service's response: its value, its detail, and the failure that a call declares for it."""
 
 import logging
-import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
-from http import HTTPStatus
 from typing import Any, Final, TypeVar, cast, final
 
 import httpx
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from gateway.client.answers.body import MAX_ANSWER_BYTES, read_body, read_start
-from gateway.client.answers.refusals import HTML, read_media_type
+from gateway.client.answers.body import MAX_ANSWER_BYTES, is_without_content, read_body
+from gateway.client.answers.pages import is_page
+from gateway.client.answers.refusals import list_media_types
 from gateway.client.answers.validation import AnswerValidator
 from gateway.client.operations.conventions import ReadError
 from gateway.client.retry_after import parse_retry_after
 from gateway.client.sanitize import sanitize_text
-from gateway.observability.reason import Reason
+from gateway.observability.reason import Reason, log_exception
 from gateway.railway import (
     BadAnswer,
     Err,
@@ -44,10 +43,6 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Fault)
 
 _MAX_DETAIL_LENGTH: Final = 200
-_WITHOUT_CONTENT: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT})
-_PAGE: Final = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype\s+html|html|head|body|title)\b", re.IGNORECASE)
-
-
 _OBJECT: Final = AnswerValidator(TypeAdapter(dict[str, object]))
 _ANY_JSON: Final = AnswerValidator(TypeAdapter[object](object))
 
@@ -67,7 +62,7 @@ async def read_value(validate: AnswerValidator[T], limit: int, response: httpx.R
     `read_body` says which bodies of at most *limit* bytes are usable. The media type is ignored, since
     parsing shows whether the body is JSON. A 204 (No Content) or 205 counts as JSON's `null`.
     """
-    if response.status_code in _WITHOUT_CONTENT:
+    if is_without_content(response):
         return validate(b"null")
     return (await read_body(response, limit)).bind(validate)
 
@@ -77,7 +72,7 @@ async def read_empty(response: httpx.Response) -> Result[None, Reason]:
 
     An HTML page, declared as such or not, comes from a proxy: the service may not have received the request.
     """
-    if read_media_type(response) in HTML or _PAGE.match(await read_start(response)):
+    if await is_page(response):
         return Err(Reason("an HTML page, not recognizably from the service"))
     return Ok(None)
 
@@ -95,7 +90,7 @@ async def read_problem(
     """
     if not response.is_client_error:
         return ServiceProblem()
-    if read_media_type(response) == "application/problem+json":
+    if list_media_types(response) == ["application/problem+json"]:
         members = (await read_value(_OBJECT, limit, response)).value_or(dict[str, object]())
         detail = members.get("detail")
         return ServiceProblem(
@@ -150,8 +145,8 @@ def _complete(error: E, response: httpx.Response) -> E:
 def _apply(read_error: ReadError, body: object) -> str:
     try:
         return sanitize_text(read_error(body) or "", _MAX_DETAIL_LENGTH)
-    except Exception:  # noqa: BLE001 - logged: the call has failed already, and needs no detail
-        _log.exception("read_error raised an exception; the detail of the error is left out")
+    except Exception as error:  # noqa: BLE001 - logged: the call has failed already, and needs no detail
+        log_exception(_log, error, "read_error raised an exception; the detail of the error is left out")
         return ""
 
 

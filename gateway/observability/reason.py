@@ -1,5 +1,7 @@
 """Reasons of failures for the log: classes of errors, without what a service has sent."""
 
+import logging
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -9,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from pydantic_core.core_schema import ErrorType
 
-__all__ = ("Reason", "describe_exception", "describe_invalid")
+__all__ = ("Reason", "describe_exception", "describe_invalid", "log_exception")
 
 _MAX_ERRORS_SHOWN: Final = 3
 _UNKNOWN_KEY: Final = "*"
@@ -44,6 +46,16 @@ def describe_exception(error: BaseException) -> Reason:
     if type(cause) is not type(error):
         names.append(type(cause).__name__)
     return Reason(" from ".join(names), str(error))
+
+
+def log_exception(log: logging.Logger, error: Exception, message: str) -> None:
+    """Log *message* with the class of *error*, which has been raised, and the line that has raised it.
+
+    The text of *error* may quote a service, so that the traceback is logged at debug level only.
+    """
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("%s: %s in %s, line %s", message, type(error).__name__, where.filename, where.lineno)
+    log.debug("%s", message, exc_info=error)
 
 
 def describe_invalid(error: ValidationError, adapter: TypeAdapter[Any]) -> Reason:

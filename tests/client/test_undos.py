@@ -101,12 +101,18 @@ async def test_undo_accepts_any_body_but_a_page(headers: Mapping[str, str], cont
     ("status", "headers", "content"),
     [
         (200, {"content-type": "text/html"}, b""),
-        (204, {"content-type": "text/html"}, b""),
         (200, {"content-type": "Text/HTML; charset=utf-8"}, b"<h1>Log in</h1>"),
         (200, {"content-type": "application/xhtml+xml"}, b"<html/>"),
         (200, {}, b"<!doctype html>"),
         (200, {}, b"\xef\xbb\xbf\n <HTML lang=en>"),
         (200, {"content-type": "application/json"}, b"<html><body>"),
+        (200, {"content-type": "text/plain, text/html"}, b"ok"),
+        (200, {"content-type": "text/plain"}, b"<!-- nginx --><html>"),
+        (200, {}, b'<?xml version="1.0"?>\n<!DOCTYPE html>'),
+        (200, {}, b"<h1>Service Unavailable</h1>"),
+        (200, {}, b"<script>location='/login'</script>"),
+        (200, {}, b" " * 5000 + b"<html>"),
+        (200, {}, "<html>".encode("utf-16")),
         (202, {"content-type": "application/json"}, b'{"status": "pending"}'),
         (202, {}, b""),
     ],
@@ -119,6 +125,13 @@ async def test_undo_answered_by_page_or_202_is_not_made(
 
     assert isinstance(result, Err)
     assert (type(result.error), result.error.source) == (BadAnswer, "orders.cancel")
+
+
+@pytest.mark.parametrize("status", [204, 205])
+async def test_media_type_without_content_is_no_page(status: int) -> None:
+    transport = Answering(httpx.Response(status, headers={"content-type": "text/html"}))
+
+    assert await connect_services(transport).orders.cancel.attempt(WRITE) == Ok(None)
 
 
 async def test_truncated_undo_response_is_unavailable() -> None:

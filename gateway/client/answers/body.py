@@ -1,6 +1,7 @@
 """Body of an answer: its bytes, without a byte order mark, within a limit."""
 
 import re
+from http import HTTPStatus
 from typing import Final, cast
 
 import httpx
@@ -8,19 +9,28 @@ import httpx
 from gateway.observability.reason import Reason
 from gateway.railway import Err, Ok, Result
 
-__all__ = ("MAX_ANSWER_BYTES", "read_body", "read_start", "replace_lone_surrogates")
+__all__ = ("MAX_ANSWER_BYTES", "is_without_content", "read_body", "read_start", "replace_lone_surrogates")
 
 MAX_ANSWER_BYTES: Final = 1_048_576
 """Default of the largest body that is read."""
 
 _MAX_START_BYTES: Final = 1_024
+_WITHOUT_CONTENT: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT})
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _CHARSET: Final = re.compile(r""";\s*charset\s*=\s*["']?([^\s;"']*)""", re.IGNORECASE)
 _UTF_8: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
-_SURROGATES: Final = re.compile(
-    rb"(?P<other>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\[^u])|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_LONE_SURROGATES: Final = re.compile(
+    rb"(?P<others>(?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])"
+    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})++)"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 )
-"""A pair of surrogates or another escape, which `other` has; or a lone surrogate."""
+"""A run of characters, other escapes and pairs of surrogates, which `others` has; or a lone surrogate."""
+
+
+def is_without_content(response: httpx.Response) -> bool:
+    """Return whether *response* has no content, by its status (RFC 9110, 15.3.5 and 15.3.6)."""
+    return response.status_code in _WITHOUT_CONTENT
 
 
 async def read_body(response: httpx.Response, limit: int) -> Result[bytes, Reason]:
@@ -42,19 +52,25 @@ async def read_body(response: httpx.Response, limit: int) -> Result[bytes, Reaso
 
 
 async def read_start(response: httpx.Response) -> bytes:
-    """Return the start of a body; the rest is read too, so that the connection can be reused."""
-    start, length = bytearray(), 0
+    """Return the start of a body without white space before it.
+
+    The rest is read too, so that the connection can be reused.
+    """
+    start, length = b"", 0
     async for chunk in cast("httpx.AsyncByteStream", response.stream):
-        start += chunk[: _MAX_START_BYTES - len(start)]
+        if len(start) < _MAX_START_BYTES:
+            start = (start + chunk).lstrip()[:_MAX_START_BYTES]
         length += len(chunk)
         if length > MAX_ANSWER_BYTES:
             break
-    return bytes(start)
+    return start
 
 
 def replace_lone_surrogates(body: bytes) -> bytes:
     r"""Return the JSON *body* with U+FFFD in place of each escape, such as `\ud800`, that is no character."""
-    return _SURROGATES.sub(lambda found: found["other"] or rb"\ufffd", body)
+    if _SURROGATE.search(body) is None:
+        return body
+    return _LONE_SURROGATES.sub(lambda found: found["others"] or rb"\ufffd", body)
 
 
 def _find_coding(value: str) -> str:

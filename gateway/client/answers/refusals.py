@@ -3,12 +3,14 @@
 import inspect
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 import httpx
 
-__all__ = ("HTML", "IsRefusal", "Refusals", "choose_refusal_check", "read_media_type")
+from gateway.observability.reason import log_exception
+
+__all__ = ("IsRefusal", "Refusals", "choose_refusal_check", "list_media_types")
 
 _log: Final = logging.getLogger("gateway.client")
 
@@ -23,9 +25,6 @@ Refusals: TypeAlias = Literal["json", "any"] | IsRefusal
 - a function: those for which it returns True. It can read the status and the headers, but not the body.
 """
 
-HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
-"""Media types of pages, which come from a proxy rather than from an HTTP API."""
-
 _JSON_TYPE: Final = re.compile(r"(application|text)/json|[^/\s]+/[^/\s]+\+json")
 """JSON MIME type (https://mimesniff.spec.whatwg.org/#json-mime-type)."""
 
@@ -39,9 +38,13 @@ def choose_refusal_check(refusals: Refusals) -> IsRefusal:
     return _guard(refusals) if callable(refusals) else _CHECKS[refusals]
 
 
-def read_media_type(response: httpx.Response) -> str:
-    """Return the media type of *response* in lower case and without parameters; "" if it has none."""
-    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+def list_media_types(response: httpx.Response) -> Sequence[str]:
+    """Return the media type of *response* in lower case and without parameters; "" if it has none.
+
+    There are several if the response has several `Content-Type` fields, which it should not.
+    """
+    types = str(response.headers.get("content-type", "")).split(",")
+    return [media_type.partition(";")[0].strip().lower() for media_type in types]
 
 
 def _check(refusals: object) -> None:
@@ -54,7 +57,7 @@ def _check(refusals: object) -> None:
 
 
 def _is_json(response: httpx.Response) -> bool:
-    return _JSON_TYPE.fullmatch(read_media_type(response)) is not None
+    return all(map(_JSON_TYPE.fullmatch, list_media_types(response)))
 
 
 def _is_any(_: httpx.Response) -> bool:
@@ -68,8 +71,10 @@ def _guard(check: IsRefusal) -> IsRefusal:
     def guarded(response: httpx.Response) -> bool:
         try:
             return bool(check(response))
-        except Exception:  # noqa: BLE001 - logged: the response counts as a proxy's
-            _log.exception("refusals raised an exception; the response does not count as a refusal")
+        except Exception as error:  # noqa: BLE001 - logged: the response counts as a proxy's
+            log_exception(
+                _log, error, "refusals raised an exception; the response does not count as a refusal"
+            )
             return False
 
     return guarded

@@ -25,7 +25,7 @@ _MAX_ERRORS_READ: Final = 100
 _COLLECTIONS: Final = frozenset(
     {"counter", "deque", "dict", "frozendict", "frozenset", "list", "ordered-dict", "set", "tuple"}
 )
-_FIELDS: Final = ("model-field", "dataclass-field", "typed-dict-field")
+_FIELDS: Final = ("model-field", "dataclass-field", "named-tuple-field", "typed-dict-field")
 _WRAPPERS: Final = ("function-before", "function-after", "function-wrap")
 _WITHOUT_REPLACEMENT: Final = r"^[^\uFFFD]*$"
 
@@ -49,11 +49,9 @@ class AnswerValidator(Generic[T]):
         self._strict = strict
         self._has_replacements = has_replacements
         try:
-            schema = self._change_schema(dict(cast("Mapping[str, object]", adapter.core_schema)))
+            self._validate: Callable[[bytes], T] = self._compile()
         except PydanticUserError:  # the type refers to a class that is not defined yet
-            self._validate: Callable[[bytes], T] = partial(adapter.validate_json, strict=strict)
-        else:
-            self._validate = self._compile(schema)
+            self._validate = self._validate_first
 
     def __call__(self, body: bytes) -> Result[T, Reason]:
         """Return the value of *body*, or the reason why the body is unusable."""
@@ -61,6 +59,11 @@ class AnswerValidator(Generic[T]):
             return Ok(self._validate(body))
         except ValidationError as error:
             return self._repair(body, error)
+
+    def _validate_first(self, body: bytes) -> T:
+        """Validate the first *body* of a type that had undefined classes when the validator was made."""
+        self._validate = self._compile()
+        return self._validate(body)
 
     def _repair(self, body: bytes, error: ValidationError) -> Result[T, Reason]:
         """Validate *body* again without its lone surrogates, if it has any."""
@@ -77,8 +80,9 @@ class AnswerValidator(Generic[T]):
     def _with_replacements(self) -> "AnswerValidator[T]":
         return AnswerValidator(self._adapter, strict=self._strict, has_replacements=True)
 
-    def _change_schema(self, schema: Node) -> object:
-        nullable = {str(node["ref"]) for node in list_nodes(schema) if "ref" in node and _is_nullable(node)}
+    def _change_schema(self) -> object:
+        schema: Node = dict(cast("Mapping[str, object]", self._adapter.core_schema))
+        nullable = _find_nullable_definitions(schema)
         changes: list[Callable[[Node], Node]] = [_stop_at_first_error, partial(_allow_absent, nullable)]
         if self._has_replacements:
             changes.append(_refuse_replacements)
@@ -87,7 +91,8 @@ class AnswerValidator(Generic[T]):
             changed = change_nodes(changed, change)
         return changed
 
-    def _compile(self, schema: object) -> Callable[[bytes], T]:
+    def _compile(self) -> Callable[[bytes], T]:
+        schema = self._change_schema()
         validator = self._adapter.validator
         # `__reduce__`, the protocol of pickle, is the only public way to the config of a `TypeAdapter`.
         arguments = validator.__reduce__()[1] if isinstance(validator, SchemaValidator) else ()
@@ -117,6 +122,14 @@ def _allow_absent(nullable: set[str], node: Node) -> Node:
     return {**node, **optional, "schema": schema}
 
 
+def _find_nullable_definitions(schema: Node) -> set[str]:
+    """Return the references to the definitions in *schema* that may be null, also by other definitions."""
+    nodes, nullable = [node for node in list_nodes(schema) if "ref" in node], set[str]()
+    while found := {str(node["ref"]) for node in nodes if _is_nullable(node, nullable)} - nullable:
+        nullable |= found
+    return nullable
+
+
 def _is_nullable(schema: object, nullable: set[str] | None = None) -> bool:
     node = cast("Node", schema)
     match node.get("type"):
@@ -124,8 +137,12 @@ def _is_nullable(schema: object, nullable: set[str] | None = None) -> bool:
             return True
         case "definition-ref":
             return node["schema_ref"] in (nullable or ())
+        case "none":
+            return True
+        case "literal":
+            return None in cast("list[object]", node["expected"])
         case "union":
-            return any(choice == {"type": "none"} for choice in cast("list[object]", node["choices"]))
+            return any(_is_nullable(choice, nullable) for choice in cast("list[object]", node["choices"]))
         case kind:
             return kind in _WRAPPERS and _is_nullable(node["schema"], nullable)
 
@@ -133,6 +150,11 @@ def _is_nullable(schema: object, nullable: set[str] | None = None) -> bool:
 def _refuse_replacements(node: Node) -> Node:
     """Refuse U+FFFD, which stands for a lone surrogate, in the strings that are read, except `Text`."""
     is_text = IS_TEXT in cast("Node", node.get("metadata") or {})
-    if node.get("type") != "str" or is_text or "pattern" in node:
+    if node.get("type") != "str" or is_text:
         return node
-    return {**node, "pattern": _WITHOUT_REPLACEMENT}
+    if "pattern" not in node:
+        return {**node, "pattern": _WITHOUT_REPLACEMENT}
+    schema = core_schema.chain_schema(
+        [cast("CoreSchema", node), core_schema.str_schema(pattern=_WITHOUT_REPLACEMENT)]
+    )
+    return cast("Node", schema)

@@ -1,6 +1,7 @@
 """Provenance of refusals: a declared status counts only if the response is recognizably the service's."""
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Final, cast
 
@@ -164,7 +165,21 @@ async def test_exception_in_function_is_logged(caplog: pytest.LogCaptureFixture)
         return bool(response.headers["x-absent"])
 
     assert await fetch(httpx.Response(404, json={}), operation=fail) == BAD_ANSWER
-    assert caplog.messages[0] == "refusals raised an exception; the response does not count as a refusal"
+    assert re.fullmatch(
+        r"refusals raised an exception; the response does not count as a refusal: KeyError in .+, line \d+",
+        caplog.messages[0],
+    )
+
+
+async def test_exception_in_function_is_quoted_at_debug_only(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: httpx.Response) -> bool:
+        raise ValueError("SECRET")  # noqa: EM101
+
+    caplog.set_level(logging.DEBUG, "gateway.client")
+    await fetch(httpx.Response(404, json={}), operation=fail)
+
+    assert "SECRET" not in "".join(caplog.messages)
+    assert [record.levelname for record in caplog.records if record.exc_info] == ["DEBUG"]
 
 
 async def test_unset_function_result_is_false() -> None:

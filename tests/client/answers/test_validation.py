@@ -215,3 +215,22 @@ def test_type_defined_later_is_validated() -> None:
 
     Late.model_rebuild(_types_namespace={"Later": Later})
     assert validate(b'{"later": [{"number": 1}]}') == Ok(Late(later=[Later(number=1)]))
+
+
+class LateItem(BaseModel):
+    later: "list[LaterItem | None]"  # type: ignore[name-defined] # noqa: F821
+
+
+def test_type_defined_later_stops_at_first_error() -> None:
+    validate = build(LateItem)
+
+    class LaterItem(BaseModel):
+        number: int
+        code: str | None
+
+    LateItem.model_rebuild(_types_namespace={"LaterItem": LaterItem})
+    result = validate(wrap("later", LIST))
+
+    assert isinstance(result, Err)
+    assert "; " not in result.error.summary
+    assert validate(b'{"later": [{"number": 1}]}') == Ok(LateItem(later=[LaterItem(number=1, code=None)]))

@@ -1,0 +1,32 @@
+"""Pages: HTML, which comes from a proxy rather than from an HTTP API."""
+
+import re
+from typing import Final
+
+import httpx
+
+from gateway.client.answers.body import is_without_content, read_start
+from gateway.client.answers.refusals import list_media_types
+
+__all__ = ("is_page",)
+
+_MEDIA_TYPES: Final = frozenset({"text/html", "application/xhtml+xml"})
+_START: Final = re.compile(
+    rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*(?:<\?xml\b[^>]*>\s*)?<(?:!--|(?:!doctype\s+html|html|head|body|title|meta"
+    rb"|script|style|iframe|center|h1|div|font|table|a|b|br|p)\b)",
+    re.IGNORECASE,
+)
+"""Start of a page, as browsers recognize it (https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type).
+
+Added are `meta`, `center` and the XML declaration.
+"""
+
+
+async def is_page(response: httpx.Response) -> bool:
+    """Return whether *response* is a page, declared as such or not; read its body to find out."""
+    if is_without_content(response):
+        return False
+    if not _MEDIA_TYPES.isdisjoint(list_media_types(response)):
+        return True
+    start = (await read_start(response)).replace(b"\0", b"")  # ASCII in UTF-16 has a null in each character
+    return _START.match(start) is not None
