@@ -135,6 +135,14 @@ class RequestSender:
         detail = self._at_limit if rejection.is_at_limit else self._unavailable
         return Err(Unavailable(detail, source=name, retry_after=rejection.retry_after, was_sent=False))
 
+    def reject_unfit(self, name: str) -> AttemptOutcome[Never, BadAnswer]:
+        """Reject an answer of the operation *name* that does not fit the request.
+
+        It is no evidence: the caller may have chosen the request, such as an id that the service takes for
+        another one.
+        """
+        return _log_failure(BadAnswer(self._bad_answer, source=name), _UNFIT, HealthSignal.NONE)
+
     async def ping(self) -> bool:
         """Return whether the service answers `GET /health` with a status below 500 within half a second."""
         try:
@@ -199,9 +207,8 @@ class RequestSender:
     async def _read_refusal(
         self, kind: type[E], response: httpx.Response, name: str
     ) -> AttemptOutcome[Never, E | BadAnswer]:
-        match build_refusal(
-            kind, await read_problem(response, self._read_error, self._max_bytes), response, name
-        ):
+        problem = await read_problem(response, self._read_error, self._max_bytes)
+        match build_refusal(kind, problem, response, name):
             case Ok(refusal):
                 return AttemptOutcome(Err(refusal), HealthSignal.HEALTHY)
             case Err(reason):
@@ -211,12 +218,14 @@ class RequestSender:
     async def _read_value(
         self, request: Request[T, E], response: httpx.Response
     ) -> AttemptOutcome[T, BadAnswer]:
+        name = request.rules.name
         match await request.rules.read(response):
             case Ok(value) as ok if request.fits is None or request.fits(value):
                 return AttemptOutcome(ok, _HEALTHY)
-            case other:
-                reason = other.error if isinstance(other, Err) else _UNFIT
-                bad_answer = BadAnswer(self._bad_answer, source=request.rules.name)
+            case Ok():
+                return self.reject_unfit(name)
+            case Err(reason):
+                bad_answer = BadAnswer(self._bad_answer, source=name)
                 return _log_failure(bad_answer, reason, HealthSignal.UNHEALTHY)
 
     def _interpret_exception(
@@ -226,7 +235,7 @@ class RequestSender:
         was_sent = was_answered or may_have_been_sent(error)
         if isinstance(error, NOT_BUILT) and not was_answered:
             unbuilt = Unavailable(self._not_built, source=name, was_sent=was_sent)
-            return _log_failure(unbuilt, reason, HealthSignal.NOT_BUILT)
+            return _log_failure(unbuilt, reason, HealthSignal.REQUEST_AT_FAULT)
         kind, signal = map_exception(error), self._judge_exception(error, budget, was_answered=was_answered)
         # A connect timeout within a short budget becomes TimedOut: a healthy service may need longer.
         if kind is TimedOut or signal is HealthSignal.NONE:
@@ -246,11 +255,16 @@ class RequestSender:
         return HealthSignal.UNHEALTHY if was_answered else signal
 
     def _judge_failure(self, request: Request[T, E], outcome: AttemptOutcome[T, G]) -> AttemptOutcome[T, G]:
-        """Return *outcome* without evidence if a caller's unusual header may have caused the failure."""
+        """Return *outcome*, with the request at fault if a caller's unusual header may have caused it.
+
+        No header keeps a connection from being made.
+        """
+        if outcome.signal is HealthSignal.UNREACHABLE:
+            return outcome
         forwarded = current_context().baggage
         if not has_unusual_headers(request.headers, self.headers.defaults, forwarded):
             return outcome
-        return AttemptOutcome(outcome.result, HealthSignal.NONE)
+        return AttemptOutcome(outcome.result, HealthSignal.REQUEST_AT_FAULT)
 
     def _judge_silence(self, budget: float) -> HealthSignal:
         """Return `UNHEALTHY` if a service that is silent for *budget* seconds counts as failing, else `NONE`.

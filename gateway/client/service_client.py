@@ -91,6 +91,7 @@ class ServiceClient:
             sender.base_url,
             sender.headers,
             self._make,
+            sender.reject_unfit,
             is_refusal,
             conventions.max_answer_bytes,
             at_once,

@@ -30,8 +30,11 @@ class HealthSignal(Enum):
     NONE = "none"
     """No evidence: the caller cut the attempt short, or the service limits its callers (429)."""
 
-    NOT_BUILT = "not built"
-    """No evidence: the gateway could not build the request. A retry is pointless."""
+    REQUEST_AT_FAULT = "request at fault"
+    """No evidence: the request could not be built, or its unusual headers may be the cause.
+
+    A retry is pointless.
+    """
 
 
 @final

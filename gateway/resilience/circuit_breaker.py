@@ -20,7 +20,7 @@ __all__ = ("BreakerState", "CircuitBreaker")
 
 # Members of an enumeration are slow to look up in Python 3.11.
 _HEALTHY: Final = HealthSignal.HEALTHY
-_NO_EVIDENCE: Final = (HealthSignal.NONE, HealthSignal.NOT_BUILT)
+_NO_EVIDENCE: Final = (HealthSignal.NONE, HealthSignal.REQUEST_AT_FAULT)
 
 
 class BreakerState(Enum):

@@ -50,7 +50,7 @@ class Rejection:
 
 
 _NONE: Final = HealthSignal.NONE
-_FINAL: Final = (HealthSignal.HEALTHY, HealthSignal.NOT_BUILT)
+_FINAL: Final = (HealthSignal.HEALTHY, HealthSignal.REQUEST_AT_FAULT)
 """Signals after which a retry is pointless."""
 
 _DEADLINE_PASSED: Final = Rejection(None)

@@ -75,10 +75,11 @@ class Step:
     raised: Exception | None = None
     retry_after: str | None = None
     content: bytes = LAMP_JSON
+    media_type: str = "application/json"
 
     @property
     def response(self) -> httpx.Response:
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": self.media_type}
         if self.retry_after is not None:
             headers["retry-after"] = self.retry_after
         return httpx.Response(self.status, headers=headers, content=self.content)

@@ -39,7 +39,7 @@ async def test_refused_connections_open_host_breaker(breaker: HostBreaker) -> No
     assert record(breaker, [UNREACHABLE]) is OPEN
 
 
-@pytest.mark.parametrize("signal", [HEALTHY, UNHEALTHY, HealthSignal.NONE, HealthSignal.NOT_BUILT])
+@pytest.mark.parametrize("signal", [HEALTHY, UNHEALTHY, HealthSignal.NONE, HealthSignal.REQUEST_AT_FAULT])
 async def test_answers_keep_host_breaker_closed(breaker: HostBreaker, signal: HealthSignal) -> None:
     assert record(breaker, repeat(signal, 1000)) is CLOSED
     assert not breaker.breaker.has_failed_recently

@@ -9,7 +9,17 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from gateway.railway import Call, Err, Failure, Ok, RunContext, Unavailable, change_context
+from gateway.railway import (
+    BadAnswer,
+    Call,
+    Err,
+    Failure,
+    NotFound,
+    Ok,
+    RunContext,
+    Unavailable,
+    change_context,
+)
 from gateway.resilience.circuit_breaker import BreakerState
 from gateway.resilience.terms import BreakerTerms, PolicyTerms, RetryTerms
 from tests.client.scripted_service import LAMP, THING, Thing
@@ -124,8 +134,8 @@ async def test_operations_have_own_retry_budgets() -> None:
 
 @pytest.mark.parametrize(
     "step",
-    [Step(431), Step(400), Step(500), Step(503), HANGS, HANGS_UP, REFUSES],
-    ids=["431", "400", "500", "503", "hangs", "reset", "refused"],
+    [Step(431), Step(400), Step(500), Step(503), HANGS, HANGS_UP],
+    ids=["431", "400", "500", "503", "hangs", "reset"],
 )
 async def test_long_token_of_caller_counts_against_nothing(step: Step) -> None:
     assert await buy(Things(step), TOKEN) == (CLOSED, CLOSED, CLOSED)
@@ -146,9 +156,61 @@ async def test_unusual_forwarded_header_counts_against_nothing(header: Mapping[s
     assert await buy(Things(HANGS_UP)) == (CLOSED, CLOSED, CLOSED)
 
 
+@pytest.mark.parametrize("step", [Step(500), Step(503), HANGS, HANGS_UP])
+async def test_unusual_header_takes_no_retry_from_others(step: Step) -> None:
+    things = Things(step)
+    change_context(RunContext(baggage={"X-Request-Id": "<x>"}))
+    await call_at_once(30, things.buy)
+    assert things.client.policies.counts.retries == 0
+
+    change_context(RunContext())
+    things.shop.services["/sold"].steps = [Step(503), FINE]
+    assert await things.buy() == Ok(LAMP)
+
+
+@pytest.mark.parametrize(
+    "raised", [httpx.ConnectError("refused"), httpx.ConnectTimeout(""), httpx.ProxyError("no route")]
+)
+async def test_unusual_header_hides_no_connection_failure(raised: Exception) -> None:
+    change_context(RunContext(baggage={"X-Request-Id": "<x>"}))
+
+    assert await buy(Things(Step(raised=raised))) == (OPEN, CLOSED, CLOSED)
+
+
+async def test_unbuilt_request_with_unusual_header_is_not_retried() -> None:
+    things = Things(Step(raised=httpx.InvalidURL("too long")))
+    change_context(RunContext(baggage={"X-Request-Id": "<x>"}))
+    await things.buy()
+
+    assert things.client.policies.counts.attempts == 1
+
+
+async def test_unfit_answers_leave_breaker_closed() -> None:
+    things = Things(FINE)
+    find = things.client.get("things.find", "/sold", answer=THING)
+
+    def find_other() -> Call[Thing, Failure]:
+        return find(fits=lambda thing: thing.size == LAMP.size + 1)
+
+    results = await call_at_once(100, find_other)
+
+    assert all(isinstance(result, Err) and isinstance(result.error, BadAnswer) for result in results)
+    assert things.client.breakers.operations["things.find"] is CLOSED
+    assert things.client.policies.counts.attempts == 100
+
+
+async def test_foreign_refusals_open_breaker() -> None:
+    things = Things(Step(404, media_type="text/html"))
+    find = things.client.get("things.find", "/sold", answer=THING, declared={404: NotFound})
+    await call_at_once(100, find)
+
+    assert things.client.breakers.operations["things.find"] is OPEN
+
+
 @pytest.mark.parametrize(
     "header",
     [
+        {"X-Request-Id": "|37dd3dd5-4a9619fc.1."},
         {"X-Request-Id": "Root=1-67891233-abcdef012345678912345678;Self=1-2"},
         {"tracestate": "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"},
         {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Final, Generic, TypeAlias, TypeVar, cast, final
+from typing import Final, Generic, Never, TypeAlias, TypeVar, cast, final
 
 import httpx
 from pydantic import TypeAdapter
@@ -19,7 +19,8 @@ from gateway.client.operations.request_headers import ServiceHeaders
 from gateway.client.response import read_empty, read_value
 from gateway.client.url import BaseUrl
 from gateway.observability.reason import Reason
-from gateway.railway import Fault, Result
+from gateway.railway import BadAnswer, Fault, Result
+from gateway.resilience.attempt_outcome import AttemptOutcome
 
 __all__ = ("MAX_REQUEST_LINE", "NO_CONTENT", "Answer", "Connection", "Endpoint")
 
@@ -48,12 +49,21 @@ _STATUSES: Final = range(100, 600)
 class Connection:
     """Connection to a service, shared by its operations.
 
-    It has the name of the service, the base URL, the headers, a maker of requests, the check of refusals for
-    operations without a check of their own, and the largest body that is read, in bytes. The requests of a
-    call in chunks are made *at_once*, at most.
+    It has the name of the service, the base URL, the headers, a maker of requests, a maker of failures for
+    answers that do not fit, the check of refusals for operations without a check of their own, and the
+    largest body that is read, in bytes. The requests of a call in chunks are made *at_once*, at most.
     """
 
-    __slots__ = ("at_once", "base_url", "headers", "is_refusal", "make", "max_bytes", "service")
+    __slots__ = (
+        "at_once",
+        "base_url",
+        "headers",
+        "is_refusal",
+        "make",
+        "max_bytes",
+        "reject_unfit",
+        "service",
+    )
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of a connection
         self,
@@ -61,6 +71,7 @@ class Connection:
         base_url: BaseUrl,
         headers: ServiceHeaders,
         make: MakeRequest,
+        reject_unfit: Callable[[str], AttemptOutcome[Never, BadAnswer]],
         is_refusal: IsRefusal,
         max_bytes: int,
         at_once: int,
@@ -69,6 +80,7 @@ class Connection:
         self.base_url: Final = base_url
         self.headers: Final = headers
         self.make: Final = make
+        self.reject_unfit: Final = reject_unfit
         self.is_refusal: Final = is_refusal
         self.max_bytes: Final = max_bytes
         self.at_once: Final = at_once

@@ -6,12 +6,11 @@ from typing import Final, Generic, Never, TypeVar, final, overload
 
 from gateway.client.answers.refusals import Refusals
 from gateway.client.chunks import Chunks, choose_join
-from gateway.client.messages import describe_fault
 from gateway.client.operations.endpoint import Answer, Connection, Endpoint
 from gateway.client.operations.parameters import Parameters
 from gateway.client.operations.request import Request
 from gateway.client.operations.request_body import ABSENT, Form
-from gateway.railway import BadAnswer, Call, Err, Fault, Ok, Result, UpstreamFault, make_parts
+from gateway.railway import Call, Fault, Ok, Result, UpstreamFault, make_parts
 
 __all__ = ("DeclareRead", "ReadOperation")
 
@@ -82,7 +81,7 @@ class ReadOperation(Generic[T, E]):
         parts = [Call(self.name, partial(self._make, request), is_shaped=True) for request in requests]
         answer = (await make_parts(parts, connection.at_once)).map(join)
         if isinstance(answer, Ok) and fits is not None and not fits(answer.value):
-            return Err(BadAnswer(describe_fault(BadAnswer, connection.service), source=self.name))
+            return connection.reject_unfit(self.name).result
         return answer
 
 
