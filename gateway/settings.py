@@ -26,6 +26,7 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
+from gateway.api.path_prefix import LONGEST_PREFIX, PATH_PREFIX
 from gateway.client.answers.body import MAX_ANSWER_BYTES
 from gateway.client.operations.request_headers import check_header
 from gateway.client.service import Service
@@ -45,6 +46,7 @@ __all__ = (
 
 PREFIX: Final = "GATEWAY_"
 _COMMIT: Final = CommitTerms()
+_MAY_BE_SECRET: Final = re.compile(r"[@?#]|//")
 _CLOSE_MATCH: Final = 0.75
 """Minimum similarity between a variable and the setting suggested for it; `PROT` and `PORT` have 0.75."""
 _CLOSE_FIELD: Final = 0.6
@@ -97,7 +99,7 @@ Port: TypeAlias = Annotated[int, Field(ge=0, le=65535), _expects("an integer fro
 NonNegative: TypeAlias = Annotated[int, Field(ge=0), _expects("0 or a positive integer")]
 Flag: TypeAlias = Annotated[bool, _expects("true or false")]
 RootPath: TypeAlias = Annotated[
-    str, Field(pattern=r"^((/[A-Za-z0-9._~-]+)+)?$", max_length=256), _expects("a path, such as '/api'")
+    str, Field(pattern=rf"^({PATH_PREFIX})?$", max_length=LONGEST_PREFIX), _expects("a path, such as '/api'")
 ]
 Host: TypeAlias = Annotated[str, Field(pattern=r"^[^/?#@\s]*$"), _expects("an address, such as '127.0.0.1'")]
 Token: TypeAlias = Annotated[SecretStr, _expects("a string"), AfterValidator(_check_bearer_token)]
@@ -366,9 +368,12 @@ def _describe_errors(error: ValidationError, prefix: str, values: Container[obje
 
 
 def _show(value: object, *, is_url: bool) -> str:
-    """Return a space and *value*, of a URL its scheme and host; "" if the value must not be shown."""
+    """Return a space and *value*, of a URL its scheme and host; "" if the value must not be shown.
+
+    A value in the variable of another setting may be a URL or credentials.
+    """
     text = str(value)
-    if not is_url and "://" not in text:
+    if not is_url and _MAY_BE_SECRET.search(text) is None:
         return f" {value!r}"
     shown = redact_url(text)
     return f" {shown!r}" if shown else ""

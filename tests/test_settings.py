@@ -182,6 +182,8 @@ CHARACTERS_RULE: Final = "expected letters, digits and -._~+/, with = only at th
         ("USER_URL", "http://", URL_RULE),
         ("USER_URL", "http://users:99999", URL_RULE),
         ("USER_URL", "http://us ers", URL_RULE),
+        ("USER_URL", "http://users,http://me:s3cret@others", URL_RULE),
+        ("USER_URL", "http://users;t=s3cret", URL_RULE),
         ("USER_URL", "http://users/?key=1", URL_PARTS_RULE),
         ("USER_URL", "http://users/#top", URL_PARTS_RULE),
         ("USER_URL", "http://me@users/", URL_PARTS_RULE),
@@ -212,6 +214,34 @@ def test_error_names_invalid_setting(
     (message,) = error.value.messages
     assert message.startswith(f"invalid GATEWAY_{name}")
     assert message.endswith(f": {reason}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HOST", "me:S3CRET@h"),
+        ("DEADLINE_MS", "me:S3CRET@h"),
+        ("USER_TIMEOUT_MS", "//me:S3CRET@h/"),
+        ("ROOT_PATH", "/a?key=S3CRET"),
+        ("ROOT_PATH", "/a#S3CRET"),
+        ("PORT", "redis://:S3CRET@cache"),
+    ],
+)
+def test_refused_setting_shows_no_secret(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"GATEWAY_{name}", value)
+
+    with pytest.raises(InvalidSettingsError) as error:
+        load_settings(SERVICES)
+
+    assert "S3CRET" not in str(error.value.messages)
+
+
+@pytest.mark.parametrize("path", ["/..", "/api/..", "/./api", "/a//b"])
+def test_root_path_has_no_dot_segments(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("GATEWAY_ROOT_PATH", path)
+
+    with pytest.raises(InvalidSettingsError, match="expected a path, such as '/api'"):
+        load_settings(SERVICES)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.allowed_methods import list_allowed_methods
+from gateway.api.path_prefix import assign_prefix
 from gateway.api.problems.exception_handlers import build_exception_response
 from gateway.api.problems.refusal import NO_ENDPOINT, Refusal
-from gateway.api.request_scope import assign_prefix, assign_request_id
+from gateway.api.request_scope import assign_request_id
 
 __all__ = ("ConnectionClose", "HeadAndOptions", "PathPrefix", "RequestId", "ServerErrors", "WholePaths")
 

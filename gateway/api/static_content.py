@@ -14,7 +14,7 @@ from typing_extensions import override
 from gateway.api.admission.admission import OVERLOADED, AdmissionSlot
 from gateway.api.admission.in_flight import InFlightLimit
 from gateway.api.openapi.responses import declare_failures
-from gateway.api.request_scope import get_prefix
+from gateway.api.path_prefix import get_prefix
 from gateway.railway import Unavailable
 
 __all__ = ("StaticContent", "declare_static_responses")

@@ -14,8 +14,12 @@ _URL: Final = re.compile(
     r"\s*(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.IGNORECASE | re.DOTALL
 )
 _AUTHORITY: Final = re.compile(r"(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::.*)?", re.IGNORECASE | re.DOTALL)
+_INVALID_URL: Final = (
+    "a service's URL must be http or https with a valid host and port, such as http://127.0.0.1:8101"
+)
 _CACHE_SIZE: Final = 256
 _MAX_CACHED_LENGTH: Final = 256
+_HOST: Final = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 
 def normalize_base_url(base_url: str) -> str:
@@ -26,10 +30,9 @@ def normalize_base_url(base_url: str) -> str:
     try:
         url = _HTTP_URL.validate_python(base_url)
     except ValidationError:
-        msg = (
-            "a service's URL must be http or https with a valid host and port, such as http://127.0.0.1:8101"
-        )
-        raise ValueError(msg) from None
+        raise ValueError(_INVALID_URL) from None
+    if _HOST.fullmatch(url.host or "") is None:
+        raise ValueError(_INVALID_URL)
     if any(part is not None for part in (url.username, url.password, url.query, url.fragment)):
         msg = "a service's URL must not have credentials, a query or a fragment"
         raise ValueError(msg)

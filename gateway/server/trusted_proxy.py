@@ -8,12 +8,11 @@ from typing import Any, Final, cast, final
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from gateway.api.path_prefix import LONGEST_PREFIX, PATH_PREFIX
+
 __all__ = ("TrustedProxyHeaders",)
 
-_PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
-"""A path without percent-encoding; it does not begin with `//`, which would make another host of a link."""
-
-_LONGEST: Final = 256
+_PREFIX: Final = re.compile(PATH_PREFIX)
 
 
 @final
@@ -22,7 +21,7 @@ class TrustedProxyHeaders:
 
     The trusted proxies are those of `FORWARDED_ALLOW_IPS`, by default those on 127.0.0.1, as in uvicorn. The
     prefix becomes the `root_path` of the ASGI scope. If several proxies have added one, the first is the
-    outermost, and all are joined. A prefix that is no path, or longer than 256 characters, is ignored.
+    outermost, and all are joined. A prefix that is no path (`PATH_PREFIX`), or too long, is ignored.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -46,5 +45,7 @@ def _get_host(scope: Scope) -> str | None:
 
 def _read_prefix(headers: Iterable[tuple[bytes, bytes]]) -> str:
     sent = b",".join(value for name, value in headers if name == b"x-forwarded-prefix")
-    prefix = "".join(part.strip().rstrip("/") for part in sent.decode("latin-1").split(","))
-    return prefix if len(prefix) <= _LONGEST and _PREFIX.fullmatch(prefix) else ""
+    parts = [part.strip().rstrip("/") for part in sent.decode("latin-1").split(",")]
+    prefix = "".join(parts)
+    is_path = all(part == "" or _PREFIX.fullmatch(part) for part in parts)
+    return prefix if is_path and len(prefix) <= LONGEST_PREFIX else ""

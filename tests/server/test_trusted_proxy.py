@@ -52,6 +52,8 @@ async def test_trusted_proxies_come_from_environment(monkeypatch: pytest.MonkeyP
         (["/api/v2"], "/api/v2"),
         (["/outer, /inner"], "/outer/inner"),
         (["/outer", "/inner/"], "/outer/inner"),
+        (["/.well-known"], "/.well-known"),
+        (["/v1.2~a_b-c"], "/v1.2~a_b-c"),
         (["/"], ""),
         ([""], ""),
         ([], ""),
@@ -63,8 +65,11 @@ async def test_prefixes_are_joined_without_slash_at_end(sent: list[str], prefix:
 
 @pytest.mark.parametrize(
     "sent",
-    ["api", "//evil.example", "/a//b", "/a?b", "/a b", "/%2e", "https://evil", "/" + "a" * 256],
-)
+    [
+        "api", "//evil.example", "/a//b", "/a?b", "/a b", "/%2e", "https://evil", "/" + "a" * 256, "/..",
+        "/.", "/a/../b", "/api/..", "/./evil", "/api, /..", "/a,b", "/a;b", "/a\\b", "/a, //evil",
+    ],
+)  # fmt: skip
 async def test_prefix_that_is_no_path_is_ignored(sent: str) -> None:
     assert (await ask(sent, root_path="/kept"))["prefix"] == "/kept"
 

@@ -15,12 +15,15 @@ _HOST: Final = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<name>[^\[\]:]*))(?::[0-9
 _OWN_PAGES: Final = frozenset({"same-origin", "none"})
 _FORWARDING: Final = re.compile(
     r"""
-      via | cdn-loop | surrogate-capability
-    | (x-)?forward.*
+      (.+-)?via(-.*)? | cdn-loop | surrogate-capability | max-forwards
+    | (.+-)?forward.*
     | (.+-)?(ip|clientip|socketip)  # X-Real-IP, True-Client-IP, CF-Connecting-IP, ...
-    | .*(remote|client)-addr.*
-    | x-(original|real|proxy|envoy|varnish|amzn?|azure|arr|cloud|appengine|scheme)(-.*)?
-    | (proxy|cf|cloudfront|fastly|akamai|l5d)-.*
+    | (.+-)?(client|remote)-(addr|ip|port|host|user|cert).*
+    | (.+-)?proxy(-.*)?
+    | x-(original|real|rewrite|url-scheme|scheme|https?|ssl|tls|host|lb|upstream|gateway|cdn|cache|edge)(-.*)?
+    | x-(coming-from|request-start) | front-end-https | ssl-.*
+    | (x-)?(akamai|amzn?|appengine|arr|azure|bluecoat|caddy|cf|cloud|cloudfront|consumer|envoy|fastly|fly
+      |github|haproxy|kong|l5d|ms-client|ngrok|tailscale|traefik|varnish|vercel)(-.*)?
     """,
     re.VERBOSE,
 )

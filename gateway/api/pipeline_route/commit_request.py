@@ -8,10 +8,10 @@ from starlette.responses import Response
 from gateway.api.idempotency.accepted import build_accepted_response, build_location
 from gateway.api.idempotency.key import compute_fingerprint, derive_execution_id
 from gateway.api.idempotency.stored_response import StoredResponse
+from gateway.api.path_prefix import get_prefix
 from gateway.api.pipeline_route.request import EndpointRequest
 from gateway.api.problems.exception_handlers import build_exception_response
 from gateway.api.problems.refusal import Refusal
-from gateway.api.request_scope import get_prefix
 from gateway.executions.registry import NoAnswerReason, RunAnswer, RunRequest
 from gateway.railway import Failure, Result
 

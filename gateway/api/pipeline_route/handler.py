@@ -18,6 +18,7 @@ from gateway.api.headers import (
     read_fields,
 )
 from gateway.api.idempotency.key import parse_key
+from gateway.api.path_prefix import encode_path
 from gateway.api.pipeline_route.arguments import Arguments
 from gateway.api.pipeline_route.body import read_body, require_json
 from gateway.api.pipeline_route.disconnect import NoResponse, run_while_connected
@@ -26,7 +27,7 @@ from gateway.api.pipeline_route.request import EndpointRequest, ParsedRequest, S
 from gateway.api.pipeline_route.solver import DependencySolver
 from gateway.api.problems.exception_handlers import build_exception_response, remember_response
 from gateway.api.problems.problem import build_problem_response
-from gateway.api.request_scope import assign_caller, encode_path, get_request_id
+from gateway.api.request_scope import assign_caller, get_request_id
 from gateway.observability.trace import Trace
 from gateway.railway import Err, Ok, RunContext, Unauthorized
 

@@ -14,12 +14,13 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from gateway.api.allowed_methods import list_allowed_methods
+from gateway.api.path_prefix import encode_path, get_prefix
 from gateway.api.problems.catalogue import CATALOGUE
 from gateway.api.problems.problem import ProblemResponse, build_plain_problem, build_problem_response
 from gateway.api.problems.refusal import NO_ENDPOINT, Refusal
 from gateway.api.problems.titles import find_title, replace_phrase
 from gateway.api.problems.violations import NOT_JSON, build_invalid
-from gateway.api.request_scope import describe_caller, encode_path, get_prefix, get_request_id
+from gateway.api.request_scope import describe_caller, get_request_id
 from gateway.railway import Unexpected
 
 __all__ = ("build_exception_response", "remember_response")

@@ -11,8 +11,9 @@ from starlette.responses import Response
 from starlette.types import Scope
 from typing_extensions import TypedDict  # pydantic refuses typing.TypedDict before Python 3.12
 
+from gateway.api.path_prefix import encode_path, get_prefix
 from gateway.api.problems.titles import find_title
-from gateway.api.request_scope import encode_path, get_prefix, get_request_id
+from gateway.api.request_scope import get_request_id
 from gateway.client.response import adapt_error
 from gateway.railway import (
     Aggregate,

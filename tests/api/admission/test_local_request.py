@@ -50,9 +50,17 @@ def test_request_without_one_host_is_not_local() -> None:
         "x-real-port", "x-client-ip", "client-ip", "true-client-ip", "x-cluster-client-ip",
         "cf-connecting-ip", "cf-ray", "fastly-client-ip", "x-original-forwarded-for", "x-original-url",
         "x-envoy-external-address", "x-envoy-attempt-count", "x-azure-clientip", "x-azure-socketip",
-        "x-appengine-user-ip", "wl-proxy-client-ip", "proxy-connection", "x-proxyuser-ip", "x-remote-addr",
-        "remote-addr", "x-remote-ip", "x-amzn-trace-id", "x-amz-cf-id", "x-varnish", "cdn-loop", "x-scheme",
-        "x-cloud-trace-context", "l5d-client-id", "akamai-origin-hop",
+        "x-appengine-user-ip", "wl-proxy-client-ip", "proxy-connection", "x-proxyuser-ip",
+        "x-remote-addr", "remote-addr", "x-remote-ip", "x-amzn-trace-id", "x-amz-cf-id", "x-varnish",
+        "cdn-loop", "x-scheme", "x-cloud-trace-context", "l5d-client-id", "akamai-origin-hop", "x-via",
+        "via-proxy", "x-bluecoat-via", "x-nginx-proxy", "x-trusted-proxy", "x-http-forwarded-for",
+        "http-x-forwarded-for", "x-http-host-override", "fly-forwarded-port", "x-vercel-forwarded-for",
+        "x-vercel-id", "x-client-port", "client-port", "client-cert", "client-cert-chain",
+        "ssl-client-verify", "x-ssl-client-verify", "x-remote-user", "x-host", "x-rewrite-url",
+        "x-url-scheme", "x-https", "front-end-https", "x-gateway-host", "x-upstream", "x-lb", "x-cdn",
+        "x-cache", "x-edge-location", "x-haproxy-server-state", "x-traefik-router", "x-kong-request-id",
+        "x-consumer-username", "x-akamai-edgescape", "x-github-request-id", "x-ms-client-principal",
+        "x-coming-from", "x-request-start", "tailscale-user-login", "ngrok-agent-ips", "max-forwards",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("value", ["127.0.0.1", ""])
@@ -61,8 +69,13 @@ def test_forwarding_header_is_not_local(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["accept", "user-agent", "authorization", "x-request-id", "traceparent", "content-type", "x-skip"]
-)
+    "name",
+    [
+        "accept", "user-agent", "authorization", "x-request-id", "traceparent", "content-type", "x-skip",
+        "cache-control", "upgrade-insecure-requests", "sec-ch-ua", "x-api-key", "x-request-timeout-ms",
+        "priority", "idempotency-key", "x-csrf-token", "grpc-timeout", "baggage", "pragma", "x-clip",
+    ],
+)  # fmt: skip
 def test_other_headers_are_local(name: str) -> None:
     assert is_local(HOST, (name, "a"))
 
