@@ -27,6 +27,9 @@ class Chunks(Generic[T]):
     - *join*: returns the answer of the call for the answers of the requests, in the order of the values. By
       default, lists, tuples, sets and dicts are joined; any other answer needs this function.
 
+    The rest of the query is in every request. If it leaves less than half of the room for the values, a call
+    would need too many requests: it makes none, and is `Unavailable`.
+
     Raise `ValueError` for a size that is no positive whole number.
     """
 
@@ -45,7 +48,8 @@ def split_pairs(
     """Yield queries of at most *room* characters, each with at most *size* values of *parameter*.
 
     The *pairs* are names and encoded `name=value`. Each query has the pairs with another name too, in their
-    order. A query with a single value of *parameter* may be longer than *room*.
+    order. A query with a single value of *parameter* may be longer than *room*, and so is the only query if
+    the other pairs leave less than half of *room*.
     """
     names = [name for name, _ in pairs]
     first = names.index(parameter) if parameter in names else len(pairs)
@@ -53,6 +57,9 @@ def split_pairs(
     before = [pair for _, pair in pairs[:first]]
     after = [pair for name, pair in pairs[first:] if name != parameter]
     left = room - sum(len(pair) + 1 for pair in (*before, *after))
+    if left < room // 2 and sum(len(value) + 1 for value in values) > left:
+        yield "&".join(pair for _, pair in pairs)
+        return
     for chunk in _pack(values, left, size or len(values)):
         yield "&".join((*before, *chunk, *after))
 

@@ -1,5 +1,6 @@
 """Mapping of transport exceptions to upstream faults, and to evidence about the health of the service."""
 
+import errno
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -59,12 +60,18 @@ _SIGNALS: Final[Mapping[type[BaseException], HealthSignal]] = MappingProxyType(
         httpx.ConnectError: HealthSignal.UNREACHABLE,
         httpx.ConnectTimeout: HealthSignal.UNREACHABLE,
         httpx.ProxyError: HealthSignal.UNREACHABLE,
+        httpx.PoolTimeout: HealthSignal.NONE,  # our own limit
     }
 )
 """Evidence in an exception before the answer began, by class, as in `_FAULTS`."""
 
 NOT_BUILT: Final = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 """Exceptions of a request that cannot be built, whatever the service does."""
+
+_OUT_OF_RESOURCES: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
+)
+"""Errors of this machine: no file descriptor, memory or port is left."""
 
 _NEVER_SENT: Final = (
     httpx.ConnectError,
@@ -85,6 +92,16 @@ def may_have_been_sent(error: TransportException) -> bool:
     return not isinstance(error, _NEVER_SENT)
 
 
-def judge_exception(error: TransportException) -> HealthSignal:
-    """Return the evidence in *error*, if no part of an answer had come."""
+def judge_exception(error: TransportException, *, was_answered: bool = False) -> HealthSignal:
+    """Return the evidence in *error*; *was_answered* is True if an answer had begun.
+
+    If this machine has no resources left for a connection, that says nothing about the service.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _OUT_OF_RESOURCES:
+            return HealthSignal.NONE
+        cause = cause.__cause__
+    if was_answered:
+        return HealthSignal.UNHEALTHY
     return next(_SIGNALS[base] for base in type(error).__mro__ if base in _SIGNALS)

@@ -32,4 +32,4 @@ def describe_concurrency_limit(service: str) -> str:
 
 def describe_unbuilt_request(service: str) -> str:
     """Return the detail that clients read if the gateway cannot build a request to *service*."""
-    return f"The gateway cannot build this request to the {service} service"
+    return f"The request to the {service} service would be too long or invalid"

@@ -236,23 +236,17 @@ class RequestSender:
         if isinstance(error, NOT_BUILT) and not was_answered:
             unbuilt = Unavailable(self._not_built, source=name, was_sent=was_sent)
             return _log_failure(unbuilt, reason, HealthSignal.REQUEST_AT_FAULT)
-        kind, signal = map_exception(error), self._judge_exception(error, budget, was_answered=was_answered)
+        kind = map_exception(error)
+        is_hasty = isinstance(error, httpx.TimeoutException) and not self._has_waited_enough(budget)
+        signal = HealthSignal.NONE if is_hasty else judge_exception(error, was_answered=was_answered)
         # A connect timeout within a short budget becomes TimedOut: a healthy service may need longer.
-        if kind is TimedOut or signal is HealthSignal.NONE:
+        if kind is TimedOut or is_hasty:
             late = TimedOut(self._timed_out, source=name, budget=budget, was_sent=was_sent)
             return _log_failure(late, reason, signal)
         if kind is Unavailable:
             unavailable = Unavailable(self._unavailable, source=name, was_sent=was_sent)
             return _log_failure(unavailable, reason, signal)
         return _log_failure(BadAnswer(self._bad_answer, source=name), reason, signal)
-
-    def _judge_exception(
-        self, error: TransportException, budget: float, *, was_answered: bool
-    ) -> HealthSignal:
-        signal = judge_exception(error)
-        if isinstance(error, httpx.TimeoutException) and self._judge_silence(budget) is HealthSignal.NONE:
-            return HealthSignal.NONE
-        return HealthSignal.UNHEALTHY if was_answered else signal
 
     def _judge_failure(self, request: Request[T, E], outcome: AttemptOutcome[T, G]) -> AttemptOutcome[T, G]:
         """Return *outcome*, with the request at fault if a caller's unusual header may have caused it.
@@ -267,7 +261,11 @@ class RequestSender:
         return AttemptOutcome(outcome.result, HealthSignal.REQUEST_AT_FAULT)
 
     def _judge_silence(self, budget: float) -> HealthSignal:
-        """Return `UNHEALTHY` if a service that is silent for *budget* seconds counts as failing, else `NONE`.
+        """Return the evidence in a service's silence for *budget* seconds."""
+        return HealthSignal.UNHEALTHY if self._has_waited_enough(budget) else HealthSignal.NONE
+
+    def _has_waited_enough(self, budget: float) -> bool:
+        """Return whether a service that is silent for *budget* seconds counts as failing.
 
         It does not count if the caller's deadline left less than the timeout. For an optional call, nine
         tenths of its total budget are enough: a part of it may have passed before the request was sent.
@@ -275,7 +273,7 @@ class RequestSender:
         context, enough = current_context(), self._timeout
         if context.is_optional and context.optional_budget is not None:
             enough = min(enough, _OPTIONAL_SHARE * context.optional_budget)
-        return HealthSignal.UNHEALTHY if budget >= enough else HealthSignal.NONE
+        return budget >= enough
 
     def _build_expired(self, name: str) -> Err[TimedOut]:
         return Err(TimedOut(self._timed_out, source=name, budget=0.0, was_sent=False))

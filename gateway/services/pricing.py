@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import final
 
-from gateway.client.answers.leniency import Text
+from gateway.client.answers.leniency import OrNone, Text
 from gateway.client.models import UpstreamRequest, UpstreamResponse, example
 from gateway.client.operations.read_operation import ReadOperation
 from gateway.client.service_client import ServiceClient
@@ -19,7 +19,7 @@ class Tax(UpstreamResponse):
 
     model_config = example(rate="0.0825", amount="4.12")
 
-    rate: ShownRate
+    rate: OrNone[ShownRate]
     amount: Price
 
 
@@ -29,7 +29,7 @@ class Discount(UpstreamResponse):
 
     model_config = example(code=None, amount="0.00")
 
-    code: Text | None
+    code: OrNone[Text]
     amount: Price
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final, final
 
 from pydantic import Field, TypeAdapter
 
-from gateway.client.answers.leniency import Text
+from gateway.client.answers.leniency import OrNone, Text
 from gateway.client.models import UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
 from gateway.railway import Call, UpstreamFault, constant
@@ -37,7 +37,7 @@ class Post(UpstreamResponse):
     post_id: str
     author_id: str
     language: str
-    text: Text
+    text: OrNone[Text]
 
 
 @final
@@ -50,7 +50,7 @@ class Notification(UpstreamResponse):
 
     notification_id: str
     from_user_id: str
-    text: Text
+    text: OrNone[Text]
 
 
 @final
@@ -62,6 +62,9 @@ class Engagement(UpstreamResponse):
     likes: Annotated[int, Field(ge=0)]
     comments: Annotated[int, Field(ge=0)]
 
+
+_MOST_OF_LANGUAGES: Final = 500
+"""Characters of all languages in a query for posts."""
 
 _ENGAGEMENT: Final = TypeAdapter(
     Annotated[dict[str, Engagement], Field(examples=[{"post-201": {"likes": 28, "comments": 4}}])]
@@ -94,10 +97,14 @@ class Social:
     def posts(
         self, friends: Sequence[Friend], settings: UserSettings
     ) -> Call[tuple[Post, ...], UpstreamFault]:
-        """List the posts of *friends* in the languages of *settings* (`GET /posts?author=&language=`)."""
+        """List the posts of *friends* in the languages of *settings* (`GET /posts?author=&language=`).
+
+        Many languages are left out of the query, since they would be in every chunk.
+        """
         if not friends or not settings.languages:
             return constant("social.posts", ())
-        call = self._posts(query={"author": _list_ids(friends), "language": settings.languages})
+        languages = settings.languages if len("".join(settings.languages)) <= _MOST_OF_LANGUAGES else ()
+        call = self._posts(query={"author": _list_ids(friends), "language": languages})
         return call.map(_filter_by_language(settings))
 
     def notifications(self, friends: Sequence[Friend]) -> Call[tuple[Notification, ...], UpstreamFault]:
@@ -125,7 +132,8 @@ class Social:
 
 
 def _list_ids(friends: Iterable[Friend]) -> Sequence[str]:
-    return [friend.user_id for friend in friends]
+    """Return each id once: the same id in two chunks would have its posts twice."""
+    return [*dict.fromkeys(friend.user_id for friend in friends)]
 
 
 def _filter_by_language(settings: UserSettings) -> Callable[[Iterable[Post]], tuple[Post, ...]]:

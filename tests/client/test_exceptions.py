@@ -14,7 +14,7 @@ from typing_extensions import override
 from gateway.railway import BadAnswer, Err, Fault, TimedOut, Unavailable, UpstreamFault
 from tests.client.scripted_service import LATE, UNAVAILABLE, UNUSABLE, Answering, Content, Raising, fetch
 
-UNBUILT: Final = "The gateway cannot build this request to the things service"
+UNBUILT: Final = "The request to the things service would be too long or invalid"
 
 Kind: TypeAlias = type[Exception]
 

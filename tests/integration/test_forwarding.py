@@ -63,9 +63,10 @@ async def test_long_tokens_leave_purchases_of_others_alone(length: int, status: 
 
 async def test_strange_request_ids_leave_checkouts_of_others_alone() -> None:
     async with run_gateway(CautiousServices()) as client:
-        await check_out(client, 50, {"X-Request-Id": STRANGE})
+        strange = await check_out(client, 50, {"X-Request-Id": STRANGE})
         others = await check_out(client, 20)
 
+    assert {response.status_code for response in strange} == {503}
     assert {other.status_code for other in others} == {200}
 
 
@@ -96,6 +97,24 @@ async def test_feed_with_many_posts_has_their_engagement() -> None:
     assert len(feed.json()["posts"]) == 1000
 
 
+@pytest.mark.parametrize("languages", [700, 60])
+async def test_many_languages_make_few_requests(languages: int) -> None:
+    services = CautiousServices()
+    codes = ["en", *(f"l{number:09}" for number in range(languages))]
+    friends = [{"user_id": f"user-{number}"} for number in range(3000)]
+    services.set_response("social", "/friends/user-123", friends)
+    services.set_response(
+        "user", "/users/user-123/settings", {"languages": codes, "show_recommendations": True}
+    )
+    async with run_gateway(services) as client:
+        feed = await client.get("/feed/user-123")
+
+    assert feed.status_code == 200
+    assert len(feed.json()["friends"]) == 3000
+    assert len(services.lines) < 40
+    assert max(services.lines) <= MOST_OCTETS
+
+
 async def test_friend_with_endless_id_leaves_feeds_of_others_alone() -> None:
     """No request line can have the id, so that the feed fails; that counts against nothing."""
     services = CautiousServices()
@@ -108,6 +127,6 @@ async def test_friend_with_endless_id_leaves_feeds_of_others_alone() -> None:
     problem = feeds[-1].json()
     assert {feed.status_code for feed in feeds} == {503}
     assert problem["source"] == "social.posts"
-    assert problem["detail"] == "The gateway cannot build this request to the social service"
+    assert problem["detail"] == "The request to the social service would be too long or invalid"
     assert other.status_code == 200
     assert check["status"] == "pass"

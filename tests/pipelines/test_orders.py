@@ -186,7 +186,8 @@ async def test_failed_stage_reserves_nothing(
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"), [(422, Invalid), (503, Unavailable), (404, BadAnswer), ({"rate": "1"}, BadAnswer)]
+    ("answer", "error"),
+    [(422, Invalid), (503, Unavailable), (404, BadAnswer), ({"carrier": "USPS"}, BadAnswer)],
 )
 @pytest.mark.parametrize("delay", [0.0, 0.5])
 async def test_failed_quote_releases_reservation(

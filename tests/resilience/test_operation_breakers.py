@@ -1,6 +1,7 @@
 """Circuit breakers and retry budgets of operations: what fails at one of them leaves the others alone."""
 
 import asyncio
+import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -66,6 +67,11 @@ class Things:
 
     def buy(self, token: str = "") -> Call[Thing, Failure]:
         return self._buy(headers={"Authorization": f"Bearer {token}"} if token else None)
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
 
 
 async def buy(things: Things, token: str = "") -> Sequence[BreakerState]:
@@ -156,6 +162,21 @@ async def test_unusual_forwarded_header_counts_against_nothing(header: Mapping[s
     assert await buy(Things(HANGS_UP)) == (CLOSED, CLOSED, CLOSED)
 
 
+@pytest.mark.parametrize(
+    "raised",
+    [
+        httpx.PoolTimeout(""),
+        OSError(errno.EMFILE, "Too many open files"),
+        caused(httpx.ConnectError(""), OSError(errno.ENFILE, "")),
+        caused(httpx.ConnectError(""), caused(OSError("all attempts"), OSError(errno.EADDRNOTAVAIL, ""))),
+        caused(httpx.ReadError(""), OSError(errno.ENOBUFS, "")),
+    ],
+    ids=["pool", "EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS"],
+)
+async def test_own_limits_count_against_nothing(raised: Exception) -> None:
+    assert await buy(Things(Step(raised=raised))) == (CLOSED, CLOSED, CLOSED)
+
+
 @pytest.mark.parametrize("step", [Step(500), Step(503), HANGS, HANGS_UP])
 async def test_unusual_header_takes_no_retry_from_others(step: Step) -> None:
     things = Things(step)
@@ -232,7 +253,7 @@ async def test_unbuilt_request_counts_against_nothing(raised: Exception) -> None
 
     assert isinstance(result, Err)
     assert isinstance(result.error, Unavailable)
-    assert result.error.detail == "The gateway cannot build this request to the things service"
+    assert result.error.detail == "The request to the things service would be too long or invalid"
     assert len(things.shop.services["/sold"].requests) == 1
     assert await buy(things) == (CLOSED, CLOSED, CLOSED)
 

@@ -47,7 +47,7 @@ class _Fallback:
         schema = handler(source)
         if not self.is_text_only:
             return core_schema.with_default_schema(schema, default=self.value, on_error="default")
-        text = core_schema.str_schema(strict=True)
+        text = core_schema.str_schema(strict=True, metadata={IS_TEXT: True})
         other = core_schema.no_info_after_validator_function(lambda _: self.value, text)
         return core_schema.union_schema([schema, other], mode="left_to_right")
 

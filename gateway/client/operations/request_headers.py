@@ -27,8 +27,8 @@ _FIXED: Final = frozenset(
 )
 """Headers that the client sets itself, or that belong to the connection."""
 
-_USUAL: Final = re.compile(r"[\w ~.:/+=@;,*|-]*", re.ASCII)
-"""Characters of usual ids and trace states; .NET makes ids such as `|37dd3dd5-4a9619fc.1.`."""
+_USUAL: Final = re.compile(r"[\w ~.:/+=@;,*|#!$&()%^?\[\]-]*", re.ASCII)
+"""Characters of usual ids and trace states, such as .NET's `|37dd3dd5-4a9619fc.1.`: no quotes, no markup."""
 _USUAL_LENGTH: Final = 4096
 """Octets. Many services refuse a request whose headers exceed 8 KiB, and some say so by hanging up."""
 
