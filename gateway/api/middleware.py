@@ -36,17 +36,30 @@ class RequestId:
 
 @final
 class PathPrefix:
-    """Middleware that assigns the request the path prefix of its links: that of the server, or *default*."""
+    """Middleware that assigns the request the path prefix of its links, and removes *default* from its path.
+
+    A proxy may have left *default* in the path. It stays there if there is no route without it: `/orders` may
+    be a prefix and a route.
+    """
 
     def __init__(self, app: ASGIApp, default: str) -> None:
         self._app = app
         self._default = default
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle the request; `root_path` in its *scope* is the prefix."""
+        """Handle the request; `root_path` in its *scope* is what precedes the path of a route."""
         if scope["type"] == "http":
-            scope["root_path"] = assign_prefix(scope, self._default)
+            assign_prefix(scope, self._default)
+            if self._default and not scope.get("root_path") and self._has_route(scope):
+                scope["root_path"] = self._default
         await self._app(scope, receive, send)
+
+    def _has_route(self, scope: Scope) -> bool:
+        """Return whether the path has the prefix, and the rest of it is the path of a route."""
+        if not scope["path"].startswith(f"{self._default}/"):
+            return False
+        request = {**scope, "root_path": self._default}
+        return any(_is_match(route, request) for route in cast("Sequence[BaseRoute]", scope["app"].routes))
 
 
 # An exception handler for `Exception` runs outside all other middleware: its 500 would lack the CORS headers,

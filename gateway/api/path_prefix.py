@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from starlette.types import Scope
 
-__all__ = ("LONGEST_PREFIX", "PATH_PREFIX", "assign_prefix", "encode_path", "get_prefix")
+__all__ = ("LONGEST_PREFIX", "PATH_PREFIX", "assign_prefix", "encode_path", "forward_prefix", "get_prefix")
 
 PATH_PREFIX: Final = r"(/\.{0,2}[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+"
 """Regular expression of a prefix: a path without percent-encoding and without the segments `.` and `..`.
@@ -18,14 +18,19 @@ LONGEST_PREFIX: Final = 256
 _UNQUOTED: Final = "/!$&'()*+,;=:@"
 
 
-def assign_prefix(scope: Scope, default: str) -> str:
-    """Store the path prefix of the request in *scope* and return it: its `root_path`, or else *default*.
+def forward_prefix(scope: Scope, prefix: str) -> None:
+    """Store the *prefix* that a proxy has removed from the path of the request in *scope*."""
+    scope.setdefault("state", {})["forwarded_prefix"] = prefix
 
-    Mounts of an app change `root_path` later.
+
+def assign_prefix(scope: Scope, default: str) -> None:
+    """Store the path prefix of the request's links in *scope*.
+
+    It is the prefix that `forward_prefix` stored, or else the `root_path` of the server or of a parent app,
+    or else *default*. Mounts of an app change `root_path` later.
     """
-    prefix: str = scope.get("root_path", "").rstrip("/") or default
-    scope.setdefault("state", {})["prefix"] = prefix
-    return prefix
+    state = scope.setdefault("state", {})
+    state["prefix"] = state.get("forwarded_prefix") or scope.get("root_path", "").rstrip("/") or default
 
 
 def get_prefix(scope: Scope) -> str:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from gateway.client.answers.body import MAX_ANSWER_BYTES, is_without_content, read_body
-from gateway.client.answers.pages import is_page
+from gateway.client.answers.pages import PAGE, begins_like_page, is_page
 from gateway.client.answers.refusals import list_media_types
 from gateway.client.answers.validation import AnswerValidator
 from gateway.client.operations.conventions import ReadError
@@ -72,37 +72,31 @@ async def read_empty(response: httpx.Response) -> Result[None, Reason]:
 
     An HTML page, declared as such or not, comes from a proxy: the service may not have received the request.
     """
-    if await is_page(response):
-        return Err(Reason("an HTML page, not recognizably from the service"))
-    return Ok(None)
+    return Err(PAGE) if await is_page(response) else Ok(None)
 
 
 async def read_problem(
-    response: httpx.Response, read_error: ReadError | None, limit: int = MAX_ANSWER_BYTES
-) -> ServiceProblem:
+    response: httpx.Response,
+    read_error: ReadError | None,
+    limit: int = MAX_ANSWER_BYTES,
+    *,
+    allows_page: bool = True,
+) -> Result[ServiceProblem, Reason]:
     """Return the 4xx problem in *response*; its detail is a line of at most 200 characters.
 
-    A body of more than *limit* bytes is not read.
+    A body of more than *limit* bytes is not read. An HTML page is an error unless *allows_page*, whatever
+    the media type is.
 
     The body is a problem if its type is `application/problem+json` (RFC 9457). For any other JSON,
     *read_error* returns the detail, and there are no members; an exception in *read_error* is logged, not
     raised. Return a problem without detail and members for any other status or body.
     """
+    body = await read_body(response, limit)
+    if not allows_page and isinstance(body, Ok) and begins_like_page(body.value):
+        return Err(PAGE)
     if not response.is_client_error:
-        return ServiceProblem()
-    if list_media_types(response) == ["application/problem+json"]:
-        members = (await read_value(_OBJECT, limit, response)).value_or(dict[str, object]())
-        detail = members.get("detail")
-        return ServiceProblem(
-            sanitize_text(detail, _MAX_DETAIL_LENGTH) if isinstance(detail, str) else "", members
-        )
-    if read_error is None:
-        return ServiceProblem()
-    match await read_value(_ANY_JSON, limit, response):
-        case Ok(body):
-            return ServiceProblem(_apply(read_error, body))
-        case Err():
-            return ServiceProblem()
+        return Ok(ServiceProblem())
+    return Ok(_read_client_error(response, body, read_error))
 
 
 def build_refusal(
@@ -131,6 +125,24 @@ def adapt_error(kind: type[Failure]) -> TypeAdapter[object]:
     """Return the type of an own error with its members, built once for each class."""
     # Sound: every class is hashable, which mypy does not see for `cache`.
     return _adapt(cast("Hashable", get_defining_class(kind)))
+
+
+def _read_client_error(
+    response: httpx.Response, body: Result[bytes, Reason], read_error: ReadError | None
+) -> ServiceProblem:
+    if list_media_types(response) == ["application/problem+json"]:
+        members = body.bind(_OBJECT).value_or(dict[str, object]())
+        detail = members.get("detail")
+        return ServiceProblem(
+            sanitize_text(detail, _MAX_DETAIL_LENGTH) if isinstance(detail, str) else "", members
+        )
+    if read_error is None:
+        return ServiceProblem()
+    match body.bind(_ANY_JSON):
+        case Ok(value):
+            return ServiceProblem(_apply(read_error, value))
+        case Err():
+            return ServiceProblem()
 
 
 def _complete(error: E, response: httpx.Response) -> E:

@@ -9,6 +9,7 @@ from typing import Final, Never, TypeAlias, TypeVar, final
 
 import httpx
 
+from gateway.client.answers.refusals import has_json_type
 from gateway.client.exceptions import (
     NOT_BUILT,
     TRANSPORT_EXCEPTIONS,
@@ -178,7 +179,7 @@ class RequestSender:
         name = rules.name
         if (kind := rules.declared.get(status)) is not None:
             if rules.is_refusal(response):
-                return await self._read_refusal(kind, response, name)
+                return await self._read_refusal(kind, request, response)
         elif rules.is_success(response):
             return await self._read_value(request, response)
         is_foreign = kind is not None
@@ -205,10 +206,11 @@ class RequestSender:
                 return _log_failure(BadAnswer(self._bad_answer, source=name), reason, signal)
 
     async def _read_refusal(
-        self, kind: type[E], response: httpx.Response, name: str
+        self, kind: type[E], request: Request[T, E], response: httpx.Response
     ) -> AttemptOutcome[Never, E | BadAnswer]:
-        problem = await read_problem(response, self._read_error, self._max_bytes)
-        match build_refusal(kind, problem, response, name):
+        name, allows_page = request.rules.name, request.rules.is_refusal is not has_json_type
+        problem = await read_problem(response, self._read_error, self._max_bytes, allows_page=allows_page)
+        match problem.bind(lambda problem: build_refusal(kind, problem, response, name)):
             case Ok(refusal):
                 return AttemptOutcome(Err(refusal), HealthSignal.HEALTHY)
             case Err(reason):

@@ -8,7 +8,7 @@ from typing import Any, Final, cast, final
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from gateway.api.path_prefix import LONGEST_PREFIX, PATH_PREFIX
+from gateway.api.path_prefix import LONGEST_PREFIX, PATH_PREFIX, forward_prefix
 
 __all__ = ("TrustedProxyHeaders",)
 
@@ -19,9 +19,12 @@ _PREFIX: Final = re.compile(PATH_PREFIX)
 class TrustedProxyHeaders:
     """uvicorn's middleware for `X-Forwarded-For` and `X-Forwarded-Proto`, and one for `X-Forwarded-Prefix`.
 
-    The trusted proxies are those of `FORWARDED_ALLOW_IPS`, by default those on 127.0.0.1, as in uvicorn. The
-    prefix becomes the `root_path` of the ASGI scope. If several proxies have added one, the first is the
-    outermost, and all are joined. A prefix that is no path (`PATH_PREFIX`), or too long, is ignored.
+    The trusted proxies are those of `FORWARDED_ALLOW_IPS`, by default those on 127.0.0.1, as in uvicorn.
+
+    The prefix is for links only: the proxy has removed it from the path. So it does not change which endpoint
+    the request reaches, even if a client has sent the header through a careless proxy. If several proxies
+    have added one, the first is the outermost, and all are joined. A prefix that is no path (`PATH_PREFIX`),
+    or too long, is ignored.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -34,7 +37,7 @@ class TrustedProxyHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle the request; its scope has the prefix, the client and the scheme that a proxy has named."""
         if scope["type"] == "http" and _get_host(scope) in self._trusted:
-            scope["root_path"] = _read_prefix(scope["headers"]) or scope["root_path"]
+            forward_prefix(scope, _read_prefix(scope["headers"]))
         await self._app(scope, receive, send)
 
 

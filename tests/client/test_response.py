@@ -107,7 +107,8 @@ async def test_declared_failure_replaces_upstream_fault(status: int) -> None:
     [
         pytest.param({"content-type": "application/json"}, b'{"detail": "No"}', id="plain JSON"),
         pytest.param(PROBLEM, b"", id="empty"),
-        pytest.param(PROBLEM, b"<h1>No</h1>", id="not JSON"),
+        pytest.param(PROBLEM, b"No", id="not JSON"),
+        pytest.param(PROBLEM, b"<no>", id="XML"),
         pytest.param(PROBLEM, b'{"title": "No"}', id="without detail"),
         pytest.param(PROBLEM, b'{"detail": 3}', id="detail is a number"),
         pytest.param(PROBLEM, b'{"detail": ["No"]}', id="detail is a list"),

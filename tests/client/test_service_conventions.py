@@ -182,7 +182,7 @@ async def test_read_error_is_not_called_for_problem() -> None:
 
 
 async def test_read_error_is_not_called_without_json() -> None:
-    response = httpx.Response(404, content=b"<h1>No</h1>", headers={"content-type": "application/json"})
+    response = httpx.Response(404, content=b"No", headers={"content-type": "application/json"})
 
     assert await read_detail(response, lambda _: "other") == GENERIC
 

@@ -6,13 +6,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
+from gateway.api.path_prefix import assign_prefix, get_prefix
 from gateway.server.trusted_proxy import TrustedProxyHeaders
 
 
 async def show_scope(scope: Scope, receive: Receive, send: Send) -> None:
     request = Request(scope)
+    assign_prefix(scope, "")
     shown = {
-        "prefix": scope["root_path"],
+        "prefix": get_prefix(scope),
         "scheme": scope["scheme"],
         "client": request.client and request.client.host,
     }

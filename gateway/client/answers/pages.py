@@ -7,9 +7,13 @@ import httpx
 
 from gateway.client.answers.body import is_without_content, read_start
 from gateway.client.answers.refusals import list_media_types
+from gateway.observability.reason import Reason
 
-__all__ = ("is_page",)
+__all__ = ("PAGE", "begins_like_page", "is_page")
 
+PAGE: Final = Reason("an HTML page, not recognizably from the service")
+
+_START_LENGTH: Final = 1_024
 _MEDIA_TYPES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _START: Final = re.compile(
     rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*(?:<\?xml\b[^>]*>\s*)?<(?:!--|(?:!doctype\s+html|html|head|body|title|meta"
@@ -28,5 +32,10 @@ async def is_page(response: httpx.Response) -> bool:
         return False
     if not _MEDIA_TYPES.isdisjoint(list_media_types(response)):
         return True
-    start = (await read_start(response)).replace(b"\0", b"")  # ASCII in UTF-16 has a null in each character
+    return begins_like_page(await read_start(response))
+
+
+def begins_like_page(body: bytes) -> bool:
+    """Return whether *body*, in UTF-8 or UTF-16, begins like a page."""
+    start = body[:_START_LENGTH].replace(b"\0", b"")  # ASCII in UTF-16 has a null in each character
     return _START.match(start) is not None

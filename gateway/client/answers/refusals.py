@@ -10,7 +10,7 @@ import httpx
 
 from gateway.observability.reason import log_exception
 
-__all__ = ("IsRefusal", "Refusals", "choose_refusal_check", "list_media_types")
+__all__ = ("IsRefusal", "Refusals", "choose_refusal_check", "has_json_type", "list_media_types")
 
 _log: Final = logging.getLogger("gateway.client")
 
@@ -20,7 +20,8 @@ IsRefusal: TypeAlias = Callable[[httpx.Response], bool]
 Refusals: TypeAlias = Literal["json", "any"] | IsRefusal
 """Responses that count as refusals of the service if their status is declared.
 
-- `"json"`: those whose media type is `application/problem+json` or another JSON type.
+- `"json"`: those whose media type is `application/problem+json` or another JSON type, unless the body is an
+  HTML page all the same.
 - `"any"`: all of them.
 - a function: those for which it returns True. It can read the status and the headers, but not the body.
 """
@@ -56,7 +57,8 @@ def _check(refusals: object) -> None:
         raise ValueError(msg)
 
 
-def _is_json(response: httpx.Response) -> bool:
+def has_json_type(response: httpx.Response) -> bool:
+    """Return whether the media type of *response* is `application/problem+json` or another JSON type."""
     return all(map(_JSON_TYPE.fullmatch, list_media_types(response)))
 
 
@@ -64,7 +66,7 @@ def _is_any(_: httpx.Response) -> bool:
     return True
 
 
-_CHECKS: Final[Mapping[str, IsRefusal]] = {"json": _is_json, "any": _is_any}
+_CHECKS: Final[Mapping[str, IsRefusal]] = {"json": has_json_type, "any": _is_any}
 
 
 def _guard(check: IsRefusal) -> IsRefusal:

@@ -47,6 +47,11 @@ FOREIGN: Final = [
     pytest.param({"content-type": "application/problem+xml"}, b"<problem/>", id="XML problem"),
     pytest.param({"content-type": "application/octet-stream"}, b"\x00", id="bytes"),
     pytest.param({"content-type": "application/json, text/html"}, PAGE, id="two types"),
+    pytest.param({"content-type": "application/json"}, PAGE, id="page labelled as JSON"),
+    pytest.param({"content-type": "application/problem+json"}, b"\n<html>", id="page labelled as a problem"),
+    pytest.param(
+        {"content-type": "application/json"}, b"<!-- nginx --><html>", id="page after a comment"
+    ),
     pytest.param({"content-type": "application/jsonp"}, b"no()", id="like JSON"),
     pytest.param({"content-type": "json"}, b"{}", id="no media type"),
 ]
@@ -116,6 +121,20 @@ async def test_foreign_status_counts_as_not_declared(status: int, error: Fault) 
     response = httpx.Response(status, headers={"content-type": "text/html"}, content=PAGE)
 
     assert await fetch(response, RateLimited) == Err(error)
+
+
+@pytest.mark.parametrize("content", [b"", b"No", b"{", b'"No"', b"[]", b"<error/>"])
+async def test_body_of_json_refusal_does_not_matter(content: bytes) -> None:
+    response = httpx.Response(404, headers={"content-type": "application/json"}, content=content)
+
+    assert await fetch(response) == GENERIC
+
+
+@pytest.mark.parametrize("refusals", ["any", lambda _: True], ids=["any", "function"])
+async def test_page_labelled_as_json_counts_by_setting(refusals: Refusals) -> None:
+    response = httpx.Response(404, headers={"content-type": "application/json"}, content=PAGE)
+
+    assert await fetch(response, operation=refusals) == GENERIC
 
 
 async def test_foreign_refusal_is_logged(caplog: pytest.LogCaptureFixture) -> None:
