@@ -32,6 +32,7 @@ class Booking(BaseModel):
 
 class Charge(BaseModel):
     id: str
+    reference: str
 
 
 class ChargeList(BaseModel):

@@ -67,8 +67,22 @@ class Refund(BaseModel):
 class ChargeList(BaseModel):
     """A page of charges."""
 
-    object: Literal["list", "search_result"]
+    object: Literal["list"] = "list"
     data: list[Charge]
+    has_more: bool = False
+
+
+class FoundCharge(Charge):
+    """A charge with the idempotency key of its request."""
+
+    idempotency_key: str
+
+
+class SearchResult(BaseModel):
+    """The charges that a search has found."""
+
+    object: Literal["search_result"] = "search_result"
+    data: list[FoundCharge]
     has_more: bool = False
 
 
@@ -101,17 +115,18 @@ class _Payments:
 
     async def list_charges(self) -> ChargeList:
         """List all charges."""
-        return ChargeList(object="list", data=[*self._charges.values()])
+        return ChargeList(data=[*self._charges.values()])
 
-    async def search_charges(self, query: Annotated[str, Query()]) -> ChargeList:
+    async def search_charges(self, query: Annotated[str, Query()]) -> SearchResult:
         """Find the charge that was created with an idempotency key."""
         match = _SEARCH.fullmatch(query)
         if match is None:
             raise _build_error(400, "invalid_request_error", "parameter_invalid", "Invalid search query.")
         charge_id = self._charge_by_key.get(match[1])
         if charge_id is None or self._created[charge_id] > self._now() - self._search_delay:
-            return ChargeList(object="search_result", data=[])
-        return ChargeList(object="search_result", data=[self._charges[charge_id]])
+            return SearchResult(data=[])
+        charge = self._charges[charge_id].model_dump()
+        return SearchResult(data=[FoundCharge(**charge, idempotency_key=match[1])])
 
     async def get_charge(self, charge_id: str) -> Charge:
         """Return a charge."""

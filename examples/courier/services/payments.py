@@ -14,7 +14,6 @@ class CardDeclined(Conflict, code="card-declined"):
     """The customer's card was declined. Ask for another card."""
 
 
-@final
 class Charge(UpstreamResponse):
     """A charge; *amount* is in cents."""
 
@@ -25,10 +24,14 @@ class Charge(UpstreamResponse):
     refunded: bool
 
 
-class _ChargeList(UpstreamResponse):
-    model_config = example(data=[{"id": "ch_8d2f1c7a", "amount": 1250, "refunded": False}])
+class _FoundCharge(Charge):
+    model_config = example(id="ch_8d2f1c7a", amount=1250, refunded=False, idempotency_key="a")
 
-    data: list[Charge]
+    idempotency_key: str
+
+
+class _SearchResult(UpstreamResponse):
+    data: list[_FoundCharge]
 
 
 @final
@@ -43,7 +46,7 @@ class Payments:
         self._fetch = client.get(
             "payments.fetch", "/v1/charges/{charge_id}", answer=Charge, declared={404: NotFound}
         )
-        self._search = client.get("payments.search", "/v1/charges/search", answer=_ChargeList)
+        self._search = client.get("payments.search", "/v1/charges/search", answer=_SearchResult)
         self.refund: Final = client.undo.post(
             "payments.refund",
             "/v1/refunds",
@@ -65,7 +68,10 @@ class Payments:
 
     def _find(self, key: Key) -> Call[Charge | None, UpstreamFault]:
         found = self._search(query={"query": f"idempotency_key:'{key}'"})
-        return found.map(lambda charges: charges.data[0] if charges.data else None)
+        # A search that does not know the field may find the charges of others.
+        return found.map(
+            lambda result: next((one for one in result.data if one.idempotency_key == key), None)
+        )
 
 
 class _Error(BaseModel):

@@ -49,9 +49,7 @@ FOREIGN: Final = [
     pytest.param({"content-type": "application/json, text/html"}, PAGE, id="two types"),
     pytest.param({"content-type": "application/json"}, PAGE, id="page labelled as JSON"),
     pytest.param({"content-type": "application/problem+json"}, b"\n<html>", id="page labelled as a problem"),
-    pytest.param(
-        {"content-type": "application/json"}, b"<!-- nginx --><html>", id="page after a comment"
-    ),
+    pytest.param({"content-type": "application/json"}, b"<!-- nginx --><html>", id="page after a comment"),
     pytest.param({"content-type": "application/jsonp"}, b"no()", id="like JSON"),
     pytest.param({"content-type": "json"}, b"{}", id="no media type"),
 ]
