@@ -18,14 +18,18 @@ _NAME: Final = re.compile(
     (   _SERVICE_HOST
     |   _SERVICE_PORT(_[A-Z0-9_]+)?
     |   _PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR)(_START|_END)?)?
+    |   _ENV_[A-Za-z0-9_]+
     )""",
     re.VERBOSE,
 )
+_CONTAINER: Final = re.compile(r"(/[^/]+){2}")
 _ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://.+:\d+")
 
 
 def is_service_link(variable: str, value: str) -> bool:
-    """Return whether *variable* is a service link: by its name, or by its *value* if it ends in `_PORT`."""
+    """Return whether *variable* is a service link, by its name, which may leave that to its *value*."""
     if variable.endswith("_PORT") and _ADDRESS.fullmatch(value) is not None:
+        return True
+    if variable.endswith("_NAME") and _CONTAINER.fullmatch(value) is not None:
         return True
     return _NAME.fullmatch(variable) is not None

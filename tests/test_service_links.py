@@ -23,7 +23,10 @@ LINKS = {
     "GATEWAY_METRICS_PORT": "sctp://[fd00::3]:9000",
     "GATEWAY_METRICS_PORT_9000_SCTP": "sctp://[fd00::3]:9000",
     "GATEWAY_METRICS_SERVICE_PORT_METRICS_TLS": "9000",
-    # A range of ports, which Docker's links have.
+    # A range of ports, the container's name and its environment, which Docker's links have.
+    "GATEWAY_NAME": "/checkout/gateway",
+    "GATEWAY_ENV_GATEWAY_TOKEN": "s3cret",
+    "GATEWAY_ENV_PATH": "/usr/bin",
     "GATEWAY_PORT_8000_TCP_PORT_START": "8000",
     "GATEWAY_PORT_8000_TCP_PORT_END": "8010",
 }
@@ -45,6 +48,9 @@ def test_variables_of_the_kubelet_are_service_links(name: str, value: str) -> No
         ("GATEWAY_PORT_8000", "8000"),
         ("GATEWAY_SERVICE_URL", "http://service:8000"),
         ("GATEWAY_SERVICES", "user"),
+        ("GATEWAY_NAME", "gateway"),
+        ("GATEWAY_NAME", "/gateway"),
+        ("GATEWAY_ENV", "production"),
     ],
 )
 def test_other_variables_are_no_service_links(name: str, value: str) -> None:

@@ -9,10 +9,12 @@ class UpstreamResponse(BaseModel):
     """Base model for the body of a service's response.
 
     Frozen and strictly typed: `"3"` is not an `int`. Unknown fields are ignored. A response that does not
-    validate becomes a `BadAnswer`.
+    validate becomes a `BadAnswer`. As a part of the gateway's own response, every field is always present.
     """
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="ignore", json_schema_serialization_defaults_required=True
+    )
 
 
 class UpstreamRequest(BaseModel):

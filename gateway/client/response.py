@@ -67,12 +67,13 @@ async def read_value(validate: AnswerValidator[T], limit: int, response: httpx.R
     return (await read_body(response, limit)).bind(validate)
 
 
-async def read_empty(response: httpx.Response) -> Result[None, Reason]:
+async def read_empty(limit: int, response: httpx.Response) -> Result[None, Reason]:
     """Return None, whatever the body is, or the reason why the response does not come from the service.
 
-    An HTML page, declared as such or not, comes from a proxy: the service may not have received the request.
+    At most *limit* bytes of the body are read. An HTML page, declared as such or not, comes from a proxy: the
+    service may not have received the request.
     """
-    return Err(PAGE) if await is_page(response) else Ok(None)
+    return Err(PAGE) if await is_page(response, limit) else Ok(None)
 
 
 async def read_problem(

@@ -74,12 +74,12 @@ class CircuitBreaker:
 
     @property
     def is_calm(self) -> bool:
-        """True if the breaker is closed and none of the recent attempts has failed."""
+        """Return whether the breaker is closed and none of the recent attempts has failed."""
         return self.is_closed and not self._failures
 
     @property
     def has_failed_recently(self) -> bool:
-        """True if the breaker is open, or has been half open for less than `BreakerTerms.window`.
+        """Return whether the breaker is open, or has been half open for less than `BreakerTerms.window`.
 
         A breaker that stays half open for longer may only mean that nothing called the service.
         """

@@ -111,7 +111,7 @@ class GuardGroup:
 
     @property
     def has_failed_recently(self) -> bool:
-        """True if a breaker is open or was open recently."""
+        """Return whether a breaker is open or was open recently."""
         return self._host.breaker.has_failed_recently or any(
             guards.breaker.has_failed_recently for guards in self._guards.values()
         )

@@ -124,7 +124,7 @@ class Policies:
 
     @property
     def has_failed_recently(self) -> bool:
-        """True if a circuit breaker of required or of optional calls is open or was open recently."""
+        """Return whether a circuit breaker of required or of optional calls is open or was open recently."""
         return self._required.has_failed_recently or self._optional.has_failed_recently
 
     @property

@@ -5,7 +5,7 @@ from typing import Annotated, final
 
 from pydantic import Field
 
-from gateway.client.answers.leniency import OrNone, Text
+from gateway.client.answers.leniency import Text
 from gateway.client.models import UpstreamRequest, UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
 from gateway.railway import Call, Forbidden, UpstreamFault
@@ -24,7 +24,7 @@ class Risk(UpstreamResponse):
     model_config = example(is_safe=True, risk_level="Low")
 
     is_safe: bool
-    risk_level: OrNone[Text]
+    risk_level: Text
 
 
 @final

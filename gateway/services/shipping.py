@@ -2,7 +2,7 @@
 
 from typing import final
 
-from gateway.client.answers.leniency import OrNone, Text
+from gateway.client.answers.leniency import Text
 from gateway.client.models import UpstreamRequest, UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
 from gateway.railway import Call, Invalid, UpstreamFault
@@ -18,7 +18,7 @@ class Quote(UpstreamResponse):
 
     model_config = example(carrier="USPS", rate="12.99")
 
-    carrier: OrNone[Text]
+    carrier: Text
     rate: Price
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final, final
 
 from pydantic import Field, TypeAdapter
 
-from gateway.client.answers.leniency import OrNone, Text
+from gateway.client.answers.leniency import Text
 from gateway.client.models import UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
 from gateway.railway import Call, UpstreamFault, constant
@@ -37,7 +37,7 @@ class Post(UpstreamResponse):
     post_id: str
     author_id: str
     language: str
-    text: OrNone[Text]
+    text: Text
 
 
 @final
@@ -50,7 +50,7 @@ class Notification(UpstreamResponse):
 
     notification_id: str
     from_user_id: str
-    text: OrNone[Text]
+    text: Text
 
 
 @final

@@ -2,7 +2,7 @@
 
 from typing import final
 
-from gateway.client.answers.leniency import OrNone, Text
+from gateway.client.answers.leniency import Text
 from gateway.client.models import UpstreamResponse, example
 from gateway.client.service_client import ServiceClient
 from gateway.railway import Call, NotFound, UpstreamFault
@@ -17,7 +17,7 @@ class User(UpstreamResponse):
     model_config = example(user_id="user-123", email="user@example.com", is_active=True)
 
     user_id: str
-    email: OrNone[Text]
+    email: Text
     is_active: bool
 
 

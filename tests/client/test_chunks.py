@@ -189,8 +189,13 @@ async def test_pairs_are_divided_like_a_mapping() -> None:
     assert result == Ok([*IDS])
 
 
+@pytest.mark.parametrize("ids", [IDS, IDS[:3]], ids=["chunks", "single request"])
 @pytest.mark.parametrize("is_fitting", [True, False])
-async def test_joined_answer_must_fit(is_fitting: bool) -> None:  # noqa: FBT001 - a parameter
+async def test_joined_answer_must_fit(
+    caplog: pytest.LogCaptureFixture,
+    ids: Sequence[str],
+    is_fitting: bool,  # noqa: FBT001 - a parameter
+) -> None:
     seen: list[Sequence[str]] = []
 
     def fits(found: Sequence[str]) -> bool:
@@ -198,10 +203,13 @@ async def test_joined_answer_must_fit(is_fitting: bool) -> None:  # noqa: FBT001
         return is_fitting
 
     operation = connect(Directory()).get("things.find", "/things", answer=list[str], chunk="id")
-    result = await operation(query={"id": IDS}, fits=fits)
+    result = await operation(query={"id": ids}, fits=fits)
 
-    assert seen == [[*IDS]]
-    assert isinstance(result, Ok) is is_fitting
+    assert seen == [[*ids]]
+    assert result == (Ok([*ids]) if is_fitting else Err(BadAnswer(UNUSABLE, source="things.find")))
+    assert (
+        "things.find: bad-answer: the answer does not fit the request" in caplog.messages
+    ) is not is_fitting
 
 
 async def test_mappings_are_joined() -> None:

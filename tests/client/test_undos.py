@@ -1,13 +1,15 @@
 """Undos of a client, which need only the key of their write."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote
 
 import httpx
 import pytest
+from typing_extensions import override
 
+from gateway.client.answers.body import MAX_ANSWER_BYTES
 from gateway.railway import BadAnswer, Err, Fault, Key, Ok, SentWrite, TimedOut, Unavailable
 from tests.client.scripted_service import PROBLEM, Answering, Content, Hanging, Raising, client
 from tests.client.test_writes import CASES, connect_services
@@ -132,6 +134,23 @@ async def test_media_type_without_content_is_no_page(status: int) -> None:
     transport = Answering(httpx.Response(status, headers={"content-type": "text/html"}))
 
     assert await connect_services(transport).orders.cancel.attempt(WRITE) == Ok(None)
+
+
+async def test_endless_undo_response_is_cut_off() -> None:
+    read = 0
+
+    class Endless(httpx.AsyncByteStream):
+        @override
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            nonlocal read
+            while True:
+                read += 1_000
+                yield b"x" * 1_000
+
+    response = httpx.Response(200, stream=Endless())
+
+    assert await connect_services(Answering(response)).orders.cancel.attempt(WRITE) == Ok(None)
+    assert MAX_ANSWER_BYTES < read <= MAX_ANSWER_BYTES + 1_000
 
 
 async def test_truncated_undo_response_is_unavailable() -> None:

@@ -23,7 +23,7 @@ from gateway.railway import (
 )
 from gateway.resilience.circuit_breaker import BreakerState
 from gateway.resilience.terms import BreakerTerms, PolicyTerms, RetryTerms
-from tests.client.scripted_service import LAMP, THING, Thing
+from tests.client.scripted_service import LAMP, THING, Content, Thing
 from tests.resilience.scripted_upstream import (
     FINE,
     HANGS,
@@ -49,6 +49,14 @@ class Shop(httpx.AsyncBaseTransport):
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         return await self.services[request.url.path].handle_async_request(request)
+
+
+class TruncatedShop(httpx.AsyncBaseTransport):
+    """Service that closes the connection in the middle of every answer."""
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Content([b"{", httpx.ReadError("reset")]))
 
 
 class Things:
@@ -220,6 +228,25 @@ async def test_unfit_answers_leave_breaker_closed() -> None:
     assert things.client.policies.counts.attempts == 100
 
 
+@pytest.mark.parametrize("raised", [httpx.ReadError("reset"), httpx.RemoteProtocolError("closed")])
+async def test_connections_lost_by_two_operations_open_host_breaker(raised: Exception) -> None:
+    things = Things(Step(raised=raised))
+    things.shop.services["/lamp"].steps = [Step(raised=raised)] * 200
+    await asyncio.gather(call_at_once(60, things.buy), call_at_once(60, things.look))
+
+    assert things.client.breakers.host is OPEN
+
+
+async def test_truncated_answers_leave_host_breaker_closed() -> None:
+    """The host has answered, so that its connections work."""
+    client = service_client("things", "http://things.test", TruncatedShop(), terms=build_terms())
+    look, buy = (client.get(f"things.{name}", f"/{name}", answer=THING) for name in ("look", "buy"))
+    await asyncio.gather(call_at_once(60, look), call_at_once(60, buy))
+
+    assert client.breakers.host is CLOSED
+    assert set(client.breakers.operations.values()) == {OPEN}
+
+
 async def test_foreign_refusals_open_breaker() -> None:
     things = Things(Step(404, media_type="text/html"))
     find = things.client.get("things.find", "/sold", answer=THING, declared={404: NotFound})
@@ -290,6 +317,19 @@ async def test_slow_refusal_counts_as_slow() -> None:
     things = Things(Step(404, after=0.7), terms=build_terms(breaker=SLOW))
 
     assert await buy(things) == (CLOSED, CLOSED, OPEN)
+
+
+async def test_slow_calls_are_forgotten_when_breaker_closes() -> None:
+    things = Things(Step(after=0.5), terms=build_terms(breaker=SLOW))
+    await call_at_once(100, things.buy)
+    await asyncio.sleep(SLOW.pause)
+    things.shop.services["/sold"].steps = [FINE]
+    await call_at_once(SLOW.probes, things.buy)
+    await call_at_once(SLOW.minimum, things.buy)
+    things.shop.services["/sold"].steps = [Step(500)]
+    await things.buy()
+
+    assert things.client.breakers.operations["things.buy"] is CLOSED
 
 
 async def test_slow_probe_opens_breaker_again() -> None:

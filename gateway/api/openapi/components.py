@@ -98,6 +98,15 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "description": "Milliseconds that the client will wait; can only shorten the gateway's deadline.",
         "schema": {"type": "integer", "minimum": 1, "examples": [2000]},
     },
+    "x-envoy-expected-rq-timeout-ms": {
+        "description": "Like `X-Request-Timeout-Ms`, as Envoy sends it; a malformed value is ignored.",
+        "schema": {"type": "string", "examples": ["2000"]},
+    },
+    "grpc-timeout": {
+        "description": "Like `X-Request-Timeout-Ms`, with a unit, as gRPC clients send it; a malformed"
+        " value is ignored.",
+        "schema": {"type": "string", "examples": ["2S", "1500m"]},
+    },
     "X-Request-Id": {
         "description": "Id of the request in the response, the log and upstream calls: 1 to 128 visible ASCII"
         " characters; otherwise a new id.",

@@ -61,6 +61,8 @@ class EndpointRequest(Request):
 
     PARAMETERS: ClassVar[tuple[str, ...]] = (
         "X-Request-Timeout-Ms",
+        "x-envoy-expected-rq-timeout-ms",
+        "grpc-timeout",
         "X-Request-Id",
         "traceparent",
         "tracestate",

@@ -51,17 +51,17 @@ async def read_body(response: httpx.Response, limit: int) -> Result[bytes, Reaso
             return failure
 
 
-async def read_start(response: httpx.Response) -> bytes:
+async def read_start(response: httpx.Response, limit: int) -> bytes:
     """Return the start of a body without white space before it.
 
-    The rest is read too, so that the connection can be reused.
+    The rest is read too, so that the connection can be reused, unless the body has more than *limit* bytes.
     """
     start, length = b"", 0
     async for chunk in cast("httpx.AsyncByteStream", response.stream):
         if len(start) < _MAX_START_BYTES:
             start = (start + chunk).lstrip()[:_MAX_START_BYTES]
         length += len(chunk)
-        if length > MAX_ANSWER_BYTES:
+        if length > limit:
             break
     return start
 

@@ -8,7 +8,7 @@ __all__ = ("Node", "change_nodes", "list_nodes")
 Node: TypeAlias = dict[str, object]
 """Core schema of a type, or of a part of it, such as a field."""
 
-_NAMED: Final = frozenset({"fields", "choices", "computed_fields"})
+_NAMED: Final = frozenset({"fields", "choices"})
 """Keys whose value may have a schema for each name."""
 
 _NO_SCHEMAS: Final = frozenset({"metadata", "serialization", "default", "expected", "config", "members"})

@@ -1,4 +1,4 @@
-"""Annotations for fields of answers that nothing is decided by, and for enumerations that may grow."""
+"""Annotations for fields of answers that no decision depends on, and for enumerations that may grow."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeAlias, TypeVar, cast, final
@@ -24,13 +24,6 @@ class _Text:
         schema = handler(source)
         cast("dict[str, Any]", schema).setdefault("metadata", {})[IS_TEXT] = True
         return schema
-
-
-Text: TypeAlias = Annotated[str, _Text()]
-"""A text that is only shown: U+FFFD stands for a character that is none, such as a lone surrogate.
-
-In any other `str`, such a character makes the answer unusable.
-"""
 
 
 @final
@@ -62,8 +55,14 @@ class _Fallback:
                 return handler(schema)
 
 
+Text: TypeAlias = Annotated[str, _Text(), _Fallback("")]
+"""A text that is only shown: empty if the service leaves it out, or sends something else.
+
+U+FFFD replaces a lone surrogate. In any other `str`, a lone surrogate makes the answer unusable.
+"""
+
 OrNone: TypeAlias = Annotated[T | None, _Fallback(None)]
-"""A `T` that nothing is decided by: None if the service leaves it out, or sends something unusable.
+"""A `T` that no decision depends on: None if the service leaves it out, or sends something unusable.
 
 `OrNone[Money]` is the type of an amount that is not read.
 """

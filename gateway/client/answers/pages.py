@@ -26,13 +26,16 @@ Added are `meta`, `center` and the XML declaration.
 """
 
 
-async def is_page(response: httpx.Response) -> bool:
-    """Return whether *response* is a page, declared as such or not; read its body to find out."""
+async def is_page(response: httpx.Response, limit: int) -> bool:
+    """Return whether *response* is a page, declared as such or not.
+
+    Read at most *limit* bytes of the body to find out.
+    """
     if is_without_content(response):
         return False
     if not _MEDIA_TYPES.isdisjoint(list_media_types(response)):
         return True
-    return begins_like_page(await read_start(response))
+    return begins_like_page(await read_start(response, limit))
 
 
 def begins_like_page(body: bytes) -> bool:

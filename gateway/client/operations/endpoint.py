@@ -165,7 +165,7 @@ def _choose_reader(
 ) -> Callable[[httpx.Response], Awaitable[Result[T, Reason]]]:
     if answer is NO_CONTENT:
         # Sound: `T` is None, the type of `NO_CONTENT`.
-        return cast("Callable[[httpx.Response], Awaitable[Result[T, Reason]]]", read_empty)
+        return cast("Callable[[httpx.Response], Awaitable[Result[T, Reason]]]", partial(read_empty, limit))
     return partial(read_value, AnswerValidator(answer), limit)
 
 

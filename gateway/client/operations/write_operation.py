@@ -19,6 +19,8 @@ __all__ = ("DeclareWrite", "WriteMethods", "WriteOperation")
 T = TypeVar("T")
 E = TypeVar("E", bound=Fault)
 
+_REFUSALS: Final = range(400, 500)
+
 
 @final
 class WriteOperation(Generic[T, E]):
@@ -128,8 +130,13 @@ class DeclareWrite:
           response is not recognizably the service's (*refusals*).
 
         The other arguments and the exceptions are those of the declaration of a read (`ServiceClient.get`).
-        Also raise `ValueError` if *undo* cannot build its request from the example of the answer.
+        Also raise `ValueError` if *undo* cannot build its request from the example of the answer, and for a
+        declared status that is no 4xx: any other leaves open whether the write was made.
         """
+        for status in declared:
+            if status not in _REFUSALS:
+                msg = f"{name}: {status!r} cannot mean that nothing has changed: expected a 4xx"
+                raise ValueError(msg)
         endpoint = Endpoint(self._connection, name, self._method, path, answer, declared, success, refusals)
         if undo is not None:
             self._undos.check(undo, name, endpoint.info)

@@ -345,7 +345,14 @@ def test_pipeline_route_documents_headers(baskets: dict[str, Any]) -> None:
     operation = baskets["paths"]["/baskets"]["post"]
 
     parameters = {parameter["$ref"].rpartition("/")[2] for parameter in operation["parameters"]}
-    assert parameters == {"X-Request-Id", "X-Request-Timeout-Ms", "traceparent", "tracestate"}
+    assert parameters == {
+        "X-Request-Id",
+        "X-Request-Timeout-Ms",
+        "x-envoy-expected-rq-timeout-ms",
+        "grpc-timeout",
+        "traceparent",
+        "tracestate",
+    }
     for response in operation["responses"].values():
         assert response["headers"].keys() >= {"X-Request-Id", "Server-Timing", "Gateway-Completed"}
 

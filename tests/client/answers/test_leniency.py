@@ -150,6 +150,11 @@ def test_other_field_must_be_present(body: bytes) -> None:
     assert isinstance(validate(Strict, body), Err)
 
 
+class Note(UpstreamResponse):
+    note_id: str
+    text: Text
+
+
 class Entry(UpstreamResponse):
     entry_id: str
     amount: OrNone[Money]
@@ -172,13 +177,13 @@ def test_unusable_value_that_is_not_read_is_none(members: bytes) -> None:
     )
 
 
+@pytest.mark.parametrize("members", [b"", b', "text": null', b', "text": 3', b', "text": ["a"]'])
+def test_text_that_is_none_is_empty(members: bytes) -> None:
+    assert validate(Note, b'{"note_id": "n"%s}' % members) == Ok(Note(note_id="n", text=""))
+
+
 def test_field_beside_an_unusable_value_stays_strict() -> None:
     assert isinstance(validate(Entry, b'{"entry_id": 3, "amount": 3}'), Err)
-
-
-class Note(UpstreamResponse):
-    note_id: str
-    text: Text
 
 
 LONE: Final = [rb"a\ud800", rb"\udfffa", rb"\uD83D\uD83D", rb"\ude00\ud83d"]
