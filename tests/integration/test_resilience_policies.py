@@ -1,7 +1,7 @@
 """Resilience policies of the sample gateway, with in-process mock services that fail or hang."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +10,7 @@ import pytest
 
 from gateway.resilience.terms import BreakerTerms
 from gateway.settings import Settings
-from tests.integration.in_process import InProcessServices, run_gateway
+from tests.integration.in_process import InProcessServices, Json, run_gateway
 
 CHECKOUT: Final = {
     "user_id": "user-123",
@@ -95,15 +95,33 @@ async def test_failing_operation_leaves_others_of_its_service_alone(kind: str) -
     assert {checkout.status_code for checkout in checkouts} == {200}
 
 
-async def test_failing_write_leaves_reads_of_its_service_alone() -> None:
+@pytest.mark.parametrize("status", [None, 500, 502])
+async def test_failing_write_leaves_reads_of_its_service_alone(status: int | None) -> None:
     services = InProcessServices()
-    await services.set_faults("inventory", ("/reservations", "garbage"), method="POST")
+    kind: Mapping[str, Json] = {} if status is None else {"status": status}
+    fault = ("/reservations", "status" if kind else "garbage")
+    await services.set_faults("inventory", fault, method="POST", **kind)
     async with run_gateway(services) as client:
         orders = await asyncio.gather(*(client.post("/orders", json=CHECKOUT) for _ in range(40)))
         checkouts = await check_out(client, 50)
 
-    assert {order.status_code for order in orders} <= {502, 503}
+    assert {order.status_code for order in orders} <= {202, 502, 503}
     assert {checkout.status_code for checkout in checkouts} == {200}
+
+
+async def test_account_of_unknown_status_leaves_other_accounts_alone() -> None:
+    services = InProcessServices()
+    dormant = {"account_id": "acc-002", "owner": "user-456", "balance": "9.00", "currency": "USD"}
+    services.set_response("account", "/accounts/acc-002", {**dormant, "status": "dormant"})
+    transfer = {"from_account": "acc-002", "to_account": "acc-001", "amount": "1.00", "currency": "USD"}
+    async with run_gateway(services) as client:
+        refused = [await client.post("/transfers", json=transfer) for _ in range(26)]
+        other = await client.post(
+            "/transfers", json={**transfer, "from_account": "acc-001", "to_account": "acc-002"}
+        )
+
+    assert {response.status_code for response in refused} == {409}
+    assert other.status_code == 201
 
 
 async def test_hanging_service_does_not_slow_other_pipelines() -> None:

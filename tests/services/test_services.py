@@ -1,5 +1,6 @@
 """Requests, responses and refusals of the sample's services."""
 
+import tracemalloc
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
@@ -509,3 +510,20 @@ async def test_negative_stock_is_bad_answer(router: respx.MockRouter, services: 
 
     assert isinstance(result, Err)
     assert isinstance(result.error, BadAnswer)
+
+
+async def test_large_history_costs_little(
+    router: respx.MockRouter, calls: dict[str, Call[object, Fault]]
+) -> None:
+    """Nothing in an entry is wrong, so that no error ends the validation of 349,000 of them."""
+    body = b"[" + b"{}," * 349_000 + b"{}]"
+    router.route().respond(content=body)
+    tracemalloc.start()
+    try:
+        result = await calls["accounts.history"]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert isinstance(result, Ok)
+    assert peak < 60 * len(body)

@@ -56,6 +56,13 @@ def test_explain_measures_running_mocks(services: Mapping[str, str]) -> None:
     assert float(took[1]) >= 110
 
 
+def test_explain_ignores_service_links(dead_urls: Mapping[str, str]) -> None:
+    links = {"GATEWAY_PORT": "tcp://10.0.0.1:8000", "GATEWAY_SERVICE_HOST": "10.0.0.1"}
+    result = run_explain("checkout", **dead_urls, **links)
+
+    assert (result.code, result.err) == (0, "")
+
+
 def test_explain_output_is_plain_80_columns(dead_urls: Mapping[str, str]) -> None:
     result = run_explain("purchases", "--latency-default", "40", **dead_urls)
 

@@ -137,7 +137,16 @@ def test_404_of_a_proxy_is_502(target: Target, content_type: str) -> None:
     assert target.get_feed().status == 502
 
 
-@pytest.mark.parametrize("body", [b"[" + b"1," * 520_000 + b"1]", b"[" + b"{}," * 340_000 + b"{}]"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b"1," * 520_000 + b"1]",
+        b"[" + b"{}," * 340_000 + b"{}]",
+        b'[1, "' + rb"\n" * 520_000 + b'"]',
+        b'[1, "' + rb"\ud800" * 170_000 + b'"]',
+    ],
+    ids=["numbers", "objects", "escapes", "surrogates"],
+)
 def test_large_invalid_answer_costs_little(target: Target, body: bytes) -> None:
     target.upstream.answers["/friends/"] = build_answer(body)
     before = target.cpu_seconds
