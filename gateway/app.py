@@ -26,7 +26,7 @@ from gateway.api.pipeline_route.route import build_routes
 from gateway.api.state import GatewayState
 from gateway.client.sender import USER_AGENT
 from gateway.client.service import Service, ServiceConnection
-from gateway.client.transport import create_transport
+from gateway.client.transport import create_httpx_transport, create_transport
 from gateway.executions.memory_journal import MemoryJournal
 from gateway.executions.registry import ExecutionRegistry
 from gateway.executions.worker_lock import find_supervisor, hold_worker_lock
@@ -101,8 +101,9 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
     - *name* and *version*: identify the gateway to services, in `User-Agent`. The default version is the
       version of this package.
     - *title*: shown in `/docs` with the version; the default is the name.
-    - *transport*: sends the requests to services; the default sends them over the network. A mapping has the
-      transport of each service by name. Transports are closed when the app shuts down.
+    - *transport*: sends the requests to services; the default sends them over the network, by the transport
+      that *settings* name. A mapping has the transport of each service by name. Transports are closed when
+      the app shuts down.
     - *caller*: a FastAPI dependency that returns the id of the authenticated principal, or None for an
       anonymous caller, or raises an `HTTPException` (401 or 403). The rate limit and the idempotency keys are
       per principal then, the log names it, and endpoints read it as `request.caller`.
@@ -118,7 +119,8 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
     a service, and for a mapping of transports that lacks a service or names an unknown one.
     """
     settings = settings or load_settings(services)
-    transport = create_transport() if transport is None else transport
+    if transport is None:
+        transport = create_httpx_transport() if settings.transport == "httpx" else create_transport()
     version = version or installed_version("fanout-gateway")
     connections = connect(services, settings, transport, _build_user_agent(name, version))
     executions = ExecutionRegistry[StoredResponse](

@@ -30,6 +30,7 @@ from gateway.api.path_prefix import LONGEST_PREFIX, PATH_PREFIX
 from gateway.client.answers.body import MAX_ANSWER_BYTES
 from gateway.client.operations.request_headers import check_header
 from gateway.client.service import Service
+from gateway.client.transport import TransportName
 from gateway.client.url import normalize_base_url, redact_url
 from gateway.railway import CommitTerms
 from gateway.service_links import is_service_link
@@ -97,6 +98,7 @@ def _expects(description: str) -> WrapValidator:
 Positive: TypeAlias = Annotated[PositiveInt, _expects("a positive integer")]
 Port: TypeAlias = Annotated[int, Field(ge=0, le=65535), _expects("an integer from 0 to 65535")]
 NonNegative: TypeAlias = Annotated[int, Field(ge=0), _expects("0 or a positive integer")]
+Transport: TypeAlias = Annotated[TransportName, _expects("http1 or httpx")]
 Flag: TypeAlias = Annotated[bool, _expects("true or false")]
 RootPath: TypeAlias = Annotated[
     str, Field(pattern=rf"^({PATH_PREFIX})?$", max_length=LONGEST_PREFIX), _expects("a path, such as '/api'")
@@ -210,6 +212,9 @@ class Settings(BaseSettings):
     )
     cors_origins: Origins = Field(
         default=(), description="origins that browsers may call from, separated by commas"
+    )
+    transport: Transport = Field(
+        default="http1", description="who sends the calls: the gateway's own http1, or httpx"
     )
     waterfall: Flag = Field(
         default=False, description="draw a waterfall of requests on stderr, at most one per second"

@@ -161,7 +161,8 @@ class RequestSender:
 
     async def _send_within(self, request: Request[T, E], budget: float) -> SendOutcome[T, E]:
         try:
-            response = await self._transport.handle_async_request(_build_request(request, budget))
+            sent = _build_request(request, budget, self._max_bytes)
+            response = await self._transport.handle_async_request(sent)
         except TRANSPORT_EXCEPTIONS as error:
             return self._interpret_exception(request.rules.name, error, budget)
         try:
@@ -281,7 +282,7 @@ class RequestSender:
         return Err(TimedOut(self._timed_out, source=name, budget=0.0, was_sent=False))
 
 
-def _build_request(request: Request[T, E], budget: float) -> httpx.Request:
+def _build_request(request: Request[T, E], budget: float, max_body: int) -> httpx.Request:
     headers = [*request.headers, (b"x-envoy-expected-rq-timeout-ms", b"%d" % max(1, budget * 1000))]
     for name, value in current_context().baggage.items():
         headers.append((name.encode("ascii"), value.encode("latin-1")))
@@ -298,7 +299,7 @@ def _build_request(request: Request[T, E], budget: float) -> httpx.Request:
         headers=headers,
         stream=httpx.ByteStream(content),
         # Half of the budget: an unreachable host becomes Unavailable, only a hanging service TimedOut.
-        extensions={"timeout": {"connect": budget / 2, "pool": budget / 2}},
+        extensions={"timeout": {"connect": budget / 2, "pool": budget / 2}, "max_body": max_body},
     )
     sent.read()
     return sent

@@ -264,7 +264,8 @@ async def test_body_with_harmless_headers_is_read(headers: Mapping[str, str]) ->
 @pytest.mark.parametrize(
     "headers",
     [
-        {"content-encoding": "gzip"},
+        {"content-encoding": "gzip, compress"},
+        {"content-encoding": "gzip, gzip, gzip, gzip, gzip"},
         {"content-encoding": "br, identity"},
         {"content-encoding": "unheard-of"},
         {"content-length": str(MEBIBYTE + 1)},

@@ -6,6 +6,7 @@ from typing import Final, cast
 
 import httpx
 
+from gateway.client.answers.content_coding import check_codings, decode_content, list_codings
 from gateway.observability.reason import Reason
 from gateway.railway import Err, Ok, Result
 
@@ -36,19 +37,20 @@ def is_without_content(response: httpx.Response) -> bool:
 async def read_body(response: httpx.Response, limit: int) -> Result[bytes, Reason]:
     """Return the body of *response* as UTF-8, or the reason why it is unusable.
 
-    A byte order mark is dropped (RFC 8259, 8.1). A body is unusable if it has a `Content-Encoding`, more than
-    *limit* bytes, or a charset other than UTF-8 although it is not plain ASCII.
+    gzip and deflate are decoded, and a byte order mark is dropped (RFC 8259, 8.1). A body is unusable if it
+    has another coding, more than *limit* bytes before or after decoding, or a charset other than UTF-8
+    although it is not plain ASCII.
     """
-    if coding := _find_coding(response.headers.get("content-encoding", "")):
-        return Err(Reason("unsupported Content-Encoding", coding))
+    codings = list_codings(response.headers.get("content-encoding", ""))
+    if (reason := check_codings(codings)) is not None:
+        return Err(reason)
     length = response.headers.get("content-length", "")
     if length.isdecimal() and (len(length) > len(str(limit)) or int(length) > limit):
         return Err(Reason(f"body over the limit of {limit} bytes", f"Content-Length {length}"))
-    match await _read_stream(response, limit):
-        case Ok(body):
-            return _check_charset(response, body.removeprefix(_BYTE_ORDER_MARK))
-        case failure:
-            return failure
+    body = await _read_stream(response, limit)
+    if codings:
+        body = body.bind(lambda encoded: decode_content(encoded, codings, limit))
+    return body.bind(lambda decoded: _check_charset(response, decoded.removeprefix(_BYTE_ORDER_MARK)))
 
 
 async def read_start(response: httpx.Response, limit: int) -> bytes:
@@ -71,12 +73,6 @@ def replace_lone_surrogates(body: bytes) -> bytes:
     if _SURROGATE.search(body) is None:
         return body
     return _LONE_SURROGATES.sub(lambda found: found["others"] or rb"\ufffd", body)
-
-
-def _find_coding(value: str) -> str:
-    """Return the first content coding that is not `identity`; "" without one (empty members do not count)."""
-    codings = (coding.strip() for coding in value.lower().split(",")) if value else ()
-    return next((coding for coding in codings if coding not in {"", "identity"}), "")
 
 
 def _check_charset(response: httpx.Response, body: bytes) -> Result[bytes, Reason]:

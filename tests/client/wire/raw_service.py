@@ -43,6 +43,7 @@ class RawService:
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
         self._answer = answer
         self.connections: Final[list[RawConnection]] = []
+        self.has_answered: Final = asyncio.Event()
         self.url = ""
 
     @asynccontextmanager
@@ -62,6 +63,7 @@ class RawService:
         try:
             while True:
                 connection.send(self._answer(await reader.readuntil(b"\r\n\r\n")))
+                self.has_answered.set()
         except (asyncio.IncompleteReadError, ConnectionError):
             connection.is_closed.set()
         finally:

@@ -4,12 +4,9 @@ from typing import Final
 
 import pytest
 
-__all__ = ("AWAITS_SERVER", "AWAITS_TRANSPORT")
+__all__ = ("AWAITS_SERVER",)
 
 AWAITS_SERVER: Final = pytest.mark.xfail(
     strict=True,
     reason="h11 and uvicorn decide about framing, request lines and sizes: needs an own HTTP server",
-)
-AWAITS_TRANSPORT: Final = pytest.mark.xfail(
-    strict=True, reason="aiohttp decides about headers, codings and names: needs an own HTTP transport"
 )

@@ -3,17 +3,14 @@
 import asyncio
 import gzip
 import json
-import socket
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import httpx
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
-from typing_extensions import override
 
 from gateway.client.transport import create_transport
-from tests.system.hostile.marks import AWAITS_TRANSPORT
+from gateway.http1 import Resolver
 from tests.system.hostile.raw_upstream import build_answer, listen
 from tests.system.hostile.target import Target
 
@@ -22,7 +19,6 @@ PROFILE = {"user_id": "user-123", "email": "user@example.com", "is_active": True
 BODY = json.dumps(PROFILE).encode()
 
 
-@AWAITS_TRANSPORT
 @pytest.mark.parametrize("name", ["set_cookie", "content_security_policy", "x_large"])
 @pytest.mark.parametrize("size", [9_000, 12_000])
 def test_header_over_8_kib_is_read(target: Target, name: str, size: int) -> None:
@@ -31,7 +27,6 @@ def test_header_over_8_kib_is_read(target: Target, name: str, size: int) -> None
     assert target.get_feed().status == 200
 
 
-@AWAITS_TRANSPORT
 @pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip", "identity, gzip", "deflate", "gzip, gzip"])
 def test_compressed_answer_is_read(target: Target, coding: str) -> None:
     """Proxies compress although the request does not ask for it."""
@@ -43,7 +38,6 @@ def test_compressed_answer_is_read(target: Target, coding: str) -> None:
     assert target.get_feed().status == 200
 
 
-@AWAITS_TRANSPORT
 @pytest.mark.parametrize("status", ["100 Continue", "102 Processing", "103 Early Hints"])
 def test_endless_interim_responses_are_502(target: Target, status: str) -> None:
     def answer_forever() -> Iterator[bytes]:
@@ -57,26 +51,19 @@ def test_endless_interim_responses_are_502(target: Target, status: str) -> None:
     assert (response.status, response.problem["code"]) == (502, "bad-answer")
 
 
-class ForgetfulResolver(AbstractResolver):
-    """Resolver that finds 127.0.0.1 once; then its name server is gone."""
+class ForgetfulNameServer:
+    """Name server that knows 127.0.0.1 once; then it is gone."""
 
     def __init__(self) -> None:
         self._is_lost = False
 
-    @override
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
+    def look_up(self, _: str) -> Sequence[str]:
         if self._is_lost:
             raise OSError
         self._is_lost = True
-        return [ResolveResult(hostname=host, host="127.0.0.1", port=port, family=family, proto=0, flags=0)]
-
-    @override
-    async def close(self) -> None: ...
+        return ["127.0.0.1"]
 
 
-@AWAITS_TRANSPORT
 def test_last_address_is_used_without_name_server() -> None:
     """Every service with a name would be lost with the name server, although its address still works."""
 
@@ -87,7 +74,7 @@ def test_last_address_is_used_without_name_server() -> None:
         return response.status_code
 
     async def fetch_after_restart() -> int:
-        async with create_transport(ForgetfulResolver()) as transport:
+        async with create_transport(Resolver(0.0, ForgetfulNameServer().look_up)) as transport:
             with listen() as upstream:
                 assert await fetch(transport, upstream.port) == 200
             with pytest.raises(httpx.TransportError):

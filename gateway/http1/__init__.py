@@ -1,0 +1,14 @@
+"""HTTP/1.1 transport for httpx, on httptools: a package that depends on nothing else in the gateway.
+
+- `terms`: limits and lives of connections.
+- `transport`: `Http1Transport`, which finds the pool of a request's origin.
+- `request_writer`: requests as bytes.
+- `pool`, `dialer`, `resolver`: the connections to an origin, and how they are made.
+- `connection`, `response_reader`: an exchange on a connection, and its response.
+"""
+
+from gateway.http1.resolver import Resolver
+from gateway.http1.terms import TransportTerms
+from gateway.http1.transport import Http1Transport
+
+__all__ = ("Http1Transport", "Resolver", "TransportTerms")

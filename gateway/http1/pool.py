@@ -1,0 +1,146 @@
+"""Pool of the connections to one origin."""
+
+import asyncio
+from collections import deque
+from typing import Final, final
+
+import httpx
+
+from gateway.http1.connection import Connection
+from gateway.http1.dialer import Dialer
+from gateway.http1.terms import TransportTerms
+
+__all__ = ("Pool",)
+
+_SWEEP_INTERVAL: Final = 1.0
+_CLOSE_TIMEOUT: Final = 1.0
+
+
+@final
+class Pool:
+    """Pool of the connections that *dialer* makes, on the loop in which it is created.
+
+    The connection that was used last is reused first, so that others become idle and are closed. If the
+    number of connections is limited, requests wait in order.
+    """
+
+    def __init__(self, dialer: Dialer, terms: TransportTerms) -> None:
+        self._dialer = dialer
+        self._terms = terms
+        self._loop = asyncio.get_running_loop()
+        self._idle: list[Connection] = []
+        self._busy: set[Connection] = set()
+        self._count = 0
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._sweep_timer: asyncio.TimerHandle | None = None
+
+    async def acquire(self, *, connect: float | None, pool: float | None) -> Connection:
+        """Return a connection for one exchange, after which it is given to `release`.
+
+        *connect* and *pool* are the longest times for connecting, and for waiting for a connection.
+
+        Raise `httpx.ConnectError`, `httpx.ConnectTimeout` or `httpx.PoolTimeout`.
+        """
+        connection = self._take()
+        if connection is None:
+            if self._is_full():
+                connection = await self._wait(pool)
+            else:
+                self._count += 1
+        if connection is None:
+            try:
+                connection = await self._dialer.connect(connect)
+            except BaseException:
+                self._drop()
+                raise
+        self._busy.add(connection)
+        return connection
+
+    def release(self, connection: Connection) -> None:
+        """Take *connection* back after its exchange, however that has ended."""
+        self._busy.discard(connection)
+        now = self._loop.time()
+        if now >= connection.expires_at or not connection.is_usable:
+            connection.close()
+            self._drop()
+        elif not self._hand_over(connection):
+            connection.idle_since = now
+            self._idle.append(connection)
+            if self._sweep_timer is None:
+                self._sweep_timer = self._loop.call_later(_SWEEP_INTERVAL, self._sweep)
+
+    async def aclose(self) -> None:
+        """Close all connections, and wait until they are closed."""
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+            self._sweep_timer = None
+        closing = [*self._idle, *self._busy]
+        for connection in self._idle:
+            connection.close()
+        for connection in self._busy:
+            connection.abort()
+        self._idle.clear()
+        if closing:
+            await asyncio.wait([connection.closed for connection in closing], timeout=_CLOSE_TIMEOUT)
+
+    def _take(self) -> Connection | None:
+        now, oldest = self._loop.time(), self._loop.time() - self._terms.keep_alive
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.idle_since > oldest and now < connection.expires_at and connection.is_usable:
+                return connection
+            connection.close()
+            self._count -= 1
+        return None
+
+    def _is_full(self) -> bool:
+        return self._terms.max_connections is not None and self._count >= self._terms.max_connections
+
+    async def _wait(self, timeout: float | None) -> Connection | None:  # noqa: ASYNC109 - httpx's own timeout
+        """Wait for a connection, or for None: the permission to make one, which is counted already."""
+        waiter: asyncio.Future[Connection | None] = self._loop.create_future()
+        self._waiting.append(waiter)
+        try:
+            async with asyncio.timeout(timeout):
+                return await waiter
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled():  # it has come at the same time
+                self._give_back(waiter.result())
+            if isinstance(error, TimeoutError):
+                msg = f"no free connection within {timeout} s"
+                raise httpx.PoolTimeout(msg) from None
+            raise
+
+    def _give_back(self, connection: Connection | None) -> None:
+        if connection is None:
+            self._drop()
+        else:
+            self.release(connection)
+
+    def _hand_over(self, connection: Connection | None) -> bool:
+        """Hand *connection*, or the permission to make one, to the request that has waited longest."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return True
+        return False
+
+    def _drop(self) -> None:
+        """Note that a connection is gone: the next waiting request may make one in its place."""
+        if not self._hand_over(None):
+            self._count -= 1
+
+    def _sweep(self) -> None:
+        """Close connections that have been idle for too long, or are too old."""
+        now = self._loop.time()
+        oldest = now - self._terms.keep_alive
+        kept: list[Connection] = []
+        for connection in self._idle:
+            if connection.idle_since > oldest and now < connection.expires_at and connection.is_usable:
+                kept.append(connection)
+            else:
+                connection.close()
+                self._count -= 1
+        self._idle = kept
+        self._sweep_timer = self._loop.call_later(_SWEEP_INTERVAL, self._sweep) if kept else None
