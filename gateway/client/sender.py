@@ -27,6 +27,7 @@ from gateway.client.response import build_refusal, read_problem
 from gateway.client.retry_after import parse_retry_after
 from gateway.client.sanitize import sanitize_text
 from gateway.client.url import BaseUrl
+from gateway.http1 import PreparedRequest
 from gateway.observability.reason import Reason, describe_exception
 from gateway.railway import (
     BadAnswer,
@@ -292,17 +293,10 @@ def _build_request(request: Request[T, E], budget: float, max_body: int) -> http
     content = b"" if request.body is None else request.body.content
     if request.body is not None or request.method in _METHODS_WITH_CONTENT:
         headers.append((b"content-length", b"%d" % len(content)))
-    # With `stream`, httpx adds no headers of its own, which would take most of the time.
-    sent = httpx.Request(
-        request.method,
-        request.url,
-        headers=headers,
-        stream=httpx.ByteStream(content),
-        # Half of the budget: an unreachable host becomes Unavailable, only a hanging service TimedOut.
-        extensions={"timeout": {"connect": budget / 2, "pool": budget / 2}, "max_body": max_body},
-    )
-    sent.read()
-    return sent
+    # Half of the budget: an unreachable host becomes Unavailable, only a hanging service TimedOut.
+    timeouts = {"connect": budget / 2, "pool": budget / 2}
+    extensions = {"timeout": timeouts, "max_body": max_body}
+    return PreparedRequest(request.method, request.url, headers, content, extensions)
 
 
 def _log_failure(fault: F, reason: Reason, signal: HealthSignal) -> AttemptOutcome[Never, F]:

@@ -52,9 +52,14 @@ class Connection(asyncio.Protocol):
         """Done when the connection is closed."""
 
     @property
+    def is_open(self) -> bool:
+        """Return whether the connection can be kept for another request, as far as is known."""
+        return self._reader.can_reuse and not self._transport.is_closing()
+
+    @property
     def is_usable(self) -> bool:
         """Return whether a request can be sent: the connection is open, and no data waits to be read."""
-        return self._reader.can_reuse and not self._transport.is_closing() and not self._has_data()
+        return self.is_open and not self._has_data()
 
     async def exchange(
         self, data: bytes, method: str, max_body: int, *, read: float | None, write: float | None

@@ -60,7 +60,8 @@ class Pool:
         """Take *connection* back after its exchange, however that has ended."""
         self._busy.discard(connection)
         now = self._loop.time()
-        if now >= connection.expires_at or not connection.is_usable:
+        is_kept = connection.is_usable if self._waiting else connection.is_open
+        if now >= connection.expires_at or not is_kept:
             connection.close()
             self._drop()
         elif not self._hand_over(connection):
@@ -70,10 +71,14 @@ class Pool:
                 self._sweep_timer = self._loop.call_later(_SWEEP_INTERVAL, self._sweep)
 
     async def aclose(self) -> None:
-        """Close all connections, and wait until they are closed."""
+        """Close all connections, and wait until they are closed; requests that wait or are sent fail."""
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
             self._sweep_timer = None
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(httpx.ConnectError("the transport is being closed"))
         closing = [*self._idle, *self._busy]
         for connection in self._idle:
             connection.close()
@@ -104,8 +109,8 @@ class Pool:
             async with asyncio.timeout(timeout):
                 return await waiter
         except BaseException as error:
-            if waiter.done() and not waiter.cancelled():  # it has come at the same time
-                self._give_back(waiter.result())
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._give_back(waiter.result())  # it has come at the same time
             if isinstance(error, TimeoutError):
                 msg = f"no free connection within {timeout} s"
                 raise httpx.PoolTimeout(msg) from None

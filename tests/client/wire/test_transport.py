@@ -250,7 +250,7 @@ async def test_cancelled_calls_release_connections(
 async def test_hanging_calls_block_no_other_service(
     transport: httpx.AsyncBaseTransport,
 ) -> None:
-    """Hanging calls do not use up the connections to other services (aiohttp's default limit is 100)."""
+    """Hanging calls do not use up the connections to other services."""
     arrivals = asyncio.Semaphore(0)
 
     async def report_and_hang(reader: StreamReader, writer: StreamWriter) -> None:
@@ -273,7 +273,7 @@ async def test_hanging_calls_block_no_other_service(
 async def test_transport_sends_101_calls_at_once(
     transport: httpx.AsyncBaseTransport,
 ) -> None:
-    """By default, aiohttp would open at most 100 connections."""
+    """The number of connections has no limit of its own, such as httpx's 100."""
     barrier = asyncio.Barrier(101)
 
     async def answer_together(reader: StreamReader, writer: StreamWriter) -> None:
