@@ -26,7 +26,7 @@ from gateway.api.pipeline_route.route import build_routes
 from gateway.api.state import GatewayState
 from gateway.client.sender import USER_AGENT
 from gateway.client.service import Service, ServiceConnection
-from gateway.client.transport import create_httpx_transport, create_transport
+from gateway.client.transport import create_httpx_transport, create_tls_context, create_transport
 from gateway.executions.memory_journal import MemoryJournal
 from gateway.executions.registry import ExecutionRegistry
 from gateway.executions.worker_lock import find_supervisor, hold_worker_lock
@@ -119,8 +119,7 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
     a service, and for a mapping of transports that lacks a service or names an unknown one.
     """
     settings = settings or load_settings(services)
-    if transport is None:
-        transport = create_httpx_transport() if settings.transport == "httpx" else create_transport()
+    transport = _create_transports(settings, services) if transport is None else transport
     version = version or installed_version("fanout-gateway")
     connections = connect(services, settings, transport, _build_user_agent(name, version))
     executions = ExecutionRegistry[StoredResponse](
@@ -185,6 +184,18 @@ def create_server(settings: Settings, listener: socket.socket, app: Gateway) -> 
         drain=settings.drain_ms / 1000,
         grace=app.shared.deadline + 1,
     )
+
+
+def _create_transports(
+    settings: Settings, services: Iterable[Service[object]]
+) -> Mapping[str, httpx.AsyncBaseTransport]:
+    """Create the transports of *services*: one for each with a TLS context of its own, and a shared one."""
+    create = create_httpx_transport if settings.transport == "httpx" else create_transport
+    transports = dict.fromkeys((service.name for service in services), create())
+    for name, service in settings.services.items():
+        if name in transports and (service.ca_file or service.certificate_file):
+            transports[name] = create(create_tls_context(service.ca_file, service.certificate_file))
+    return transports
 
 
 def _list_transports(transport: Transports) -> Iterable[httpx.AsyncBaseTransport]:

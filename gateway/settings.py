@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, TypeAlias, final
 
@@ -30,7 +31,7 @@ from gateway.api.path_prefix import LONGEST_PREFIX, PATH_PREFIX
 from gateway.client.answers.body import MAX_ANSWER_BYTES
 from gateway.client.operations.request_headers import check_header
 from gateway.client.service import Service
-from gateway.client.transport import TransportName
+from gateway.client.transport import TransportName, create_tls_context
 from gateway.client.url import normalize_base_url, redact_url
 from gateway.railway import CommitTerms
 from gateway.service_links import is_service_link
@@ -60,6 +61,14 @@ class InvalidSettingsError(ValueError):
     def __init__(self, messages: Iterable[str]) -> None:
         self.messages: Final = tuple(messages)
         super().__init__("; ".join(self.messages))
+
+
+def _check_tls_file(path: Path, ca_file: Path | None = None, certificate_file: Path | None = None) -> Path:
+    try:
+        create_tls_context(ca_file, certificate_file)
+    except OSError as error:
+        raise ValueError(str(error)) from None
+    return path
 
 
 def _check_bearer_token(value: SecretStr) -> SecretStr:
@@ -108,6 +117,16 @@ Token: TypeAlias = Annotated[SecretStr, _expects("a string"), AfterValidator(_ch
 Credentials: TypeAlias = Annotated[
     SecretStr, AfterValidator(_check_credentials), _expects("visible ASCII characters")
 ]
+AuthoritiesFile: TypeAlias = Annotated[
+    Path,
+    AfterValidator(lambda path: _check_tls_file(path, ca_file=path)),
+    _expects("a file with certificates in PEM"),
+]
+CertificateFile: TypeAlias = Annotated[
+    Path,
+    AfterValidator(lambda path: _check_tls_file(path, certificate_file=path)),
+    _expects("a file with a certificate and its key in PEM"),
+]
 Origins: TypeAlias = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), _expects("origins, such as 'https://shop.example'")
 ]
@@ -127,6 +146,13 @@ class ServiceSettings(BaseSettings):
     )
     max_concurrency: Positive | None = Field(default=None, description="concurrent calls to the service")
     token: Credentials | None = Field(default=None, description="token that the service expects, if any")
+    ca_file: AuthoritiesFile | None = Field(
+        default=None,
+        description="file with the authorities trusted for https, in PEM; by default those of the system",
+    )
+    certificate_file: CertificateFile | None = Field(
+        default=None, description="file with the client certificate for https and its key, in PEM"
+    )
 
     @override
     @classmethod

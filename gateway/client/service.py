@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
 from typing import Final, Generic, TypeVar, final
 
 import httpx
@@ -51,6 +52,8 @@ class Service(Generic[T_co]):
       None means the default of `ConcurrencyTerms`.
     - *breaker*, *retries*: terms of the circuit breakers and of the retries.
     - *headers*: default headers of every request, which the headers of a call replace.
+    - *ca_file*: file with the authorities that are trusted for https, in PEM; by default those of the system.
+    - *certificate_file*: file with the client certificate for https and its key, in PEM.
     - *token*: credentials for the service. They are sent only to it, and appear in no `repr` or log.
     - *token_header*: header of the token. In `Authorization`, the token is a bearer token, unless it has
       a scheme of its own, such as `Basic`; in any other header it is sent as it is.
@@ -65,8 +68,8 @@ class Service(Generic[T_co]):
     - *settling_ms*: milliseconds after which a write that has been sent either has taken effect or never
       will. An undo that finds no write (`find`, `gone`) counts it as undone only after this time.
 
-    The environment takes precedence over *url*, *timeout_ms*, *max_concurrency* and *token*. The others have
-    no setting.
+    The environment takes precedence over *url*, *timeout_ms*, *max_concurrency*, *token*, *ca_file* and
+    *certificate_file*. The others have no setting.
 
     Raise `ValueError` for an invalid name, URL, header or field, and for a number that is not whole or out of
     range, and `TypeError` for a *breaker* or *retries* of another type.
@@ -82,6 +85,8 @@ class Service(Generic[T_co]):
     breaker: BreakerTerms = field(default_factory=BreakerTerms)
     retries: RetryTerms = field(default_factory=RetryTerms)
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, hash=False)
+    ca_file: Path | str | None = None
+    certificate_file: Path | str | None = None
     token: SecretStr | None = None
     token_header: str = AUTHORIZATION
     read_error: ReadError | None = None

@@ -58,9 +58,8 @@ def test_settings_table_has_every_setting() -> None:
     rows = re.findall(r"^\|.*$", OPERATIONS.partition("## Settings")[2], re.MULTILINE)
     documented = set(re.findall(r"`GATEWAY_(\w+)`", "".join(rows)))
 
-    of_one_service = {
-        f"{service}_{what}" for service in SERVICES[2:] for what in ("timeout_ms", "max_concurrency", "token")
-    }
+    fields = ("timeout_ms", "max_concurrency", "token", "ca_file", "certificate_file")
+    of_one_service = {f"{service}_{field}" for service in SERVICES[2:] for field in fields}
     assert documented == (OWN_DEFAULTS.keys() | SERVICE_DEFAULTS.keys()) - {
         name.upper() for name in of_one_service
     }

@@ -359,7 +359,7 @@ async def test_transport_ignores_proxy_variables(monkeypatch: pytest.MonkeyPatch
 async def test_failed_connect_resolves_host_again() -> None:
     """A call to a service that has moved to another address succeeds at its first retry."""
     addresses = iter((["127.0.0.2"], ["127.0.0.1"]))
-    transport = create_transport(Resolver(10.0, lambda _: next(addresses)))
+    transport = create_transport(resolver=Resolver(10.0, lambda _: next(addresses)))
 
     async with serve(answer_all) as url:
         renamed_url = url.replace("127.0.0.1", "users.test")

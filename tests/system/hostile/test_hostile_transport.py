@@ -74,7 +74,7 @@ def test_last_address_is_used_without_name_server() -> None:
         return response.status_code
 
     async def fetch_after_restart() -> int:
-        async with create_transport(Resolver(0.0, ForgetfulNameServer().look_up)) as transport:
+        async with create_transport(resolver=Resolver(0.0, ForgetfulNameServer().look_up)) as transport:
             with listen() as upstream:
                 assert await fetch(transport, upstream.port) == 200
             with pytest.raises(httpx.TransportError):
