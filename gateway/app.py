@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version as installed_version
 from typing import Final, TypeAlias
 
@@ -26,7 +27,7 @@ from gateway.api.pipeline_route.route import build_routes
 from gateway.api.state import GatewayState
 from gateway.client.sender import USER_AGENT
 from gateway.client.service import Service, ServiceConnection
-from gateway.client.transport import create_httpx_transport, create_tls_context, create_transport
+from gateway.client.transport import choose_transport, create_tls_context
 from gateway.executions.memory_journal import MemoryJournal
 from gateway.executions.registry import ExecutionRegistry
 from gateway.executions.worker_lock import find_supervisor, hold_worker_lock
@@ -190,7 +191,7 @@ def _create_transports(
     settings: Settings, services: Iterable[Service[object]]
 ) -> Mapping[str, httpx.AsyncBaseTransport]:
     """Create the transports of *services*: one for each with a TLS context of its own, and a shared one."""
-    create = create_httpx_transport if settings.transport == "httpx" else create_transport
+    create = partial(choose_transport, settings.transport)
     transports = dict.fromkeys((service.name for service in services), create())
     for name, service in settings.services.items():
         if name in transports and (service.ca_file or service.certificate_file):

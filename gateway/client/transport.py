@@ -8,7 +8,13 @@ import httpx
 
 from gateway.http1 import Http1Transport, Resolver
 
-__all__ = ("TransportName", "create_httpx_transport", "create_tls_context", "create_transport")
+__all__ = (
+    "TransportName",
+    "choose_transport",
+    "create_httpx_transport",
+    "create_tls_context",
+    "create_transport",
+)
 
 TransportName: TypeAlias = Literal["http1", "httpx"]
 """Name of a transport: `http1`, the gateway's own, or `httpx`, the one that httpx has by default."""
@@ -30,6 +36,11 @@ def create_tls_context(ca_file: Path | None, certificate_file: Path | None) -> s
     return context
 
 
+def choose_transport(name: TransportName, tls: ssl.SSLContext | None = None) -> httpx.AsyncBaseTransport:
+    """Create the transport called *name*, with the context *tls* for https."""
+    return create_httpx_transport(tls) if name == "httpx" else create_transport(tls)
+
+
 def create_transport(
     tls: ssl.SSLContext | None = None, resolver: Resolver | None = None
 ) -> httpx.AsyncBaseTransport:
@@ -46,7 +57,7 @@ def create_transport(
 def create_httpx_transport(tls: ssl.SSLContext | None = None) -> httpx.AsyncBaseTransport:
     """Create httpx's own transport, with as few limits as that of `create_transport`.
 
-    It takes several times the CPU, and does not bound responses. A malformed response is
+    It takes many times the CPU, and does not bound responses. A malformed response is
     an `httpx.RemoteProtocolError`, and so an `Unavailable`. Plain `respx.mock` intercepts its requests.
     """
     return httpx.AsyncHTTPTransport(verify=True if tls is None else tls, trust_env=False, limits=_UNLIMITED)

@@ -140,5 +140,5 @@ def test_demo_help_explains_services_and_exit_code() -> None:
 
     assert result.code == 0
     assert "mock services that already run keep their state" in result.out
-    assert "MOCK_LATENCY_SCALE are ignored." in result.out
+    assert "MOCK_LATENCY_SCALE are ignored, except GATEWAY_TRANSPORT." in result.out
     assert "Exit code: 0" in result.out

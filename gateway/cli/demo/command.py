@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -18,7 +19,7 @@ from gateway.cli.demo.runner import Runner
 from gateway.cli.demo.scenarios import SCENARIOS
 from gateway.cli.dev_stack import MocksFailedError
 from gateway.cli.messages import FAILURE, create_console
-from gateway.client.transport import create_transport
+from gateway.client.transport import TransportName, choose_transport
 
 __all__ = ("configure", "play_demo", "report_outcomes")
 
@@ -29,7 +30,7 @@ The demo takes about fifteen seconds.
 
 The gateway runs in this process and calls mock services over HTTP, which the demo starts on free ports with
 their default latencies, and stops at its end. Other mock services that already run keep their state and
-faults. GATEWAY_* variables and MOCK_LATENCY_SCALE are ignored.
+faults. GATEWAY_* variables and MOCK_LATENCY_SCALE are ignored, except GATEWAY_TRANSPORT.
 
 Exit code: 0 if every scenario passed; 1 if a scenario failed, or if the mock services did not start. The demo
 prints how each failed scenario differs from its expected outcome.
@@ -78,7 +79,8 @@ def _run(_: argparse.Namespace) -> int:
 
 async def _play(console: Console, urls: Mapping[str, str]) -> Sequence[Outcome]:
     outcomes: list[Outcome] = []
-    async with reserve_dead_url() as dead_url, create_transport() as transport:
+    name: TransportName = "httpx" if os.environ.get("GATEWAY_TRANSPORT") == "httpx" else "http1"
+    async with reserve_dead_url() as dead_url, choose_transport(name) as transport:
         runner = Runner(Mocks(urls, transport), dead_url, transport)
         for _, scenarios in groupby(SCENARIOS, key=lambda scenario: scenario.pipeline):
             played = [await runner.play(scenario) for scenario in scenarios]
