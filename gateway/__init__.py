@@ -9,9 +9,11 @@ The map, in the order in which a request travels:
 - `services`       the shipped services, one module each
 - `client`         HTTP to one service
 - `resilience`     policies for the calls to a service: deadline, retries, circuit breaker, concurrency limit
+- `http1`          the HTTP/1.1 transport that sends the calls; depends on nothing else here
 
 Beside them: `executions` (runs that outlive their request), `plan` (the calls of a pipeline, from a dry run),
-`observability` (traces), `settings`, `cli` (the `gateway` command) and `app`, which puts everything together.
+`observability` (traces), `settings` with `service_links`, `cli` (the `gateway` command) and `app`, which puts
+everything together.
 
 The names below are the public API for a gateway with services and pipelines of its own; the vocabulary of
 pipelines (`railway`, `Run`, `Call`, the errors) is in `gateway.railway`. Each name is imported when it is

@@ -79,7 +79,7 @@ class Connection(asyncio.Protocol):
             self._watch(waiter, read, write)
         try:
             await waiter
-        except BaseException:
+        except BaseException:  # also a cancellation: a response that still comes belongs to no other request
             self._waiter = None
             self.abort()
             raise

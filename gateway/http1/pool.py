@@ -50,7 +50,7 @@ class Pool:
         if connection is None:
             try:
                 connection = await self._dialer.connect(connect)
-            except BaseException:
+            except BaseException:  # also a cancellation: the place is free again
                 self._drop()
                 raise
         self._busy.add(connection)
@@ -108,7 +108,7 @@ class Pool:
         try:
             async with asyncio.timeout(timeout):
                 return await waiter
-        except BaseException as error:
+        except BaseException as error:  # also a cancellation
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 self._give_back(waiter.result())  # it has come at the same time
             if isinstance(error, TimeoutError):

@@ -283,6 +283,18 @@ def test_answers_are_joined_by_type(answer: type[Any], answers: Sequence[Any], j
     assert type(join(answers)) is type(joined)
 
 
+async def test_long_rest_of_query_makes_no_request_for_many_values() -> None:
+    """With the rest in every chunk, the call would need many times the requests."""
+    directory = Directory()
+    many = await find(directory, IDS, kind="k" * 3500)
+    few = await find(directory, IDS[:3], kind="k" * 3500)
+
+    assert isinstance(many, Err)
+    assert isinstance(many.error, Unavailable)
+    assert few == Ok(IDS[:3])
+    assert len(directory.lines) == 1
+
+
 @given(st.lists(st.text(max_size=30)), st.integers(14, 200), st.integers(1, 9) | st.none())
 def test_chunks_have_all_values_in_order(values: Sequence[str], room: int, size: int | None) -> None:
     pairs = encode_pairs({"id": values, "kind": "a"})

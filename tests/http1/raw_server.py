@@ -26,7 +26,7 @@ async def serve(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncGen
         finally:
             writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls, backlog=512)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

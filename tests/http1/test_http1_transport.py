@@ -96,6 +96,24 @@ async def test_old_connection_is_replaced_under_load() -> None:
     assert server.opened >= 3
 
 
+async def test_old_connection_is_not_handed_to_waiting_request() -> None:
+    opened = 0
+
+    async def answer_late(reader: StreamReader, writer: StreamWriter) -> None:
+        nonlocal opened
+        opened += 1
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            await asyncio.sleep(0.01)
+            writer.write(OK)
+
+    terms = TransportTerms(max_connections=1, max_age=0.05, age_jitter=0.0)
+    async with serve(answer_late) as port, Http1Transport(terms=terms) as transport:
+        await asyncio.gather(*(fetch(transport, port) for _ in range(20)))
+
+    assert opened >= 2
+
+
 async def test_idle_connections_are_closed() -> None:
     server = CountingServer()
     terms = TransportTerms(keep_alive=0.05)

@@ -10,7 +10,8 @@ from gateway.railway import Err, Ok, TimedOut, Unavailable
 from gateway.services import SERVICES
 from gateway.services.users import User, Users
 from gateway.settings import InvalidSettingsError, load_settings
-from tests.client.wire.test_transport import ADA, ANSWER, Outcome, answer_all, hang, respond_with, serve
+from tests.client.wire.test_transport import ADA, ANSWER, Outcome, answer_all, serve
+from tests.http1.raw_server import hang, respond_with
 from tests.service_clients import service_client
 
 

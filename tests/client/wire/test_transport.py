@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
@@ -14,9 +14,10 @@ from gateway.client.transport import create_transport
 from gateway.http1 import Resolver
 from gateway.railway import BadAnswer, Err, NotFound, Ok, Result, TimedOut, Unavailable, UpstreamFault
 from gateway.services.users import User, Users
+from tests.http1 import raw_server
+from tests.http1.raw_server import Handler, hang, respond_with
 from tests.service_clients import service_client
 
-Handler: TypeAlias = Callable[[StreamReader, StreamWriter], Awaitable[None]]
 Outcome: TypeAlias = Result[User, NotFound | UpstreamFault]
 
 ADA = b'{"user_id": "ada", "email": "ada@example.com", "is_active": true}'
@@ -33,38 +34,8 @@ async def transport() -> AsyncIterator[httpx.AsyncBaseTransport]:
 @asynccontextmanager
 async def serve(handler: Handler) -> AsyncGenerator[str]:
     """Serve on loopback, with a call of *handler* for each connection, and yield the URL."""
-
-    async def handle(reader: StreamReader, writer: StreamWriter) -> None:
-        try:
-            await handler(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the client has disconnected
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, backlog=512)
-    host, port = server.sockets[0].getsockname()
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        server.close()
-
-
-def respond_with(*parts: bytes) -> Handler:
-    """Return a handler that answers a request with *parts*, and then closes the connection."""
-
-    async def send(reader: StreamReader, writer: StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-
-    return send
-
-
-async def hang(reader: StreamReader, _: StreamWriter) -> None:
-    while await reader.read(1024):
-        pass
+    async with raw_server.serve(handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 async def answer_all(reader: StreamReader, writer: StreamWriter) -> None:
