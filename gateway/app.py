@@ -35,6 +35,7 @@ from gateway.observability.trace import Trace
 from gateway.observability.waterfall import Waterfall
 from gateway.pipelines import PIPELINES
 from gateway.railway import CommitTerms, Undo
+from gateway.server.descriptors import choose_connection_limit, get_descriptor_limit
 from gateway.server.server import Server
 from gateway.services import SERVICES
 from gateway.settings import Settings, load_settings
@@ -153,6 +154,7 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
         state,
         readiness,
         services=services,
+        max_calls=sum(connection.client.policies.max_concurrency for connection in connections),
         warnings=[*settings.describe_ineffective(), *list_notes(described)],
         title=title or name,
         version=version,
@@ -168,6 +170,7 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
         ),
         cors_origins=settings.cors_origins,
         prefix=settings.root_path,
+        refusal_pause=settings.refusal_pause_ms / 1000,
         lifespan=lifespan,
     )
 
@@ -176,11 +179,13 @@ def create_server(settings: Settings, listener: socket.socket, app: Gateway) -> 
     """Create a server that serves *app* on *listener*.
 
     The duration of the drain comes from *settings*. After the drain, requests have the deadline of *app* and
-    one more second to finish.
+    one more second to finish. The limit of client connections leaves enough file descriptors for the calls of
+    *app*.
     """
     return Server(
         app,
         listener,
+        max_connections=choose_connection_limit(get_descriptor_limit(), app.max_calls),
         on_stop=app.readiness.stop,
         drain=settings.drain_ms / 1000,
         grace=app.shared.deadline + 1,

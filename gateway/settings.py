@@ -227,6 +227,10 @@ class Settings(BaseSettings):
     max_in_flight: Positive = Field(
         default=256, description="concurrent requests for pipelines; more are refused with 503"
     )
+    refusal_pause_ms: NonNegative = Field(
+        default=100,
+        description="milliseconds for which a connection is not read after a refusal under overload",
+    )
     rate_limit_per_minute: Positive | None = Field(
         default=None, description="requests for pipelines per minute and caller; unset for no limit"
     )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final, cast
 
-from starlette.routing import BaseRoute, Match, Mount
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ("list_allowed_methods",)
 
+_WHOLE: Final = "*"
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -18,7 +19,7 @@ def list_allowed_methods(scope: Scope) -> tuple[str, ...]:
     """Return the methods that the path of *scope* supports; empty for an unknown path.
 
     OPTIONS is always included, and HEAD if GET is. Static files support GET. Other mounted apps are ignored,
-    because their methods are unknown.
+    because their methods are unknown. The path `*` is the gateway as a whole (RFC 9110, 9.3.7).
     """
     routes = cast("Sequence[BaseRoute]", scope["app"].routes)
     # A mount appends its own path to root_path and saves the original in app_root_path.
@@ -35,6 +36,8 @@ def list_allowed_methods(scope: Scope) -> tuple[str, ...]:
 
 
 def _supports(route: BaseRoute, request: Scope) -> bool:
+    if request["path"] == _WHOLE:
+        return isinstance(route, Route) and request["method"] in (route.methods or ())
     if isinstance(route, Mount) and not (isinstance(route.app, StaticFiles) and request["method"] == "GET"):
         return False
     match, _ = route.matches(request)

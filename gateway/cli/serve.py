@@ -25,6 +25,7 @@ from gateway.client.service import Service
 from gateway.observability.waterfall import Waterfall
 from gateway.pipelines.checkout import checkout
 from gateway.server import event_loop
+from gateway.server.descriptors import raise_descriptor_limit
 from gateway.server.gc_tuning import tune_gc
 from gateway.server.listener import ListenError, open_listener
 from gateway.server.server import Server
@@ -236,6 +237,7 @@ def _serve(settings: Settings, app: Gateway | None, mocks_port: int | None) -> i
     except ListenError as error:
         advice = f"choose another address with --host and --port, or {PREFIX}HOST and {PREFIX}PORT"
         return fail(FAILURE, f"{error}; {advice}")
+    raise_descriptor_limit()
     try:
         if mocks_port is None:
             event_loop.run(_serve_alone(create_server(settings, listener, app or create_app(settings))))

@@ -1,79 +1,242 @@
-"""HTTP/1.1 protocol of a client connection: uvicorn's, with a timeout for request heads."""
+"""HTTP/1.1 protocol of a client connection: uvicorn's on httptools, strict, and with limits."""
 
 import asyncio
-from typing import ClassVar, Final, cast
+from enum import Enum
+from typing import Any, ClassVar, Final, cast
 
-import h11
+import uvicorn
 from typing_extensions import override
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
-__all__ = ("IDLE_GRACE", "HeadTimeoutProtocol")
+from gateway.api.admission.front_door import PAUSE_EXTENSION
+from gateway.server.connections import ServerConnections  # noqa: TC001 - of an attribute
+from gateway.server.rejection import build_rejection
+from gateway.server.request_head import NO_HEAD, HeadError, check_fields, prepare_head
+from gateway.server.request_splitter import RequestSplitter
+from gateway.server.write_timeout import WriteTimeout
+
+__all__ = ("IDLE_GRACE", "MAX_FRAMING", "MAX_UNREAD", "HttpProtocol")
 
 IDLE_GRACE: Final = 0.5
 """Seconds that an idle connection stays open during shutdown, for a request already on its way."""
 
+MAX_UNREAD: Final = 65_536
+"""Bytes that are discarded after the response to a request, while the client may still be sending."""
 
-class HeadTimeoutProtocol(H11Protocol):
-    """HTTP/1.1 protocol that closes connections of slow clients, and frees the memory of lost connections.
+MAX_FRAMING: Final = 65_536
+"""Bytes of a chunked body besides its data: sizes, extensions and trailers.
 
-    uvicorn limits only the time between two requests (keep-alive), so a client that sends a byte now and
-    then could hold its connection forever (https://en.wikipedia.org/wiki/Slowloris_(cyber_attack)). Here
-    *head_timeout* limits, in seconds:
+Without this limit, a body of chunks with one byte each would take as much CPU as one 60 times as large.
+"""
 
-    - the head of the first request, from the moment the client connects;
-    - the head of each later request, from its first byte;
-    - the rest of a request body, if the response has been sent without waiting for the body.
+_TOO_MUCH_FRAMING: Final = f"The body has more than {MAX_FRAMING // 1024} KiB besides the data of its chunks"
+
+
+class _Phase(Enum):
+    """Part of a request that is parsed next."""
+
+    HEAD = "head"
+    BODY = "body"
+    NOTHING = "nothing"
+    """The connection is about to be closed, because of a request that cannot be read."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """HTTP/1.1 protocol of a client connection, which refuses malformed requests and closes slow clients.
+
+    A request is parsed after the response to the one before it. A head is parsed once it is complete, within
+    the limits of `gateway.server.request_head`. A request that is malformed, or over a limit, gets a problem
+    (400, 414 or 431), and the connection is closed.
+
+    Times, in seconds:
+
+    - *head_timeout*: for the head of the first request, from the moment the client connects; for the head of
+      each later request, from its first byte. uvicorn limits only the time between two requests, so a client
+      that sends a byte now and then could hold its connection forever
+      (https://en.wikipedia.org/wiki/Slowloris_(cyber_attack)).
+    - *rest_timeout*: for the rest of a request body after a response that did not wait for it. It is
+      discarded, up to `MAX_UNREAD` bytes.
+    - *write_timeout*: for a response that the client does not read, without progress.
 
     A body that the application reads is limited by the deadline of the request instead.
 
     A client that closes its sending half after a request counts as disconnected, because the server cannot
     distinguish this from a client that has gone (RFC 9293, section 3.6).
+
+    By the ASGI extension `PAUSE_EXTENSION`, the application can have the connection not read for some time
+    after the response.
     """
 
     head_timeout: ClassVar[float] = 10.0
+    rest_timeout: ClassVar[float] = 0.5
+    write_timeout: ClassVar[float] = 10.0
 
-    _head_timer: asyncio.TimerHandle | None = None
+    _writing: WriteTimeout
+    """Set when the connection is made."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        # Sound: `gateway.server.server.Server` has such a state.
+        self._shared = cast("ServerConnections", server_state)
+        self._splitter = RequestSplitter()
+        self._phase = _Phase.HEAD
+        self._head = NO_HEAD
+        self._current: RequestResponseCycle | None = None
+        self._body_left: int | None = 0
+        """Bytes of the body that have not been received; None if the body is chunked."""
+        self._framing = 0
+        self._unread = 0
+        self._pause = 0.0
+        self._pause_timer: asyncio.TimerHandle | None = None
+        self._read_timer: asyncio.TimerHandle | None = None
+        self._extensions: dict[str, dict[object, object]] = {
+            PAUSE_EXTENSION: {"pause": self._pause_after_response}
+        }
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(cast("asyncio.Transport", transport))
-        self._start_head_timer()
+        # Sound: uvloop's transports have the methods, but are no subclasses.
+        connection = cast("asyncio.Transport", transport)
+        super().connection_made(connection)
+        self._writing = WriteTimeout(connection, self.loop, self.write_timeout)
+        self._start_read_timer(self.head_timeout)
+        self._shared.admit(self)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        # A pending timer would keep the protocol in memory until it fires.
-        for timer in (self._head_timer, self.timeout_keep_alive_task):
+        self._shared.remove_idle(self)
+        # A pending timer or a reference cycle would keep the protocol in memory.
+        for timer in (self._read_timer, self._pause_timer, self.timeout_keep_alive_task):
             if timer is not None:
                 timer.cancel()
+        self._writing.stop()
+        self._extensions.clear()
 
     @override
     def data_received(self, data: bytes) -> None:
-        state_before = self.conn.our_state
-        super().data_received(data)
-        if self.conn.our_state is not state_before and self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-        if self._is_request_incomplete:
-            self._start_head_timer()
-        elif self._is_idle:  # the rest of a body has arrived after the response
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+        if self._phase is _Phase.NOTHING:
+            self._discard(len(data))
+        else:
+            self._splitter.add(data)
+            self._parse()
+
+    def _parse(self) -> None:
+        """Parse what has been received, to the end of the first request whose response is not complete."""
+        while len(self._splitter) and not self.transport.is_closing():
+            if self._phase is _Phase.BODY:
+                self._parse_body()
+            elif self._phase is _Phase.NOTHING or not self._parse_head():
+                break
+
+    def _parse_head(self) -> bool:
+        """Parse a head; return False if that is not possible yet."""
+        if self._is_responding or self._pause:
+            self.flow.pause_reading()
+            return False
+        self._stop_keep_alive()
+        try:
+            received = self._splitter.take_head()
+            if received is None:
+                self._start_read_timer(self.head_timeout)
+                return False
+            head = prepare_head(received)
+        except HeadError as error:
+            self._refuse(error)
+            return False
+        self._stop_read_timer()
+        self._shared.remove_idle(self)
+        self._head = head
+        super().data_received(head.data)
+        return True
+
+    def _parse_body(self) -> None:
+        """Parse a part of a body, and discard it if the response is complete."""
+        is_discarded = not self._is_responding
+        left = self._body_left
+        if left is None:
+            piece = self._splitter.take_chunks()
+            self._framing += len(piece)
+        else:
+            piece = self._splitter.take_body(left)
+            self._body_left = left - len(piece)
+        super().data_received(piece)
+        if self._framing > MAX_FRAMING:
+            self._refuse(HeadError(detail=_TOO_MUCH_FRAMING))
+        elif is_discarded:
+            self._discard(len(piece))
+            if self._phase is _Phase.HEAD:  # it was the end of the body
+                self._become_idle()
 
     @override
-    def send_400_response(self, msg: str) -> None:
-        """Reject malformed HTTP with a 400; if a response has already begun, just close the connection."""
-        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            super().send_400_response(msg)
-        else:
-            self.transport.close()
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._phase is _Phase.HEAD:  # not a trailer, which must not pass for a header
+            super().on_header(name, value)
+
+    @override
+    def on_headers_complete(self) -> None:
+        self._body_left = check_fields(self.headers, self._head.version)
+        self._framing = self._unread = 0
+        self._phase = _Phase.BODY
+        super().on_headers_complete()
+        self._current = self.cycle
+        # The application has not been started yet.
+        self.scope["method"] = self._head.method.decode("ascii")
+        self.scope["extensions"] = self._extensions
+
+    @override
+    def on_body(self, body: bytes) -> None:
+        if self._body_left is None:
+            self._framing -= len(body)
+        super().on_body(body)
+
+    @override
+    def on_message_complete(self) -> None:
+        self._phase = _Phase.HEAD
+        super().on_message_complete()
 
     @override
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._is_request_incomplete:
-            self._start_head_timer()
+        if self.transport.is_closing():
+            self._writing.start()
+            return
+        if self._pause:
+            self.flow.pause_reading()
+            self._pause_timer = self.loop.call_later(self._pause, self._end_pause)
+        if self._phase is _Phase.BODY:
+            self._stop_keep_alive()
+            self._start_read_timer(self.rest_timeout)
+        else:
+            self._become_idle()
+            self._parse()
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        """Reject a request that the parser cannot read."""
+        self._refuse(HeadError())
+
+    @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._writing.start()
+
+    @override
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._writing.stop()
+
+    @override
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._writing.start()
 
     @override
     def shutdown(self) -> None:
@@ -83,7 +246,7 @@ class HeadTimeoutProtocol(H11Protocol):
         connection instead of answering the request.
         """
         if self._is_idle:
-            self.loop.call_later(IDLE_GRACE, self._close_if_idle)
+            self.loop.call_later(IDLE_GRACE, self._close_if_unused)
         else:
             super().shutdown()
 
@@ -91,21 +254,72 @@ class HeadTimeoutProtocol(H11Protocol):
         """Close the connection at once; a request in progress ends as if its client had disconnected."""
         self.transport.abort()
 
-    def _close_if_idle(self) -> None:
-        if self._is_idle and not self._is_request_incomplete:
-            self.timeout_keep_alive_handler()
-
-    def _start_head_timer(self) -> None:
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(self.head_timeout, self.timeout_keep_alive_handler)
+    @property
+    def _is_responding(self) -> bool:
+        return self._current is not None and not self._current.response_complete
 
     @property
     def _is_idle(self) -> bool:
         """Return True between requests, also while the head of the next request is incomplete."""
-        return self.conn.our_state is h11.IDLE
+        return self._phase is _Phase.HEAD and not self._is_responding
 
-    @property
-    def _is_request_incomplete(self) -> bool:
-        """Return True if the rest of a head is missing, or the rest of a body after the response."""
-        is_head_incomplete = self._is_idle and self.conn.trailing_data[0] != b""
-        return is_head_incomplete or self.conn.our_state is h11.DONE
+    def _become_idle(self) -> None:
+        self._stop_read_timer()
+        self._stop_keep_alive()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+        self._shared.add_idle(self)
+
+    def _close_if_unused(self) -> None:
+        if self._is_idle and not len(self._splitter):
+            self.timeout_keep_alive_handler()
+
+    def _pause_after_response(self, seconds: float) -> None:
+        self._pause = seconds
+
+    def _end_pause(self) -> None:
+        self._pause = 0.0
+        self.flow.resume_reading()
+        self._parse()
+
+    def _refuse(self, error: HeadError) -> None:
+        """Send a problem, unless the response has begun, and close the connection.
+
+        The client has *rest_timeout* to read the problem: if the connection were closed before the client has
+        sent everything, it would be reset.
+        """
+        has_begun = False
+        if self._phase is _Phase.BODY and self._current is not None:
+            has_begun = self._current.response_started
+            self._current.disconnected = True
+            self._current.message_event.set()
+        self._phase = _Phase.NOTHING
+        self._stop_keep_alive()
+        self._stop_read_timer()
+        if has_begun:
+            self.timeout_keep_alive_handler()
+            return
+        rejection = build_rejection(error.code, error.detail, self.server_state.default_headers)
+        self.transport.write(rejection)
+        self.transport.write_eof()
+        self._start_read_timer(self.rest_timeout)
+
+    def _discard(self, count: int) -> None:
+        self._unread += count
+        if self._unread > MAX_UNREAD:
+            self.timeout_keep_alive_handler()
+
+    def _start_read_timer(self, seconds: float) -> None:
+        if self._read_timer is None:
+            self._read_timer = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _stop_read_timer(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
+
+    def _stop_keep_alive(self) -> None:
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None

@@ -14,8 +14,10 @@ from fastapi import FastAPI
 from typing_extensions import override
 
 from gateway.api.middleware import ConnectionClose
+from gateway.server.connections import ServerConnections
+from gateway.server.descriptors import MAX_CONNECTIONS
 from gateway.server.listener import drop_new_connections, format_url
-from gateway.server.protocol import HeadTimeoutProtocol
+from gateway.server.protocol import HttpProtocol
 from gateway.server.trusted_proxy import TrustedProxyHeaders
 
 __all__ = ("Server",)
@@ -60,6 +62,8 @@ class Server(uvicorn.Server):
        which cancels them as if their clients had disconnected.
     4. **Lifespan.** The application finishes its commits. No signal cuts this short.
 
+    At most *max_connections* are open at the same time; beyond that, the longest idle one is closed.
+
     A second signal ends the drain. A SIGINT after the drain ends the grace period.
 
     uvicorn raises the signal again after a graceful shutdown (`capture_signals`), which would end the process
@@ -74,14 +78,13 @@ class Server(uvicorn.Server):
         on_stop: Callable[[], None],
         drain: float,
         grace: float,
-        protocol: type[HeadTimeoutProtocol] = HeadTimeoutProtocol,
+        max_connections: int = MAX_CONNECTIONS,
+        protocol: type[HttpProtocol] = HttpProtocol,
     ) -> None:
         super().__init__(
             uvicorn.Config(
                 TrustedProxyHeaders(ConnectionClose(app, lambda: self._is_stopping)),
                 access_log=False,
-                # h11, because with httptools uvicorn drops the body of a request that offers an upgrade to
-                # HTTP/2, as Java's HttpClient does by default: https://github.com/Kludex/uvicorn/issues/2722
                 http=protocol,
                 lifespan="on",
                 log_config=None,
@@ -93,6 +96,7 @@ class Server(uvicorn.Server):
                 ws="none",
             )
         )
+        self.server_state = ServerConnections(max_connections)
         self.url: Final = format_url(listener)
         self._listener = listener
         self._on_stop = on_stop
@@ -163,4 +167,4 @@ class Server(uvicorn.Server):
 
     def _abort_connections(self) -> None:
         for connection in tuple(self.server_state.connections):
-            cast("HeadTimeoutProtocol", connection).abort()
+            cast("HttpProtocol", connection).abort()

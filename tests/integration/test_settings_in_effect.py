@@ -245,12 +245,14 @@ async def test_largest_answer_is_set(limit: int, status: int) -> None:
         assert (await gateway.post("/checkout", json=ORDER)).status_code == status
 
 
-@pytest.mark.xfail(strict=True, reason="the CORS middleware's 400 is plain text: needs an own HTTP server")
 async def test_refused_preflight_is_a_problem() -> None:
     async with create_client({"cors_origins": (ORIGIN,)}) as gateway:
         refused = await gateway.options("/checkout", headers={**PREFLIGHT, "Origin": "https://evil.example"})
 
     assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.headers["vary"].startswith("Origin")
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid-header")
+    assert refused.json()["detail"] == "Disallowed CORS origin"
 
 
 async def test_preflight_from_configured_origin_is_allowed() -> None:
@@ -275,5 +277,5 @@ def test_all_middleware_is_pure_asgi() -> None:
     app = create_app(load_settings(SHIPPED, cors_origins=(ORIGIN,)))
     kinds = [middleware.cls for middleware in app.user_middleware]
 
-    assert len(kinds) == 6
+    assert len(kinds) == 7
     assert not any(isinstance(kind, type) and issubclass(kind, BaseHTTPMiddleware) for kind in kinds)

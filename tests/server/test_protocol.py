@@ -6,80 +6,24 @@ import weakref
 from typing import Final
 
 import pytest
-import uvicorn
-from starlette.types import Receive, Scope, Send
-from typing_extensions import override
-from uvicorn.server import ServerState
 
-from gateway.server.protocol import IDLE_GRACE, HeadTimeoutProtocol
+from gateway.server.protocol import IDLE_GRACE, MAX_FRAMING, MAX_UNREAD, HttpProtocol
+from tests.server.connection import KEEP_ALIVE, Connection
 
-HEAD_TIMEOUT: Final = HeadTimeoutProtocol.head_timeout
-KEEP_ALIVE: Final = 75
+HEAD_TIMEOUT: Final = HttpProtocol.head_timeout
+REST_TIMEOUT: Final = HttpProtocol.rest_timeout
+WRITE_TIMEOUT: Final = HttpProtocol.write_timeout
 REQUEST: Final = b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n"
 BODY: Final = b"x" * 50
 REQUEST_WITH_BODY: Final = b"POST / HTTP/1.1\r\nHost: gateway\r\nContent-Length: %d\r\n\r\n" % len(BODY)
-"""Head of a request with a body; the app responds without reading the body."""
-
-
-class FakeTransport(asyncio.Transport):
-    """Transport that records the bytes sent to the client, and the time at which it is closed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent = b""
-        self.closed_at: float | None = None
-        self.is_aborted = False
-
-    @override
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.sent += data
-
-    @override
-    def close(self) -> None:
-        self.closed_at = asyncio.get_running_loop().time()
-
-    @override
-    def abort(self) -> None:
-        self.is_aborted = True
-        self.close()
-
-    @override
-    def is_closing(self) -> bool:
-        return self.closed_at is not None
-
-    @override
-    def pause_reading(self) -> None:
-        """Ignore flow control."""
-
-    @override
-    def resume_reading(self) -> None:
-        """Ignore flow control."""
-
-
-class Connection:
-    """Connection to an app that responds after `seconds`."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.transport = FakeTransport()
-        config = uvicorn.Config(self._app, interface="asgi3", timeout_keep_alive=KEEP_ALIVE, log_config=None)
-        self.protocol = HeadTimeoutProtocol(config, ServerState(), {})
-        self.protocol.connection_made(self.transport)
-
-    async def _app(self, _: Scope, __: Receive, send: Send) -> None:
-        await asyncio.sleep(self.seconds)
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    @property
-    def responses(self) -> int:
-        return self.transport.sent.count(b"HTTP/1.1 204")
+CHUNKED: Final = b"POST / HTTP/1.1\r\nHost: gateway\r\nTransfer-Encoding: chunked\r\n\r\n"
+PAGE: Final = b"HTTP/1.1 204 No Content\r\n"
 
 
 async def trickle(connection: Connection, sent: bytes) -> None:
     """Send one byte of *sent* per second, until all are sent or the server closes the connection."""
     for byte in sent:
-        connection.protocol.data_received(bytes([byte]))
+        connection.receive(bytes([byte]))
         await asyncio.sleep(1)
         if connection.transport.is_closing():
             break
@@ -104,9 +48,9 @@ async def test_slow_first_request_head_times_out(connection: Connection) -> None
 
 
 async def test_slow_later_request_head_times_out(connection: Connection) -> None:
-    connection.protocol.data_received(REQUEST)
+    connection.receive(REQUEST)
     await asyncio.sleep(20)
-    connection.protocol.data_received(REQUEST[:-1])
+    connection.receive(REQUEST[:-1])
     await asyncio.sleep(1000)
 
     assert (connection.transport.closed_at, connection.responses) == (20 + HEAD_TIMEOUT, 1)
@@ -114,9 +58,9 @@ async def test_slow_later_request_head_times_out(connection: Connection) -> None
 
 async def test_request_head_sent_in_pieces_is_answered(connection: Connection) -> None:
     connection.seconds = 30
-    connection.protocol.data_received(REQUEST[:9])
+    connection.receive(REQUEST[:9])
     await asyncio.sleep(HEAD_TIMEOUT - 1)
-    connection.protocol.data_received(REQUEST[9:])
+    connection.receive(REQUEST[9:])
     await asyncio.sleep(1000)
 
     assert connection.responses == 1
@@ -127,58 +71,71 @@ async def test_timeout_of_pipelined_head_starts_at_response(
     connection: Connection,
 ) -> None:
     connection.seconds = 30
-    connection.protocol.data_received(REQUEST + REQUEST[:-1])
+    connection.receive(REQUEST + REQUEST[:-1])
     await asyncio.sleep(1000)
 
     assert (connection.transport.closed_at, connection.responses) == (30 + HEAD_TIMEOUT, 1)
 
 
-@pytest.mark.parametrize("sent", [b"", BODY])
+@pytest.mark.parametrize("sent", [b"", BODY[:9]])
 async def test_slow_body_after_response_times_out(connection: Connection, sent: bytes) -> None:
     connection.seconds = 3
-    connection.protocol.data_received(REQUEST_WITH_BODY)
-    await asyncio.sleep(5)
-    await trickle(connection, sent)
+    connection.receive(REQUEST_WITH_BODY)
+    await asyncio.sleep(3 + REST_TIMEOUT / 2)
+    connection.receive(sent)
     await asyncio.sleep(1000)
 
-    assert (connection.transport.closed_at, connection.responses) == (3 + HEAD_TIMEOUT, 1)
+    assert (connection.transport.closed_at, connection.responses) == (3 + REST_TIMEOUT, 1)
 
 
 async def test_keep_alive_starts_after_whole_body(connection: Connection) -> None:
     for _ in range(2):
-        connection.protocol.data_received(REQUEST_WITH_BODY)
-        await asyncio.sleep(HEAD_TIMEOUT - 1)
-        connection.protocol.data_received(BODY)
+        connection.receive(REQUEST_WITH_BODY)
+        await asyncio.sleep(REST_TIMEOUT / 2)
+        connection.receive(BODY)
         await asyncio.sleep(20)
     await asyncio.sleep(1000)
 
     assert connection.responses == 2
-    assert connection.transport.closed_at == 2 * (HEAD_TIMEOUT - 1) + 20 + KEEP_ALIVE
+    assert connection.transport.closed_at == REST_TIMEOUT + 20 + KEEP_ALIVE
 
 
 async def test_head_after_rest_of_body_has_timeout(connection: Connection) -> None:
-    connection.protocol.data_received(REQUEST_WITH_BODY)
-    await asyncio.sleep(7)
-    connection.protocol.data_received(BODY + REQUEST[:-1])
+    connection.receive(REQUEST_WITH_BODY)
+    await asyncio.sleep(REST_TIMEOUT / 2)
+    connection.receive(BODY + REQUEST[:-1])
     await asyncio.sleep(1000)
 
-    assert connection.transport.closed_at == 7 + HEAD_TIMEOUT
+    assert connection.transport.closed_at == REST_TIMEOUT / 2 + HEAD_TIMEOUT
+
+
+@pytest.mark.parametrize("start", [REQUEST_WITH_BODY, CHUNKED])
+async def test_endless_body_after_response_closes(connection: Connection, start: bytes) -> None:
+    connection.receive(start.replace(b"50", b"999999"))
+    await asyncio.sleep(0.1)
+    for _ in range(MAX_UNREAD // 1000 + 1):
+        assert not connection.transport.is_closing()
+        connection.receive(b"3e1\r\n%b\r\n" % (b"x" * 993))
+
+    assert (connection.transport.closed_at, connection.responses) == (0.1, 1)
 
 
 async def test_malformed_request_gets_400(connection: Connection) -> None:
-    connection.protocol.data_received(b"HELLO\r\n\r\n")
+    connection.receive(b"HELLO\r\n\r\n")
 
-    assert connection.transport.sent.startswith(b"HTTP/1.1 400 ")
-    assert connection.transport.is_closing()
+    assert connection.status == 400
+    assert connection.transport.has_sent_eof
+    await asyncio.sleep(1000)
+    assert connection.transport.closed_at == REST_TIMEOUT
 
 
 async def test_malformed_body_after_response_only_closes(connection: Connection) -> None:
     """If the rest of a body is malformed, the server closes the connection without a second response."""
-    connection.protocol.data_received(b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n")
-    await asyncio.sleep(1)
-    connection.protocol.data_received(b"no length\r\n")
+    connection.receive(b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n")
+    await asyncio.sleep(REST_TIMEOUT / 2)
+    connection.receive(b"no length\r\n")
 
-    assert (connection.transport.closed_at, connection.responses) == (1, 1)
+    assert (connection.transport.closed_at, connection.responses) == (REST_TIMEOUT / 2, 1)
     assert connection.transport.sent.count(b"HTTP/1.1 ") == 1
 
 
@@ -188,8 +145,9 @@ async def test_lost_connection_is_freed_at_once(
     connection: Connection, sent: bytes, error: Exception | None
 ) -> None:
     if sent:
-        connection.protocol.data_received(sent)
+        connection.receive(sent)
     await asyncio.sleep(1)
+    connection.transport.protocol = None
     connection.protocol.connection_lost(error)
     protocol = weakref.ref(connection.protocol)
     del connection.protocol
@@ -201,7 +159,7 @@ async def test_lost_connection_is_freed_at_once(
 @pytest.mark.parametrize("requests", [0, 1])
 async def test_shutdown_closes_idle_connection_after_grace(connection: Connection, requests: int) -> None:
     for _ in range(requests):
-        connection.protocol.data_received(REQUEST)
+        connection.receive(REQUEST)
     await asyncio.sleep(1)
     connection.protocol.shutdown()
     await asyncio.sleep(5)
@@ -214,11 +172,11 @@ async def test_shutdown_closes_idle_connection_after_grace(connection: Connectio
 async def test_shutdown_answers_request_in_transit(connection: Connection, requests: int) -> None:
     connection.seconds = 3
     for _ in range(requests):
-        connection.protocol.data_received(REQUEST)
+        connection.receive(REQUEST)
     await asyncio.sleep(5)
     connection.protocol.shutdown()
     await asyncio.sleep(IDLE_GRACE / 2)
-    connection.protocol.data_received(REQUEST)
+    connection.receive(REQUEST)
     await asyncio.sleep(IDLE_GRACE)
 
     assert not connection.transport.is_closing()
@@ -227,10 +185,10 @@ async def test_shutdown_answers_request_in_transit(connection: Connection, reque
 
 
 async def test_shutdown_answers_request_with_partial_head(connection: Connection) -> None:
-    connection.protocol.data_received(REQUEST[:9])
+    connection.receive(REQUEST[:9])
     connection.protocol.shutdown()
     await asyncio.sleep(IDLE_GRACE * 2)
-    connection.protocol.data_received(REQUEST[9:])
+    connection.receive(REQUEST[9:])
     await asyncio.sleep(1)
 
     assert connection.responses == 1
@@ -240,7 +198,7 @@ async def test_shutdown_closes_after_current_request(
     connection: Connection,
 ) -> None:
     connection.seconds = 3
-    connection.protocol.data_received(REQUEST)
+    connection.receive(REQUEST)
     connection.protocol.shutdown()
     await asyncio.sleep(1000)
 
@@ -251,3 +209,146 @@ async def test_abort_closes_connection_at_once(connection: Connection) -> None:
     connection.protocol.abort()
 
     assert connection.transport.is_aborted
+
+
+async def test_malformed_body_before_response_gets_400(connection: Connection) -> None:
+    """The app sees the end of the connection, and its response is not sent."""
+    connection.reads_body = True
+    connection.receive(CHUNKED)
+    await asyncio.sleep(1)
+    connection.receive(b"no length\r\n")
+    await asyncio.sleep(1)
+
+    assert (connection.status, connection.responses) == (400, 0)
+    assert connection.messages == ["http.disconnect"]
+
+
+async def test_client_that_sends_on_after_400_is_cut(connection: Connection) -> None:
+    connection.receive(b"HELLO\r\n\r\n")
+    connection.receive(b"x" * MAX_UNREAD)
+    assert not connection.transport.is_closing()
+    connection.receive(b"x")
+
+    assert connection.transport.is_closing()
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 1000])
+async def test_segments_do_not_matter(connection: Connection, step: int) -> None:
+    connection.reads_body = True
+    chunks = b"5;a=b\r\nhe\r\n\r\r\n4\r\n\r\n\r\n\r\n0\r\nTrailer: a\r\n\r\n"
+    data = b"\r\n" + CHUNKED + chunks + REQUEST_WITH_BODY + BODY + REQUEST + REQUEST
+    for start in range(0, len(data), step):
+        connection.receive(data[start : start + step])
+    await asyncio.sleep(1)
+
+    assert connection.responses == 4
+    assert connection.bodies == [b"he\r\n\r\r\n\r\n", BODY, b"", b""]
+
+
+async def test_trailer_is_no_header(connection: Connection) -> None:
+    connection.reads_body = True
+    connection.receive(CHUNKED + b"0\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n")
+    await asyncio.sleep(1)
+
+    assert [name for name, _ in connection.scopes[0]["headers"]] == [b"host", b"transfer-encoding"]
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [b"1\r\nx\r\n" * (MAX_FRAMING // 5 + 1), b"1;" + b"a" * MAX_FRAMING, b"0\r\nA: " + b"a" * MAX_FRAMING],
+)
+async def test_body_with_more_framing_than_data_gets_400(connection: Connection, framing: bytes) -> None:
+    connection.reads_body = True
+    connection.receive(CHUNKED + framing)
+    await asyncio.sleep(1)
+
+    assert (connection.status, connection.responses) == (400, 0)
+
+
+async def test_large_chunks_are_read(connection: Connection) -> None:
+    connection.reads_body = True
+    connection.receive(CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (2 * MAX_FRAMING, b"x" * 2 * MAX_FRAMING))
+    await asyncio.sleep(1)
+
+    assert connection.bodies == [b"x" * 2 * MAX_FRAMING]
+
+
+async def test_pipelined_requests_are_not_read_before_response(connection: Connection) -> None:
+    """A client cannot fill the memory of the gateway with requests that wait for each other."""
+    connection.seconds = 3
+    connection.receive(REQUEST + REQUEST)
+    await asyncio.sleep(1)
+
+    assert not connection.transport.is_reading()
+    await asyncio.sleep(3)
+    assert (connection.responses, len(connection.scopes)) == (1, 2)
+    assert connection.transport.is_reading()
+
+
+@pytest.mark.parametrize("progress", [0, 1])
+async def test_response_that_is_not_read_times_out(connection: Connection, progress: int) -> None:
+    connection.receive(REQUEST)
+    connection.transport.unsent = 100_000
+    connection.protocol.pause_writing()
+    await asyncio.sleep(WRITE_TIMEOUT - 1)
+    connection.transport.unsent -= progress
+    await asyncio.sleep(1000)
+
+    assert connection.transport.is_aborted
+    assert connection.transport.closed_at == WRITE_TIMEOUT * (1 + progress)
+
+
+async def test_response_that_is_read_late_does_not_time_out(connection: Connection) -> None:
+    connection.receive(REQUEST)
+    connection.transport.unsent = 100_000
+    connection.protocol.pause_writing()
+    await asyncio.sleep(WRITE_TIMEOUT - 1)
+    connection.transport.unsent = 0
+    connection.protocol.resume_writing()
+    await asyncio.sleep(WRITE_TIMEOUT)
+
+    assert not connection.transport.is_closing()
+
+
+@pytest.mark.parametrize("close", [b"Connection: close\r\n\r\n", b"\r\n"])
+async def test_closing_does_not_wait_for_client_that_does_not_read(
+    connection: Connection, close: bytes
+) -> None:
+    """The end of keep-alive, or of the last response, does not wait for ever for the write buffer."""
+    connection.transport.unsent = 1
+    connection.receive(REQUEST[:-2] + close)
+    await asyncio.sleep(1000)
+
+    assert connection.transport.is_aborted
+    assert connection.transport.closed_at == WRITE_TIMEOUT + (KEEP_ALIVE if close == b"\r\n" else 0)
+
+
+async def test_connection_is_not_read_during_pause(connection: Connection) -> None:
+    connection.pause = 0.1
+    connection.receive(REQUEST)
+    await asyncio.sleep(0.05)
+    assert not connection.transport.is_reading()
+    connection.receive(REQUEST)  # as if it had been read before
+    await asyncio.sleep(0.04)
+    assert connection.responses == 1
+    await asyncio.sleep(0.02)
+
+    assert connection.responses == 2
+
+
+async def test_body_in_transit_is_read_after_pause(connection: Connection) -> None:
+    connection.pause = 0.1
+    connection.receive(REQUEST_WITH_BODY)
+    await asyncio.sleep(0.2)
+    connection.receive(BODY + REQUEST)
+    await asyncio.sleep(1)
+
+    assert connection.responses == 2
+
+
+async def test_shutdown_closes_connection_with_rest_of_body(connection: Connection) -> None:
+    connection.receive(REQUEST_WITH_BODY)
+    await asyncio.sleep(0.1)
+    connection.protocol.shutdown()
+
+    assert connection.transport.closed_at == 0.1

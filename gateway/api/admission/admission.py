@@ -41,6 +41,11 @@ class Admission:
         self._rate_limit = None if per_minute is None else RateLimit(per_minute, _MINUTE)
         self._policy = f'"caller";q={per_minute};w={_MINUTE}'
 
+    @property
+    def has_rate_limit(self) -> bool:
+        """Return whether there is a rate limit per caller."""
+        return self._rate_limit is not None
+
     def request_slot(self, scope: Scope, now: float, principal: str | None = None) -> "AdmissionSlot":
         """Count a request against its caller's rate limit; return a slot that is not taken yet.
 

@@ -24,8 +24,9 @@ CATALOGUE: Final[Mapping[str, ProblemType]] = MappingProxyType(
         "malformed": ProblemType(
             HTTPStatus.BAD_REQUEST,
             "The body is empty or is not JSON in UTF-8 (RFC 8259). For example, it is truncated or nested too"
-            " deeply, or contains NaN or Infinity as a number, or a lone surrogate in a string. Nothing was"
-            " done; the same bytes will be refused again.",
+            " deeply, or contains NaN or Infinity as a number, or a lone surrogate in a string. Or the"
+            " request as a whole is not valid HTTP/1.1 (RFC 9112). Nothing was done; the same bytes will be"
+            " refused again.",
         ),
         "invalid-header": ProblemType(
             HTTPStatus.BAD_REQUEST,
@@ -83,6 +84,10 @@ CATALOGUE: Final[Mapping[str, ProblemType]] = MappingProxyType(
             "The body of the request is larger than 64 KiB. It was not read to its end, and nothing was"
             " done.",
         ),
+        "uri-too-long": ProblemType(
+            HTTPStatus.REQUEST_URI_TOO_LONG,
+            "The request line, with the path and the query, is longer than 16 KiB. Nothing was done.",
+        ),
         "unsupported-media-type": ProblemType(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "The body must be declared as JSON, with Content-Type: application/json or a type that ends in"
@@ -108,6 +113,11 @@ CATALOGUE: Final[Mapping[str, ProblemType]] = MappingProxyType(
             "This caller has used the same Idempotency-Key for a different request to this endpoint within"
             " the last 24 hours. Nothing was done. Send the original body to get its response, or use another"
             " key.",
+        ),
+        "headers-too-large": ProblemType(
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "The headers and the request line are larger than 32 KiB, or there are more than 256 headers."
+            " Nothing was done. Cookies are a common cause.",
         ),
         "unexpected": ProblemType(
             HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -112,6 +112,8 @@ CODES_OUTSIDE_PIPELINES: Final = {
     "method-not-allowed",
     "gone",
     "precondition-failed",
+    "uri-too-long",
+    "headers-too-large",
 }
 NOT_PLAYED: Final = {"unexpected", "request-timeout", "rate-limited"}
 """Codes that no scenario causes: they need a bug, a request body that never arrives, or a rate limit."""

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from gateway.cli.dev_stack import SAMPLE_ORDER as ORDER
-from tests.system.hostile.marks import AWAITS_SERVER
 from tests.system.hostile.raw_client import RawClient, build_request, exchange
 from tests.system.hostile.target import Target
 
@@ -17,7 +16,6 @@ SMUGGLED = b"GET /feed/smuggled HTTP/1.1\r\nHost: g\r\n\r\n"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-@AWAITS_SERVER
 @pytest.mark.parametrize(
     "framing",
     [
@@ -36,8 +34,7 @@ def test_two_framings_are_400_and_close(target: Target, framing: bytes) -> None:
         assert client.is_closed()
 
 
-@AWAITS_SERVER
-@pytest.mark.parametrize("size", [20_000, 60_000, 100_000])
+@pytest.mark.parametrize("size", [33_000, 60_000, 100_000])
 @pytest.mark.parametrize("segment", [1400, 200_000])
 def test_large_header_is_431_however_it_is_cut(target: Target, size: int, segment: int) -> None:
     data = LIVE + b"X-Large: " + b"a" * size + b"\r\n\r\n"
@@ -48,7 +45,16 @@ def test_large_header_is_431_however_it_is_cut(target: Target, size: int, segmen
     assert (response.status, response.problem["code"]) == (431, "headers-too-large")
 
 
-@AWAITS_SERVER
+@pytest.mark.parametrize("segment", [1400, 200_000])
+def test_head_within_limit_is_served_however_it_is_cut(target: Target, segment: int) -> None:
+    data = LIVE + b"X-Large: " + b"a" * 32_000 + b"\r\n\r\n"
+    with RawClient(target.address) as client:
+        for start in range(0, len(data), segment):
+            client.send(data[start : start + segment])
+
+        assert client.read_response().status == 200
+
+
 def test_too_many_headers_are_431(target: Target) -> None:
     headers = b"".join(b"x-%d: a\r\n" % number for number in range(1500))
 
@@ -57,7 +63,6 @@ def test_too_many_headers_are_431(target: Target) -> None:
     assert (response.status, response.problem["code"]) == (431, "headers-too-large")
 
 
-@AWAITS_SERVER
 @pytest.mark.parametrize("path", [b"/" + b"a" * 20_000, b"/feed/user-123?" + b"a" * 20_000])
 def test_long_request_line_is_414(target: Target, path: bytes) -> None:
     response = exchange(target.address, b"GET %b HTTP/1.1\r\nHost: g\r\n\r\n" % path)
@@ -65,7 +70,6 @@ def test_long_request_line_is_414(target: Target, path: bytes) -> None:
     assert (response.status, response.problem["code"]) == (414, "uri-too-long")
 
 
-@AWAITS_SERVER
 @pytest.mark.parametrize(
     "data",
     [
@@ -93,7 +97,6 @@ def test_unreadable_request_is_a_problem(target: Target, data: bytes) -> None:
         assert client.is_closed()
 
 
-@AWAITS_SERVER
 @pytest.mark.parametrize(
     "data",
     [
@@ -110,7 +113,6 @@ def test_other_form_of_request_line_is_served(target: Target, data: bytes) -> No
     assert exchange(target.address, data).status in {200, 204}
 
 
-@AWAITS_SERVER
 @pytest.mark.parametrize("count", [30_000, 60_000])
 def test_body_of_tiny_chunks_is_refused(target: Target, count: int) -> None:
     """The limit of a body counts its bytes, but each chunk of one byte costs as much as a large one."""
@@ -120,12 +122,11 @@ def test_body_of_tiny_chunks_is_refused(target: Target, count: int) -> None:
     assert exchange(target.address, data).status in {400, 413}
 
 
-@AWAITS_SERVER
 @pytest.mark.parametrize("unit", [b"1\r\nx\r\n" * 1000, b"%x\r\n%b\r\n" % (8000, b"x" * 8000)])
 def test_endless_unread_body_closes_connection(target: Target, unit: bytes) -> None:
     start = b"POST /health/live HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
     with RawClient(target.address) as client:
-        assert not client.can_send(start + unit * (2_000_000 // len(unit)))
+        assert not client.can_send(start + unit * (20_000_000 // len(unit)))
 
 
 @pytest.mark.parametrize("size", [513, 2000, 8000])
