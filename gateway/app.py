@@ -36,6 +36,7 @@ from gateway.observability.waterfall import Waterfall
 from gateway.pipelines import PIPELINES
 from gateway.railway import CommitTerms, Undo
 from gateway.server.descriptors import choose_connection_limit, get_descriptor_limit
+from gateway.server.front_door import FrontDoor
 from gateway.server.server import Server
 from gateway.services import SERVICES
 from gateway.settings import Settings, load_settings
@@ -170,7 +171,6 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
         ),
         cors_origins=settings.cors_origins,
         prefix=settings.root_path,
-        refusal_pause=settings.refusal_pause_ms / 1000,
         lifespan=lifespan,
     )
 
@@ -178,9 +178,9 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
 def create_server(settings: Settings, listener: socket.socket, app: Gateway) -> Server:
     """Create a server that serves *app* on *listener*.
 
-    The duration of the drain comes from *settings*. After the drain, requests have the deadline of *app* and
-    one more second to finish. The limit of client connections leaves enough file descriptors for the calls of
-    *app*.
+    The durations of the drain and of the pause after a refusal come from *settings*. After the drain,
+    requests have the deadline of *app* and one more second to finish. The limit of client connections leaves
+    enough file descriptors for the calls of *app*.
     """
     return Server(
         app,
@@ -189,6 +189,8 @@ def create_server(settings: Settings, listener: socket.socket, app: Gateway) -> 
         on_stop=app.readiness.stop,
         drain=settings.drain_ms / 1000,
         grace=app.shared.deadline + 1,
+        front_door=FrontDoor(app),
+        refusal_pause=settings.refusal_pause_ms / 1000,
     )
 
 

@@ -13,7 +13,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from typing_extensions import override
 
-from gateway.api.admission.front_door import FrontDoor
 from gateway.api.cors import ProblemCORSMiddleware
 from gateway.api.endpoints.readiness import Readiness
 from gateway.api.middleware import HeadAndOptions, PathPrefix, RequestId, ServerErrors, WholePaths
@@ -73,11 +72,11 @@ class Gateway(FastAPI):
 
     *cors_origins* are the allowed CORS origins; `*` allows all. *prefix* is the path prefix of links, unless
     the ASGI server or a parent app has set another. *max_calls* is the most calls to services at the same
-    time. After a refusal under overload, the connection is not read for *refusal_pause* seconds.
+    time.
 
     More routers can be added with `include_router`. The server and the command line read the attributes
-    `services`, `max_calls`, `pipelines`, `registrations`, `readiness`, `shared` (the *state*) and `warnings`
-    (lines to log about settings and documentation).
+    `services`, `max_calls`, `pipelines`, `registrations`, `readiness`, `shared` (the *state*), `prefix`,
+    `has_cors` and `warnings` (lines to log about settings and documentation).
 
     Raise `RegistrationError` for two routes with the same method and path or the same operation id, for
     different pipelines with the same name, and for a route that hides a path of the gateway itself.
@@ -98,13 +97,14 @@ class Gateway(FastAPI):
         routers: Sequence[APIRouter],
         cors_origins: Sequence[str] = (),
         prefix: str = "",
-        refusal_pause: float = 0.0,
         lifespan: Lifespan | None = None,
     ) -> None:
         self.shared: Final = state
         self.readiness: Final = readiness
         self.services: Final = tuple(services)
         self.max_calls: Final = max_calls
+        self.prefix: Final = prefix
+        self.has_cors: Final = bool(cors_origins)
         self.pipelines: Final = tuple(pipelines)
         self.warnings: Final = tuple(warnings)
         self.registrations: Final = tuple(route.registration for route in routes)
@@ -147,15 +147,6 @@ class Gateway(FastAPI):
             )
         self.add_middleware(PathPrefix, prefix)
         self.add_middleware(RequestId)
-        if not state.admission.has_rate_limit:  # a refused request counts against it
-            self.add_middleware(
-                FrontDoor,
-                state.admission,
-                routes,
-                prefix=prefix,
-                has_cors=bool(cors_origins),
-                pause=refusal_pause,
-            )
         add_document(self, state.admission.static)
         add_swagger_ui(self, state.admission.static)
 

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Iterable
 from typing import Final, cast
 
 from starlette.types import Scope
@@ -9,6 +10,7 @@ from starlette.types import Scope
 __all__ = (
     "assign_caller",
     "assign_request_id",
+    "choose_request_id",
     "describe_caller",
     "get_request_id",
 )
@@ -17,15 +19,19 @@ _ID: Final = re.compile(rb"[!-~]{1,128}")
 
 
 def assign_request_id(scope: Scope) -> str:
-    """Store the request's id in *scope* and return it.
-
-    The id is `X-Request-Id` if that is 1 to 128 visible ASCII characters, else a new random id.
-    """
-    headers = cast("list[tuple[bytes, bytes]]", scope["headers"])
-    sent = b", ".join(value for name, value in headers if name == b"x-request-id")
-    assigned = sent.decode("ascii") if _ID.fullmatch(sent) else secrets.token_hex(16)
+    """Choose the request's id, store it in *scope* and return it."""
+    assigned = choose_request_id(scope["headers"])
     scope.setdefault("state", {})["request_id"] = assigned
     return assigned
+
+
+def choose_request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the id of the request with these *headers*, whose names are in lower case.
+
+    It is `X-Request-Id` if that is 1 to 128 visible ASCII characters, else a new random id.
+    """
+    sent = b", ".join(value for name, value in headers if name == b"x-request-id")
+    return sent.decode("ascii") if _ID.fullmatch(sent) else secrets.token_hex(16)
 
 
 def get_request_id(scope: Scope) -> str:

@@ -6,6 +6,8 @@ from typing import Final, Protocol, final
 
 from uvicorn.server import ServerState
 
+from gateway.server.front_door import FrontDoor
+
 __all__ = ("ClientConnection", "ServerConnections")
 
 _log: Final = logging.getLogger(__name__)
@@ -26,10 +28,15 @@ class ServerConnections(ServerState):
 
     Beyond it, a new connection takes the place of the one that has been idle for the longest time: each
     connection needs a file descriptor, and without descriptors no service could be called.
+
+    The *front_door* refuses requests under overload; then their connection is not read for *refusal_pause*
+    seconds.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, front_door: FrontDoor | None = None, refusal_pause: float = 0.0) -> None:
         super().__init__()
+        self.front_door = front_door
+        self.refusal_pause: Final = refusal_pause
         self._limit = limit
         self._idle: dict[ClientConnection, None] = {}
         self._logged_at = -_LOG_INTERVAL

@@ -9,7 +9,6 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from gateway.api.admission.front_door import PAUSE_EXTENSION
 from gateway.server.connections import ServerConnections  # noqa: TC001 - of an attribute
 from gateway.server.rejection import build_rejection
 from gateway.server.request_head import NO_HEAD, HeadError, check_fields, prepare_head
@@ -63,9 +62,6 @@ class HttpProtocol(HttpToolsProtocol):
 
     A client that closes its sending half after a request counts as disconnected, because the server cannot
     distinguish this from a client that has gone (RFC 9293, section 3.6).
-
-    By the ASGI extension `PAUSE_EXTENSION`, the application can have the connection not read for some time
-    after the response.
     """
 
     head_timeout: ClassVar[float] = 10.0
@@ -93,12 +89,9 @@ class HttpProtocol(HttpToolsProtocol):
         """Bytes of the body that have not been received; None if the body is chunked."""
         self._framing = 0
         self._unread = 0
-        self._pause = 0.0
+        self._is_refused_at_door = False
         self._pause_timer: asyncio.TimerHandle | None = None
         self._read_timer: asyncio.TimerHandle | None = None
-        self._extensions: dict[str, dict[object, object]] = {
-            PAUSE_EXTENSION: {"pause": self._pause_after_response}
-        }
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -113,12 +106,11 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._shared.remove_idle(self)
-        # A pending timer or a reference cycle would keep the protocol in memory.
+        # A pending timer would keep the protocol in memory.
         for timer in (self._read_timer, self._pause_timer, self.timeout_keep_alive_task):
             if timer is not None:
                 timer.cancel()
         self._writing.stop()
-        self._extensions.clear()
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -138,7 +130,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _parse_head(self) -> bool:
         """Parse a head; return False if that is not possible yet."""
-        if self._is_responding or self._pause:
+        if self._is_responding or self._pause_timer is not None:
             self.flow.pause_reading()
             return False
         self._stop_keep_alive()
@@ -154,7 +146,12 @@ class HttpProtocol(HttpToolsProtocol):
         self._stop_read_timer()
         self._shared.remove_idle(self)
         self._head = head
+        self._current = None
         super().data_received(head.data)
+        if self._is_refused_at_door:
+            self._is_refused_at_door = False
+            self._end_response()
+            self._start_pause()
         return True
 
     def _parse_body(self) -> None:
@@ -185,38 +182,43 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_left = check_fields(self.headers, self._head.version)
         self._framing = self._unread = 0
         self._phase = _Phase.BODY
+        if (refusal := self._refuse_at_door()) is not None:
+            self._is_refused_at_door = True
+            self.transport.write(refusal)
+            return
         super().on_headers_complete()
         self._current = self.cycle
         # The application has not been started yet.
         self.scope["method"] = self._head.method.decode("ascii")
-        self.scope["extensions"] = self._extensions
 
     @override
     def on_body(self, body: bytes) -> None:
         if self._body_left is None:
             self._framing -= len(body)
-        super().on_body(body)
+        if self._current is not None:
+            super().on_body(body)
 
     @override
     def on_message_complete(self) -> None:
         self._phase = _Phase.HEAD
-        super().on_message_complete()
+        if self._current is not None:
+            super().on_message_complete()
 
     @override
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self._end_response()
+        self._parse()
+
+    def _end_response(self) -> None:
+        """Wait for the next request, or for the rest of the body."""
         if self.transport.is_closing():
             self._writing.start()
-            return
-        if self._pause:
-            self.flow.pause_reading()
-            self._pause_timer = self.loop.call_later(self._pause, self._end_pause)
-        if self._phase is _Phase.BODY:
+        elif self._phase is _Phase.BODY:
             self._stop_keep_alive()
             self._start_read_timer(self.rest_timeout)
         else:
             self._become_idle()
-            self._parse()
 
     @override
     def send_400_response(self, msg: str) -> None:
@@ -275,11 +277,26 @@ class HttpProtocol(HttpToolsProtocol):
         if self._is_idle and not len(self._splitter):
             self.timeout_keep_alive_handler()
 
-    def _pause_after_response(self, seconds: float) -> None:
-        self._pause = seconds
+    def _refuse_at_door(self) -> bytes | None:
+        """Return the response of the front door, or None if the app is to handle the request."""
+        door, headers = self._shared.front_door, self.headers
+        if door is None or not door.is_shut:
+            return None
+        closes = self._head.version == b"1.0" or any(
+            name == b"connection" and b"close" in value.lower() for name, value in headers
+        )
+        if closes:
+            return None
+        return door.refuse(self._head.method, self.url, headers, self.server_state.default_headers)
+
+    def _start_pause(self) -> None:
+        if seconds := self._shared.refusal_pause:
+            self._pause_timer = self.loop.call_later(seconds, self._end_pause)
+            if self._phase is _Phase.HEAD:
+                self.flow.pause_reading()
 
     def _end_pause(self) -> None:
-        self._pause = 0.0
+        self._pause_timer = None
         self.flow.resume_reading()
         self._parse()
 
@@ -289,9 +306,10 @@ class HttpProtocol(HttpToolsProtocol):
         The client has *rest_timeout* to read the problem: if the connection were closed before the client has
         sent everything, it would be reset.
         """
-        has_begun = False
+        has_begun = self._phase is _Phase.BODY and (
+            self._current is None or self._current.response_started  # None: refused at the front door
+        )
         if self._phase is _Phase.BODY and self._current is not None:
-            has_begun = self._current.response_started
             self._current.disconnected = True
             self._current.message_event.set()
         self._phase = _Phase.NOTHING

@@ -16,6 +16,7 @@ from typing_extensions import override
 from gateway.api.middleware import ConnectionClose
 from gateway.server.connections import ServerConnections
 from gateway.server.descriptors import MAX_CONNECTIONS
+from gateway.server.front_door import FrontDoor
 from gateway.server.listener import drop_new_connections, format_url
 from gateway.server.protocol import HttpProtocol
 from gateway.server.trusted_proxy import TrustedProxyHeaders
@@ -62,7 +63,8 @@ class Server(uvicorn.Server):
        which cancels them as if their clients had disconnected.
     4. **Lifespan.** The application finishes its commits. No signal cuts this short.
 
-    At most *max_connections* are open at the same time; beyond that, the longest idle one is closed.
+    At most *max_connections* are open at the same time; beyond that, the longest idle one is closed. After
+    the *front_door* has refused a request, its connection is not read for *refusal_pause* seconds.
 
     A second signal ends the drain. A SIGINT after the drain ends the grace period.
 
@@ -79,6 +81,8 @@ class Server(uvicorn.Server):
         drain: float,
         grace: float,
         max_connections: int = MAX_CONNECTIONS,
+        front_door: FrontDoor | None = None,
+        refusal_pause: float = 0.0,
         protocol: type[HttpProtocol] = HttpProtocol,
     ) -> None:
         super().__init__(
@@ -96,7 +100,7 @@ class Server(uvicorn.Server):
                 ws="none",
             )
         )
-        self.server_state = ServerConnections(max_connections)
+        self.server_state = self._connections = ServerConnections(max_connections, front_door, refusal_pause)
         self.url: Final = format_url(listener)
         self._listener = listener
         self._on_stop = on_stop
@@ -156,6 +160,7 @@ class Server(uvicorn.Server):
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._on_stop()
+        self._connections.front_door = None  # from now on each response closes its connection
         if self._is_stopping or sig == signal.SIGINT or not self._drain:
             super().handle_exit(sig, frame)
         else:

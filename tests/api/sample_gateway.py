@@ -177,14 +177,13 @@ def build_state(  # noqa: PLR0913 - the fields of the state
     )
 
 
-def build_gateway(  # noqa: PLR0913 - the parts of a gateway
+def build_gateway(
     *registrations: Route,
     services: Mapping[str, object],
     shared: GatewayState | None = None,
     cors_origins: Sequence[str] = (),
     has_dry_runs: bool = False,
     prefix: str = "",
-    refusal_pause: float = 0.0,
 ) -> Gateway:
     """Build a gateway of the *registrations* as the composition root does, with or without their dry runs."""
     shared, readiness = shared or build_state(), Readiness({})
@@ -204,7 +203,6 @@ def build_gateway(  # noqa: PLR0913 - the parts of a gateway
         ),
         cors_origins=cors_origins,
         prefix=prefix,
-        refusal_pause=refusal_pause,
     )
 
 

@@ -277,5 +277,5 @@ def test_all_middleware_is_pure_asgi() -> None:
     app = create_app(load_settings(SHIPPED, cors_origins=(ORIGIN,)))
     kinds = [middleware.cls for middleware in app.user_middleware]
 
-    assert len(kinds) == 7
+    assert len(kinds) == 6
     assert not any(isinstance(kind, type) and issubclass(kind, BaseHTTPMiddleware) for kind in kinds)

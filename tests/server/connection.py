@@ -1,13 +1,12 @@
 """Client connection over a fake transport, on the jumping clock, to an app that a test controls."""
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
-from gateway.api.admission.front_door import PAUSE_EXTENSION
 from gateway.server.connections import ServerConnections
 from gateway.server.protocol import HttpProtocol
 
@@ -82,14 +81,10 @@ class FakeTransport(asyncio.Transport):
 
 
 class Connection:
-    """Connection to an app that responds after `seconds`, and reads the body first if `reads_body`.
-
-    The app asks the server not to read from the connection for `pause` seconds after the response.
-    """
+    """Connection to an app that responds after `seconds`, and reads the body first if `reads_body`."""
 
     def __init__(self, connections: ServerConnections | None = None) -> None:
         self.seconds = 0.0
-        self.pause = 0.0
         self.reads_body = False
         self.scopes: list[Scope] = []
         self.bodies: list[bytes] = []
@@ -110,9 +105,6 @@ class Connection:
         if self.reads_body:
             await self._read_body(receive)
         await asyncio.sleep(self.seconds)
-        if self.pause:
-            pause: Any = scope["extensions"][PAUSE_EXTENSION]["pause"]
-            pause(self.pause)
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 

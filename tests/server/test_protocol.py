@@ -3,11 +3,17 @@
 import asyncio
 import gc
 import weakref
+from collections.abc import AsyncIterator
 from typing import Final
 
 import pytest
 
+from gateway.api.admission.admission import Admission
+from gateway.api.application import Gateway
+from gateway.server.connections import ServerConnections
+from gateway.server.front_door import FrontDoor
 from gateway.server.protocol import IDLE_GRACE, MAX_FRAMING, MAX_UNREAD, HttpProtocol
+from tests.api.sample_gateway import FakeServices, build_sample_gateway, build_state
 from tests.server.connection import KEEP_ALIVE, Connection
 
 HEAD_TIMEOUT: Final = HttpProtocol.head_timeout
@@ -17,7 +23,9 @@ REQUEST: Final = b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n"
 BODY: Final = b"x" * 50
 REQUEST_WITH_BODY: Final = b"POST / HTTP/1.1\r\nHost: gateway\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 CHUNKED: Final = b"POST / HTTP/1.1\r\nHost: gateway\r\nTransfer-Encoding: chunked\r\n\r\n"
-PAGE: Final = b"HTTP/1.1 204 No Content\r\n"
+REFUSED: Final = b"GET /users/u-1 HTTP/1.1\r\nHost: gateway\r\n\r\n"
+"""Request for a pipeline, which a full gateway refuses."""
+PAUSE: Final = 0.1
 
 
 async def trickle(connection: Connection, sent: bytes) -> None:
@@ -323,27 +331,74 @@ async def test_closing_does_not_wait_for_client_that_does_not_read(
     assert connection.transport.closed_at == WRITE_TIMEOUT + (KEEP_ALIVE if close == b"\r\n" else 0)
 
 
-async def test_connection_is_not_read_during_pause(connection: Connection) -> None:
-    connection.pause = 0.1
-    connection.receive(REQUEST)
-    await asyncio.sleep(0.05)
-    assert not connection.transport.is_reading()
-    connection.receive(REQUEST)  # as if it had been read before
-    await asyncio.sleep(0.04)
-    assert connection.responses == 1
-    await asyncio.sleep(0.02)
-
-    assert connection.responses == 2
+@pytest.fixture
+async def full_gateway() -> AsyncIterator[Gateway]:
+    """Yield a gateway that is full for the duration of the test."""
+    admission = Admission(1)
+    gateway = build_sample_gateway(FakeServices(), build_state(admission=admission))
+    with admission.request_slot({}, 0.0):
+        yield gateway
 
 
-async def test_body_in_transit_is_read_after_pause(connection: Connection) -> None:
-    connection.pause = 0.1
-    connection.receive(REQUEST_WITH_BODY)
-    await asyncio.sleep(0.2)
-    connection.receive(BODY + REQUEST)
+@pytest.fixture
+async def refusing(full_gateway: Gateway) -> Connection:
+    """Return a connection whose requests for pipelines are refused at the front door."""
+    return Connection(ServerConnections(100, FrontDoor(full_gateway), PAUSE))
+
+
+async def test_refused_connection_is_not_read_for_a_time(refusing: Connection) -> None:
+    refusing.receive(REFUSED)
+    assert (refusing.status, refusing.transport.is_reading()) == (503, False)
+    refusing.receive(REFUSED)  # as if it had been read before
+    await asyncio.sleep(PAUSE * 0.9)
+    assert refusing.transport.sent.count(b"HTTP/1.1 503") == 1
+    await asyncio.sleep(PAUSE * 0.2)
+
+    assert refusing.transport.sent.count(b"HTTP/1.1 503") == 2
+    await asyncio.sleep(1000)
+    assert refusing.transport.closed_at == PAUSE + KEEP_ALIVE
+    assert not refusing.scopes
+
+
+async def test_pause_after_refusal_can_be_off(full_gateway: Gateway) -> None:
+    connection = Connection(ServerConnections(100, FrontDoor(full_gateway)))
+    connection.receive(REFUSED + REFUSED)
+
+    assert connection.transport.sent.count(b"HTTP/1.1 503") == 2
+    assert connection.transport.is_reading()
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 50\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"])
+async def test_body_of_refused_request_is_discarded(refusing: Connection, framing: bytes) -> None:
+    refusing.receive(REFUSED[:-2] + framing)
+    await asyncio.sleep(REST_TIMEOUT * 0.9)
+    refusing.receive((BODY if b"50" in framing else b"3\r\nabc\r\n0\r\n\r\n") + REQUEST)
     await asyncio.sleep(1)
 
-    assert connection.responses == 2
+    assert [scope["path"] for scope in refusing.scopes] == ["/"]
+    assert (refusing.status, refusing.responses) == (503, 1)
+
+
+async def test_malformed_body_of_refused_request_closes(refusing: Connection) -> None:
+    refusing.receive(REFUSED[:-2] + b"Transfer-Encoding: chunked\r\n\r\nno length\r\n")
+
+    assert refusing.transport.is_closing()
+    assert refusing.transport.sent.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        REQUEST,
+        REFUSED[:-2] + b"Connection: Close\r\n\r\n",
+        REFUSED.replace(b"HTTP/1.1", b"HTTP/1.0"),
+    ],
+)
+async def test_app_handles_request_that_passes_front_door(refusing: Connection, data: bytes) -> None:
+    refusing.receive(data)
+    await asyncio.sleep(1)
+
+    assert refusing.responses == 1
 
 
 async def test_shutdown_closes_connection_with_rest_of_body(connection: Connection) -> None:

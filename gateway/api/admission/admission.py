@@ -12,7 +12,7 @@ from gateway.api.admission.in_flight import InFlightLimit
 from gateway.api.admission.rate_limit import RateLimit, RateLimitDecision
 from gateway.api.problems.refusal import Refusal
 
-__all__ = ("OVERLOADED", "RATE_LIMITED", "Admission", "AdmissionSlot")
+__all__ = ("OVERLOADED", "RATE_LIMITED", "RETRY_AFTER_OVERLOAD", "Admission", "AdmissionSlot")
 
 OVERLOADED: Final = "The gateway is overloaded; retry shortly"
 RATE_LIMITED: Final = "Too many requests from this caller; retry after the time in Retry-After"
@@ -20,7 +20,7 @@ RATE_LIMITED: Final = "Too many requests from this caller; retry after the time 
 _MINUTE: Final = 60
 _MAX_STATIC: Final = 16
 """Responses with static content that are sent at the same time."""
-_RETRY_AFTER_OVERLOAD: Final[Mapping[str, str]] = MappingProxyType({"Retry-After": "1"})
+RETRY_AFTER_OVERLOAD: Final[Mapping[str, str]] = MappingProxyType({"Retry-After": "1"})
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -106,4 +106,4 @@ class AdmissionSlot:
 
 
 def _build_overload_refusal() -> Refusal:
-    return Refusal(code="unavailable", detail=OVERLOADED, headers=_RETRY_AFTER_OVERLOAD)
+    return Refusal(code="unavailable", detail=OVERLOADED, headers=RETRY_AFTER_OVERLOAD)
