@@ -19,6 +19,7 @@ WITHOUT_COUNTERPART: Final[Mapping[str, str]] = {
     "ledger": "random sequences of operations, in process",
     "examples": "gateways in front of APIs that were not designed for them",
     "storms": "the instruments of benchmarks/storms",
+    "performance": "the instruments of benchmarks/performance",
     "client/wire": "real sockets, on a real clock",
 }
 """Folders of tests that mirror no folder of code, with the subject of their tests."""
