@@ -10,7 +10,7 @@ __all__ = ("PAGES", "ROOT", "TUTORIAL", "Block", "list_blocks", "list_commands")
 ROOT: Final = Path(__file__).parents[2]
 TUTORIAL: Final = "docs/your-own-pipeline.md"
 
-_GENERATED: Final = {"failures.md", "storms.md"}
+_GENERATED: Final = {"failures.md", "performance.md", "storms.md"}
 _BLOCK: Final = re.compile(
     r"^(?:<!-- (?P<mark>[^\n]+) -->\n)?(?P<indent> *)```(?P<language>\S*)\n(?P<text>.*?)^(?P=indent)```$",
     re.DOTALL | re.MULTILINE,
