@@ -55,8 +55,8 @@ only.
   number of requests. It is measured from the end of a warm-up to the last request, so that requests in
   progress at the end of the load do not count, and left out if more than 1 % of the requests failed.
   **Requests/s per core** is its inverse.
-- **Errors** are failed connections, requests without a response within 10 s, and statuses from 400 that are
-  no part of the load, in all rounds. p50 and p99 are measured by wrk, over all responses.
+- **Errors** are failed connections, responses after more than 10 s, and statuses from 400 that are no part
+  of the load, in all rounds. p50 and p99 are measured by wrk, over all responses.
 """
 
 _LIMITS: Final = """\

@@ -161,10 +161,10 @@ MANY_CLIENTS: Final = Scenario(
 MEMORY: Final = Scenario(
     "memory",
     "Memory",
-    "1000 clients of a server that has just been started, and services that take 15 times as long, so that "
+    "1000 clients of a server that has just been started, and services that take ten times as long, so that "
     "all requests are in progress at once. The limits of the gateway are raised to 2000.",
     clients=1000,
-    latency_scale=15.0,
+    latency_scale=10.0,
     participants="fast servers",
     columns=("in_flight_kb", "errors", "rss_mib"),
     settings=_RAISED,
