@@ -144,7 +144,7 @@ REFUSALS: Final = Scenario(
     latency_scale=15.0,
     participants="gateways",
     columns=("cpu_us", "served", "failed", "p50_ms", "p99_ms", "errors", "rss_mib"),
-    settings={"GATEWAY_MAX_IN_FLIGHT": "1"},
+    settings={"GATEWAY_MAX_IN_FLIGHT": "1", "GATEWAY_REFUSAL_PAUSE_MS": "0"},
     group="refusals",
     is_refused=True,
 )
