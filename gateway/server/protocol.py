@@ -24,10 +24,13 @@ MAX_UNREAD: Final = 65_536
 """Bytes that are discarded after the response to a request, while the client may still be sending."""
 
 MAX_FRAMING: Final = 65_536
-"""Bytes of a chunked body besides its data: sizes, extensions and trailers.
+"""Bytes of a chunked body besides its data (sizes, extensions, trailers), in excess of an eighth of the data.
 
-Without this limit, a body of chunks with one byte each would take as much CPU as one 60 times as large.
+Without this limit, a body of chunks with one byte each would take as much CPU as one 60 times as large. Each
+piece that is parsed counts as `_PIECE` bytes: data that consists of empty lines is parsed in tiny pieces.
 """
+
+_PIECE: Final = 8
 
 _TOO_MUCH_FRAMING: Final = f"The body has more than {MAX_FRAMING // 1024} KiB besides the data of its chunks"
 
@@ -160,14 +163,14 @@ class HttpProtocol(HttpToolsProtocol):
         left = self._body_left
         if left is None:
             piece = self._splitter.take_chunks()
-            self._framing += len(piece)
+            self._framing += len(piece) + _PIECE
         else:
             piece = self._splitter.take_body(left)
             self._body_left = left - len(piece)
         super().data_received(piece)
-        if self._framing > MAX_FRAMING:
+        if self._phase is _Phase.BODY and self._framing > MAX_FRAMING:
             self._refuse(HeadError(detail=_TOO_MUCH_FRAMING))
-        elif is_discarded:
+        elif self._phase is not _Phase.NOTHING and is_discarded:
             self._discard(len(piece))
             if self._phase is _Phase.HEAD:  # it was the end of the body
                 self._become_idle()
@@ -194,7 +197,7 @@ class HttpProtocol(HttpToolsProtocol):
     @override
     def on_body(self, body: bytes) -> None:
         if self._body_left is None:
-            self._framing -= len(body)
+            self._framing = max(0, self._framing - len(body) - len(body) // 8)
         if self._current is not None:
             super().on_body(body)
 

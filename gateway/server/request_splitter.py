@@ -1,5 +1,6 @@
 """Splitter of the bytes that a client sends: where a head ends, and where a body may end."""
 
+import re
 from typing import Final, final
 
 from gateway.server.request_head import check_start
@@ -7,6 +8,7 @@ from gateway.server.request_head import check_start
 __all__ = ("RequestSplitter",)
 
 _END: Final = b"\r\n\r\n"
+_EMPTY_LINES: Final = re.compile(rb"[\r\n]*")
 
 
 @final
@@ -17,37 +19,47 @@ class RequestSplitter:
     indifferent to the segments in which TCP delivers the bytes.
     """
 
-    __slots__ = ("_received", "_tail")
+    __slots__ = ("_data", "_position", "_search")
 
     def __init__(self) -> None:
-        self._received = b""
-        self._tail = b""
+        self._data = b""
+        self._position = 0
+        """Position of the first byte that has not been taken."""
+        self._search = 0
+        """Position where the next empty line of a chunked body may begin: at most 3 bytes have been taken."""
 
     def __len__(self) -> int:
         """Return the number of bytes that have not been taken."""
-        return len(self._received)
+        return len(self._data) - self._position
 
     def add(self, data: bytes) -> None:
         """Add *data*, which the client has sent."""
-        self._received = self._received + data if self._received else data
+        self._data = self._data[self._search :] + data
+        self._position -= self._search
+        self._search = 0
 
     def take_head(self) -> bytes | None:
         """Take a head up to its empty line, without empty lines before it (RFC 9112, 2.2).
 
         Return None if its end is missing; raise `HeadError` if it cannot become a valid head.
         """
-        received = self._received = self._received.lstrip(b"\r\n")
-        end = received.find(_END) + len(_END)
+        data = self._data
+        empty_lines = _EMPTY_LINES.match(data, self._position)
+        start = self._position if empty_lines is None else empty_lines.end()
+        end = data.find(_END, start) + len(_END)
         if end < len(_END):
-            if received:
-                check_start(received)
+            self._position = self._search = start
+            if start < len(data):
+                check_start(data[start:])
             return None
-        self._received, self._tail = received[end:], b""
-        return received[:end]
+        self._position = self._search = end
+        return data[start:end]
 
     def take_body(self, length: int) -> bytes:
         """Take at most *length* bytes of a body."""
-        piece, self._received = self._received[:length], self._received[length:]
+        piece = self._data[self._position : self._position + length]
+        self._position += len(piece)
+        self._search = self._position
         return piece
 
     def take_chunks(self) -> bytes:
@@ -55,11 +67,8 @@ class RequestSplitter:
 
         An empty line may also be part of the data, or be cut in two by the end of the received bytes.
         """
-        tail = self._tail
-        joined = tail + self._received
-        end = joined.find(_END) + len(_END)
-        if end < len(_END):
-            end = len(joined)
-        self._tail = joined[max(0, end - 3) : end]
-        piece, self._received = joined[len(tail) : end], joined[end:]
-        return piece
+        start, data = self._position, self._data
+        found = data.find(_END, self._search)
+        self._position = len(data) if found < 0 else found + len(_END)
+        self._search = max(self._search, self._position - len(_END) + 1)
+        return data[start : self._position]

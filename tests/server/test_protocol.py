@@ -273,12 +273,37 @@ async def test_body_with_more_framing_than_data_gets_400(connection: Connection,
     assert (connection.status, connection.responses) == (400, 0)
 
 
-async def test_large_chunks_are_read(connection: Connection) -> None:
+@pytest.mark.parametrize("size", [100, 2 * MAX_FRAMING])
+async def test_large_chunked_body_is_read(connection: Connection, size: int) -> None:
+    """There is no limit of chunks that are not tiny."""
     connection.reads_body = True
-    connection.receive(CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (2 * MAX_FRAMING, b"x" * 2 * MAX_FRAMING))
+    connection.receive(CHUNKED)
+    for _ in range(2_000_000 // size):
+        connection.receive(b"%x\r\n%b\r\n" % (size, b"x" * size))
+    connection.receive(b"0\r\n\r\n")
     await asyncio.sleep(1)
 
-    assert connection.bodies == [b"x" * 2 * MAX_FRAMING]
+    assert connection.bodies == [b"x" * size * (2_000_000 // size)]
+
+
+async def test_data_of_empty_lines_gets_400(connection: Connection) -> None:
+    """Each of the empty lines could be the end of the body, so that each is parsed alone."""
+    connection.reads_body = True
+    connection.receive(CHUNKED + b"fffff\r\n" + b"\r\n" * MAX_FRAMING)
+    await asyncio.sleep(1)
+
+    assert (connection.status, connection.responses) == (400, 0)
+
+
+@pytest.mark.parametrize(("end", "status"), [(b"no length\r\n\r\n", 400), (b"0\r\n\r\n", 204)])
+async def test_body_over_limit_has_one_response(connection: Connection, end: bytes, status: int) -> None:
+    """It may also be malformed, or may have ended when the limit is checked."""
+    connection.reads_body = True
+    connection.receive(CHUNKED + b"1\r\nx\r\n" * (MAX_FRAMING // 5 + 1) + end)
+    await asyncio.sleep(1)
+
+    assert connection.transport.sent.count(b"HTTP/1.1 ") == 1
+    assert connection.status == status
 
 
 async def test_pipelined_requests_are_not_read_before_response(connection: Connection) -> None:
