@@ -15,13 +15,16 @@ from gateway.server.request_head import NO_HEAD, HeadError, check_fields, prepar
 from gateway.server.request_splitter import RequestSplitter
 from gateway.server.write_timeout import WriteTimeout
 
-__all__ = ("IDLE_GRACE", "MAX_FRAMING", "MAX_UNREAD", "HttpProtocol")
+__all__ = ("IDLE_GRACE", "MAX_FRAMING", "MAX_PIPELINED", "MAX_UNREAD", "HttpProtocol")
 
 IDLE_GRACE: Final = 0.5
 """Seconds that an idle connection stays open during shutdown, for a request already on its way."""
 
 MAX_UNREAD: Final = 65_536
 """Bytes that are discarded after the response to a request, while the client may still be sending."""
+
+MAX_PIPELINED: Final = 65_536
+"""Bytes of further requests that are read, but not parsed, before the response to a request."""
 
 MAX_FRAMING: Final = 65_536
 """Bytes of a chunked body besides its data (sizes, extensions, trailers), in excess of an eighth of the data.
@@ -134,7 +137,8 @@ class HttpProtocol(HttpToolsProtocol):
     def _parse_head(self) -> bool:
         """Parse a head; return False if that is not possible yet."""
         if self._is_responding or self._pause_timer is not None:
-            self.flow.pause_reading()
+            if len(self._splitter) > MAX_PIPELINED:  # until then, reading shows whether the client hangs up
+                self.flow.pause_reading()
             return False
         self._stop_keep_alive()
         try:
@@ -189,6 +193,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._is_refused_at_door = True
             self.transport.write(refusal)
             return
+        if self._head.version == b"1.0":  # RFC 9110, 10.1.1
+            self.expect_100_continue = False
         super().on_headers_complete()
         self._current = self.cycle
         # The application has not been started yet.

@@ -12,7 +12,7 @@ from gateway.api.admission.admission import Admission
 from gateway.api.application import Gateway
 from gateway.server.connections import ServerConnections
 from gateway.server.front_door import FrontDoor
-from gateway.server.protocol import IDLE_GRACE, MAX_FRAMING, MAX_UNREAD, HttpProtocol
+from gateway.server.protocol import IDLE_GRACE, MAX_FRAMING, MAX_PIPELINED, MAX_UNREAD, HttpProtocol
 from tests.api.sample_gateway import FakeServices, build_sample_gateway, build_state
 from tests.server.connection import KEEP_ALIVE, Connection
 
@@ -253,6 +253,16 @@ async def test_segments_do_not_matter(connection: Connection, step: int) -> None
     assert connection.bodies == [b"he\r\n\r\r\n\r\n", BODY, b"", b""]
 
 
+@pytest.mark.parametrize(("version", "interim"), [(b"HTTP/1.1", 1), (b"HTTP/1.0", 0)])
+async def test_only_http_1_1_gets_100_continue(connection: Connection, version: bytes, interim: int) -> None:
+    connection.reads_body = True
+    expecting = REQUEST_WITH_BODY.replace(b"Host", b"Expect: 100-continue\r\nHost")
+    connection.receive(expecting.replace(b"HTTP/1.1", version))
+    await asyncio.sleep(1)
+
+    assert connection.transport.sent.count(b"HTTP/1.1 100 Continue") == interim
+
+
 async def test_trailer_is_no_header(connection: Connection) -> None:
     connection.reads_body = True
     connection.receive(CHUNKED + b"0\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n")
@@ -311,11 +321,11 @@ async def test_pipelined_requests_are_not_read_before_response(connection: Conne
     connection.seconds = 3
     connection.receive(REQUEST + REQUEST)
     await asyncio.sleep(1)
-
+    assert connection.transport.is_reading()
+    connection.receive(b"x" * MAX_PIPELINED)
     assert not connection.transport.is_reading()
     await asyncio.sleep(3)
     assert (connection.responses, len(connection.scopes)) == (1, 2)
-    assert connection.transport.is_reading()
 
 
 @pytest.mark.parametrize("progress", [0, 1])
