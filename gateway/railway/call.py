@@ -23,6 +23,8 @@ F = TypeVar("F", bound=Failure)
 T_co = TypeVar("T_co", covariant=True)
 E_co = TypeVar("E_co", bound=Failure, covariant=True)
 
+# The annotations of nested functions are quoted: Python would evaluate them for each call that is described.
+
 # A call that keeps to the deadline times out at the same instant as `within`, with a more precise error: it
 # names the service and has `was_sent`. Without this grace, the error of `within` would always come first.
 # 10 ms are ten ticks of uvloop's clock.
@@ -88,7 +90,7 @@ class Call(Generic[T_co, E_co]):
     def map(self, change: Callable[[T_co], U | Awaitable[U]]) -> "Call[U, E_co]":
         """Apply *change* to the value; raises `TypeError` if *change* returns a call or a result."""
 
-        async def attempt() -> Result[U, E_co]:
+        async def attempt() -> "Result[U, E_co]":
             return await map_result(await self.make(), change)
 
         return self._shape(attempt, is_optional=self.is_optional)
@@ -96,7 +98,7 @@ class Call(Generic[T_co, E_co]):
     def bind(self, then: Callable[[T_co], Result[U, F] | Awaitable[Result[U, F]]]) -> "Call[U, E_co | F]":
         """Continue with the result or call that *then* returns for the value."""
 
-        async def attempt() -> Result[U, E_co | F]:
+        async def attempt() -> "Result[U, E_co | F]":
             result = await self.make()
             answer: Callable[[T_co], Result[U, F]] = await on_value(result, then)
             return result.bind(answer)
@@ -106,7 +108,7 @@ class Call(Generic[T_co, E_co]):
     def tap(self, look: Callable[[T_co], object]) -> "Call[T_co, E_co]":
         """Call *look* with the value, for its effect."""
 
-        async def attempt() -> Result[T_co, E_co]:
+        async def attempt() -> "Result[T_co, E_co]":
             result = await self.make()
             answer = await on_value(result, look)
             return result.tap(answer)
@@ -118,7 +120,7 @@ class Call(Generic[T_co, E_co]):
     ) -> "Call[T_co, E_co | F]":
         """Fail with the error that *otherwise* returns, unless *holds* is true of the value."""
 
-        async def attempt() -> Result[T_co, E_co | F]:
+        async def attempt() -> "Result[T_co, E_co | F]":
             result = await self.make()
             answer = await on_value(result, holds)
             return result.ensure(answer, otherwise)
@@ -128,7 +130,7 @@ class Call(Generic[T_co, E_co]):
     def tap_error(self, look: Callable[[E_co], object]) -> "Call[T_co, E_co]":
         """Call *look* with the failure, for its effect."""
 
-        async def attempt() -> Result[T_co, E_co]:
+        async def attempt() -> "Result[T_co, E_co]":
             result = await self.make()
             answer = await on_error(result, look)
             return result.tap_error(answer)
@@ -138,7 +140,7 @@ class Call(Generic[T_co, E_co]):
     def map_error(self, change: Callable[[E_co], F | Awaitable[F]]) -> "Call[T_co, F]":
         """Apply *change* to the failure."""
 
-        async def attempt() -> Result[T_co, F]:
+        async def attempt() -> "Result[T_co, F]":
             result = await self.make()
             answer = await on_error(result, change)
             return result.map_error(answer)
@@ -169,7 +171,7 @@ class Call(Generic[T_co, E_co]):
         If *when* is given and false of the failure, the call fails as before.
         """
 
-        async def attempt() -> Result[T_co | U, E_co | F]:
+        async def attempt() -> "Result[T_co | U, E_co | F]":
             result = await self.make()
             answer: Callable[[E_co], Result[U, F]] = await on_error(result, rescue, when)
             return result.recover(answer, when=when)
@@ -196,7 +198,7 @@ class Call(Generic[T_co, E_co]):
         The time limit of the call is `RunContext.optional_budget`, if that is set.
         """
 
-        async def attempt() -> Ok[T_co | D | Missing]:
+        async def attempt() -> "Ok[T_co | D | Missing]":
             budget = current_context().optional_budget
             with change_context(is_optional=True):
                 result = await (self.make() if budget is None else _make_within(self, budget))
@@ -255,7 +257,7 @@ def constant(name: str, value: T) -> Call[T, Never]:
     call, but does not notify the observer of it.
     """
 
-    async def attempt() -> Ok[T]:
+    async def attempt() -> "Ok[T]":
         return Ok(value)
 
     return Call(name, attempt, is_shaped=True, is_optional=True)

@@ -129,10 +129,11 @@ class _Fanout(Generic[T, E]):
 
     def _on_done(self, task: asyncio.Task[Result[T, E]]) -> None:
         self._pending -= 1
-        if self._find_exception(task) is not None:
-            self._has_raised = True
-            self._cancel_from(0)
-        elif self._fails_fast and not task.cancelled() and isinstance(task.result(), Err):
+        if task.cancelled() or task.exception() is not None:
+            if self._find_exception(task) is not None:
+                self._has_raised = True
+                self._cancel_from(0)
+        elif self._fails_fast and isinstance(task.result(), Err):
             self._cancel_from(self._tasks.index(task) + 1)
         if len(self._tasks) < self._end:
             self._start_next()

@@ -101,7 +101,7 @@ class Write(Generic[T_co, E_co]):
     def map(self, change: Callable[[T_co], U | Awaitable[U]]) -> "Write[U, E_co]":
         """Apply *change* to the value; calls that *change* makes have the mode `CallMode.NORMAL`."""
 
-        async def attempt(key: Key) -> Result[U, E_co]:
+        async def attempt(key: Key) -> "Result[U, E_co]":
             result = await self.make(key)
             with change_context(mode=CallMode.NORMAL):
                 return await map_result(result, change)
@@ -120,14 +120,14 @@ class Write(Generic[T_co, E_co]):
         change the value, call `map` on the write, before `best_effort`.
         """
 
-        def with_key(key: Key) -> Call[T_co | D | Missing, Never]:
+        def with_key(key: Key) -> "Call[T_co | D | Missing, Never]":
             # Sound: the overloads bind `D` to the type of `default`.
             return cast(
                 "Call[T_co | D | Missing, Never]",
                 Call(self.name, lambda: self.make(key), is_shaped=True).optional(*default),
             )
 
-        async def without_key() -> Ok[T_co | D | Missing]:
+        async def without_key() -> "Ok[T_co | D | Missing]":
             msg = (
                 f"{self.name} has no idempotency key: make it in a stage after the commit,"
                 " and call map before best_effort, not after it"
