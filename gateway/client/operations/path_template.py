@@ -12,6 +12,8 @@ __all__ = ("PathTemplate",)
 _PARTS: Final = re.compile(r"\{([^{}]*)\}")
 _LITERAL: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 """Characters that a path may contain unencoded (RFC 3986, 3.3), and percent-encoded ones."""
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]+")
+"""Usual ids: text without characters to encode, which this expression finds faster than `quote`."""
 _RESERVED: Final = frozenset({"form", "query", "headers", "fits"})
 _DOTS: Final = frozenset({".", ".."})
 
@@ -55,7 +57,7 @@ class PathTemplate:
         if not text or text in _DOTS:
             msg = f"{self._name}: a path segment must not be empty, '.' or '..', got {name}={text!r}"
             raise ValueError(msg)
-        return quote(text, safe="")
+        return text if _UNRESERVED.fullmatch(text) else quote(text, safe="")
 
     def _format(self, name: str, value: Scalar) -> str:
         text = format_scalar(f"{self._name}: {name}", value)
