@@ -8,6 +8,7 @@ from typing import Final, TypeAlias, cast
 from starlette.types import Scope
 
 from gateway.api.problems.refusal import Refusal
+from gateway.client.operations.request_headers import ForwardedHeaders
 
 __all__ = (
     "INVALID_TIMEOUT",
@@ -69,7 +70,7 @@ def parse_bearer_token(fields: HeaderFields) -> str | None:
     return found[1].decode("ascii") if found and len(found[1]) <= _MAX_TOKEN else None
 
 
-def build_propagated_headers(fields: HeaderFields, request_id: str) -> Mapping[str, str]:
+def build_propagated_headers(fields: HeaderFields, request_id: str) -> ForwardedHeaders:
     """Return the headers for every upstream call: the *request_id* and the W3C trace context.
 
     An invalid traceparent is dropped, and tracestate with it (https://www.w3.org/TR/trace-context/). Each is
@@ -82,7 +83,7 @@ def build_propagated_headers(fields: HeaderFields, request_id: str) -> Mapping[s
         state = fields.get(b"tracestate", _EMPTY)
         if _VISIBLE.fullmatch(state):
             propagated["tracestate"] = state.decode("ascii")
-    return propagated
+    return ForwardedHeaders(propagated)
 
 
 def _parse_client_timeout(fields: HeaderFields) -> float:

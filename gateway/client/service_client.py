@@ -1,8 +1,7 @@
 """Client of an upstream service: declares the operations of the service, and makes their requests."""
 
-from functools import partial
 from types import MappingProxyType
-from typing import Final, TypeVar, final
+from typing import Final, final
 
 import httpx
 
@@ -12,21 +11,16 @@ from gateway.client.operations.conventions import Conventions
 from gateway.client.operations.endpoint import Connection
 from gateway.client.operations.key_placement import KeyPlacement
 from gateway.client.operations.read_operation import DeclareRead
-from gateway.client.operations.request import Request
 from gateway.client.operations.undo_operation import UndoMethods, UndoRegistry
 from gateway.client.operations.write_operation import WriteMethods
 from gateway.client.sender import USER_AGENT, RequestSender
-from gateway.railway import BadAnswer, Fault, Result, UpstreamFault, current_context
-from gateway.resilience.attempt_outcome import AttemptOutcome
+from gateway.railway import BadAnswer
 from gateway.resilience.circuit_breaker import BreakerState
 from gateway.resilience.guards import BreakerStates
 from gateway.resilience.policies import Policies
 from gateway.resilience.validation import check_seconds
 
 __all__ = ("ServiceClient",)
-
-T = TypeVar("T")
-E = TypeVar("E", bound=Fault)
 
 _CHUNKS_AT_ONCE: Final = 10
 """Most requests that a call in chunks makes at the same time."""
@@ -80,7 +74,9 @@ class ServiceClient:
         check_seconds("timeout", timeout)
         self.name: Final = name
         self.policies: Final = policies
-        self._sender = sender = RequestSender(name, base_url, transport, timeout, user_agent, conventions)
+        self._sender = sender = RequestSender(
+            name, base_url, transport, policies, timeout, user_agent, conventions
+        )
         undos = UndoRegistry(name, conventions.settling_ms / 1000)
         self.undos: Final = MappingProxyType(undos.undos)
         """Undos that `undo` has declared, by name; read-only."""
@@ -90,8 +86,8 @@ class ServiceClient:
             name,
             sender.base_url,
             sender.headers,
-            self._make,
-            sender.reject_unfit,
+            sender.make,
+            sender.interpreter.reject_unfit,
             is_refusal,
             conventions.max_answer_bytes,
             at_once,
@@ -137,12 +133,3 @@ class ServiceClient:
     async def ping(self) -> bool:
         """Return whether the service answers `GET /health` with a status below 500 within half a second."""
         return await self._sender.ping()
-
-    async def _make(self, request: Request[T, E], /) -> Result[T, E | UpstreamFault]:
-        context = current_context()
-        make_attempt = partial(self._sender.send, request)
-        name = request.rules.name
-        outcome = await self.policies.call(name, make_attempt, context.mode, is_optional=context.is_optional)
-        if isinstance(outcome, AttemptOutcome):
-            return outcome.result
-        return self._sender.build_error(name, outcome)

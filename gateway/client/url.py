@@ -1,11 +1,12 @@
 """URLs of one upstream service."""
 
 import re
-from functools import lru_cache
 from typing import Final, final
 
 import httpx
 from pydantic import AnyHttpUrl, TypeAdapter, ValidationError
+
+from gateway.http1 import Origin
 
 __all__ = ("BaseUrl", "normalize_base_url", "redact_url")
 
@@ -17,8 +18,6 @@ _AUTHORITY: Final = re.compile(r"(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::.*)?"
 _INVALID_URL: Final = (
     "a service's URL must be http or https with a valid host and port, such as http://127.0.0.1:8101"
 )
-_CACHE_SIZE: Final = 256
-_MAX_CACHED_LENGTH: Final = 256
 _HOST: Final = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 
@@ -58,23 +57,22 @@ def redact_url(text: str) -> str:
 class BaseUrl:
     """Base URL of a service, to which paths are joined.
 
-    *host* is the value of the `Host` header, *path_length* the number of octets before a joined path in the
-    target of a request.
+    *origin* is the origin of the service, *host* the value of the `Host` header, *path_length* the number of
+    octets before a joined path in the target of a request.
 
     Raise `ValueError` for a URL that `normalize_base_url` refuses.
     """
 
-    __slots__ = ("_base", "_parse", "host", "path_length")
+    __slots__ = ("_prefix", "host", "origin", "path_length")
 
     def __init__(self, base_url: str) -> None:
         url = httpx.URL(normalize_base_url(base_url))
-        self._base = str(url)
-        # Parsing takes a large part of a call's CPU time. Most URLs recur; long ones rarely do.
-        self._parse = lru_cache(_CACHE_SIZE)(httpx.URL)
-        self.host: bytes = url.netloc
-        self.path_length: Final = len(url.raw_path.rstrip(b"/"))
+        self._prefix = url.raw_path.rstrip(b"/").decode("ascii")
+        self.origin: Final = Origin.of(url)
+        self.host: Final[bytes] = url.netloc
+        self.path_length: Final = len(self._prefix)
 
-    def join(self, path: str, query: str = "") -> httpx.URL:
-        """Return the URL of *path*, which begins with a slash, with *query*; both are percent-encoded."""
-        text = f"{self._base}{path}?{query}" if query else f"{self._base}{path}"
-        return self._parse(text) if len(text) < _MAX_CACHED_LENGTH else httpx.URL(text)
+    def join(self, path: str, query: str = "") -> bytes:
+        """Return the target of *path*, which begins with a slash, with *query*; both are percent-encoded."""
+        target = f"{self._prefix}{path}?{query}" if query else f"{self._prefix}{path}"
+        return target.encode("ascii")

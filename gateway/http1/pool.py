@@ -34,19 +34,31 @@ class Pool:
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._sweep_timer: asyncio.TimerHandle | None = None
 
+    def take(self) -> Connection | None:
+        """Return an idle connection, which is given to `release` after its exchange; None without one."""
+        while self._idle:
+            connection = self._idle.pop()
+            now = self._loop.time()
+            is_fresh = connection.idle_since > now - self._terms.keep_alive and now < connection.expires_at
+            if is_fresh and connection.is_usable:
+                self._busy.add(connection)
+                return connection
+            connection.close()
+            self._count -= 1
+        return None
+
     async def acquire(self, *, connect: float | None, pool: float | None) -> Connection:
-        """Return a connection for one exchange, after which it is given to `release`.
+        """Make a connection for one exchange, or wait for one, if `take` has none.
 
         *connect* and *pool* are the longest times for connecting, and for waiting for a connection.
 
         Raise `httpx.ConnectError`, `httpx.ConnectTimeout` or `httpx.PoolTimeout`.
         """
-        connection = self._take()
-        if connection is None:
-            if self._is_full():
-                connection = await self._wait(pool)
-            else:
-                self._count += 1
+        connection = None
+        if self._is_full():
+            connection = await self._wait(pool)
+        else:
+            self._count += 1
         if connection is None:
             try:
                 connection = await self._dialer.connect(connect)
@@ -87,16 +99,6 @@ class Pool:
         self._idle.clear()
         if closing:
             await asyncio.wait([connection.closed for connection in closing], timeout=_CLOSE_TIMEOUT)
-
-    def _take(self) -> Connection | None:
-        now, oldest = self._loop.time(), self._loop.time() - self._terms.keep_alive
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.idle_since > oldest and now < connection.expires_at and connection.is_usable:
-                return connection
-            connection.close()
-            self._count -= 1
-        return None
 
     def _is_full(self) -> bool:
         return self._terms.max_connections is not None and self._count >= self._terms.max_connections

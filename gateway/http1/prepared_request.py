@@ -1,52 +1,90 @@
-"""Request whose httpx parts are made when they are looked at."""
+"""Request that is written already, and whose httpx parts are made when they are looked at."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
 import httpx
 from typing_extensions import override
 
-__all__ = ("PreparedRequest",)
+from gateway.http1.request_writer import format_headers, parse_headers
+
+__all__ = ("Origin", "PreparedRequest")
+
+
+class Origin(NamedTuple):
+    """Origin of a URL: its scheme, its host, and its port unless that is the default of the scheme."""
+
+    scheme: str
+    host: str
+    port: int | None
+
+    @classmethod
+    def of(cls, url: httpx.URL) -> "Origin":
+        """Return the origin of *url*."""
+        return cls(url.scheme, url.host, url.port)
 
 
 @final
 class PreparedRequest(httpx.Request):
-    """Request with *headers* and *content* as they are sent; for other transports it is any `httpx.Request`.
+    """Request to *target* at *origin*, with *head* and *content* as they are sent.
 
-    The constructor of `httpx.Request` takes several times as long as `Http1Transport` takes to write the
-    request, mostly for parts that only other transports read.
+    *target* is the path and the query, percent-encoded. *head* has the headers, as `format_headers` writes
+    them, among them `Host` and the `Content-Length` of *content*.
+
+    For other transports it is any `httpx.Request`. The constructor of that takes several times as long as
+    `Http1Transport` takes to write the request, mostly for parts that only other transports read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of a request
         self,
         method: str,
-        url: httpx.URL,
-        headers: Sequence[tuple[bytes, bytes]],
+        origin: Origin,
+        target: bytes,
+        head: bytes,
         content: bytes,
-        extensions: Mapping[str, Any],
+        extensions: dict[str, Any],
     ) -> None:
         # Not the constructor of `httpx.Request`, which makes the parts.
         self.method = method
-        self.url = url
-        self.extensions = dict(extensions)
-        self.raw_headers = headers
-        """The headers, in order; other headers are assigned to `headers`."""
+        self.extensions = extensions
+        self.origin = origin
+        self._target = target
+        self._head = head
         self._body: Final = content
+        self._url: httpx.URL | None = None
         self._headers: httpx.Headers | None = None
         self._stream: httpx.SyncByteStream | httpx.AsyncByteStream | None = None
+
+    def encode(self) -> bytes:
+        """Return the request as it is sent, with headers that have been changed."""
+        head = self._head if self._headers is None else format_headers(self._headers.raw)
+        return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (self.method.encode(), self._target, head, self._body)
+
+    @property
+    @override
+    def url(self) -> httpx.URL:
+        if self._url is None:
+            scheme, host, port = self.origin
+            self._url = httpx.URL(scheme=scheme, host=host, port=port, raw_path=self._target)
+        return self._url
+
+    @url.setter
+    @override
+    def url(self, url: httpx.URL) -> None:
+        self._url = url
+        self.origin = Origin.of(url)
+        self._target = url.raw_path
 
     @property
     @override
     def headers(self) -> httpx.Headers:
         if self._headers is None:
-            self._headers = httpx.Headers(list(self.raw_headers))
+            self._headers = httpx.Headers(parse_headers(self._head))
         return self._headers
 
     @headers.setter
     @override
     def headers(self, headers: httpx.Headers) -> None:
         self._headers = headers
-        self.raw_headers = headers.raw
 
     @property
     @override

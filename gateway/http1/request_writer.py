@@ -1,14 +1,13 @@
 """Requests as bytes (RFC 9112, 3)."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
 import httpx
 
-from gateway.http1.prepared_request import PreparedRequest
-
-__all__ = ("write_request",)
+__all__ = ("format_headers", "parse_headers", "write_request")
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET: Final = re.compile(rb"[!-~]+")
@@ -23,23 +22,34 @@ def write_request(request: httpx.Request, content: bytes) -> bytes:
     `Host` and `Content-Length` are added if they are missing. A `Transfer-Encoding` becomes a body in
     chunks. Raise `httpx.LocalProtocolError` for a request that would mean something else on the connection.
     """
-    headers = request.raw_headers if isinstance(request, PreparedRequest) else request.headers.raw
     method, target = request.method.encode("ascii", "replace"), request.url.raw_path
-    parts = [b"%b %b HTTP/1.1\r\n" % (method, target)]
-    names = {_normalize(name) for name, _ in headers}
-    if _normalize(method) is None or _TARGET.fullmatch(target) is None or None in names:
-        _refuse("method, the target or the name of a header")
-    parts += [b"%b: %b\r\n" % header for header in headers]
+    if _normalize(method) is None or _TARGET.fullmatch(target) is None:
+        _refuse("method or the target")
+    headers = request.headers.raw
+    names = {name.lower() for name, _ in headers}
     if _HOST not in names:
-        parts.append(b"Host: %b\r\n" % request.url.netloc)
+        headers = [*headers, (b"Host", request.url.netloc)]
     if _ENCODING in names:
         content = b"%x\r\n%b\r\n0\r\n\r\n" % (len(content), content) if content else b"0\r\n\r\n"
     elif content and _LENGTH not in names:
-        parts.append(b"Content-Length: %d\r\n" % len(content))
-    head = b"".join(parts)
-    if not head.count(b"\r") == head.count(b"\n") == len(parts) or b"\0" in head:
+        headers = [*headers, (b"Content-Length", b"%d" % len(content))]
+    return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (method, target, format_headers(headers), content)
+
+
+def format_headers(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Return *headers* as lines; raise `httpx.LocalProtocolError` for one that would be something else."""
+    if None in [_normalize(name) for name, _ in headers]:
+        _refuse("name of a header")
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    if not lines.count(b"\r") == lines.count(b"\n") == len(headers) or b"\0" in lines:
         _refuse("value of a header")
-    return b"%b\r\n%b" % (head, content)
+    return lines
+
+
+def parse_headers(lines: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the headers in *lines*, which `format_headers` has written."""
+    headers = [line.partition(b": ") for line in lines.split(b"\r\n")[:-1]]
+    return [(name, value) for name, _, value in headers]
 
 
 @lru_cache(maxsize=1024)

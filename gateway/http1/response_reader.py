@@ -5,6 +5,7 @@ from typing import Final, Never, final
 import httptools
 import httpx
 
+from gateway.http1.received_response import HeaderFields, index_headers
 from gateway.http1.terms import TransportTerms
 
 __all__ = ("Message", "ResponseReader")
@@ -17,24 +18,29 @@ _SWITCHING_PROTOCOLS: Final = 101
 class Message:
     """Response, as far as it has been read; *has_head* from the end of its head on, *is_complete* at its end.
 
-    If *ends_with_connection*, the end of the connection is the end of the body. If the rest of the body
-    cannot be read, *error* says why.
+    *version* is that of HTTP, such as `1.1`; *fields* are the *headers* by name. If *ends_with_connection*,
+    the end of the connection is the end of the body. If the rest of the body cannot be read, *error* says
+    why.
     """
 
     __slots__ = (
         "body",
         "ends_with_connection",
         "error",
+        "fields",
         "has_head",
         "headers",
         "is_complete",
         "reason",
         "status",
+        "version",
     )
 
     def __init__(self) -> None:
         self.status = 0
         self.reason = b""
+        self.version = ""
+        self.fields: HeaderFields = {}
         self.headers: list[tuple[bytes, bytes]] = []
         self.body: list[bytes] = []
         self.has_head = self.is_complete = False
@@ -51,8 +57,10 @@ class ResponseReader:
     """
 
     __slots__ = (
+        "_body",
         "_head_length",
         "_head_size",
+        "_headers",
         "_interim",
         "_is_head_request",
         "_max_body",
@@ -77,6 +85,7 @@ class ResponseReader:
         Its body may have at most *max_body* bytes.
         """
         self.message = message = Message()
+        self._headers, self._body = message.headers, message.body
         self._is_head_request = method == "HEAD"
         self._max_body = max_body
         self._head_size = self._head_length = self._interim = self._size = 0
@@ -126,16 +135,15 @@ class ResponseReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Note a header, within the limits."""
-        headers, terms = self._expected.headers, self._terms
-        size = len(name) + len(value)
+        terms, size = self._terms, len(name) + len(value)
         self._head_size += size
         if size > terms.max_header:
             self._reject(f"a header of more than {terms.max_header} bytes")
-        if len(headers) >= terms.max_headers:
+        if len(self._headers) == terms.max_headers:
             self._reject(f"more than {terms.max_headers} headers")
         if self._head_size > terms.max_head:
             self._reject(f"more than {terms.max_head} bytes of head")
-        headers.append((name, value))
+        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Note the status; drop the head of an interim response."""
@@ -143,13 +151,12 @@ class ResponseReader:
         if status < _FIRST_FINAL:
             self._drop_interim(message, status)
             return
-        message.status, message.has_head = status, True
-        for name, value in message.headers:
-            lower = name.lower()
-            if lower == b"content-length":
-                self._check_length(message, value)
-            elif lower == b"transfer-encoding":
-                message.ends_with_connection = False
+        message.status, message.version = status, self._parser.get_http_version()
+        message.fields, message.has_head = index_headers(message.headers), True
+        if (length := message.fields.get(b"content-length")) is not None:
+            self._check_length(message, length)
+        elif b"transfer-encoding" in message.fields:
+            message.ends_with_connection = False
         if self._is_head_request:
             # The parser would wait for the body that the headers describe.
             message.is_complete, self.can_reuse = True, False
@@ -163,11 +170,10 @@ class ResponseReader:
 
     def on_body(self, data: bytes) -> None:
         """Note a part of the body, within the limit."""
-        message = self._expected
         self._size += len(data)
         if self._size > self._max_body:
             self._reject(f"a body of more than {self._max_body} bytes")
-        message.body.append(data)
+        self._body.append(data)
 
     def on_message_complete(self) -> None:
         """Note the end of a final response."""

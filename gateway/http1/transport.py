@@ -2,26 +2,25 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, TypeAlias, final
+from typing import Final, final
 
 import httpx
 from typing_extensions import override
 
 from gateway.http1.dialer import Dialer
 from gateway.http1.pool import Pool
+from gateway.http1.prepared_request import Origin, PreparedRequest
+from gateway.http1.received_response import ReceivedResponse
 from gateway.http1.request_writer import write_request
 from gateway.http1.resolver import Resolver
-from gateway.http1.response_reader import Message
 from gateway.http1.terms import DEFAULT_TERMS, TransportTerms
 
 __all__ = ("Http1Transport",)
 
 _PORTS: Final[Mapping[str, int]] = MappingProxyType({"http": 80, "https": 443})
 _NO_TIMEOUTS: Final[Mapping[str, float | None]] = MappingProxyType({})
-
-Origin: TypeAlias = tuple[str, str, int | None]
 
 
 @final
@@ -60,11 +59,16 @@ class Http1Transport(httpx.AsyncBaseTransport):
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if isinstance(request, PreparedRequest):
+            origin, data = request.origin, request.encode()
+        else:
+            origin, data = Origin.of(request.url), write_request(request, await request.aread())
         extensions = request.extensions
         timeouts: Mapping[str, float | None] = extensions.get("timeout", _NO_TIMEOUTS)
-        data = write_request(request, await request.aread())
-        pool = self._find_pool(request.url)
-        connection = await pool.acquire(connect=timeouts.get("connect"), pool=timeouts.get("pool"))
+        pool = self._find_pool(origin)
+        connection = pool.take() or await pool.acquire(
+            connect=timeouts.get("connect"), pool=timeouts.get("pool")
+        )
         try:
             message = await connection.exchange(
                 data,
@@ -75,11 +79,16 @@ class Http1Transport(httpx.AsyncBaseTransport):
             )
         finally:
             pool.release(connection)
-        return httpx.Response(
+        return ReceivedResponse(
             message.status,
-            headers=message.headers,
-            stream=_Body(message),
-            extensions={"http_version": b"HTTP/1.1", "reason_phrase": message.reason},
+            message.headers,
+            b"".join(message.body),
+            error=message.error,
+            fields=message.fields,
+            extensions={
+                "http_version": b"HTTP/" + message.version.encode(),
+                "reason_phrase": message.reason,
+            },
         )
 
     @override
@@ -89,12 +98,11 @@ class Http1Transport(httpx.AsyncBaseTransport):
         for pool in pools:
             await pool.aclose()
 
-    def _find_pool(self, url: httpx.URL) -> Pool:
+    def _find_pool(self, origin: Origin) -> Pool:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop = loop
             self._pools.clear()
-        origin = (url.scheme, url.host, url.port)
         pool = self._pools.get(origin)
         if pool is None:
             pool = self._pools[origin] = self._create_pool(*origin)
@@ -109,18 +117,3 @@ class Http1Transport(httpx.AsyncBaseTransport):
             tls = self._tls = self._tls or ssl.create_default_context()
         dialer = Dialer(host, port or _PORTS[scheme], tls, self._resolver, self._terms)
         return Pool(dialer, self._terms)
-
-
-@final
-class _Body(httpx.AsyncByteStream):
-    """Body that has been read, and the error that has cut it short, if any."""
-
-    def __init__(self, message: Message) -> None:
-        self._message = message
-
-    @override
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for part in self._message.body:
-            yield part
-        if self._message.error is not None:
-            raise self._message.error

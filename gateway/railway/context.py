@@ -153,6 +153,10 @@ class RunContext:
     is_in_run: bool = False
     answers: MutableMapping[Key, object] | None = None
 
+    def time_left(self, now: float) -> float:
+        """Return the seconds from *now* until the deadline: infinity if there is no deadline."""
+        return math.inf if self.deadline is None else self.deadline - now
+
 
 class ScopeChanges(TypedDict, total=False):
     """Fields of `RunContext` that a scope can change."""
@@ -208,4 +212,4 @@ def _copy(context: RunContext, changes: ScopeChanges) -> RunContext:
 def time_left() -> float:
     """Return the seconds until the deadline of the current run: infinity if there is no deadline."""
     deadline = _CONTEXT.get().deadline
-    return float("inf") if deadline is None else deadline - asyncio.get_running_loop().time()
+    return math.inf if deadline is None else deadline - asyncio.get_running_loop().time()

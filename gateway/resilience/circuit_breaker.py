@@ -116,8 +116,8 @@ class CircuitBreaker:
         self._probes_in_flight += is_half_open
         return self._generation
 
-    def record(self, generation: int, signal: HealthSignal, *, is_slow: bool = False) -> None:
-        """Record the *signal* of an attempt that was admitted in *generation*.
+    def record(self, generation: int, signal: HealthSignal, now: float, *, is_slow: bool = False) -> None:
+        """Record the *signal* of an attempt that was admitted in *generation*, and has ended *now*.
 
         If that generation is over, ignore the signal. A probe that *is_slow* has failed.
         """
@@ -125,7 +125,7 @@ class CircuitBreaker:
             return
         if self.is_closed:
             if signal not in _NO_EVIDENCE:
-                self._record_attempt(is_failure=signal is not _HEALTHY, is_slow=is_slow)
+                self._record_attempt(now, is_failure=signal is not _HEALTHY, is_slow=is_slow)
             return
         is_success = signal is _HEALTHY and not is_slow
         self._record_probe(is_success=is_success, is_failure=not is_success and signal not in _NO_EVIDENCE)
@@ -146,8 +146,7 @@ class CircuitBreaker:
         elif self._probes_succeeded == self._terms.probes:
             self._change_to(BreakerState.CLOSED)
 
-    def _record_attempt(self, *, is_failure: bool, is_slow: bool) -> None:
-        now = asyncio.get_running_loop().time()
+    def _record_attempt(self, now: float, *, is_failure: bool, is_slow: bool) -> None:
         recent, terms = self._recent, self._terms
         recent.append((now, is_failure, is_slow))
         self._failures += is_failure
@@ -156,7 +155,8 @@ class CircuitBreaker:
             _, was_failure, was_slow = recent.popleft()
             self._failures -= was_failure
             self._slow_calls -= was_slow
-        if len(recent) >= terms.minimum and self._has_failed_too_often(len(recent)):
+        has_faults = self._failures or self._slow_calls  # the first check: nearly always there are none
+        if has_faults and len(recent) >= terms.minimum and self._has_failed_too_often(len(recent)):
             self._open(terms.pause)
 
     def _has_failed_too_often(self, attempts: int) -> bool:

@@ -19,9 +19,6 @@ def clip_to_deadline(seconds: float) -> float:
     return min(seconds, time_left())
 
 
-def has_deadline_passed(after: float = 0.0) -> bool:
-    """Return True if the deadline will have passed *after* seconds from now.
-
-    The last millisecond before the deadline counts as passed.
-    """
-    return time_left() - after < _RESOLUTION
+def has_deadline_passed(left: float) -> bool:
+    """Return whether a deadline that is *left* seconds away counts as passed, in its last millisecond."""
+    return left < _RESOLUTION

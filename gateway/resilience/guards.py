@@ -1,6 +1,5 @@
 """Circuit breakers and retry budgets of the operations of one service, for required or for optional calls."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +33,7 @@ class BreakerStates:
 
 
 Admission: TypeAlias = tuple[int, int, float]
-"""The generations of both breakers in which an attempt was admitted, and the time; 0 if it is not needed."""
+"""The generations of both breakers in which an attempt was admitted, and the time."""
 
 
 @final
@@ -64,21 +63,21 @@ class Guards:
             return 0.0
         return max(host.retry_after, operation.retry_after)
 
-    def admit(self) -> Admission | None:
+    def admit(self, now: float) -> Admission | None:
         """Admit an attempt, or return None; an admitted attempt must be recorded, however it ends."""
         if (in_host := self.host.breaker.admit()) is None:
             return None
         if (in_operation := self.breaker.admit()) is None:
-            self.host.breaker.record(in_host, _NONE)
+            self.host.breaker.record(in_host, _NONE, now)
             return None
-        return in_operation, in_host, 0.0 if self._slow_after is None else asyncio.get_running_loop().time()
+        return in_operation, in_host, now
 
-    def record(self, admission: Admission, signal: HealthSignal) -> None:
-        """Record the *signal* of an attempt."""
+    def record(self, admission: Admission, signal: HealthSignal, now: float) -> None:
+        """Record the *signal* of an attempt that has ended *now*."""
         in_operation, in_host, started = admission
-        self.host.record(in_host, self._operation, signal)
-        is_slow = self._slow_after is not None and _has_taken(self._slow_after, started)
-        self.breaker.record(in_operation, _NONE if signal is _UNREACHABLE else signal, is_slow=is_slow)
+        self.host.record(in_host, self._operation, signal, now)
+        is_slow = self._slow_after is not None and now - started >= self._slow_after
+        self.breaker.record(in_operation, _NONE if signal is _UNREACHABLE else signal, now, is_slow=is_slow)
 
 
 @final
@@ -115,7 +114,3 @@ class GuardGroup:
         return self._host.breaker.has_failed_recently or any(
             guards.breaker.has_failed_recently for guards in self._guards.values()
         )
-
-
-def _has_taken(seconds: float, started: float) -> bool:
-    return asyncio.get_running_loop().time() - started >= seconds

@@ -1,6 +1,5 @@
 """Circuit breaker for the connections to the host of a service, shared by the operations of the service."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Final, final
 
@@ -33,24 +32,23 @@ class HostBreaker:
         self.breaker: Final = CircuitBreaker(terms, on_change)
         self._losses: dict[str, float] = {}
 
-    def record(self, generation: int, operation: str, signal: HealthSignal) -> None:
+    def record(self, generation: int, operation: str, signal: HealthSignal, now: float) -> None:
         """Record the *signal* of an attempt of *operation* that was admitted in *generation*."""
-        evidence = signal if signal is _HEALTHY else self._judge(operation, signal)
+        evidence = signal if signal is _HEALTHY else self._judge(operation, signal, now)
         if evidence is not _HEALTHY or not self.breaker.is_calm:
-            self.breaker.record(generation, evidence)
+            self.breaker.record(generation, evidence, now)
 
-    def _judge(self, operation: str, signal: HealthSignal) -> HealthSignal:
+    def _judge(self, operation: str, signal: HealthSignal, now: float) -> HealthSignal:
         """Return the evidence about the host in the *signal* of an attempt of *operation*."""
         match signal:
             case HealthSignal.UNHEALTHY:  # it was connected to the host
                 return HealthSignal.HEALTHY
-            case HealthSignal.DISCONNECTED if not self._note_loss(operation):
+            case HealthSignal.DISCONNECTED if not self._note_loss(operation, now):
                 return HealthSignal.NONE
             case _:
                 return signal
 
-    def _note_loss(self, operation: str) -> bool:
+    def _note_loss(self, operation: str, now: float) -> bool:
         """Note a lost connection of *operation*; return True if another operation has lost one recently."""
-        now = asyncio.get_running_loop().time()
         self._losses[operation] = now
         return any(lost > now - self._window and name != operation for name, lost in self._losses.items())

@@ -36,6 +36,8 @@ class SlidingWindowCounter:
     def _expire(self, now: float) -> None:
         """Make the slot of *now* the latest slot; clear the slots after the previous latest slot."""
         slot = int(now / self._slot_seconds)
+        if slot == self._latest_slot:  # the usual case
+            return
         for past in range(self._latest_slot + 1, min(slot, self._latest_slot + _SLOTS) + 1):
             self._total -= self._counts[past % _SLOTS]
             self._counts[past % _SLOTS] = 0

@@ -7,7 +7,9 @@ from email.utils import format_datetime
 
 import httpx
 import pytest
+from typing_extensions import override
 
+from gateway.http1 import ReceivedResponse
 from gateway.railway import (
     BadAnswer,
     Conflict,
@@ -458,3 +460,44 @@ async def test_invalid_at_puts_the_detail_at_its_field() -> None:
     error = await refuse({"detail": "Expired"}, Invalid.at("payment_id"), 422)
 
     assert error == Invalid("Expired", source=SOURCE, violations=(("payment_id", ("Expired",)),))
+
+
+class Received(httpx.AsyncBaseTransport):
+    """Answers every request with a response that has been read, like the gateway's own transport."""
+
+    def __init__(self, response: ReceivedResponse) -> None:
+        self.response = response
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return self.response
+
+
+async def test_response_that_has_been_read_is_interpreted() -> None:
+    response = ReceivedResponse(200, [(b"content-length", b"27")], LAMP_JSON)
+
+    assert await fetch(Received(response)) == Ok(LAMP)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (200, Unavailable(UNAVAILABLE, source=SOURCE)),
+        (204, BadAnswer(UNUSABLE, source=SOURCE)),
+        (404, Unavailable(UNAVAILABLE, source=SOURCE)),
+        (405, BadAnswer(UNUSABLE, source=SOURCE)),
+        (503, Unavailable(UNAVAILABLE, source=SOURCE, retry_after=7.0)),
+        (504, TimedOut(LATE, source=SOURCE)),
+    ],
+)
+async def test_broken_body_matters_only_if_the_body_does(status: int, error: Fault) -> None:
+    headers = [(b"content-type", b"application/problem+json"), (b"Retry-After", b"7")]
+    response = ReceivedResponse(status, headers, b"{", error=httpx.ReadError("reset"))
+
+    assert await fetch(Received(response), {404: NotFound}) == Err(error)
+
+
+async def test_body_over_limit_by_its_length_is_refused() -> None:
+    response = ReceivedResponse(200, [(b"content-length", b"%d" % (MEBIBYTE + 1))])
+
+    assert await fetch(Received(response)) == Err(BadAnswer(UNUSABLE, source=SOURCE))

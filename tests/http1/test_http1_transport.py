@@ -61,6 +61,14 @@ async def test_response_is_httpx_response() -> None:
     assert response.reason_phrase == "OK"
 
 
+async def test_version_of_response_is_that_of_the_server() -> None:
+    old = OK.replace(b"HTTP/1.1", b"HTTP/1.0")
+    async with serve(respond_with(old)) as port, Http1Transport() as transport:
+        response = await fetch(transport, port)
+
+    assert response.http_version == "HTTP/1.0"
+
+
 async def test_transport_serves_httpx_client() -> None:
     async with serve(answer_all) as port, httpx.AsyncClient(transport=Http1Transport()) as client:
         response = await client.post(f"http://127.0.0.1:{port}/a", json={"a": 1}, timeout=2)

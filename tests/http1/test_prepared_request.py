@@ -3,16 +3,19 @@
 import json
 
 import httpx
+import pytest
 import respx
 
-from gateway.http1 import PreparedRequest
+from gateway.http1 import Origin, PreparedRequest, format_headers
 
 HEADERS = [(b"host", b"users.test"), (b"content-type", b"application/json"), (b"content-length", b"8")]
+ORIGIN = Origin("http", "users.test", None)
+HEAD = b"host: users.test\r\ncontent-type: application/json\r\ncontent-length: 8\r\n"
 
 
-def build() -> PreparedRequest:
+def build(origin: Origin = ORIGIN) -> PreparedRequest:
     extensions = {"timeout": {"connect": 1.0}}
-    return PreparedRequest("POST", httpx.URL("http://users.test/users?a=b"), HEADERS, b'{"a": 1}', extensions)
+    return PreparedRequest("POST", origin, b"/users?a=b%26", format_headers(HEADERS), b'{"a": 1}', extensions)
 
 
 async def test_request_has_parts_of_httpx_request() -> None:
@@ -21,10 +24,11 @@ async def test_request_has_parts_of_httpx_request() -> None:
     assert isinstance(request, httpx.Request)
     assert (request.method, request.url.path) == ("POST", "/users")
     assert request.headers["Content-Type"] == "application/json"
-    assert request.headers is request.headers
+    assert request.headers.raw == HEADERS
+    assert (request.headers, request.url) == (request.headers, request.url)
     assert request.extensions == {"timeout": {"connect": 1.0}}
     assert request.content == request.read() == await request.aread() == b'{"a": 1}'
-    assert repr(request) == "<PreparedRequest('POST', 'http://users.test/users?a=b')>"
+    assert repr(request) == "<PreparedRequest('POST', 'http://users.test/users?a=b%26')>"
 
 
 async def test_stream_has_the_body() -> None:
@@ -34,19 +38,50 @@ async def test_stream_has_the_body() -> None:
     assert b"".join([part async for part in request.stream]) == b'{"a": 1}'
 
 
+@pytest.mark.parametrize(
+    "url", ["http://users.test/", "https://users.test:8443/", "http://[::1]:81/", "http://127.0.0.1/"]
+)
+def test_origin_is_that_of_its_url(url: str) -> None:
+    request = build(Origin.of(httpx.URL(url)))
+
+    assert request.url == httpx.URL(url).join("/users?a=b%26")
+    assert request.url.raw_path == b"/users?a=b%26"
+
+
+def test_request_is_encoded_as_given() -> None:
+    assert build().encode() == b"POST /users?a=b%26 HTTP/1.1\r\n" + HEAD + b'\r\n{"a": 1}'
+
+
+def test_looked_at_request_is_encoded_as_before() -> None:
+    request = build()
+    assert request.headers["host"] == request.url.host
+
+    assert request.encode() == build().encode()
+
+
 def test_parts_can_be_replaced() -> None:
     request, stream = build(), httpx.ByteStream(b"{}")
     request.headers = httpx.Headers({"x": "y"})
+    request.url = httpx.URL("https://others.test/a")
     request.stream = stream
 
-    assert request.raw_headers == [(b"x", b"y")]
+    assert request.encode() == b'POST /a HTTP/1.1\r\nx: y\r\n\r\n{"a": 1}'
     assert request.headers["x"] == "y"
+    assert (request.url.host, request.origin) == ("others.test", Origin("https", "others.test", None))
     assert request.stream is stream
+
+
+def test_header_can_be_added() -> None:
+    """A transport that signs requests adds a header, and passes the request on."""
+    request = build()
+    request.headers["X-Signature"] = "abc"
+
+    assert b"content-length: 8\r\nX-Signature: abc\r\n\r\n" in request.encode()
 
 
 async def test_respx_matches_prepared_request() -> None:
     router = respx.Router()
-    router.post("http://users.test/users", params={"a": "b"}, json={"a": 1}).respond(json={"id": 1})
+    router.post("http://users.test/users", params={"a": "b&"}, json={"a": 1}).respond(json={"id": 1})
 
     response = await httpx.MockTransport(router.async_handler).handle_async_request(build())
 

@@ -1,9 +1,13 @@
 """Requests as bytes."""
 
+from collections.abc import Sequence
+
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gateway.http1.request_writer import write_request
+from gateway.http1.request_writer import format_headers, parse_headers, write_request
 
 URL = "http://users.test:8101/users/a%2Fb?c=d"
 
@@ -42,14 +46,23 @@ def test_value_with_another_line_is_refused(value: str) -> None:
 
 @pytest.mark.parametrize("name", ["a b", "a:", "a\r\n", ""])
 def test_name_that_is_no_token_is_refused(name: str) -> None:
-    with pytest.raises(httpx.LocalProtocolError):
+    with pytest.raises(httpx.LocalProtocolError, match="the name of a header of the request is invalid"):
         write_request(httpx.Request("GET", URL, headers=[(name.encode(), b"a")]), b"")
 
 
 @pytest.mark.parametrize("method", ["G ET", "GET\r\n", "", "GÉT"])
 def test_invalid_method_is_refused(method: str) -> None:
-    with pytest.raises(
-        httpx.LocalProtocolError,
-        match="the method, the target or the name of a header of the request is invalid",
-    ):
+    with pytest.raises(httpx.LocalProtocolError, match="the method or the target of the request is invalid"):
         write(method)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.text("abcXYZ-!~0", min_size=1).map(str.encode),
+            st.binary().filter(lambda value: not set(b"\r\n\0") & set(value)),
+        )
+    )
+)
+def test_formatted_headers_are_parsed_again(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    assert parse_headers(format_headers(headers)) == headers

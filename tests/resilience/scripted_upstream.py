@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import httpx
 from typing_extensions import override
@@ -14,15 +14,12 @@ from gateway.railway import (
     Err,
     Failure,
     Fault,
-    Ok,
     Result,
     TimedOut,
     Unavailable,
     UpstreamFault,
     change_context,
 )
-from gateway.resilience.attempt_outcome import AttemptOutcome, HealthSignal
-from gateway.resilience.policies import MakeAttempt
 from gateway.resilience.terms import BreakerTerms, ConcurrencyTerms, PolicyTerms, RetryTerms
 from tests.client.scripted_service import AT_LIMIT, LAMP_JSON, LATE, THING, UNAVAILABLE, Declared, Thing
 from tests.service_clients import service_client
@@ -33,11 +30,6 @@ BREAKER: Final = BreakerTerms()
 RETRIES: Final = RetryTerms()
 FOREVER: Final = 3600.0
 """An hour: longer than any test may wait."""
-
-Outcome: TypeAlias = AttemptOutcome[str, Fault]
-
-HEALTHY: Final[Outcome] = AttemptOutcome(Ok("a lamp"), HealthSignal.HEALTHY)
-UNHEALTHY: Final[Outcome] = AttemptOutcome(Err(Unavailable("down")), HealthSignal.UNHEALTHY)
 
 
 def now() -> float:
@@ -54,16 +46,6 @@ async def settle() -> None:
     """Run every task until it waits."""
     for _ in range(10):
         await asyncio.sleep(0)
-
-
-def script_attempt(outcome: Outcome, after: float = 0.0) -> MakeAttempt[str, Fault]:
-    """Return a function that makes an attempt with *outcome*, which takes *after* seconds."""
-
-    async def make_attempt() -> Outcome:
-        await asyncio.sleep(after)
-        return outcome
-
-    return make_attempt
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def record(breaker: CircuitBreaker, *signals: HealthSignal) -> BreakerState:
     for signal in signals:
         generation = breaker.admit()
         assert generation is not None
-        breaker.record(generation, signal)
+        breaker.record(generation, signal, now())
     return breaker.state
 
 
@@ -182,7 +182,7 @@ async def test_probe_without_signal_is_replaced() -> None:
     breaker = await build_half_open_breaker()
     generations = [breaker.admit() for _ in range(3)]
     full = breaker.admit()
-    breaker.record(generations[0] or 0, NO_SIGNAL)
+    breaker.record(generations[0] or 0, NO_SIGNAL, now())
 
     assert full is None
     assert breaker.admit() is not None
@@ -205,15 +205,15 @@ async def test_breaker_ignores_earlier_generations() -> None:
     await asyncio.sleep(PAUSE)
     for signal in (HEALTHY, UNHEALTHY):
         for generation in generations:
-            breaker.record(generation, signal)
+            breaker.record(generation, signal, now())
 
     assert breaker.state is HALF_OPEN
     assert record(breaker, HEALTHY, HEALTHY) is HALF_OPEN
     for generation in generations:
-        breaker.record(generation, UNHEALTHY)
+        breaker.record(generation, UNHEALTHY, now())
     assert record(breaker, HEALTHY) is CLOSED
     for generation in generations:
-        breaker.record(generation, UNHEALTHY)
+        breaker.record(generation, UNHEALTHY, now())
     assert breaker.state is CLOSED
 
 
@@ -316,7 +316,7 @@ async def test_breaker_matches_reference_model(moves: Sequence[Move]) -> None:
                 under_way += [] if generation is None else [(generation, model.changes)]
             case HealthSignal() if under_way:
                 generation, change = under_way.pop(0)
-                breaker.record(generation, move)
+                breaker.record(generation, move, now())
                 if change == model.changes:
                     model.record(move)
             case float():

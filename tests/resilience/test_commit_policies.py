@@ -31,10 +31,10 @@ from gateway.railway import (
     UpstreamFault,
     Write,
     WriteOutcome,
+    change_context,
     railway,
 )
 from gateway.resilience.circuit_breaker import BreakerState
-from gateway.resilience.policies import Policies, Rejection
 from gateway.resilience.terms import BreakerTerms, RetryTerms
 from tests.client.scripted_service import AT_LIMIT, LAMP, LATE, THING, UNAVAILABLE, Thing, Wish
 from tests.resilience.scripted_upstream import (
@@ -42,20 +42,18 @@ from tests.resilience.scripted_upstream import (
     FOREVER,
     HANGS,
     HANGS_UP,
-    HEALTHY,
     IS_UNAVAILABLE,
     REFUSES,
-    UNHEALTHY,
     Service,
     Step,
     build_client,
-    build_terms,
+    build_shed,
+    build_unavailable,
     call_at_once,
     fetch,
     now,
     open_breaker,
     open_host_breaker,
-    script_attempt,
     set_deadline,
     settle,
 )
@@ -283,27 +281,27 @@ async def test_best_effort_retries_use_the_same_key(records: Records) -> None:
 
 
 async def test_call_bypassing_policies_is_made_once() -> None:
-    """With an open breaker and no retry budget, the call is made once and ignored by the breaker."""
-    policies = Policies("things", build_terms(max_concurrency=1, breaker=BreakerTerms(minimum=60)))
-    hanging = asyncio.create_task(
-        policies.call("things.fetch", script_attempt(HEALTHY, after=FOREVER), CallMode.NORMAL)
-    )
+    """With a full queue, an open breaker and no retry budget, the call is made once, and is no evidence."""
+    service = Service(HANGS)
+    things = build_client(service, timeout=FOREVER, max_concurrency=1, breaker=BreakerTerms(minimum=60))
+    counts = things.policies.counts
+    hanging = asyncio.create_task(fetch(things).make())
     await settle()
-    full = await policies.call("things.fetch", script_attempt(HEALTHY), CallMode.NORMAL)
+    shed = await fetch(things)
     hanging.cancel()
-    await settle()
-    while policies.breakers.worst is not BreakerState.OPEN:
-        await policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL)
-    before = policies.counts.attempts
+    service.steps = [Step(503)]
+    while things.breaker is not BreakerState.OPEN:
+        await fetch(things)
+    before, calls = counts.attempts, counts.calls
+    change_context(RunContext(mode=CallMode.BYPASS_POLICIES))
 
-    assert full == Rejection(1.0, is_at_limit=True)
-    assert policies.counts.retries_denied > 0
-    assert (
-        await policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.BYPASS_POLICIES) == UNHEALTHY
-    )
-    assert await policies.call("things.fetch", script_attempt(HEALTHY), CallMode.BYPASS_POLICIES) == HEALTHY
-    assert policies.counts.attempts == before + 2
-    assert policies.breakers.worst is BreakerState.OPEN
+    assert shed == build_shed()
+    assert counts.retries_denied > 0
+    assert await fetch(things) == build_unavailable()
+    service.steps = [FINE]
+    assert await fetch(things) == Ok(LAMP)
+    assert (counts.attempts, counts.calls) == (before + 2, calls + 2)
+    assert things.breaker is BreakerState.OPEN
 
 
 async def test_calls_in_map_of_write_are_retried(records: Records) -> None:

@@ -8,7 +8,7 @@ from gateway.resilience.attempt_outcome import HealthSignal
 from gateway.resilience.circuit_breaker import BreakerState
 from gateway.resilience.guards import BreakerStates, GuardGroup, Guards
 from gateway.resilience.terms import BreakerTerms
-from tests.resilience.scripted_upstream import build_terms
+from tests.resilience.scripted_upstream import build_terms, now
 
 CLOSED, OPEN, HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
 
@@ -21,15 +21,15 @@ async def group() -> GuardGroup:
 def record(guards: Guards, signal: HealthSignal) -> None:
     """Make two attempts with *signal*."""
     for _ in range(2):
-        admission = guards.admit()
+        admission = guards.admit(now())
         assert admission is not None
-        guards.record(admission, signal)
+        guards.record(admission, signal, now())
 
 
 async def test_open_host_breaker_rejects_attempts_of_all(group: GuardGroup) -> None:
     record(group.find("users.fetch"), HealthSignal.UNREACHABLE)
 
-    assert group.find("users.settings").admit() is None
+    assert group.find("users.settings").admit(now()) is None
     assert group.find("users.settings").retry_after == pytest.approx(0.1)
 
 
@@ -40,10 +40,10 @@ async def test_rejected_attempt_takes_no_probe_of_host(group: GuardGroup) -> Non
     failing = Guards("users.settings", build_terms(), group.find("users.fetch").host, lambda _: None)
     await asyncio.sleep(0.05)
     while failing.breaker.is_closed:
-        failing.breaker.record(0, HealthSignal.UNHEALTHY)
+        failing.breaker.record(0, HealthSignal.UNHEALTHY, now())
 
-    assert [failing.admit() for _ in range(5)] == [None] * 5
-    assert None not in [group.find("users.fetch").admit() for _ in range(3)]
+    assert [failing.admit(now()) for _ in range(5)] == [None] * 5
+    assert None not in [group.find("users.fetch").admit(now()) for _ in range(3)]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from gateway.resilience.attempt_outcome import HealthSignal
 from gateway.resilience.circuit_breaker import BreakerState
 from gateway.resilience.host_breaker import HostBreaker
 from gateway.resilience.terms import BreakerTerms
+from tests.resilience.scripted_upstream import now
 
 CLOSED, OPEN, HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
 HEALTHY, UNHEALTHY = HealthSignal.HEALTHY, HealthSignal.UNHEALTHY
@@ -30,7 +31,7 @@ def record(
     for signal in signals:
         generation = breaker.breaker.admit()
         assert generation is not None
-        breaker.record(generation, operation, signal)
+        breaker.record(generation, operation, signal, now())
     return breaker.breaker.state
 
 

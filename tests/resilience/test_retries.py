@@ -24,27 +24,22 @@ from gateway.railway import (
     Unavailable,
     change_context,
 )
-from gateway.resilience.policies import Policies
 from gateway.resilience.terms import BreakerTerms
 from tests.client.scripted_service import LAMP, UNUSABLE
 from tests.resilience.scripted_upstream import (
     FINE,
     HANGS,
     HANGS_UP,
-    HEALTHY,
     IS_UNAVAILABLE,
     REFUSES,
-    UNHEALTHY,
     Service,
     Step,
     build_client,
-    build_terms,
     build_timed_out,
     build_unavailable,
     call_at_once,
     fetch,
     now,
-    script_attempt,
     set_deadline,
     settle,
 )
@@ -206,11 +201,9 @@ async def test_retry_after_over_maximum_ends_call() -> None:
 @pytest.mark.parametrize("calls", [1, 19, 50, 200])
 async def test_retries_stay_within_budget(calls: int) -> None:
     """At most a fifth of the calls plus ten are retried."""
-    policies = Policies("things", build_terms(breaker=NEVER_OPENS))
-    await asyncio.gather(
-        *(policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(calls))
-    )
-    counts = policies.counts
+    things = build_client(Service(IS_UNAVAILABLE), breaker=NEVER_OPENS)
+    await call_at_once(calls, lambda: fetch(things))
+    counts = things.policies.counts
 
     assert counts.calls == calls
     assert counts.retries == min(2 * calls, int(10 + 0.2 * calls))
@@ -219,31 +212,27 @@ async def test_retries_stay_within_budget(calls: int) -> None:
 
 
 async def test_retry_budget_recovers_after_window() -> None:
-    policies = Policies("things", build_terms(breaker=NEVER_OPENS))
-    calls = [script_attempt(UNHEALTHY)] * 50
-    await asyncio.gather(*(policies.call("things.fetch", make, CallMode.NORMAL) for make in calls))
-    spent = policies.counts.retries
-    await policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL)
-    unspent = policies.counts.retries
+    things = build_client(Service(IS_UNAVAILABLE), breaker=NEVER_OPENS)
+    counts = things.policies.counts
+    await call_at_once(50, lambda: fetch(things))
+    spent = counts.retries
+    await fetch(things)
+    unspent = counts.retries
     await asyncio.sleep(11)
-    await asyncio.gather(*(policies.call("things.fetch", make, CallMode.NORMAL) for make in calls))
+    await call_at_once(50, lambda: fetch(things))
 
     assert spent == unspent == 20
-    assert policies.counts.retries == 2 * 20
+    assert counts.retries == 2 * 20
 
 
 async def test_services_have_own_retry_budgets() -> None:
-    things, others = (
-        Policies("things", build_terms(breaker=NEVER_OPENS)),
-        Policies("others", build_terms(breaker=NEVER_OPENS)),
-    )
-    await asyncio.gather(
-        *(things.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(50))
-    )
-    await others.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL)
+    things, others = (build_client(Service(IS_UNAVAILABLE), breaker=NEVER_OPENS) for _ in range(2))
+    await call_at_once(50, lambda: fetch(things))
+    await fetch(others)
+    counts = others.policies.counts
 
-    assert things.counts.retries_denied > 0
-    assert (others.counts.retries, others.counts.retries_denied) == (2, 0)
+    assert things.policies.counts.retries_denied > 0
+    assert (counts.retries, counts.retries_denied) == (2, 0)
 
 
 async def test_open_breaker_prevents_retries() -> None:
@@ -351,46 +340,34 @@ async def test_deadline_ends_retries() -> None:
 
 
 async def test_shed_calls_add_no_retry_budget() -> None:
-    policies = Policies("things", build_terms(max_concurrency=20, breaker=NEVER_OPENS))
-    await asyncio.gather(
-        *(policies.call("things.fetch", script_attempt(HEALTHY, 9.0), CallMode.NORMAL) for _ in range(1000))
-    )
-    await asyncio.gather(
-        *(policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(20))
-    )
-    counts = policies.counts
+    service = Service(Step(after=9.0))
+    things = build_client(service, timeout=10.0, max_concurrency=20, breaker=NEVER_OPENS)
+    await call_at_once(1000, lambda: fetch(things))
+    service.steps = [IS_UNAVAILABLE]
+    await call_at_once(20, lambda: fetch(things))
+    counts = things.policies.counts
 
     assert (counts.shed, counts.calls) == (980, 1020)
     assert counts.retries == 10 + 0.2 * (20 + 20)
 
 
 async def test_optional_calls_have_own_retry_budget() -> None:
-    policies = Policies("things", build_terms(breaker=NEVER_OPENS))
-    await asyncio.gather(
-        *(
-            policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL, is_optional=True)
-            for _ in range(50)
-        )
-    )
-    spent = policies.counts.retries
-    await policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL)
+    things = build_client(Service(IS_UNAVAILABLE), breaker=NEVER_OPENS)
+    await call_at_once(50, lambda: fetch(things).optional())
+    spent = things.policies.counts.retries
+    await fetch(things)
 
-    assert (spent, policies.counts.retries) == (20, 22)
+    assert (spent, things.policies.counts.retries) == (20, 22)
 
 
 async def test_cancelled_backoff_costs_no_budget() -> None:
     """A call that is cancelled during its pause takes nothing from the budget."""
-    policies = Policies("things", build_terms(breaker=NEVER_OPENS))
-    calls = [
-        asyncio.create_task(policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL))
-        for _ in range(10)
-    ]
+    things = build_client(Service(IS_UNAVAILABLE), breaker=NEVER_OPENS)
+    calls = [asyncio.create_task(fetch(things).make()) for _ in range(10)]
     await settle()
     for call in calls:
         call.cancel()
     await asyncio.wait(calls)
-    await asyncio.gather(
-        *(policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL) for _ in range(5))
-    )
+    await call_at_once(5, lambda: fetch(things))
 
-    assert policies.counts.retries == 10
+    assert things.policies.counts.retries == 10

@@ -6,18 +6,14 @@ from typing import Final
 
 import pytest
 
-from gateway.railway import CallMode, Ok
-from gateway.resilience.policies import Policies
+from gateway.railway import Ok
 from gateway.resilience.terms import BreakerTerms, ConcurrencyTerms, RetryTerms
 from tests.client.scripted_service import LAMP
 from tests.resilience.scripted_upstream import (
-    UNHEALTHY,
     Service,
     Step,
     build_client,
-    build_terms,
     fetch,
-    script_attempt,
 )
 
 INFINITY: Final = float("inf")
@@ -154,7 +150,9 @@ async def test_one_attempt_means_no_retries() -> None:
 
 
 async def test_retry_budget_is_settable() -> None:
-    policies = Policies("things", build_terms(retries=RetryTerms(budget_share=0, budget_floor=1)))
-    await policies.call("things.fetch", script_attempt(UNHEALTHY), CallMode.NORMAL)
+    retries = RetryTerms(budget_share=0, budget_floor=1)
+    things = build_client(Service(Step(503)), retries=retries)
+    await fetch(things)
+    counts = things.policies.counts
 
-    assert (policies.counts.retries, policies.counts.retries_denied) == (1, 1)
+    assert (counts.retries, counts.retries_denied) == (1, 1)

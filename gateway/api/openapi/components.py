@@ -9,7 +9,7 @@ from gateway.api.idempotency.accepted import Running
 from gateway.api.openapi.objects import Link, Reference, Schema
 from gateway.api.problems.own_errors import explain, name_schema
 from gateway.api.problems.problem import AggregateProblem, Problem
-from gateway.client.response import adapt_error
+from gateway.client.answers.problems import adapt_error
 from gateway.railway import Failure, list_members
 
 __all__ = (

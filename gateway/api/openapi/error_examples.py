@@ -5,9 +5,9 @@ from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Final, cast
 
+from gateway.client.answers.problems import adapt_error
 from gateway.client.examples import NoExampleError, build_example
 from gateway.client.messages import describe_fault
-from gateway.client.response import adapt_error
 from gateway.plan.plan import PlannedCall
 from gateway.railway import (
     BadAnswer,

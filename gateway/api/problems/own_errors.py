@@ -9,7 +9,7 @@ from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from gateway.api.pipeline_route.registration import RegistrationError
 from gateway.api.problems.catalogue import CATALOGUE, ProblemType
 from gateway.api.problems.problem import AggregateProblem, Part, Problem
-from gateway.client.response import adapt_error
+from gateway.client.answers.problems import adapt_error
 from gateway.railway import Failure, get_defining_class, get_family, list_members
 
 __all__ = ("explain", "extend_catalogue", "find_status", "list_own_errors", "name_schema")

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict  # pydantic refuses typing.TypedDict bef
 from gateway.api.path_prefix import encode_path, get_prefix
 from gateway.api.problems.titles import find_title
 from gateway.api.request_scope import get_request_id
-from gateway.client.response import adapt_error
+from gateway.client.answers.problems import adapt_error
 from gateway.railway import (
     Aggregate,
     BadAnswer,

@@ -1,25 +1,36 @@
 """Body of an answer: its bytes, without a byte order mark, within a limit."""
 
 import re
+from functools import partial
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Final
 
 import httpx
 
 from gateway.client.answers.content_coding import check_codings, decode_content, list_codings
+from gateway.http1 import ReceivedResponse
 from gateway.observability.reason import Reason
 from gateway.railway import Err, Ok, Result
 
-__all__ = ("MAX_ANSWER_BYTES", "is_without_content", "read_body", "read_start", "replace_lone_surrogates")
+__all__ = (
+    "MAX_ANSWER_BYTES",
+    "check_headers",
+    "is_without_content",
+    "read_body",
+    "replace_lone_surrogates",
+)
 
 MAX_ANSWER_BYTES: Final = 1_048_576
 """Default of the largest body that is read."""
 
-_MAX_START_BYTES: Final = 1_024
+_MAX_DIGITS: Final = 18
+"""Digits of the largest `Content-Length` that is converted to a number."""
+
 _WITHOUT_CONTENT: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT})
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_CHARSET: Final = re.compile(r""";\s*charset\s*=\s*["']?([^\s;"']*)""", re.IGNORECASE)
-_UTF_8: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
+_CODING: Final = b"content-encoding"
+_CHARSET: Final = re.compile(rb""";\s*charset\s*=\s*["']?([^\s;"']*)""", re.IGNORECASE)
+_UTF_8: Final = frozenset({b"", b"utf-8", b"utf8", b"us-ascii", b"ascii"})
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _LONE_SURROGATES: Final = re.compile(
     rb"(?P<others>(?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])"
@@ -34,38 +45,31 @@ def is_without_content(response: httpx.Response) -> bool:
     return response.status_code in _WITHOUT_CONTENT
 
 
-async def read_body(response: httpx.Response, limit: int) -> Result[bytes, Reason]:
+def check_headers(response: ReceivedResponse, limit: int) -> Reason | None:
+    """Return the reason why the body of *response* is unusable, as far as its headers show, or None."""
+    fields = response.fields
+    length = fields.get(b"content-length", b"")
+    if length.isdigit() and (len(length) > _MAX_DIGITS or int(length) > limit):
+        return Reason(f"body over the limit of {limit} bytes", f"Content-Length {length.decode()}")
+    return check_codings(list_codings(fields[_CODING])) if _CODING in fields else None
+
+
+def read_body(response: ReceivedResponse, limit: int) -> Result[bytes, Reason]:
     """Return the body of *response* as UTF-8, or the reason why it is unusable.
 
     gzip and deflate are decoded, and a byte order mark is dropped (RFC 8259, 8.1). A body is unusable if it
     has another coding, more than *limit* bytes before or after decoding, or a charset other than UTF-8
-    although it is not plain ASCII.
+    although it is not plain ASCII. Raise the exception that has cut the body short, if any.
     """
-    codings = list_codings(response.headers.get("content-encoding", ""))
-    if (reason := check_codings(codings)) is not None:
+    if (reason := check_headers(response, limit)) is not None:
         return Err(reason)
-    length = response.headers.get("content-length", "")
-    if length.isdecimal() and (len(length) > len(str(limit)) or int(length) > limit):
-        return Err(Reason(f"body over the limit of {limit} bytes", f"Content-Length {length}"))
-    body = await _read_stream(response, limit)
-    if codings:
-        body = body.bind(lambda encoded: decode_content(encoded, codings, limit))
-    return body.bind(lambda decoded: _check_charset(response, decoded.removeprefix(_BYTE_ORDER_MARK)))
-
-
-async def read_start(response: httpx.Response, limit: int) -> bytes:
-    """Return the start of a body without white space before it.
-
-    The rest is read too, so that the connection can be reused, unless the body has more than *limit* bytes.
-    """
-    start, length = b"", 0
-    async for chunk in cast("httpx.AsyncByteStream", response.stream):
-        if len(start) < _MAX_START_BYTES:
-            start = (start + chunk).lstrip()[:_MAX_START_BYTES]
-        length += len(chunk)
-        if length > limit:
-            break
-    return start
+    body, fields = response.body, response.fields
+    if len(body) > limit:
+        return Err(Reason(f"body over the limit of {limit} bytes"))
+    if _CODING in fields:
+        decoded = decode_content(body, list_codings(fields[_CODING]), limit)
+        return decoded.bind(partial(_check_text, response))
+    return _check_text(response, body)
 
 
 def replace_lone_surrogates(body: bytes) -> bytes:
@@ -75,19 +79,9 @@ def replace_lone_surrogates(body: bytes) -> bytes:
     return _LONE_SURROGATES.sub(lambda found: found["others"] or rb"\ufffd", body)
 
 
-def _check_charset(response: httpx.Response, body: bytes) -> Result[bytes, Reason]:
-    charset = _CHARSET.search(response.headers.get("content-type", ""))
+def _check_text(response: ReceivedResponse, body: bytes) -> Result[bytes, Reason]:
+    body = body.removeprefix(_BYTE_ORDER_MARK)
+    charset = _CHARSET.search(response.fields.get(b"content-type", b""))
     if charset is None or charset[1].lower() in _UTF_8 or body.isascii():
         return Ok(body)
-    return Err(Reason("unsupported charset", charset[1]))
-
-
-async def _read_stream(response: httpx.Response, limit: int) -> Result[bytes, Reason]:
-    # `aiter_bytes` costs several times as much, and nothing here needs decoding.
-    # Sound: an async transport returns an async stream.
-    body = bytearray()
-    async for chunk in cast("httpx.AsyncByteStream", response.stream):
-        body += chunk
-        if len(body) > limit:
-            return Err(Reason(f"body over the limit of {limit} bytes"))
-    return Ok(bytes(body))
+    return Err(Reason("unsupported charset", charset[1].decode("latin-1")))

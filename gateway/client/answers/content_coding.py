@@ -17,12 +17,12 @@ _SUPPORTED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 _MOST_CODINGS: Final = 4
 
 
-def list_codings(value: str) -> Sequence[str]:
+def list_codings(value: bytes) -> Sequence[str]:
     """Return the codings in *value*, a `Content-Encoding`, in the order in which they were applied.
 
     Empty members, which do not count (RFC 9110, 5.6.1.2), and `identity` are left out.
     """
-    codings = (coding.strip() for coding in value.lower().split(",")) if value else ()
+    codings = (coding.strip() for coding in value.decode("latin-1").lower().split(","))
     return [coding for coding in codings if coding not in {"", "identity"}]
 
 

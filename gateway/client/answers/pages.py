@@ -5,11 +5,10 @@ from typing import Final
 
 import httpx
 
-from gateway.client.answers.body import is_without_content, read_start
 from gateway.client.answers.refusals import list_media_types
 from gateway.observability.reason import Reason
 
-__all__ = ("PAGE", "begins_like_page", "is_page")
+__all__ = ("PAGE", "begins_like_page", "is_labelled_page")
 
 PAGE: Final = Reason("an HTML page, not recognizably from the service")
 
@@ -26,16 +25,9 @@ Added are `meta`, `center` and the XML declaration.
 """
 
 
-async def is_page(response: httpx.Response, limit: int) -> bool:
-    """Return whether *response* is a page, declared as such or not.
-
-    Read at most *limit* bytes of the body to find out.
-    """
-    if is_without_content(response):
-        return False
-    if not _MEDIA_TYPES.isdisjoint(list_media_types(response)):
-        return True
-    return begins_like_page(await read_start(response, limit))
+def is_labelled_page(response: httpx.Response) -> bool:
+    """Return whether *response* is declared as a page."""
+    return not _MEDIA_TYPES.isdisjoint(list_media_types(response))
 
 
 def begins_like_page(body: bytes) -> bool:

@@ -1,28 +1,31 @@
 """Endpoint of a service, and the builder of requests for it."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Generic, Never, TypeAlias, TypeVar, cast, final
 
-import httpx
 from pydantic import TypeAdapter
 
+from gateway.client.answers.readers import EmptyReader, Reader, ValueReader
 from gateway.client.answers.refusals import IsRefusal, Refusals, choose_refusal_check
 from gateway.client.answers.validation import AnswerValidator
 from gateway.client.chunks import Chunks, split_pairs
 from gateway.client.operations.declared_call import DeclaredCall
 from gateway.client.operations.parameters import Parameters, Scalar, encode_pairs, encode_query
 from gateway.client.operations.path_template import PathTemplate
-from gateway.client.operations.request import MakeRequest, Request, ResponseRules
+from gateway.client.operations.request import (
+    MAX_REQUEST_LINE,
+    SUCCESSES,
+    MakeRequest,
+    Request,
+    ResponseRules,
+)
 from gateway.client.operations.request_body import Form, encode_body
 from gateway.client.operations.request_headers import ServiceHeaders
-from gateway.client.response import read_empty, read_value
 from gateway.client.url import BaseUrl
-from gateway.observability.reason import Reason
-from gateway.railway import BadAnswer, Fault, Result
+from gateway.railway import BadAnswer, Fault
 from gateway.resilience.attempt_outcome import AttemptOutcome
 
-__all__ = ("MAX_REQUEST_LINE", "NO_CONTENT", "Answer", "Connection", "Endpoint")
+__all__ = ("NO_CONTENT", "Answer", "Connection", "Endpoint")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Fault)
@@ -35,9 +38,6 @@ NO_CONTENT: Final = TypeAdapter[None](None)
 
 Only an HTML page is a `BadAnswer`, since it comes from a proxy.
 """
-
-MAX_REQUEST_LINE: Final = 8000
-"""Octets of a request line that every service should accept (RFC 9112, 3); some accept no more."""
 
 _HEADERS: Final = 2000
 """Octets that a chunk leaves for headers: some servers, such as Tomcat, limit both together to 8 KiB."""
@@ -113,10 +113,13 @@ class Endpoint(Generic[T, E]):
         self.method: Final = method
         self.path: Final = PathTemplate(name, path)
         self._room = MAX_REQUEST_LINE - len(method) - connection.base_url.path_length - _REST_OF_LINE
-        statuses = None if success is None else frozenset(success)
-        is_refusal = connection.is_refusal if refusals is None else choose_refusal_check(refusals)
         self.rules: Final = ResponseRules(
-            name, _choose_reader(adapter, connection.max_bytes), declared, is_refusal, statuses
+            name,
+            _choose_reader(adapter, connection.max_bytes),
+            declared,
+            connection.is_refusal if refusals is None else choose_refusal_check(refusals),
+            SUCCESSES if success is None else frozenset(success),
+            connection.max_bytes,
         )
         self.info: Final = DeclaredCall(connection.service, adapter, declared)
 
@@ -132,8 +135,8 @@ class Endpoint(Generic[T, E]):
         """Build a request; raise `TypeError` or `ValueError` for arguments that cannot be sent."""
         encoded = encode_body(self.name, body, form)
         built = self.connection.headers.build(headers, encoded)
-        url = self._build_url(self.path.fill(path), "" if query is None else encode_query(query))
-        return Request(self.rules, self.method, url, built, encoded, fits)
+        target = self._build_target(self.path.fill(path), "" if query is None else encode_query(query))
+        return Request(self.rules, self.method, target, built, encoded, fits)
 
     def build_chunks(  # noqa: PLR0913, PLR0917 - the parts of a request
         self,
@@ -149,24 +152,22 @@ class Endpoint(Generic[T, E]):
         built = self.connection.headers.build(headers, encoded)
         room = self._room - _HEADERS - len(filled) - len("?")
         return [
-            Request(self.rules, self.method, self._build_url(filled, part), built, encoded, None)
+            Request(self.rules, self.method, self._build_target(filled, part), built, encoded, None)
             for part in split_pairs(encode_pairs(query), chunks.parameter, room, chunks.size)
         ]
 
-    def _build_url(self, path: str, query: str) -> httpx.URL | None:
-        """Return the URL, or None if the request line would be too long."""
+    def _build_target(self, path: str, query: str) -> bytes | None:
+        """Return the target, or None if the request line would be too long."""
         if len(path) + (len(query) and len("?") + len(query)) > self._room:
             return None
         return self.connection.base_url.join(path, query)
 
 
-def _choose_reader(
-    answer: TypeAdapter[T], limit: int
-) -> Callable[[httpx.Response], Awaitable[Result[T, Reason]]]:
+def _choose_reader(answer: TypeAdapter[T], limit: int) -> Reader[T]:
     if answer is NO_CONTENT:
         # Sound: `T` is None, the type of `NO_CONTENT`.
-        return cast("Callable[[httpx.Response], Awaitable[Result[T, Reason]]]", partial(read_empty, limit))
-    return partial(read_value, AnswerValidator(answer), limit)
+        return cast("Reader[T]", EmptyReader())
+    return ValueReader(AnswerValidator(answer), limit)
 
 
 def _check_statuses(name: str, statuses: Collection[object]) -> None:

@@ -6,6 +6,7 @@ from typing import Final, TypeVar, cast, final
 
 from gateway.client.operations.request import Request
 from gateway.client.operations.request_body import ABSENT, Absent, RequestBody
+from gateway.client.operations.request_headers import EncodedHeaders
 from gateway.railway import Fault, Json, Key
 
 __all__ = ("KeyPlacement",)
@@ -32,7 +33,8 @@ class KeyPlacement:
     def add(self, request: Request[T, E], key: Key) -> Request[T, E]:
         """Return a copy of *request* with *key*; raise `TypeError` if its body cannot have the field."""
         if self._field is None:
-            return replace(request, headers=(*request.headers, (self._encoded, key.encode())))
+            headers = EncodedHeaders((*request.headers.fields, (self._encoded, key.encode())))
+            return replace(request, headers=headers)
         # Sound: a request of a write has a body, the default body at least.
         body = cast("RequestBody", request.body)
         return replace(request, body=body.with_field(self._field, key))

@@ -1,14 +1,21 @@
 """Headers of the requests to a service: those of every request, and those of a single call."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Final, TypeAlias, final
+from collections.abc import Iterable, Mapping
+from typing import Final, final
 
-from gateway.client.operations.request_body import JSON, RequestBody
+from gateway.client.operations.request_body import FORM, JSON, RequestBody
+from gateway.http1 import format_headers
 
-__all__ = ("EncodedHeaders", "ServiceHeaders", "check_header", "encode_headers", "has_unusual_headers")
-
-EncodedHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
+__all__ = (
+    "EncodedHeaders",
+    "ForwardedHeaders",
+    "ServiceHeaders",
+    "check_header",
+    "encode_headers",
+    "format_forwarded",
+    "has_unusual_headers",
+)
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
@@ -35,6 +42,17 @@ _USUAL_LENGTH: Final = 4096
 _CONTENT_TYPE: Final = b"content-type"
 
 
+@final
+class EncodedHeaders:
+    """Headers of requests: their names and values, and the *lines* that are sent."""
+
+    __slots__ = ("fields", "lines")
+
+    def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        self.fields: Final = tuple(fields)
+        self.lines: Final = format_headers(self.fields)
+
+
 def check_header(name: str, value: str) -> None:
     """Raise `ValueError` unless a call may have the header *name* with *value* (RFC 9110, 5.1 and 5.5)."""
     if _NAME.fullmatch(name) is None:
@@ -59,6 +77,22 @@ def encode_headers(headers: Mapping[str, str]) -> dict[bytes, bytes]:
     return {name.lower().encode("ascii"): value.encode("ascii") for name, value in headers.items()}
 
 
+@final
+class ForwardedHeaders(dict[str, str]):
+    """Headers of a caller that every call of a run passes on; the calls share their *lines*."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__(headers)
+        self.lines: Final = _format_forwarded(headers)
+
+
+def format_forwarded(headers: Mapping[str, str]) -> bytes:
+    """Return *headers* as they are sent; raise `httpx.LocalProtocolError` if one is invalid."""
+    return headers.lines if isinstance(headers, ForwardedHeaders) else _format_forwarded(headers)
+
+
 def has_unusual_headers(
     headers: EncodedHeaders, defaults: EncodedHeaders, forwarded: Mapping[str, str]
 ) -> bool:
@@ -67,7 +101,9 @@ def has_unusual_headers(
     That is so if the *headers* of a request, without the *defaults* of the service and with the *forwarded*
     headers of the caller, are unusually long, or if a forwarded header has characters that ids rarely have.
     """
-    own = sum(len(name) + len(value) for name, value in headers if (name, value) not in defaults)
+    own = sum(
+        len(name) + len(value) for name, value in headers.fields if (name, value) not in defaults.fields
+    )
     length = own + sum(len(name) + len(value) for name, value in forwarded.items())
     return length > _USUAL_LENGTH or not all(map(_USUAL.fullmatch, forwarded.values()))
 
@@ -80,23 +116,29 @@ class ServiceHeaders:
     `Content-Type` among them replaces that of JSON bodies.
     """
 
-    __slots__ = ("_defaults", "_json", "defaults")
+    __slots__ = ("_by_type", "_types", "_values", "defaults")
 
     def __init__(self, host: bytes, *defaults: Mapping[str, str]) -> None:
         merged: dict[bytes, bytes] = {b"host": host, b"accept-encoding": b"identity"}
         for headers in defaults:
             merged |= encode_headers(headers)
-        self._json = merged.pop(_CONTENT_TYPE, JSON)
-        self._defaults = merged
-        self.defaults: Final = tuple(merged.items())
+        self._types = {JSON: merged.pop(_CONTENT_TYPE, JSON), FORM: FORM}
+        self._values = merged
+        self.defaults: Final = EncodedHeaders(merged.items())
+        self._by_type = {
+            media_type: EncodedHeaders((*merged.items(), (_CONTENT_TYPE, sent)))
+            for media_type, sent in self._types.items()
+        }
 
     def build(self, headers: Mapping[str, str] | None, body: RequestBody | None) -> EncodedHeaders:
         """Return all headers of a request with *headers* and *body*, except those of each attempt."""
         if headers:
-            return tuple({**self._defaults, **self._describe(body), **encode_headers(headers)}.items())
-        return self.defaults if body is None else (*self.defaults, *self._describe(body).items())
+            content_type = {} if body is None else {_CONTENT_TYPE: self._types[body.media_type]}
+            return EncodedHeaders({**self._values, **content_type, **encode_headers(headers)}.items())
+        return self.defaults if body is None else self._by_type[body.media_type]
 
-    def _describe(self, body: RequestBody | None) -> dict[bytes, bytes]:
-        if body is None:
-            return {}
-        return {_CONTENT_TYPE: self._json if body.media_type is JSON else body.media_type}
+
+def _format_forwarded(headers: Mapping[str, str]) -> bytes:
+    return format_headers(
+        [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+    )

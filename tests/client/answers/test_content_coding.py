@@ -24,15 +24,15 @@ def deflate(body: bytes, window: int) -> bytes:
 @pytest.mark.parametrize(
     ("value", "codings"),
     [
-        ("", []),
-        ("identity", []),
-        (", ,", []),
-        ("GZIP", ["gzip"]),
-        ("identity, gzip,", ["gzip"]),
-        ("deflate, gzip", ["deflate", "gzip"]),
+        (b"", []),
+        (b"identity", []),
+        (b", ,", []),
+        (b"GZIP", ["gzip"]),
+        (b"identity, gzip,", ["gzip"]),
+        (b"deflate, gzip", ["deflate", "gzip"]),
     ],
 )
-def test_codings_are_listed(value: str, codings: Sequence[str]) -> None:
+def test_codings_are_listed(value: bytes, codings: Sequence[str]) -> None:
     assert list_codings(value) == codings
 
 

@@ -1,4 +1,4 @@
-"""Readers of a service's response: its value, its detail, and the failure that a call declares for it."""
+"""Problems in refusals: their details and members, and the failures that a call declares for them."""
 
 import logging
 from collections.abc import Hashable, Mapping
@@ -11,13 +11,14 @@ import httpx
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from gateway.client.answers.body import MAX_ANSWER_BYTES, is_without_content, read_body
-from gateway.client.answers.pages import PAGE, begins_like_page, is_page
+from gateway.client.answers.body import read_body
+from gateway.client.answers.pages import PAGE, begins_like_page
 from gateway.client.answers.refusals import list_media_types
 from gateway.client.answers.validation import AnswerValidator
 from gateway.client.operations.conventions import ReadError
 from gateway.client.retry_after import parse_retry_after
 from gateway.client.sanitize import sanitize_text
+from gateway.http1 import ReceivedResponse
 from gateway.observability.reason import Reason, log_exception
 from gateway.railway import (
     BadAnswer,
@@ -35,11 +36,10 @@ from gateway.railway import (
     list_members,
 )
 
-__all__ = ("ServiceProblem", "adapt_error", "build_refusal", "read_empty", "read_problem", "read_value")
+__all__ = ("ServiceProblem", "adapt_error", "build_refusal", "read_problem")
 
 _log: Final = logging.getLogger("gateway.client")
 
-T = TypeVar("T")
 E = TypeVar("E", bound=Fault)
 
 _MAX_DETAIL_LENGTH: Final = 200
@@ -56,32 +56,12 @@ class ServiceProblem:
     members: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
-async def read_value(validate: AnswerValidator[T], limit: int, response: httpx.Response) -> Result[T, Reason]:
-    """Return the value of the body, which *validate* returns, or the reason why the body is unusable.
-
-    `read_body` says which bodies of at most *limit* bytes are usable. The media type is ignored, since
-    parsing shows whether the body is JSON. A 204 (No Content) or 205 counts as JSON's `null`.
-    """
-    if is_without_content(response):
-        return validate(b"null")
-    return (await read_body(response, limit)).bind(validate)
-
-
-async def read_empty(limit: int, response: httpx.Response) -> Result[None, Reason]:
-    """Return None, whatever the body is, or the reason why the response does not come from the service.
-
-    At most *limit* bytes of the body are read. An HTML page, declared as such or not, comes from a proxy: the
-    service may not have received the request.
-    """
-    return Err(PAGE) if await is_page(response, limit) else Ok(None)
-
-
-async def read_problem(
-    response: httpx.Response,
+def read_problem(
+    response: ReceivedResponse,
     read_error: ReadError | None,
-    limit: int = MAX_ANSWER_BYTES,
+    limit: int,
     *,
-    allows_page: bool = True,
+    allows_page: bool,
 ) -> Result[ServiceProblem, Reason]:
     """Return the 4xx problem in *response*; its detail is a line of at most 200 characters.
 
@@ -90,9 +70,10 @@ async def read_problem(
 
     The body is a problem if its type is `application/problem+json` (RFC 9457). For any other JSON,
     *read_error* returns the detail, and there are no members; an exception in *read_error* is logged, not
-    raised. Return a problem without detail and members for any other status or body.
+    raised. Return a problem without detail and members for any other status or body. Raise the exception that
+    has cut the body short, if any.
     """
-    body = await read_body(response, limit)
+    body = read_body(response, limit)
     if not allows_page and isinstance(body, Ok) and begins_like_page(body.value):
         return Err(PAGE)
     if not response.is_client_error:
