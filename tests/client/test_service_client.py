@@ -182,6 +182,22 @@ async def test_cancelled_call_cancels_request() -> None:
         await call
 
 
+@pytest.mark.parametrize("status", [None, 200], ids=["before the response", "in its body"])
+async def test_cancellation_at_the_timeout_is_not_lost(status: int | None) -> None:
+    """The caller gives up in the turn of the loop in which the attempt times out; nothing is sent again."""
+    body = Content([b"{", asyncio.Event()])
+    transport = Hanging() if status is None else Answering(httpx.Response(status, stream=body))
+    things = client(transport)
+    call = asyncio.create_task(things.get("things.fetch", "/things/lamp", answer=THING)().make())
+    asyncio.get_running_loop().call_at(1.0, call.cancel)
+
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert asyncio.get_running_loop().time() == 1.0
+    assert (things.policies.counts.attempts, things.policies.in_flight) == (1, 0)
+    assert body.is_closed is (status is not None)
+
+
 async def test_cancelled_read_closes_response() -> None:
     body = Content([b"{", asyncio.Event()])
     call = asyncio.create_task(fetch(Answering(httpx.Response(200, stream=body))).make())
