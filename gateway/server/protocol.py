@@ -136,6 +136,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _parse_head(self) -> bool:
         """Parse a head; return False if that is not possible yet."""
+        self._splitter.skip_empty_lines()
+        if not len(self._splitter):
+            return False
         if self._is_responding or self._pause_timer is not None:
             if len(self._splitter) > MAX_PIPELINED:  # until then, reading shows whether the client hangs up
                 self.flow.pause_reading()
@@ -299,10 +302,11 @@ class HttpProtocol(HttpToolsProtocol):
         return door.refuse(self._head.method, self.url, headers, self.server_state.default_headers)
 
     def _start_pause(self) -> None:
-        if seconds := self._shared.refusal_pause:
-            self._pause_timer = self.loop.call_later(seconds, self._end_pause)
-            if self._phase is _Phase.HEAD:
-                self.flow.pause_reading()
+        seconds = self._shared.refusal_pause
+        # Also without a pause: other connections come first.
+        self._pause_timer = self.loop.call_later(seconds, self._end_pause)
+        if seconds and self._phase is _Phase.HEAD:
+            self.flow.pause_reading()
 
     def _end_pause(self) -> None:
         self._pause_timer = None

@@ -38,37 +38,41 @@ class RequestSplitter:
         self._position -= self._search
         self._search = 0
 
+    def skip_empty_lines(self) -> None:
+        """Take the empty lines before a head, which a server should ignore (RFC 9112, 2.2)."""
+        empty = _EMPTY_LINES.match(self._data, self._position)
+        if empty is not None and empty.end() > self._position:
+            self._take(empty.end(), empty.end())
+
     def take_head(self) -> bytes | None:
-        """Take a head up to its empty line, without empty lines before it (RFC 9112, 2.2).
+        """Take a head up to its empty line.
 
         Return None if its end is missing; raise `HeadError` if it cannot become a valid head.
         """
-        data = self._data
-        empty_lines = _EMPTY_LINES.match(data, self._position)
-        start = self._position if empty_lines is None else empty_lines.end()
-        end = data.find(_END, start) + len(_END)
+        end = self._data.find(_END, self._position) + len(_END)
         if end < len(_END):
-            self._position = self._search = start
-            if start < len(data):
-                check_start(data[start:])
+            check_start(self._data[self._position :])
             return None
-        self._position = self._search = end
-        return data[start:end]
+        return self._take(end, end)
 
     def take_body(self, length: int) -> bytes:
         """Take at most *length* bytes of a body."""
-        piece = self._data[self._position : self._position + length]
-        self._position += len(piece)
-        self._search = self._position
-        return piece
+        end = min(self._position + length, len(self._data))
+        return self._take(end, end)
 
     def take_chunks(self) -> bytes:
         """Take bytes of a chunked body up to the next empty line, as at its end (RFC 9112, 7.1).
 
         An empty line may also be part of the data, or be cut in two by the end of the received bytes.
         """
-        start, data = self._position, self._data
-        found = data.find(_END, self._search)
-        self._position = len(data) if found < 0 else found + len(_END)
-        self._search = max(self._search, self._position - len(_END) + 1)
-        return data[start : self._position]
+        found = self._data.find(_END, self._search)
+        end = len(self._data) if found < 0 else found + len(_END)
+        return self._take(end, max(self._search, end - len(_END) + 1))
+
+    def _take(self, end: int, search: int) -> bytes:
+        """Take the bytes before position *end*; do not keep taken bytes while others are awaited."""
+        piece = self._data[self._position : end]
+        self._position, self._search = end, search
+        if end == len(self._data):
+            self.add(b"")
+        return piece

@@ -75,6 +75,19 @@ async def test_request_head_sent_in_pieces_is_answered(connection: Connection) -
     assert connection.transport.closed_at == HEAD_TIMEOUT - 1 + 30 + KEEP_ALIVE
 
 
+@pytest.mark.parametrize("seconds", [0, 3])
+async def test_empty_line_after_request_is_no_head(connection: Connection, seconds: float) -> None:
+    """Old clients send one after a body; it neither ends the wait for a request nor begins a head."""
+    connection.seconds = 3
+    connection.receive(REQUEST)
+    await asyncio.sleep(5 - seconds)
+    connection.receive(b"\r\n")
+    assert connection.transport.is_reading()
+    await asyncio.sleep(1000)
+
+    assert connection.transport.closed_at == 3 + KEEP_ALIVE
+
+
 async def test_timeout_of_pipelined_head_starts_at_response(
     connection: Connection,
 ) -> None:
@@ -397,9 +410,11 @@ async def test_refused_connection_is_not_read_for_a_time(refusing: Connection) -
 
 async def test_pause_after_refusal_can_be_off(full_gateway: Gateway) -> None:
     connection = Connection(ServerConnections(100, FrontDoor(full_gateway)))
-    connection.receive(REFUSED + REFUSED)
+    connection.receive(REFUSED * 3)
+    assert connection.transport.sent.count(b"HTTP/1.1 503") == 1  # in each turn of the event loop
+    await asyncio.sleep(1)
 
-    assert connection.transport.sent.count(b"HTTP/1.1 503") == 2
+    assert connection.transport.sent.count(b"HTTP/1.1 503") == 3
     assert connection.transport.is_reading()
 
 

@@ -1,6 +1,7 @@
 """Splitter of received bytes, by random requests that TCP cuts anywhere."""
 
 import asyncio
+import tracemalloc
 from collections.abc import Sequence
 
 from hypothesis import given
@@ -54,8 +55,25 @@ def test_requests_are_read_wherever_they_are_cut(sent: list[Request], sizes: lis
 def test_head_is_taken_when_it_is_complete() -> None:
     splitter = RequestSplitter()
     splitter.add(b"\r\n\r\nGET / HTTP/1.1\r\n")
+    splitter.skip_empty_lines()
     assert splitter.take_head() is None
     splitter.add(b"\r\nrest")
 
     assert splitter.take_head() == b"GET / HTTP/1.1\r\n\r\n"
     assert (len(splitter), splitter.take_body(9)) == (4, b"rest")
+
+
+def test_bytes_that_have_been_taken_are_not_kept() -> None:
+    """An idle connection does not hold the memory of its last request."""
+    splitter = RequestSplitter()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        splitter.add(bytes(1_000_000))
+        for _ in range(10):
+            splitter.take_body(100_000)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert after - before < 1_000
