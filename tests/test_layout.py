@@ -16,6 +16,7 @@ WITHOUT_COUNTERPART: Final[Mapping[str, str]] = {
     "system/hostile": "clients and services on raw sockets",
     "typing": "checked by mypy and pyright, not run",
     "matrix": "every fault of every call, in process",
+    "matrix/sockets": "the same as bytes on connections, by each transport",
     "ledger": "random sequences of operations, in process",
     "examples": "gateways in front of APIs that were not designed for them",
     "storms": "the instruments of benchmarks/storms",

@@ -9,5 +9,8 @@ A `subject` is an app with stand-ins for its services and a request for each of 
 on two: the shipped pipelines (`shipped_subject`), and the courier's gateway (`courier_subject`), in front of
 APIs that were not designed for it.
 
+`sockets` runs the cells with one fault once more by the gateway's own transport and by httpx's: as bytes on
+connections, which faults cut off or refuse.
+
 `python -m tests.matrix` writes `docs/failures.md`, which shows the expected results of the shipped pipelines.
 """

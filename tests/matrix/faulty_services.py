@@ -1,10 +1,10 @@
 """Stand-ins for the services of an app, with faults in place of the network."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final, final
+from typing import Any, Final, final
 from urllib.parse import urlsplit
 
 import httpx
@@ -78,6 +78,8 @@ class Services(httpx.AsyncBaseTransport):
         self._subject = subject
         self._by_port = {urlsplit(service.url).port: service for service in subject.services}
         self._late: set[asyncio.Task[httpx.Response]] = set()
+        self.tasks: Final[set[asyncio.Task[Any]]] = set()
+        """Tasks of the services, if they run on a network."""
         self._reset(Script(lambda request: request.url.path))
 
     async def begin(self, script: Script, sample: Sample) -> PathParameters:
@@ -89,6 +91,18 @@ class Services(httpx.AsyncBaseTransport):
     def find_service(self, request: httpx.Request) -> Service[object]:
         """Return the service to which *request* is sent."""
         return self._by_port[request.url.port]
+
+    @property
+    def ports(self) -> Collection[int | None]:
+        """Return the ports of the services."""
+        return self._by_port.keys()
+
+    def refuses_connection(self, request: httpx.Request) -> bool:
+        """Return True if the connection for the next attempt of *request* is refused."""
+        if request.url.path == _HEALTH:
+            return False
+        name = self._script.name_of(request)
+        return self._find_fault(name, self._attempts.get(name, 0) + 1).kind == "refused"
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -104,11 +118,13 @@ class Services(httpx.AsyncBaseTransport):
             return self._stream(_build_page(HTTPStatus.OK), is_truncated=False)
         if undo_fault == "always" or (undo_fault == "once" and attempt == 1):
             raise httpx.ReadError(SECRET)
-        fault = script.faults.get(name, NO_FAULT)
-        if attempt > 1:
-            fault = _fault_of_retry(fault)
+        fault = self._find_fault(name, attempt)
         response = await self._respond(fault, service.name, request)
         return self._stream(response, is_truncated=fault.kind == "truncated")
+
+    def _find_fault(self, name: str, attempt: int) -> Fault:
+        fault = self._script.faults.get(name, NO_FAULT)
+        return fault if attempt == 1 else _fault_of_retry(fault)
 
     async def _respond(self, fault: Fault, service: str, request: httpx.Request) -> httpx.Response:
         match fault.kind:

@@ -1,11 +1,11 @@
 """The whole gateway in process, which runs the cells."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, Final, Self, cast, final
+from typing import Any, Final, Self, TypeAlias, cast, final
 
 import httpx
 from fastapi import FastAPI
@@ -19,7 +19,10 @@ from tests.matrix.openapi_answers import Document
 from tests.matrix.request_identity import identify_request, without_ids
 from tests.matrix.subject import PathParameters, Sample, Subject
 
-__all__ = ("CellResult", "Gateway", "load_document", "parse_body")
+__all__ = ("CellResult", "Connect", "Gateway", "load_document", "parse_body", "reach_directly")
+
+Connect: TypeAlias = Callable[[Services], httpx.AsyncBaseTransport]
+"""Returns the transport through which the gateway reaches the services."""
 
 _LONG_ENOUGH: Final = 600.0
 """Seconds after which everything is idle; days would take too long on the jumping clock."""
@@ -28,6 +31,11 @@ _NONE: Final[Mapping[str, str]] = {}
 _RUNNING: Final = 202
 _MAX_POLLS: Final = 20
 _COMPARED: Final = ("content-type", "retry-after", "gateway-completed", "www-authenticate", "cache-control")
+
+
+def reach_directly(services: Services) -> httpx.AsyncBaseTransport:
+    """Return *services*, which are a transport: there is no network."""
+    return services
 
 
 @final
@@ -86,10 +94,12 @@ class Gateway:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, subject: Subject, sample: Sample, graph: CallGraph) -> AsyncGenerator[Self]:
+    async def open(
+        cls, subject: Subject, sample: Sample, graph: CallGraph, connect: Connect = reach_directly
+    ) -> AsyncGenerator[Self]:
         """Create the gateway and a client for it, and yield an object that runs cells."""
         services = Services(subject)
-        transport = httpx.ASGITransport(_create_app(subject, services))
+        transport = httpx.ASGITransport(_create_app(subject, connect(services)))
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             yield cls(sample, graph, client, services)
 
@@ -150,13 +160,13 @@ class Gateway:
     async def _find_leaks(self) -> Sequence[str]:
         """Return the leaked tasks and responses of the request, after a turn of the loop."""
         await asyncio.sleep(0)
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        tasks = asyncio.all_tasks() - {asyncio.current_task()} - self._services.tasks
         streams = [f"{self._services.open} responses were not closed"] if self._services.open else []
         return [*(f"left: {task}" for task in tasks), *streams]
 
 
-def _create_app(subject: Subject, services: Services) -> FastAPI:
-    return create_app(services=subject.services, pipelines=subject.routes, transport=services)
+def _create_app(subject: Subject, transport: httpx.AsyncBaseTransport) -> FastAPI:
+    return create_app(services=subject.services, pipelines=subject.routes, transport=transport)
 
 
 def _collect_undo_faults(graph: CallGraph, cell: Cell) -> Mapping[str, UndoFault]:

@@ -96,6 +96,14 @@ def test_demo_does_not_call_running_mocks(played: ProgramResult, services: Mappi
     assert calls == [[]] * len(SERVICES)
 
 
+def test_demo_passes_with_httpx_transport() -> None:
+    with Program("gateway", "demo", environment={"GATEWAY_TRANSPORT": "httpx"}) as program:
+        result = program.wait(PATIENCE_SECONDS)
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out.endswith(f"\nall {len(SCENARIOS)} scenarios passed\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_demo_mocks_end_with_demo_on_any_signal(number: signal.Signals) -> None:
     with Program("gateway", "demo") as program:

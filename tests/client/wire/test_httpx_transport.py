@@ -48,8 +48,10 @@ async def test_plain_respx_intercepts_its_requests() -> None:
     assert route.called
 
 
-async def test_setting_selects_the_transport() -> None:
-    app = create_app(load_settings(SERVICES, transport="httpx"))
+async def test_plain_respx_intercepts_requests_of_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As docs/routes.md says: plain `respx.mock` works with `GATEWAY_TRANSPORT=httpx`."""
+    monkeypatch.setenv("GATEWAY_TRANSPORT", "httpx")
+    app = create_app()
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client,

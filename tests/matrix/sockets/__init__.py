@@ -1,0 +1,1 @@
+"""The failure matrix over connections, by the gateway's own transport and by httpx's."""
