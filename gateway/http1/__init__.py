@@ -4,7 +4,8 @@
 - `transport`: `Http1Transport`, which finds the pool of a request's origin.
 - `prepared_request`, `request_writer`: requests as bytes.
 - `received_response`: responses as bytes.
-- `pool`, `dialer`, `resolver`: the connections to an origin, and how they are made.
+- `loop_pools`, `pool`: the connections of an event loop, and those to an origin.
+- `dialer`, `resolver`: how connections are made.
 - `connection`, `response_reader`: an exchange on a connection, and its response.
 """
 

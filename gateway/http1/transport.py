@@ -10,6 +10,7 @@ import httpx
 from typing_extensions import override
 
 from gateway.http1.dialer import Dialer
+from gateway.http1.loop_pools import LoopPools
 from gateway.http1.pool import Pool
 from gateway.http1.prepared_request import Origin, PreparedRequest
 from gateway.http1.received_response import ReceivedResponse
@@ -34,8 +35,9 @@ class Http1Transport(httpx.AsyncBaseTransport):
     - *tls*: context for https; by default one that verifies certificates with the system's authorities.
     - *resolver*: resolves host names.
 
-    Connections belong to the event loop in which they are made: the transport can be used in another loop
-    after it. `aclose` closes all of them; the transport can be used again.
+    Connections belong to the event loop in which they are made; the transport can be used in several loops.
+    `aclose` closes those of the running loop, and so does the end of a loop that `asyncio.run` or
+    `asyncio.Runner` has created. The transport can be used again.
 
     Raises httpx's exceptions: `ConnectError`, `ConnectTimeout` and `PoolTimeout` if nothing has been sent,
     `ReadError` and `RemoteProtocolError` for a lost connection, `ReadTimeout` and `WriteTimeout`,
@@ -54,8 +56,8 @@ class Http1Transport(httpx.AsyncBaseTransport):
         self._tls = tls
         self._terms = terms
         self._resolver = resolver or Resolver(terms.address_ttl)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._pools: dict[Origin, Pool] = {}
+        self._last: LoopPools | None = None
+        self._by_loop: dict[asyncio.AbstractEventLoop, LoopPools] = {}
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -65,7 +67,10 @@ class Http1Transport(httpx.AsyncBaseTransport):
             origin, data = Origin.of(request.url), write_request(request, await request.aread())
         extensions = request.extensions
         timeouts: Mapping[str, float | None] = extensions.get("timeout", _NO_TIMEOUTS)
-        pool = self._find_pool(origin)
+        pools = self._last
+        if pools is None or pools.loop is not asyncio.get_running_loop():
+            pools = await self._enter_loop()
+        pool = self._find_pool(pools, origin)
         connection = pool.take() or await pool.acquire(
             connect=timeouts.get("connect"), pool=timeouts.get("pool")
         )
@@ -93,19 +98,25 @@ class Http1Transport(httpx.AsyncBaseTransport):
 
     @override
     async def aclose(self) -> None:
-        pools = [*self._pools.values()] if self._loop is asyncio.get_running_loop() else []
-        self._pools.clear()
-        for pool in pools:
-            await pool.aclose()
+        pools = self._by_loop.pop(asyncio.get_running_loop(), None)
+        self._last = None
+        if pools is not None:
+            await pools.aclose()
 
-    def _find_pool(self, origin: Origin) -> Pool:
+    async def _enter_loop(self) -> LoopPools:
+        """Return the pools of the running loop, and forget those of closed loops."""
         loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._loop = loop
-            self._pools.clear()
-        pool = self._pools.get(origin)
+        self._by_loop = {each: pools for each, pools in self._by_loop.items() if not each.is_closed()}
+        pools = self._by_loop.get(loop)
+        if pools is None:
+            pools = self._by_loop[loop] = await LoopPools.open()
+        self._last = pools
+        return pools
+
+    def _find_pool(self, pools: LoopPools, origin: Origin) -> Pool:
+        pool = pools.by_origin.get(origin)
         if pool is None:
-            pool = self._pools[origin] = self._create_pool(*origin)
+            pool = pools.by_origin[origin] = self._create_pool(*origin)
         return pool
 
     def _create_pool(self, scheme: str, host: str, port: int | None) -> Pool:

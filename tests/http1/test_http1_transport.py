@@ -6,11 +6,12 @@ import ssl
 import struct
 import threading
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
 import pytest
+import uvloop
 
 from gateway.http1 import Http1Transport, Resolver, TransportTerms
 from gateway.http1.dialer import Dialer
@@ -480,3 +481,40 @@ def test_transport_is_usable_in_several_loops() -> None:
 
     assert [asyncio.run(run()) for _ in range(3)] == [200, 200, 200]
     asyncio.run(transport.aclose())
+
+
+async def exchange(
+    transport: Http1Transport, listener: socket.socket, connection: socket.socket | None = None
+) -> socket.socket:
+    """Fetch a response over *connection*, by default over a new one; return the server's side of it."""
+    pending = asyncio.create_task(fetch(transport, listener.getsockname()[1]))
+    server = connection or (await asyncio.to_thread(listener.accept))[0]
+    server.settimeout(5)
+    assert (await asyncio.to_thread(server.recv, 1000)).startswith(b"GET / ")
+    server.sendall(OK)
+    await pending
+    return server
+
+
+def test_loops_keep_their_connections() -> None:
+    transport = Http1Transport()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        asyncio.Runner() as first,
+        asyncio.Runner() as second,
+        first.run(exchange(transport, listener)) as connection,
+        second.run(exchange(transport, listener)) as other,
+    ):
+        again = first.run(exchange(transport, listener, connection))
+        other_again = second.run(exchange(transport, listener, other))
+
+    assert (again, other_again) == (connection, other)
+
+
+@pytest.mark.parametrize("create_loop", [asyncio.SelectorEventLoop, uvloop.Loop])
+def test_end_of_loop_closes_connections(create_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with asyncio.Runner(loop_factory=create_loop) as runner:
+            connection = runner.run(exchange(Http1Transport(), listener))
+        with connection:
+            assert connection.recv(1) == b""
