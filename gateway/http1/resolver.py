@@ -27,31 +27,41 @@ class Resolver:
     The last known addresses of a name are used as long as a look-up of the name is under way, and if it
     fails: a name server that is down makes no service unreachable. Each name has at most one thread, so that
     names that cannot be looked up keep no others waiting.
+
+    After a failed look-up, and between two look-ups by `refresh`, are at least *refresh_interval* seconds:
+    many failed connections in an outage cause few look-ups.
     """
 
-    def __init__(self, ttl: float, look_up: LookUp = look_up) -> None:
+    def __init__(self, ttl: float, look_up: LookUp = look_up, refresh_interval: float = 1.0) -> None:
         self._ttl = ttl
         self._look_up = look_up
+        self._refresh_interval = refresh_interval
         self._names: dict[str, _Name] = {}
 
     async def resolve(self, host: str) -> Sequence[str]:
-        """Return the addresses of *host*; raise `OSError` if none has ever been found."""
+        """Return the addresses of *host*; raise `OSError` if none has been found."""
         if _is_address(host):
             return (host,)
         name = self._find(host)
         now = asyncio.get_running_loop().time()
         if name.addresses and now < name.fresh_until:
             return name.addresses
+        if name.failure is not None and now < name.refresh_at and not name.addresses:
+            raise OSError(name.failure)
         pending = self._start(host, name)
         if name.addresses:
             return name.addresses
         return await asyncio.shield(pending)
 
     async def refresh(self, host: str) -> Sequence[str]:
-        """Look *host* up again, and return its addresses, or the last known if that fails."""
+        """Look *host* up again, and return its addresses, or the last known if that fails or is too early."""
         if _is_address(host):
             return (host,)
         name = self._find(host)
+        now = asyncio.get_running_loop().time()
+        if name.pending is None and now < name.refresh_at:
+            return name.addresses
+        name.refresh_at = now + self._refresh_interval
         with suppress(OSError):
             await asyncio.shield(self._start(host, name))
         return name.addresses
@@ -73,11 +83,12 @@ class Resolver:
             name.pending = None
             name.fresh_until = loop.time() + self._ttl
             if addresses:
-                name.addresses = addresses
-            if addresses:
+                name.addresses, name.failure = addresses, None
                 future.set_result(addresses)
             else:
-                future.set_exception(error or OSError(f"no address of {host}"))
+                error = error or OSError(f"no address of {host}")
+                name.refresh_at, name.failure = loop.time() + self._refresh_interval, str(error)
+                future.set_exception(error)
                 future.exception()  # or asyncio would log it if no request is waiting
 
         def work() -> None:
@@ -99,13 +110,17 @@ class Resolver:
 
 @final
 class _Name:
-    """Addresses of a host name, and the look-up under way."""
+    """Addresses of a host name, the look-up under way, and the failure of the last one.
 
-    __slots__ = ("addresses", "fresh_until", "pending")
+    The name is looked up again after *fresh_until*, but not because of a failure before *refresh_at*.
+    """
+
+    __slots__ = ("addresses", "failure", "fresh_until", "pending", "refresh_at")
 
     def __init__(self) -> None:
         self.addresses: Sequence[str] = ()
-        self.fresh_until = 0.0
+        self.failure: str | None = None
+        self.fresh_until = self.refresh_at = 0.0
         self.pending: asyncio.Future[Sequence[str]] | None = None
 
 

@@ -27,6 +27,8 @@ class TransportTerms:
       requests under constant load too. Each connection gets up to *age_jitter* of it less, so that they are
       not all replaced at the same time.
     - *address_ttl*: time after which the addresses of a name are looked up again.
+    - *refresh_interval*: shortest time between two look-ups of a name because of failures, that is after
+      connections have failed, or a look-up.
     """
 
     max_head: int = 65_536
@@ -39,6 +41,7 @@ class TransportTerms:
     max_age: float = 60.0
     age_jitter: float = 0.2
     address_ttl: float = 10.0
+    refresh_interval: float = 1.0
 
 
 DEFAULT_TERMS: Final = TransportTerms()

@@ -55,7 +55,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
     ) -> None:
         self._tls = tls
         self._terms = terms
-        self._resolver = resolver or Resolver(terms.address_ttl)
+        self._resolver = resolver or Resolver(terms.address_ttl, refresh_interval=terms.refresh_interval)
         self._last: LoopPools | None = None
         self._by_loop: dict[asyncio.AbstractEventLoop, LoopPools] = {}
 

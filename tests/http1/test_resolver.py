@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.http1.resolver import Resolver, look_up
+from tests.clock import AutojumpLoop
 
 
 class NameServer:
@@ -114,6 +115,43 @@ async def test_silent_names_keep_no_other_waiting() -> None:
         assert await resolver.resolve("users.test") == ["10.0.0.1"]
     silent.may_answer.set()
     assert await asyncio.gather(*waiting) == [["10.0.0.9"]] * 20
+
+
+async def refresh_often(resolver: Resolver) -> None:
+    """Let many connections fail for a while, at 100 a second."""
+    for _ in range(500):
+        await resolver.refresh("users.test")
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("answer", [["10.0.0.1"], OSError("no name server")], ids=["found", "not found"])
+def test_failed_connections_cause_few_look_ups(answer: Sequence[str] | Exception) -> None:
+    server = NameServer(answer)
+    with asyncio.Runner(loop_factory=AutojumpLoop) as runner:
+        runner.run(refresh_often(Resolver(60.0, server.look_up, refresh_interval=1.0)))
+
+    assert len(server.asked) == 5
+
+
+async def resolve_twice(resolver: Resolver, pause: float) -> list[str]:
+    """Resolve a name, which fails, and again after *pause* seconds; return the errors."""
+    errors: list[str] = []
+    for seconds in (0.0, pause):
+        await asyncio.sleep(seconds)
+        with pytest.raises(OSError, match="unknown") as raised:
+            await resolver.resolve("users.test")
+        errors.append(str(raised.value))
+    return errors
+
+
+@pytest.mark.parametrize(("pause", "look_ups"), [(0.9, 1), (1.1, 2)])
+def test_failed_look_up_is_repeated_after_interval(pause: float, look_ups: int) -> None:
+    server = NameServer(OSError("unknown name"))
+    with asyncio.Runner(loop_factory=AutojumpLoop) as runner:
+        errors = runner.run(resolve_twice(Resolver(60.0, server.look_up, refresh_interval=1.0), pause))
+
+    assert errors == ["unknown name"] * 2
+    assert len(server.asked) == look_ups
 
 
 def test_look_up_of_closed_loop_is_started_again() -> None:
