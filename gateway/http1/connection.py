@@ -2,6 +2,7 @@
 
 import asyncio
 import select
+import ssl
 from typing import Final, cast, final
 
 import httpx
@@ -24,6 +25,7 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_has_ended",
         "_loop",
         "_poll",
         "_read_timeout",
@@ -46,6 +48,7 @@ class Connection(asyncio.Protocol):
         self._read_timeout: float | None = None
         self._write_timeout: float | None = None
         self._written = 0
+        self._has_ended = False
         self.expires_at: Final = expires_at
         self.idle_since = 0.0
         self.closed: Final[asyncio.Future[None]] = loop.create_future()
@@ -123,9 +126,15 @@ class Connection(asyncio.Protocol):
                 self._finish(waiter)
 
     @override
+    def eof_received(self) -> None:
+        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
+        self._has_ended = tls is None or _has_close_alert(tls)
+
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
         if (waiter := self._waiter) is not None:
-            if exc is None and self._reader.feed_eof():
+            # Not if it was closed at this side, or cut off: a body without a length may be incomplete.
+            if exc is None and self._has_ended and self._reader.feed_eof():
                 self._finish(waiter)
             else:
                 self._fail(waiter, _describe_loss(exc))
@@ -170,6 +179,14 @@ class Connection(asyncio.Protocol):
     def _has_data(self) -> bool:
         """Return whether data, or the end of the connection, has come that the loop has not read yet."""
         return self._poll is not None and bool(self._poll.poll(0))
+
+
+def _has_close_alert(tls: ssl.SSLObject) -> bool:
+    """Return whether the server has ended the session, and not only its TCP connection (RFC 9112, 9.8)."""
+    try:
+        return tls.read(1) == b""
+    except ssl.SSLWantReadError:
+        return False
 
 
 def _describe_loss(error: Exception | None) -> httpx.TransportError:

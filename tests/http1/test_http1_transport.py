@@ -1,6 +1,7 @@
 """The transport over real sockets: connections, pools, timeouts, TLS and event loops."""
 
 import asyncio
+import os
 import socket
 import ssl
 import struct
@@ -393,6 +394,48 @@ async def test_trusted_certificate_is_accepted() -> None:
 
     assert [response.status_code for response in responses] == [200] * 3
     assert server.opened == 1
+
+
+@pytest.mark.parametrize("has_alert", [True, False], ids=["close alert", "TCP only"])
+async def test_end_of_tcp_is_no_end_of_body_over_tls(*, has_alert: bool) -> None:
+    """A body without a length ends with the close alert of TLS (RFC 9112, 9.8)."""
+
+    async def answer(reader: StreamReader, writer: StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n{}")
+        await writer.drain()
+        if not has_alert:
+            with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as connection:
+                connection.shutdown(socket.SHUT_WR)
+            await reader.read()
+
+    transport = Http1Transport(tls=trust(CERTIFICATE), resolver=resolve_to("127.0.0.1"))
+    async with serve(answer, create_server_context()) as port, transport:
+        pending = fetch(transport, port, url="https://users.test:{}/")
+        if has_alert:
+            assert (await pending).content == b"{}"
+        else:
+            with pytest.raises(httpx.RemoteProtocolError):
+                await pending
+
+
+async def test_closing_cuts_body_without_length() -> None:
+    has_arrived = asyncio.Event()
+
+    async def answer_without_end(reader: StreamReader, writer: StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n{")
+        has_arrived.set()
+        await reader.read()
+
+    async with serve(answer_without_end) as port:
+        transport = Http1Transport()
+        pending = asyncio.create_task(fetch(transport, port))
+        await has_arrived.wait()
+        await asyncio.sleep(0.02)
+        await transport.aclose()
+        with pytest.raises(httpx.TransportError):
+            await pending
 
 
 @pytest.mark.parametrize(
