@@ -10,6 +10,7 @@ from gateway.http1.terms import TransportTerms
 
 __all__ = ("Message", "ResponseReader")
 
+_FIRST: Final = 100
 _FIRST_FINAL: Final = 200
 _SWITCHING_PROTOCOLS: Final = 101
 
@@ -98,8 +99,7 @@ class ResponseReader:
             self.can_reuse = False
             msg = "data without a request"
             raise httpx.DecodingError(msg)
-        if not message.has_head:
-            self._head_length += len(data)
+        size = self._size
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -110,9 +110,15 @@ class ResponseReader:
                 raise error.__context__ from None
             msg = f"malformed response: {error}"
             raise httpx.DecodingError(msg) from error
-        if not message.has_head and self._head_length > self._terms.max_head:
-            self._reject(f"more than {self._terms.max_head} bytes of head")
+        if not message.is_complete:
+            self._count_overhead(0 if self._size > size else len(data))
         return message.is_complete
+
+    def _count_overhead(self, length: int) -> None:
+        """Bound what the parser holds back: part of a head, of the trailers or of an extension of a chunk."""
+        self._head_length = self._head_length + length if length else 0
+        if self._head_length > self._terms.max_head:
+            self._reject(f"more than {self._terms.max_head} bytes of head")
 
     def feed_eof(self) -> bool:
         """Return whether the end of the connection is the end of the message."""
@@ -132,18 +138,23 @@ class ResponseReader:
     def on_status(self, reason: bytes) -> None:
         """Note the reason phrase, which may come in parts."""
         self._expected.reason += reason
+        self._count_head(len(reason))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Note a header, within the limits."""
+        """Note a header, within the limits; ignore a trailer (RFC 9110, 6.5.1), which follows the body."""
         terms, size = self._terms, len(name) + len(value)
-        self._head_size += size
         if size > terms.max_header:
             self._reject(f"a header of more than {terms.max_header} bytes")
         if len(self._headers) == terms.max_headers:
             self._reject(f"more than {terms.max_headers} headers")
-        if self._head_size > terms.max_head:
-            self._reject(f"more than {terms.max_head} bytes of head")
-        self._headers.append((name, value))
+        self._count_head(size)
+        if not self._expected.has_head:
+            self._headers.append((name, value))
+
+    def _count_head(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > self._terms.max_head:
+            self._reject(f"more than {self._terms.max_head} bytes of head")
 
     def on_headers_complete(self) -> None:
         """Note the status; drop the head of an interim response."""
@@ -155,8 +166,8 @@ class ResponseReader:
         message.fields, message.has_head = index_headers(message.headers), True
         if (length := message.fields.get(b"content-length")) is not None:
             self._check_length(message, length)
-        elif b"transfer-encoding" in message.fields:
-            message.ends_with_connection = False
+        if (encoding := message.fields.get(b"transfer-encoding")) is not None:
+            self._check_encoding(message, encoding)
         if self._is_head_request:
             # The parser would wait for the body that the headers describe.
             message.is_complete, self.can_reuse = True, False
@@ -167,6 +178,12 @@ class ResponseReader:
         message.ends_with_connection = False
         if not self._is_head_request and int(value) > self._max_body:
             self._reject(f"a body of more than {self._max_body} bytes")
+
+    def _check_encoding(self, message: Message, value: bytes) -> None:
+        """Refuse a body that is encoded in another way than in chunks, or more than once."""
+        if value.strip().lower() != b"chunked" or not message.ends_with_connection:
+            self._reject("an unknown Transfer-Encoding")
+        message.ends_with_connection = False
 
     def on_body(self, data: bytes) -> None:
         """Note a part of the body, within the limit."""
@@ -190,6 +207,8 @@ class ResponseReader:
 
     def _drop_interim(self, message: Message, status: int) -> None:
         self._interim += 1
+        if status < _FIRST:
+            self._reject(f"status {status}")
         if status == _SWITCHING_PROTOCOLS:
             self._reject("101 Switching Protocols without an offer")
         if self._interim > self._terms.max_interim:

@@ -82,6 +82,30 @@ def test_response_without_body_is_complete(data: bytes, status: int) -> None:
     assert read(data) == Read(status, b"", is_complete=True, can_reuse=True)
 
 
+def test_trailer_is_no_header() -> None:
+    reader = ResponseReader(TransportTerms())
+    message = reader.expect("GET", MAX_BODY)
+
+    assert reader.feed(WHOLE["chunks"])
+    assert message.headers == [(b"transfer-encoding", b"chunked")]
+
+
+@pytest.mark.parametrize("unit", [b"0\r\nx: ", b"2;", b"0\r\n" + b"x: y\r\n" * 10_000])
+def test_overhead_of_chunks_is_bounded(unit: bytes) -> None:
+    """Neither trailers nor extensions of chunks are kept, and a server may send them without end."""
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+    with pytest.raises(httpx.DecodingError, match="more than 65536 bytes of head"):
+        read(head, unit, *[b"a" * 10_000] * 7)
+
+
+def test_chunks_of_any_number_are_read() -> None:
+    parts = [b"1;a=b\r\nx\r\n"] * MAX_BODY
+    data = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+    assert read(data, *parts, b"0\r\n\r\n").body == b"x" * MAX_BODY
+
+
 def test_response_to_head_has_no_body() -> None:
     data = b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n"
 
@@ -102,7 +126,6 @@ def test_end_of_connection_is_end_of_body() -> None:
         b"HTTP/1.1 200 OK\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n",
-        b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n{}",
     ],
 )
 def test_cut_off_response_is_incomplete(data: bytes) -> None:
@@ -162,6 +185,17 @@ def test_data_without_request_is_refused() -> None:
         (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 1001 + b"\r\n", "more than 1000 headers"),
         (b"HTTP/1.1 200 OK\r\n" + (b"x: " + b"a" * 30_000 + b"\r\n") * 4, "more than 65536 bytes of head"),
         (b"HTTP/1.1 200 OK\r\nx: " + b"a" * 66_000, "more than 65536 bytes of head"),
+        (b"HTTP/1.1 200 " + b"a" * 66_000 + b"\r\n\r\n", "more than 65536 bytes of head"),
+        (b"HTTP/1.1 099 Odd\r\n\r\n", "status 99"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n{}", "an unknown Transfer-Encoding"),
+        (
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+            "an unknown Transfer-Encoding",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\n" + b"transfer-encoding: chunked\r\n" * 2 + b"\r\n0\r\n\r\n",
+            "an unknown Transfer-Encoding",
+        ),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 1001\r\n\r\n", "a body of more than 1000 bytes"),
         (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1001, "a body of more than 1000 bytes"),
     ],
