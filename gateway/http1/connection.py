@@ -56,8 +56,12 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Return whether the connection can be kept for another request, as far as is known."""
-        return self._reader.can_reuse and not self._transport.is_closing()
+        """Return whether the connection can be kept for another request, as far as is known.
+
+        It cannot if the response came before the request was sent.
+        """
+        transport = self._transport
+        return self._reader.can_reuse and not transport.is_closing() and not transport.get_write_buffer_size()
 
     @property
     def is_usable(self) -> bool:

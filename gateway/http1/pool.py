@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from typing import Final, final
 
 import httpx
@@ -33,6 +34,7 @@ class Pool:
         self._count = 0
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._sweep_timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
 
     def take(self) -> Connection | None:
         """Return an idle connection, which is given to `release` after its exchange; None without one."""
@@ -61,7 +63,7 @@ class Pool:
             self._count += 1
         if connection is None:
             try:
-                connection = await self._dialer.connect(connect)
+                connection = await self._connect(connect)
             except BaseException:  # also a cancellation: the place is free again
                 self._drop()
                 raise
@@ -72,8 +74,7 @@ class Pool:
         """Take *connection* back after its exchange, however that has ended."""
         self._busy.discard(connection)
         now = self._loop.time()
-        is_kept = connection.is_usable if self._waiting else connection.is_open
-        if now >= connection.expires_at or not is_kept:
+        if now >= connection.expires_at or self._is_closed or not connection.is_open:
             connection.close()
             self._drop()
         elif not self._hand_over(connection):
@@ -84,21 +85,32 @@ class Pool:
 
     async def aclose(self) -> None:
         """Close all connections, and wait until they are closed; requests that wait or are sent fail."""
+        self._is_closed = True
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
             self._sweep_timer = None
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
-                waiter.set_exception(httpx.ConnectError("the transport is being closed"))
+                waiter.set_exception(_build_closed())
         closing = [*self._idle, *self._busy]
         for connection in self._idle:
             connection.close()
         for connection in self._busy:
             connection.abort()
         self._idle.clear()
-        if closing:
-            await asyncio.wait([connection.closed for connection in closing], timeout=_CLOSE_TIMEOUT)
+        await _wait_closed(closing)
+        unanswered = [connection for connection in closing if not connection.closed.done()]
+        for connection in unanswered:  # with TLS, the server has not confirmed the end
+            connection.abort()
+        await _wait_closed(unanswered)
+
+    async def _connect(self, timeout: float | None) -> Connection:  # noqa: ASYNC109 - httpx's own timeout
+        connection = await self._dialer.connect(timeout)
+        if self._is_closed:
+            connection.abort()
+            raise _build_closed()
+        return connection
 
     def _is_full(self) -> bool:
         return self._terms.max_connections is not None and self._count >= self._terms.max_connections
@@ -109,7 +121,7 @@ class Pool:
         self._waiting.append(waiter)
         try:
             async with asyncio.timeout(timeout):
-                return await waiter
+                connection = await waiter
         except BaseException as error:  # also a cancellation
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 self._give_back(waiter.result())  # it has come at the same time
@@ -117,6 +129,10 @@ class Pool:
                 msg = f"no free connection within {timeout} s"
                 raise httpx.PoolTimeout(msg) from None
             raise
+        if connection is not None and not connection.is_usable:  # lost since it was handed over
+            connection.close()
+            return None
+        return connection
 
     def _give_back(self, connection: Connection | None) -> None:
         if connection is None:
@@ -151,3 +167,12 @@ class Pool:
                 self._count -= 1
         self._idle = kept
         self._sweep_timer = self._loop.call_later(_SWEEP_INTERVAL, self._sweep) if kept else None
+
+
+async def _wait_closed(connections: Sequence[Connection]) -> None:
+    if connections:
+        await asyncio.wait([connection.closed for connection in connections], timeout=_CLOSE_TIMEOUT)
+
+
+def _build_closed() -> httpx.ConnectError:
+    return httpx.ConnectError("the transport is being closed")

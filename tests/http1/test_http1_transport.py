@@ -340,6 +340,90 @@ async def test_cancelled_request_passes_on_the_permission_to_connect() -> None:
     assert waiting.cancelled()
 
 
+async def test_waiting_request_gets_no_connection_that_is_lost_meanwhile() -> None:
+    """A connection can be lost between the turn in which it is handed over and the turn of the request."""
+    terms = TransportTerms(max_connections=1)
+    async with serve(answer_all) as port:
+        pool = Pool(Dialer("127.0.0.1", port, None, resolve_to(), terms), terms)
+        connection = await pool.acquire(connect=None, pool=None)
+        waiting = asyncio.create_task(pool.acquire(connect=None, pool=None))
+        await asyncio.sleep(0)
+        pool.release(connection)
+        connection.abort()
+        other = await waiting
+        is_usable = other.is_usable
+        await pool.aclose()
+
+    assert other is not connection
+    assert is_usable
+
+
+async def test_closed_pool_keeps_no_connection() -> None:
+    """A request may be connecting, or waiting for a response, while the pool is closed."""
+    async with serve(answer_all) as port:
+        dialer = Dialer("127.0.0.1", port, None, resolve_to(), TransportTerms())
+        pool = Pool(dialer, TransportTerms())
+        connection = await pool.acquire(connect=None, pool=None)
+        connecting = asyncio.create_task(pool.acquire(connect=None, pool=None))
+        await asyncio.sleep(0)
+        await pool.aclose()
+        pool.release(connection)
+        with pytest.raises(httpx.ConnectError, match="is being closed"):
+            await connecting
+
+    assert not connection.is_open
+
+
+async def test_early_response_closes_connection() -> None:
+    """The rest of the request is still to be sent, so that the server might take the next one for it."""
+    opened = 0
+
+    async def answer_head(reader: StreamReader, writer: StreamWriter) -> None:
+        nonlocal opened
+        opened += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await asyncio.sleep(0.1)  # without reading the body
+
+    async with serve(answer_head) as port, Http1Transport() as transport:
+        url = f"http://127.0.0.1:{port}/"
+        request = httpx.Request("POST", url, content=b"x" * 30_000_000)
+        first = await transport.handle_async_request(request)
+        second = await fetch(transport, port, read=2.0)
+
+    assert (first.status_code, second.status_code, opened) == (200, 200, 2)
+
+
+async def test_unanswered_close_alert_ends_with_patience() -> None:
+    has_answered, has_closed, has_ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def ignore_close(reader: StreamReader, writer: StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        has_answered.set()
+        await has_closed.wait()
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        await reader.read()
+        has_ended.set()
+
+    async with serve(ignore_close, create_server_context()) as port:
+        pool = Pool(
+            Dialer("users.test", port, trust(CERTIFICATE), resolve_to("127.0.0.1"), TransportTerms()),
+            TransportTerms(),
+        )
+        connection = await pool.acquire(connect=None, pool=None)
+        await connection.exchange(b"GET / HTTP/1.1\r\n\r\n", "GET", 1000, read=None, write=None)
+        pool.release(connection)
+        await has_answered.wait()
+        await pool.aclose()
+        is_closed = connection.closed.done()
+        has_closed.set()
+        await has_ended.wait()
+
+    assert is_closed
+
+
 async def test_every_address_is_tried() -> None:
     async with serve(answer_all) as port:
         resolver = resolve_to("127.0.0.2", "127.0.0.3", "127.0.0.1")
