@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Final, Self, TypeAlias, final
+from typing import Final, Self, final
 
 from gateway.http1.pool import Pool
+from gateway.http1.prepared_request import Origin  # noqa: TC001 - of an attribute
 
-__all__ = ("LoopPools", "Origin")
-
-Origin: TypeAlias = tuple[str, str, int | None]
-"""Scheme, host and port of a URL."""
+__all__ = ("LoopPools",)
 
 
 @final

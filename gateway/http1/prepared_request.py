@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple, final
 import httpx
 from typing_extensions import override
 
-from gateway.http1.request_writer import format_headers, parse_headers
+from gateway.http1.request_writer import parse_headers, write_request
 
 __all__ = ("Origin", "PreparedRequest")
 
@@ -56,8 +56,9 @@ class PreparedRequest(httpx.Request):
 
     def encode(self) -> bytes:
         """Return the request as it is sent, with headers that have been changed."""
-        head = self._head if self._headers is None else format_headers(self._headers.raw)
-        return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (self.method.encode(), self._target, head, self._body)
+        if self._headers is not None:
+            return write_request(self, self._body)
+        return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (self.method.encode(), self._target, self._head, self._body)
 
     @property
     @override

@@ -13,13 +13,14 @@ _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET: Final = re.compile(rb"[!-~]+")
 _LENGTH: Final = b"content-length"
 _ENCODING: Final = b"transfer-encoding"
+_FRAMING: Final = frozenset({_LENGTH, _ENCODING})
 _HOST: Final = b"host"
 
 
 def write_request(request: httpx.Request, content: bytes) -> bytes:
     """Return *request* with the body *content* as bytes.
 
-    `Host` and `Content-Length` are added if they are missing. A `Transfer-Encoding` becomes a body in
+    `Host` and `Content-Length` are added if they are missing. `Transfer-Encoding: chunked` becomes a body in
     chunks. Raise `httpx.LocalProtocolError` for a request that would mean something else on the connection.
     """
     method, target = request.method.encode("ascii", "replace"), request.url.raw_path
@@ -29,6 +30,8 @@ def write_request(request: httpx.Request, content: bytes) -> bytes:
     names = {name.lower() for name, _ in headers}
     if _HOST not in names:
         headers = [*headers, (b"Host", request.url.netloc)]
+    if _ENCODING in names or _LENGTH in names:
+        _check_framing(headers, content)
     if _ENCODING in names:
         content = b"%x\r\n%b\r\n0\r\n\r\n" % (len(content), content) if content else b"0\r\n\r\n"
     elif content and _LENGTH not in names:
@@ -50,6 +53,13 @@ def parse_headers(lines: bytes) -> list[tuple[bytes, bytes]]:
     """Return the headers in *lines*, which `format_headers` has written."""
     headers = [line.partition(b": ") for line in lines.split(b"\r\n")[:-1]]
     return [(name, value) for name, _, value in headers]
+
+
+def _check_framing(headers: Sequence[tuple[bytes, bytes]], content: bytes) -> None:
+    """Refuse headers by which the server would find another end of the body *content*."""
+    framing = [(name.lower(), value) for name, value in headers if name.lower() in _FRAMING]
+    if framing not in ([(_ENCODING, b"chunked")], [(_LENGTH, b"%d" % len(content))]):
+        _refuse("Content-Length or Transfer-Encoding")
 
 
 @lru_cache(maxsize=1024)

@@ -38,6 +38,25 @@ def test_transfer_encoding_makes_chunks(content: bytes, chunks: bytes) -> None:
     assert data.endswith(b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Content-Length", "1")],
+        [("Content-Length", "3")],
+        [("Content-Length", "+2")],
+        [("Content-Length", "2"), ("content-length", "2")],
+        [("Content-Length", "2"), ("Transfer-Encoding", "chunked")],
+        [("Transfer-Encoding", "gzip")],
+        [("Transfer-Encoding", "gzip, chunked")],
+    ],
+)
+def test_headers_that_end_another_body_are_refused(headers: Sequence[tuple[str, str]]) -> None:
+    request = httpx.Request("POST", URL, headers=headers, stream=httpx.ByteStream(b""))
+
+    with pytest.raises(httpx.LocalProtocolError, match="the Content-Length or Transfer-Encoding"):
+        write_request(request, b"{}")
+
+
 @pytest.mark.parametrize("value", ["a\r\nx: y", "a\nb", "a\rb", "a\0b"])
 def test_value_with_another_line_is_refused(value: str) -> None:
     with pytest.raises(httpx.LocalProtocolError, match="the value of a header of the request is invalid"):
