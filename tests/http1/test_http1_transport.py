@@ -340,7 +340,7 @@ async def test_cancelled_request_passes_on_the_permission_to_connect() -> None:
     assert waiting.cancelled()
 
 
-async def test_waiting_request_gets_no_connection_that_is_lost_meanwhile() -> None:
+async def test_connection_lost_before_its_turn_is_replaced() -> None:
     """A connection can be lost between the turn in which it is handed over and the turn of the request."""
     terms = TransportTerms(max_connections=1)
     async with serve(answer_all) as port:

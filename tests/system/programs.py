@@ -1,6 +1,7 @@
 """The project's programs as real processes."""
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -18,31 +19,39 @@ import httpx
 
 __all__ = ["Program", "ProgramResult", "free_port", "free_ports", "is_answering", "until"]
 
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.01
 _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """SSL context without certificates: plain HTTP needs none, and loading them is slower than a request."""
 
+_PORTS_OF_WORKER = 2_000
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS = itertools.count(10_000 + _PORTS_OF_WORKER * _WORKER + os.getpid() % (_PORTS_OF_WORKER // 2))
+"""Ports below those that the kernel assigns (32768 on Linux), which it may give to another process.
+
+Each worker of pytest-xdist has its own; the first depends on the process, for test runs at the same time.
+"""
+
 
 def free_port() -> int:
-    """Return a port on which no process listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+    """Return a port on which no process listens, and that no other test gets."""
+    return free_ports(1)
 
 
 def free_ports(count: int) -> int:
-    """Return the first of *count* consecutive ports on which no process listens."""
+    """Return the first of *count* consecutive ports, as `free_port` does."""
     while True:
-        first = free_port()
-        with contextlib.suppress(OSError, OverflowError), contextlib.ExitStack() as listeners:
+        first = next(_PORTS)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as listeners:
             for port in range(first, first + count):
                 listeners.enter_context(socket.create_server(("127.0.0.1", port)))
+            for _ in range(count - 1):
+                next(_PORTS)
             return first
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait until *condition*, which depends on another process, is true; raise `TimeoutError` after 20 s."""
+    """Wait until *condition*, which depends on another process, is true; raise `TimeoutError` after 60 s."""
     patience_ends = time.monotonic() + _PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > patience_ends:

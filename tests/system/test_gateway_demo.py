@@ -18,7 +18,7 @@ from gateway.cli.dev_stack import MocksFailedError
 from tests.system.programs import Program, ProgramResult, is_answering, until
 from tests.system.stack import SERVICES, mocks
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 PIPELINES = {"checkout", "orders", "feed", "transfers", "purchases"}
 
 
