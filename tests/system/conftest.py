@@ -10,7 +10,6 @@ FOLDER: Final = Path(__file__).parent
 LONGEST_FIRST: Final = (
     "test_ledger_live",
     "test_tutorial",
-    "test_locust",
     "test_gateway_demo",
     "test_gateway_program",
     "test_patterns",

@@ -21,7 +21,10 @@ from load.order_budget import RESERVED_STOCK, OrderBudget
 from tests.system.stack import ORDER, Json, Stack, running
 
 ROOT: Final = Path(__file__).parents[2]
-pytestmark = pytest.mark.needs(".venv-load/bin/locust")
+pytestmark = [
+    pytest.mark.needs(".venv-load/bin/locust"),
+    pytest.mark.alone,  # in a few seconds, each kind of request must be sent
+]
 COMMAND: Final = ("scripts/load", "--headless", "--users", "20", "--spawn-rate", "20")
 
 Corruption: TypeAlias = Callable[[Mapping[str, Any]], str]

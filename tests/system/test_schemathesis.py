@@ -18,7 +18,7 @@ def test_every_operation_conforms_to_openapi(tmp_path: Path) -> None:
             *("run", f"{stack.client.base_url}/openapi.json", "--no-color"),
         ]
         run = subprocess.run(  # noqa: S603 - our own program, no shell
-            command, capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path
+            command, capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path
         )
 
     assert run.returncode == 0, run.stdout
