@@ -186,7 +186,8 @@ def test_offer_of_http2_upgrade_is_ignored(services: Mapping[str, str]) -> None:
     """A client that offers an upgrade to HTTP/2 is answered in HTTP/1.1, and its body is read."""
     urls = {f"GATEWAY_{name.upper()}_URL": services[name] for name in SERVICES}
     offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"}
-    with Program("gateway", "serve", environment={**FREE_PORT, **urls}) as program:
+    patient = {"GATEWAY_CALL_TIMEOUT_MS": "4000"}  # a timeout on a busy machine would be logged
+    with Program("gateway", "serve", environment={**FREE_PORT, **urls, **patient}) as program:
         answer = httpx.post(f"{url_of(program)}/checkout", json=ORDER, headers=offer)
         result = program.end()
 
