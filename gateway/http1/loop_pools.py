@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import Final, Self, final
 
 from gateway.http1.pool import Pool
-from gateway.http1.prepared_request import Origin  # noqa: TC001 - of an attribute
+from gateway.http1.prepared_request import Origin
 
 __all__ = ("LoopPools",)
 

@@ -1,11 +1,11 @@
 """Request that is written already, and whose httpx parts are made when they are looked at."""
 
-from typing import Any, Final, NamedTuple, final
+from typing import Any, NamedTuple, cast, final
 
 import httpx
 from typing_extensions import override
 
-from gateway.http1.request_writer import parse_headers, write_request
+from gateway.http1.request_writer import parse_headers
 
 __all__ = ("Origin", "PreparedRequest")
 
@@ -49,15 +49,16 @@ class PreparedRequest(httpx.Request):
         self.origin = origin
         self._target = target
         self._head = head
-        self._body: Final = content
+        self._body: bytes | None = content
         self._url: httpx.URL | None = None
         self._headers: httpx.Headers | None = None
         self._stream: httpx.SyncByteStream | httpx.AsyncByteStream | None = None
 
-    def encode(self) -> bytes:
-        """Return the request as it is sent, with headers that have been changed."""
-        if self._headers is not None:
-            return write_request(self, self._body)
+    @property
+    def encoded(self) -> bytes | None:
+        """Return the request as it is sent; None if its headers or its body may have been changed."""
+        if self._headers is not None or self._body is None:
+            return None
         return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (self.method.encode(), self._target, self._head, self._body)
 
     @property
@@ -91,23 +92,30 @@ class PreparedRequest(httpx.Request):
     @override
     def stream(self) -> httpx.SyncByteStream | httpx.AsyncByteStream:
         if self._stream is None:
-            self._stream = httpx.ByteStream(self._body)
+            self._stream = httpx.ByteStream(self._body or b"")
         return self._stream
 
     @stream.setter
     @override
     def stream(self, stream: httpx.SyncByteStream | httpx.AsyncByteStream) -> None:
         self._stream = stream
+        self._body = None
 
     @property
     @override
     def content(self) -> bytes:
+        if self._body is None:
+            raise httpx.RequestNotRead
         return self._body
 
     @override
     def read(self) -> bytes:
+        if self._body is None:
+            self._body = b"".join(cast("httpx.SyncByteStream", self._stream))
         return self._body
 
     @override
     async def aread(self) -> bytes:
+        if self._body is None:
+            self._body = b"".join([part async for part in cast("httpx.AsyncByteStream", self._stream)])
         return self._body

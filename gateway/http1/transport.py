@@ -61,9 +61,10 @@ class Http1Transport(httpx.AsyncBaseTransport):
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        data = origin = None
         if isinstance(request, PreparedRequest):
-            origin, data = request.origin, request.encode()
-        else:
+            origin, data = request.origin, request.encoded
+        if origin is None or data is None:
             origin, data = Origin.of(request.url), write_request(request, await request.aread())
         extensions = request.extensions
         timeouts: Mapping[str, float | None] = extensions.get("timeout", _NO_TIMEOUTS)

@@ -7,6 +7,7 @@ import pytest
 import respx
 
 from gateway.http1 import Origin, PreparedRequest, format_headers
+from gateway.http1.request_writer import write_request
 
 HEADERS = [(b"host", b"users.test"), (b"content-type", b"application/json"), (b"content-length", b"8")]
 ORIGIN = Origin("http", "users.test", None)
@@ -49,34 +50,56 @@ def test_origin_is_that_of_its_url(url: str) -> None:
 
 
 def test_request_is_encoded_as_given() -> None:
-    assert build().encode() == b"POST /users?a=b%26 HTTP/1.1\r\n" + HEAD + b'\r\n{"a": 1}'
+    assert build().encoded == b"POST /users?a=b%26 HTTP/1.1\r\n" + HEAD + b'\r\n{"a": 1}'
 
 
-def test_looked_at_request_is_encoded_as_before() -> None:
+async def test_looked_at_request_is_written_as_before() -> None:
     request = build()
     assert request.headers["host"] == request.url.host
 
-    assert request.encode() == build().encode()
+    assert request.encoded is None
+    assert write_request(request, await request.aread()) == build().encoded
 
 
-def test_parts_can_be_replaced() -> None:
+async def test_parts_can_be_replaced() -> None:
     request, stream = build(), httpx.ByteStream(b"{}")
     request.headers = httpx.Headers({"x": "y"})
     request.url = httpx.URL("https://others.test/a")
     request.stream = stream
 
-    assert request.encode() == b'POST /a HTTP/1.1\r\nx: y\r\n\r\n{"a": 1}'
+    assert request.encoded is None
     assert request.headers["x"] == "y"
     assert (request.url.host, request.origin) == ("others.test", Origin("https", "others.test", None))
     assert request.stream is stream
+    with pytest.raises(httpx.RequestNotRead):
+        _ = request.content
+    assert await request.aread() == request.content == b"{}"
 
 
-def test_header_can_be_added() -> None:
+def test_replaced_body_can_be_read_at_once() -> None:
+    request = build()
+    request.stream = httpx.ByteStream(b"{}")
+
+    assert request.read() == b"{}"
+
+
+async def test_replaced_body_is_sent() -> None:
+    """A transport that compresses bodies replaces the stream and the length, and passes the request on."""
+    request = build()
+    request.stream = httpx.ByteStream(b"{}")
+    request.headers["Content-Length"] = "2"
+
+    written = write_request(request, await request.aread())
+    assert written.endswith(b"Content-Length: 2\r\n\r\n{}")
+
+
+async def test_header_can_be_added() -> None:
     """A transport that signs requests adds a header, and passes the request on."""
     request = build()
     request.headers["X-Signature"] = "abc"
 
-    assert b"content-length: 8\r\nX-Signature: abc\r\n\r\n" in request.encode()
+    written = write_request(request, await request.aread())
+    assert b"content-length: 8\r\nX-Signature: abc\r\n\r\n" in written
 
 
 async def test_respx_matches_prepared_request() -> None:
