@@ -29,12 +29,13 @@ MAX_PIPELINED: Final = 65_536
 MAX_FRAMING: Final = 65_536
 """Bytes of a chunked body besides its data (sizes, extensions, trailers), in excess of an eighth of the data.
 
-Without this limit, a body of chunks with one byte each would take as much CPU as one 60 times as large. Each
-piece that is parsed counts as `_PIECE` bytes: data that consists of empty lines is parsed in tiny pieces.
+Without this limit, a body of chunks with one byte each would take as much CPU as one 60 times as large. An
+empty line counts as `_PIECE` bytes more: data that consists of them is parsed in tiny pieces.
 """
 
 _PIECE: Final = 8
 
+_CLOSE: Final = (b"connection", b"close")
 _TOO_MUCH_FRAMING: Final = f"The body has more than {MAX_FRAMING // 1024} KiB besides the data of its chunks"
 
 
@@ -43,8 +44,8 @@ class _Phase(Enum):
 
     HEAD = "head"
     BODY = "body"
-    NOTHING = "nothing"
-    """The connection is about to be closed, because of a request that cannot be read."""
+    REFUSED = "refused"
+    """Nothing is parsed: the connection is about to be closed, because of a request that cannot be read."""
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -120,7 +121,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        if self._phase is _Phase.NOTHING:
+        if self._phase is _Phase.REFUSED:
             self._discard(len(data))
         else:
             self._splitter.add(data)
@@ -131,7 +132,7 @@ class HttpProtocol(HttpToolsProtocol):
         while len(self._splitter) and not self.transport.is_closing():
             if self._phase is _Phase.BODY:
                 self._parse_body()
-            elif self._phase is _Phase.NOTHING or not self._parse_head():
+            elif self._phase is _Phase.REFUSED or not self._parse_head():
                 break
 
     def _parse_head(self) -> bool:
@@ -160,6 +161,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(head.data)
         if self._is_refused_at_door:
             self._is_refused_at_door = False
+            if self._is_last_request:
+                self.transport.close()
             self._end_response()
             self._start_pause()
         return True
@@ -170,14 +173,14 @@ class HttpProtocol(HttpToolsProtocol):
         left = self._body_left
         if left is None:
             piece = self._splitter.take_chunks()
-            self._framing += len(piece) + _PIECE
+            self._framing += len(piece) + (_PIECE if len(self._splitter) else 0)
         else:
             piece = self._splitter.take_body(left)
             self._body_left = left - len(piece)
         super().data_received(piece)
         if self._phase is _Phase.BODY and self._framing > MAX_FRAMING:
             self._refuse(HeadError(detail=_TOO_MUCH_FRAMING))
-        elif self._phase is not _Phase.NOTHING and is_discarded:
+        elif self._phase is not _Phase.REFUSED and is_discarded:
             self._discard(len(piece))
             if self._phase is _Phase.HEAD:  # it was the end of the body
                 self._become_idle()
@@ -226,6 +229,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Wait for the next request, or for the rest of the body."""
         if self.transport.is_closing():
             self._writing.start()
+        elif self._phase is _Phase.BODY and self.expect_100_continue:
+            self._close()  # the client may never send the body, and what follows would pass for it
         elif self._phase is _Phase.BODY:
             self._stop_keep_alive()
             self._start_read_timer(self.rest_timeout)
@@ -249,8 +254,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def timeout_keep_alive_handler(self) -> None:
-        super().timeout_keep_alive_handler()
-        self._writing.start()
+        self._close()
 
     @override
     def shutdown(self) -> None:
@@ -259,6 +263,9 @@ class HttpProtocol(HttpToolsProtocol):
         An idle client may have sent a request that has not arrived yet: closing at once would reset the
         connection instead of answering the request.
         """
+        if self._pause_timer is not None:
+            self._pause_timer.cancel()
+            self._end_pause()
         if self._is_idle:
             self.loop.call_later(IDLE_GRACE, self._close_if_unused)
         else:
@@ -287,19 +294,22 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _close_if_unused(self) -> None:
         if self._is_idle and not len(self._splitter):
-            self.timeout_keep_alive_handler()
+            self._close()
+
+    @property
+    def _is_last_request(self) -> bool:
+        """Return whether the client wants the connection to be closed after this request."""
+        return self._head.version == b"1.0" or any(
+            name == b"connection" and b"close" in value.lower() for name, value in self.headers
+        )
 
     def _refuse_at_door(self) -> bytes | None:
         """Return the response of the front door, or None if the app is to handle the request."""
         door, headers = self._shared.front_door, self.headers
         if door is None or not door.is_shut:
             return None
-        closes = self._head.version == b"1.0" or any(
-            name == b"connection" and b"close" in value.lower() for name, value in headers
-        )
-        if closes:
-            return None
-        return door.refuse(self._head.method, self.url, headers, self.server_state.default_headers)
+        close = [_CLOSE] if self._is_last_request else []
+        return door.refuse(self._head.method, self.url, headers, self.server_state.default_headers + close)
 
     def _start_pause(self) -> None:
         seconds = self._shared.refusal_pause
@@ -325,11 +335,11 @@ class HttpProtocol(HttpToolsProtocol):
         if self._phase is _Phase.BODY and self._current is not None:
             self._current.disconnected = True
             self._current.message_event.set()
-        self._phase = _Phase.NOTHING
+        self._phase = _Phase.REFUSED
         self._stop_keep_alive()
         self._stop_read_timer()
         if has_begun:
-            self.timeout_keep_alive_handler()
+            self._close()
             return
         rejection = build_rejection(error.code, error.detail, self.server_state.default_headers)
         self.transport.write(rejection)
@@ -339,11 +349,16 @@ class HttpProtocol(HttpToolsProtocol):
     def _discard(self, count: int) -> None:
         self._unread += count
         if self._unread > MAX_UNREAD:
-            self.timeout_keep_alive_handler()
+            self._close()
+
+    def _close(self) -> None:
+        """Close the connection when everything has been sent, or when the client stops reading."""
+        self.transport.close()
+        self._writing.start()
 
     def _start_read_timer(self, seconds: float) -> None:
         if self._read_timer is None:
-            self._read_timer = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+            self._read_timer = self.loop.call_later(seconds, self._close)
 
     def _stop_read_timer(self) -> None:
         if self._read_timer is not None:

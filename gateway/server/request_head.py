@@ -27,12 +27,14 @@ MAX_FIELDS: Final = 256
 """Most headers."""
 
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+# The target has visible ASCII characters, but no fragment.
 _REQUEST_LINE: Final = re.compile(
-    rb"(?P<method>%b+) (?P<target>[!-~]+) HTTP/(?P<version>1\.[01])\r\n" % _TOKEN
+    rb"(?P<method>%b+) (?P<target>[!\x22$-~]+) HTTP/(?P<version>1\.[01])\r\n" % _TOKEN
 )
 _FIRST: Final = re.compile(_TOKEN)
 _ABSOLUTE: Final = re.compile(rb"https?://(?P<authority>[^/?#@]+)(?P<rest>([/?].*)?)", re.IGNORECASE)
 _HOST: Final = re.compile(rb"(?<=\r\n)host:[^\r\n]*", re.IGNORECASE)
+_HOST_VALUE: Final = re.compile(rb"[^\s/?#@\\]*")
 _UPGRADE: Final = re.compile(rb"(?<=\r\n)upgrade:[^\r\n]*\r\n", re.IGNORECASE)
 _PARSED_METHODS: Final = frozenset(
     {b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE"}
@@ -108,15 +110,17 @@ def check_fields(fields: Sequence[tuple[bytes, bytes]], version: bytes) -> int |
 
     The length is None for a chunked body. *fields* have names in lower case; *version* is 1.0 or 1.1.
 
-    Raise `HeadError` unless there is one `Host`, which HTTP/1.0 does not require, and for any
+    Raise `HeadError` unless there is one valid `Host`, which HTTP/1.0 does not require, and for any
     `Transfer-Encoding` other than `chunked` (RFC 9112, 3.2 and 6.1).
     """
     names = [name for name, _ in fields]
     hosts = names.count(b"host")
     if hosts > 1 or (hosts == 0 and version != b"1.0"):
         raise HeadError
+    if hosts and _HOST_VALUE.fullmatch(fields[names.index(b"host")][1]) is None:
+        raise HeadError
     if b"transfer-encoding" in names:
-        codings = [value.lower() for name, value in fields if name == b"transfer-encoding"]
+        codings = [value.strip().lower() for name, value in fields if name == b"transfer-encoding"]
         if codings != [b"chunked"] or version == b"1.0":
             raise HeadError
         return None

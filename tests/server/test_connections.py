@@ -52,6 +52,16 @@ async def test_connection_in_use_is_not_closed() -> None:
     assert list_open(connections) == [0, 1]
 
 
+async def test_used_connection_is_idle_from_its_last_response() -> None:
+    shared = ServerConnections(2)
+    connections = [Connection(shared) for _ in range(2)]
+    connections[0].receive(REQUEST)
+    await asyncio.sleep(1)
+    connections.append(Connection(shared))
+
+    assert list_open(connections) == [0, 2]
+
+
 async def test_lost_connection_makes_room() -> None:
     shared = ServerConnections(2)
     connections = [Connection(shared) for _ in range(2)]

@@ -23,6 +23,7 @@ REQUEST: Final = b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n"
 BODY: Final = b"x" * 50
 REQUEST_WITH_BODY: Final = b"POST / HTTP/1.1\r\nHost: gateway\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 CHUNKED: Final = b"POST / HTTP/1.1\r\nHost: gateway\r\nTransfer-Encoding: chunked\r\n\r\n"
+EXPECTING: Final = REQUEST_WITH_BODY.replace(b"Host", b"Expect: 100-continue\r\nHost")
 REFUSED: Final = b"GET /users/u-1 HTTP/1.1\r\nHost: gateway\r\n\r\n"
 """Request for a pipeline, which a full gateway refuses."""
 PAUSE: Final = 0.1
@@ -269,8 +270,7 @@ async def test_segments_do_not_matter(connection: Connection, step: int) -> None
 @pytest.mark.parametrize(("version", "interim"), [(b"HTTP/1.1", 1), (b"HTTP/1.0", 0)])
 async def test_only_http_1_1_gets_100_continue(connection: Connection, version: bytes, interim: int) -> None:
     connection.reads_body = True
-    expecting = REQUEST_WITH_BODY.replace(b"Host", b"Expect: 100-continue\r\nHost")
-    connection.receive(expecting.replace(b"HTTP/1.1", version))
+    connection.receive(EXPECTING.replace(b"HTTP/1.1", version))
     await asyncio.sleep(1)
 
     assert connection.transport.sent.count(b"HTTP/1.1 100 Continue") == interim
@@ -436,19 +436,110 @@ async def test_malformed_body_of_refused_request_closes(refusing: Connection) ->
     assert refusing.transport.sent.count(b"HTTP/1.1 ") == 1
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        REQUEST,
-        REFUSED[:-2] + b"Connection: Close\r\n\r\n",
-        REFUSED.replace(b"HTTP/1.1", b"HTTP/1.0"),
-    ],
-)
-async def test_app_handles_request_that_passes_front_door(refusing: Connection, data: bytes) -> None:
-    refusing.receive(data)
+async def test_app_handles_request_that_passes_front_door(refusing: Connection) -> None:
+    refusing.receive(REQUEST)
     await asyncio.sleep(1)
 
     assert refusing.responses == 1
+
+
+@pytest.mark.parametrize(
+    "data", [REFUSED[:-2] + b"Connection: Close\r\n\r\n", REFUSED.replace(b"HTTP/1.1", b"HTTP/1.0")]
+)
+async def test_refusal_closes_if_client_wants(refusing: Connection, data: bytes) -> None:
+    refusing.receive(data + REFUSED)
+
+    assert (
+        refusing.transport.sent.count(b"HTTP/1.1 ")
+        == refusing.transport.sent.count(b"connection: close")
+        == 1
+    )
+    assert refusing.transport.is_closing()
+
+
+async def test_admitted_request_follows_refused_one(full_gateway: Gateway, refusing: Connection) -> None:
+    refusing.receive(REFUSED)
+    await asyncio.sleep(PAUSE * 2)
+    assert refusing.transport.is_reading()
+    full_gateway.shared.admission.in_flight.release()
+    refusing.receive(REFUSED)
+    await asyncio.sleep(1)
+    full_gateway.shared.admission.in_flight.try_acquire()
+
+    assert refusing.responses == 1
+
+
+@pytest.mark.parametrize("pause", [PAUSE, IDLE_GRACE * 3])
+async def test_shutdown_ends_pause(full_gateway: Gateway, pause: float) -> None:
+    """A request that is already on its way gets a response, instead of a reset connection."""
+    connection = Connection(ServerConnections(100, FrontDoor(full_gateway), pause))
+    connection.receive(REFUSED + REQUEST)
+    connection.protocol.shutdown()
+    await asyncio.sleep(IDLE_GRACE / 2)
+
+    assert connection.responses == 1
+    assert connection.transport.is_reading()
+
+
+@pytest.mark.parametrize("start", [REFUSED, REQUEST_WITH_BODY])
+async def test_lost_connection_has_no_timers(
+    full_gateway: Gateway, caplog: pytest.LogCaptureFixture, start: bytes
+) -> None:
+    connection = Connection(ServerConnections(100, FrontDoor(full_gateway), PAUSE))
+    connection.receive(start)
+    connection.transport.unsent = 100_000
+    connection.protocol.pause_writing()
+    await asyncio.sleep(0.01)
+    connection.transport.abort()
+    await asyncio.sleep(1000)
+
+    assert connection.transport.closed_at == 0.01
+    assert not caplog.records
+
+
+async def test_last_request_ends_parsing(connection: Connection) -> None:
+    """What follows a request that closes the connection is not handled."""
+    connection.receive(REQUEST[:-2] + b"Connection: close\r\n\r\n" + REQUEST)
+    await asyncio.sleep(1)
+
+    assert (connection.responses, len(connection.scopes)) == (1, 1)
+
+
+@pytest.mark.parametrize("request_data", [EXPECTING, b"POST /users/u-1 HTTP/1.1" + EXPECTING[15:]])
+async def test_response_instead_of_100_continue_closes(refusing: Connection, request_data: bytes) -> None:
+    """The client may never send the body, and its next request would be taken for the body."""
+    refusing.receive(request_data)
+    await asyncio.sleep(0.1)
+
+    assert refusing.transport.is_closing()
+    assert refusing.transport.sent.count(b"HTTP/1.1 ") == 1
+
+
+async def test_connection_survives_100_continue(connection: Connection) -> None:
+    connection.reads_body = True
+    connection.receive(EXPECTING)
+    await asyncio.sleep(0.1)
+    connection.receive(BODY + REQUEST)
+    await asyncio.sleep(0.1)
+
+    assert connection.responses == 2
+
+
+async def test_limits_restart_with_each_request(connection: Connection) -> None:
+    """Neither the framing of a body, nor bytes that were discarded, count against the next request."""
+    connection.reads_body = True
+    framing = b"1\r\nx\r\n" * (MAX_FRAMING // 5 - 9)
+    for _ in range(3):
+        connection.receive(CHUNKED + framing + b"0\r\n\r\n")
+        await asyncio.sleep(1)
+    connection.reads_body = False
+    for _ in range(3):
+        connection.receive(b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 50000\r\n\r\n")
+        await asyncio.sleep(REST_TIMEOUT / 2)
+        connection.receive(b"x" * 50_000)
+
+    assert connection.responses == 6
+    assert not connection.transport.is_closing()
 
 
 async def test_shutdown_closes_connection_with_rest_of_body(connection: Connection) -> None:

@@ -92,6 +92,7 @@ def test_upgrade_is_left_out(name: bytes) -> None:
         b" GET /a HTTP/1.1",
         b"GET /a\tHTTP/1.1",
         b"GET /\x80 HTTP/1.1",
+        b"GET /a#b HTTP/1.1",
         b"G@T /a HTTP/1.1",
     ],
 )
@@ -142,7 +143,7 @@ def test_end_of_invalid_head_is_not_awaited(start: bytes, code: str) -> None:
         ([], b"1.0", 0),
         ([(b"host", b"g")], b"1.1", 0),
         ([(b"content-length", b"07"), (b"host", b"g")], b"1.1", 7),
-        ([(b"host", b"g"), (b"transfer-encoding", b"Chunked")], b"1.1", None),
+        ([(b"host", b"g"), (b"transfer-encoding", b"Chunked ")], b"1.1", None),
     ],
 )
 def test_length_of_body(fields: list[tuple[bytes, bytes]], version: bytes, length: int | None) -> None:
@@ -155,6 +156,9 @@ def test_length_of_body(fields: list[tuple[bytes, bytes]], version: bytes, lengt
         ([], b"1.1"),
         ([(b"host", b"g"), (b"host", b"g")], b"1.1"),
         ([(b"host", b"g"), (b"host", b"g")], b"1.0"),
+        ([(b"host", b"g/a")], b"1.1"),
+        ([(b"host", b"user@g")], b"1.1"),
+        ([(b"host", b"g h")], b"1.0"),
         ([(b"host", b"g"), (b"transfer-encoding", b"gzip, chunked")], b"1.1"),
         ([(b"host", b"g"), (b"transfer-encoding", b"chunked"), (b"transfer-encoding", b"chunked")], b"1.1"),
         ([(b"host", b"g"), (b"transfer-encoding", b"chunked")], b"1.0"),
