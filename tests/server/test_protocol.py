@@ -498,7 +498,7 @@ async def test_lost_connection_has_no_timers(
 
 
 async def test_last_request_ends_parsing(connection: Connection) -> None:
-    """What follows a request that closes the connection is not handled."""
+    """A request after one that closes the connection is not handled."""
     connection.receive(REQUEST[:-2] + b"Connection: close\r\n\r\n" + REQUEST)
     await asyncio.sleep(1)
 
