@@ -65,11 +65,11 @@ def find_missing(peers: Collection[str]) -> Mapping[str, str]:
     if shutil.which("wrk") is None:
         msg = "wrk is required; on Debian and Ubuntu: apt-get install wrk"
         raise MissingProgramError(msg)
-    reason = _find_reason_against_node()
+    reason = _find_node_problem()
     return {} if reason is None else {peer: reason for peer in peers if peer in _NODE_PEERS}
 
 
-def _find_reason_against_node() -> str | None:
+def _find_node_problem() -> str | None:
     if shutil.which("node") is None or shutil.which("npm") is None:
         return f"Node.js {_OLDEST_NODE} or newer with npm is not installed"
     if int(_read_output("node", "--version").lstrip("v").partition(".")[0]) < _OLDEST_NODE:

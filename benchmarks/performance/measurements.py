@@ -52,7 +52,6 @@ class LoadReport(BaseModel):
     p99_ms: float
     window_requests: int
     window_cpu_seconds: float
-    window_seconds: float
 
 
 @final

@@ -64,7 +64,7 @@ class Peer:
     - *name*: of the peer in tables; *kind* is one of `NAMES`. They differ if several trees are compared.
     - *command*: runs the server in *folder* and prints its URL first; empty for the C floor.
     - *is_gateway*: the settings of a scenario apply to it.
-    - *is_slow*: a quick run measures it in few scenarios only, because it needs seconds for each to drain.
+    - *is_slow*: a quick run measures it in few scenarios only, because it takes seconds to drain.
     """
 
     name: str

@@ -138,8 +138,9 @@ OVERLOAD: Final = Scenario(
 REFUSALS: Final = Scenario(
     "refusals",
     "Refusals",
-    "50 clients, and `GATEWAY_MAX_IN_FLIGHT=1`. A checkout takes 1.65 s, and all other requests in the "
-    "meantime are refused, so the CPU per request is the CPU of a refusal.",
+    "50 clients, `GATEWAY_MAX_IN_FLIGHT=1`, and `GATEWAY_REFUSAL_PAUSE_MS=0`, so that no pause hides costs. "
+    "A checkout takes 1.65 s, and all other requests in the meantime are refused, so the CPU per request is "
+    "the CPU of a refusal.",
     clients=50,
     latency_scale=15.0,
     participants="gateways",

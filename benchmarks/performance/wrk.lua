@@ -90,15 +90,15 @@ end
 
 function done(summary, latency, requests)
   local total = { sent = 0 }
-  for _, name in ipairs({ "sent", "first_sent", "last_sent", "first_cpu", "last_cpu", "first_time", "last_time" }) do
+  for _, name in ipairs({ "sent", "first_sent", "last_sent", "first_cpu", "last_cpu" }) do
     total[name] = threads[1]:get(name)
   end
   local errors = summary.errors
   io.write(string.format(
     '{"seconds": %.6f, "responses": %d, "sent": %d, "failed_statuses": %d, "socket_errors": %d, "timeouts": %d, '
-      .. '"p50_ms": %.3f, "p99_ms": %.3f, "window_requests": %d, "window_cpu_seconds": %.6f, "window_seconds": %.6f}\n',
+      .. '"p50_ms": %.3f, "p99_ms": %.3f, "window_requests": %d, "window_cpu_seconds": %.6f}\n',
     summary.duration / 1e6, summary.requests, total.sent, errors.status,
     errors.connect + errors.read + errors.write, errors.timeout,
     latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-    total.last_sent - total.first_sent, total.last_cpu - total.first_cpu, total.last_time - total.first_time))
+    total.last_sent - total.first_sent, total.last_cpu - total.first_cpu))
 end

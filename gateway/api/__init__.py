@@ -3,7 +3,7 @@
 The modules, in the order in which a request passes them:
 
 - `application`     the FastAPI application: routes, middleware, exception handlers, OpenAPI document
-- `middleware`      request id, unhandled errors, HEAD and OPTIONS (with `allowed_methods`)
+- `middleware`      request id, unhandled errors, HEAD and OPTIONS (with `allowed_methods`); CORS is in `cors`
 - `pipeline_route`  the route of a pipeline: read and validate the request, run the pipeline, respond
 - `admission`       load shedding and rate limiting of requests for pipelines
 - `headers`         parsing of the request headers that the gateway reads

@@ -47,8 +47,8 @@ _FAULTS: Final[Mapping[type[BaseException], type[UpstreamFault]]] = MappingProxy
 )
 """Faults by exception class; a class that is not listed has the fault of its nearest listed base class.
 
-`httpx.RemoteProtocolError` is `Unavailable`, like its base: httpcore raises it when a server closes the
-connection. For malformed HTTP, `gateway.client.transport` raises `httpx.DecodingError`, a `BadAnswer`.
+`httpx.RemoteProtocolError` is `Unavailable`, like its base: transports raise it when a server closes the
+connection. For a malformed response, `gateway.http1` raises `httpx.DecodingError`, a `BadAnswer`.
 """
 
 _SIGNALS: Final[Mapping[type[BaseException], HealthSignal]] = MappingProxyType(

@@ -7,7 +7,7 @@ from typing import Final, Never, TypeAlias, TypeVar, final
 
 import httpx
 
-from gateway.client.answers.problems import build_refusal, read_problem
+from gateway.client.answers.problems import ReadError, build_refusal, read_problem
 from gateway.client.answers.refusals import has_json_type
 from gateway.client.exceptions import (
     NOT_BUILT,
@@ -17,7 +17,6 @@ from gateway.client.exceptions import (
     may_have_been_sent,
 )
 from gateway.client.messages import describe_concurrency_limit, describe_fault, describe_unbuilt_request
-from gateway.client.operations.conventions import ReadError
 from gateway.client.operations.request import Request
 from gateway.client.operations.request_headers import EncodedHeaders, has_unusual_headers
 from gateway.client.retry_after import parse_retry_after
@@ -58,7 +57,7 @@ and https://developers.cloudflare.com/support/troubleshooting/http-status-codes/
 """
 _HEALTHY: Final = HealthSignal.HEALTHY
 _OPTIONAL_SHARE: Final = 0.9
-_UNFIT: Final = Reason("the answer does not fit the request")
+_MISMATCH: Final = Reason("the answer does not fit the request")
 
 
 @final
@@ -109,11 +108,11 @@ class Interpreter:
             unbuilt = Unavailable(self._not_built, source=name, was_sent=was_sent)
             return _log_failure(unbuilt, reason, HealthSignal.REQUEST_AT_FAULT)
         kind = map_exception(error)
-        is_hasty = isinstance(error, httpx.TimeoutException) and not self._has_waited_enough(budget)
-        signal = HealthSignal.NONE if is_hasty else judge_exception(error, was_answered=was_answered)
+        is_short = isinstance(error, httpx.TimeoutException) and not self._has_waited_enough(budget)
+        signal = HealthSignal.NONE if is_short else judge_exception(error, was_answered=was_answered)
         fault: UpstreamFault
         # A connect timeout within a short budget becomes TimedOut: a healthy service may need longer.
-        if kind is TimedOut or is_hasty:
+        if kind is TimedOut or is_short:
             fault = TimedOut(self._timed_out, source=name, budget=budget, was_sent=was_sent)
         elif kind is Unavailable:
             fault = Unavailable(self._unavailable, source=name, was_sent=was_sent)
@@ -121,11 +120,11 @@ class Interpreter:
             fault = BadAnswer(self._bad_answer, source=name)
         return self._judge_failure(request, _log_failure(fault, reason, signal))
 
-    def interpret_silence(self, request: Request[T, E], budget: float) -> SendOutcome[T, E]:
+    def interpret_timeout(self, request: Request[T, E], budget: float) -> SendOutcome[T, E]:
         """Return the outcome of an attempt without a response within *budget* seconds."""
         late = TimedOut(self._timed_out, source=request.rules.name, budget=budget)
         reason = Reason(f"no answer within {budget:.3f} s")
-        return self._judge_failure(request, _log_failure(late, reason, self._judge_silence(budget)))
+        return self._judge_failure(request, _log_failure(late, reason, self._judge_timeout(budget)))
 
     def build_error(self, name: str, rejection: Rejection) -> Err[TimedOut | Unavailable]:
         """Build the error of the call *name*, which the policies have rejected.
@@ -138,13 +137,13 @@ class Interpreter:
         detail = self._at_limit if rejection.is_at_limit else self._unavailable
         return Err(Unavailable(detail, source=name, retry_after=rejection.retry_after, was_sent=False))
 
-    def reject_unfit(self, name: str) -> AttemptOutcome[Never, BadAnswer]:
+    def reject_mismatch(self, name: str) -> AttemptOutcome[Never, BadAnswer]:
         """Reject an answer of the operation *name* that does not fit the request.
 
         It is no evidence: the caller may have chosen the request, such as an id that the service takes for
         another one.
         """
-        return _log_failure(BadAnswer(self._bad_answer, source=name), _UNFIT, HealthSignal.NONE)
+        return _log_failure(BadAnswer(self._bad_answer, source=name), _MISMATCH, HealthSignal.NONE)
 
     def _read_value(self, request: Request[T, E], response: ReceivedResponse) -> AttemptOutcome[T, BadAnswer]:
         value = request.rules.read(response)
@@ -152,7 +151,7 @@ class Interpreter:
             bad_answer = BadAnswer(self._bad_answer, source=request.rules.name)
             return _log_failure(bad_answer, value.error, HealthSignal.UNHEALTHY)
         if request.fits is not None and not request.fits(value.value):
-            return self.reject_unfit(request.rules.name)
+            return self.reject_mismatch(request.rules.name)
         return AttemptOutcome(value, _HEALTHY)
 
     def _read_refusal(
@@ -178,7 +177,7 @@ class Interpreter:
             case HTTPStatus.REQUEST_TIMEOUT | HTTPStatus.GATEWAY_TIMEOUT:
                 # A service that knows its budget may send this instead of staying silent.
                 late = TimedOut(self._timed_out, source=name)
-                return _log_failure(late, reason, self._judge_silence(budget))
+                return _log_failure(late, reason, self._judge_timeout(budget))
             case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
                 after = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
                 unavailable = Unavailable(self._unavailable, source=name, retry_after=after)
@@ -206,7 +205,7 @@ class Interpreter:
             return outcome
         return AttemptOutcome(outcome.result, HealthSignal.REQUEST_AT_FAULT)
 
-    def _judge_silence(self, budget: float) -> HealthSignal:
+    def _judge_timeout(self, budget: float) -> HealthSignal:
         """Return the evidence in a service's silence for *budget* seconds."""
         return HealthSignal.UNHEALTHY if self._has_waited_enough(budget) else HealthSignal.NONE
 

@@ -85,7 +85,7 @@ class RequestSender:
                 rejection = await attempts.queue()
             if rejection is not None:
                 return self.interpreter.build_error(name, rejection) if result is None else result
-            signal = HealthSignal.NONE  # unless the attempt comes to its end
+            signal = HealthSignal.NONE  # if the attempt is cancelled, or ended by a bug
             try:
                 outcome = await self._attempt(request, context, loop)
                 signal, result = outcome.signal, outcome.result
@@ -134,10 +134,10 @@ class RequestSender:
                 response = await self._transport.handle_async_request(prepared)
                 # The gateway's own transport has read the body already.
                 if not isinstance(response, ReceivedResponse):
-                    response = await receive(response, request.rules.need_body, request.rules.max_body)
+                    response = await receive(response, request.rules.needs_body, request.rules.max_body)
             return self.interpreter.interpret(request, response, budget)
         except TimeLimitError:
-            return self.interpreter.interpret_silence(request, budget)
+            return self.interpreter.interpret_timeout(request, budget)
         except TRANSPORT_EXCEPTIONS as error:
             return self.interpreter.interpret_exception(
                 request, error, budget, was_answered=response is not None

@@ -10,8 +10,9 @@ import httpx
 from pydantic import SecretStr
 
 from gateway.client.answers.body import MAX_ANSWER_BYTES
+from gateway.client.answers.problems import ReadError
 from gateway.client.answers.refusals import Refusals
-from gateway.client.operations.conventions import AUTHORIZATION, IDEMPOTENCY_KEY, Conventions, ReadError
+from gateway.client.operations.conventions import AUTHORIZATION, IDEMPOTENCY_KEY, Conventions
 from gateway.client.sender import USER_AGENT
 from gateway.client.service_client import ServiceClient
 from gateway.client.url import normalize_base_url

@@ -87,7 +87,7 @@ class ServiceClient:
             sender.base_url,
             sender.headers,
             sender.make,
-            sender.interpreter.reject_unfit,
+            sender.interpreter.reject_mismatch,
             is_refusal,
             conventions.max_answer_bytes,
             at_once,

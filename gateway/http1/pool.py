@@ -21,7 +21,7 @@ _CLOSE_TIMEOUT: Final = 1.0
 class Pool:
     """Pool of the connections that *dialer* makes, on the loop in which it is created.
 
-    The connection that was used last is reused first, so that others become idle and are closed. If the
+    Connections are reused last in, first out, so that some become idle and are closed. If the
     number of connections is limited, requests wait in order.
     """
 

@@ -1,4 +1,4 @@
-"""Request that is written already, and whose httpx parts are made when they are looked at."""
+"""Request that is written already, and whose httpx attributes are created lazily."""
 
 from typing import Any, NamedTuple, cast, final
 
@@ -30,8 +30,8 @@ class PreparedRequest(httpx.Request):
     *target* is the path and the query, percent-encoded. *head* has the headers, as `format_headers` writes
     them, among them `Host` and the `Content-Length` of *content*.
 
-    For other transports it is any `httpx.Request`. The constructor of that takes several times as long as
-    `Http1Transport` takes to write the request, mostly for parts that only other transports read.
+    Other transports see an ordinary `httpx.Request`. Its constructor is not called, because it takes several
+    times as long as sending the request, mostly for attributes that only other transports read.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of a request

@@ -1,4 +1,4 @@
-"""Response that has been read, and whose httpx parts are made when they are looked at."""
+"""Response that has been read, and whose httpx attributes are created lazily."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias, final
@@ -58,11 +58,11 @@ class ReceivedResponse(httpx.Response):
         return self._raw_body
 
     def __getattr__(self, name: str) -> object:
-        """Make the parts of `httpx.Response`, one of which is looked at for the first time."""
+        """Create the attributes of `httpx.Response` on the first access to one of them."""
         if self._has_parts:
             raise AttributeError(name)
         self._has_parts = True
-        assigned = vars(self).copy()
+        assigned = vars(self).copy()  # other code may have set attributes, such as `request`
         super().__init__(
             self.status_code,
             headers=list(self.raw_headers),

@@ -1,4 +1,4 @@
-"""Addresses of host names: looked up in threads, one look-up at a time per name, the last known kept."""
+"""Resolver of host names: one look-up at a time per name, in threads; the last known addresses are kept."""
 
 import asyncio
 import ipaddress
@@ -77,7 +77,6 @@ class Resolver:
         if name.pending is not None and name.pending.get_loop() is loop:
             return name.pending
         future: asyncio.Future[Sequence[str]] = loop.create_future()
-        name.pending = future
 
         def finish(addresses: Sequence[str], error: OSError | None) -> None:
             name.pending = None
@@ -96,16 +95,21 @@ class Resolver:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(finish, addresses, error)
 
-        threading.Thread(target=work, name=f"look-up of {host}", daemon=True).start()
+        try:
+            threading.Thread(target=work, name=f"look-up of {host}", daemon=True).start()
+        except RuntimeError as error:  # pragma: no cover - the system has no thread left
+            msg = f"no thread for a look-up of {host}: {error}"
+            raise OSError(msg) from error
+        name.pending = future
         return future
 
     def _try(self, host: str) -> tuple[Sequence[str], OSError | None]:
         try:
             return self._look_up(host), None
-        except UnicodeError as error:  # a name that IDNA cannot encode
-            return (), OSError(str(error))
         except OSError as error:
             return (), error
+        except Exception as error:  # noqa: BLE001 - requests wait for the end of the look-up, whatever it is
+            return (), OSError(str(error))
 
 
 @final

@@ -110,6 +110,7 @@ class Http1Transport(httpx.AsyncBaseTransport):
         self._by_loop = {each: pools for each, pools in self._by_loop.items() if not each.is_closed()}
         pools = self._by_loop.get(loop)
         if pools is None:
+            # It does not suspend, so that concurrent first requests share the pools.
             pools = self._by_loop[loop] = await LoopPools.open()
         self._last = pools
         return pools

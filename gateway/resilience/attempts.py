@@ -1,4 +1,4 @@
-"""Attempts of one call: plain functions that admit, settle and repeat them; only the queue is waited in."""
+"""Attempts of one call: functions that admit, settle and retry them; only `queue` waits."""
 
 import asyncio
 import random
@@ -27,7 +27,7 @@ The time until a slot is free is unknown, and `Retry-After` counts whole seconds
 @final
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """An attempt that the policies did not make.
+    """Reason why the policies have not made an attempt.
 
     - *retry_after*: seconds until the attempt may be made, if the circuit breaker or the concurrency limit
       rejected it; None if the deadline passed first.
@@ -140,12 +140,12 @@ class Attempts:
         now = self._loop.time()
         if has_deadline_passed(self._context.time_left(now) - pause) or self._guards.retry_after > pause:
             return None
-        return pause if self._note(self._guards.budget.has_retry_left(now)) else None
+        return pause if self._count_denied(self._guards.budget.has_retry_left(now)) else None
 
     def take_retry(self) -> bool:
         """Take a retry from the budget, and return whether there was one."""
         self._retries += 1
-        return self._note(self._guards.budget.take_retry(self._loop.time()))
+        return self._count_denied(self._guards.budget.take_retry(self._loop.time()))
 
     def _admit_in_slot(self) -> Rejection | None:
         now = self._loop.time()
@@ -185,7 +185,7 @@ class Attempts:
             case _:
                 return None
 
-    def _note(self, is_allowed: bool) -> bool:  # noqa: FBT001 - it is returned
+    def _count_denied(self, is_allowed: bool) -> bool:  # noqa: FBT001 - it is returned
         """Count a retry that the budget has denied; return whether it *is_allowed*."""
         self._counts.retries_denied += not is_allowed
         return is_allowed

@@ -1,1 +1,8 @@
-"""The server process: uvicorn server, HTTP protocol, listening socket, garbage collector tuning."""
+"""The server process, in the order in which a connection passes it.
+
+- `server`, `listener`, `event_loop`, `gc_tuning`: the process, its socket, and its graceful shutdown.
+- `descriptors`, `connections`: the limit of connections.
+- `protocol`: a connection, with `request_splitter`, `request_head`, `rejection` and `write_timeout`.
+- `front_door`: load shedding before the application.
+- `trusted_proxy`: the headers of proxies.
+"""

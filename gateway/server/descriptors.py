@@ -8,6 +8,9 @@ __all__ = ("MAX_CONNECTIONS", "choose_connection_limit", "get_descriptor_limit",
 MAX_CONNECTIONS: Final = 16_384
 """Most client connections, whatever the limit of descriptors is: an idle one takes about 10 KB of memory."""
 
+_MOST_ON_MACOS: Final = 10_240
+"""`OPEN_MAX` of macOS, whose limit may seem to be infinite."""
+
 _OTHERS: Final = 64
 """Descriptors of everything else: listening sockets, the event loop, files, libraries."""
 
@@ -18,8 +21,8 @@ def raise_descriptor_limit() -> None:
         import resource  # noqa: PLC0415 - not on Windows
 
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if hard != resource.RLIM_INFINITY:  # pragma: no branch - which it is on macOS
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        most = _MOST_ON_MACOS if hard == resource.RLIM_INFINITY else hard
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def get_descriptor_limit() -> int | None:

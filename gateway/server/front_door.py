@@ -1,4 +1,4 @@
-"""Front door of an overloaded gateway: refuses requests before anything else looks at them."""
+"""Load shedding before the application: refusals of an overloaded gateway, from prebuilt bytes."""
 
 import re
 from collections.abc import Sequence

@@ -11,7 +11,7 @@ from uvicorn.server import ServerState
 
 from gateway.server.connections import ServerConnections  # noqa: TC001 - of an attribute
 from gateway.server.rejection import build_rejection
-from gateway.server.request_head import NO_HEAD, HeadError, check_fields, prepare_head
+from gateway.server.request_head import NO_HEAD, RequestError, check_fields, prepare_head
 from gateway.server.request_splitter import RequestSplitter
 from gateway.server.write_timeout import WriteTimeout
 
@@ -36,7 +36,7 @@ empty line counts as `_PIECE` bytes more: data that consists of them is parsed i
 _PIECE: Final = 8
 
 _CLOSE: Final = (b"connection", b"close")
-_TOO_MUCH_FRAMING: Final = f"The body has more than {MAX_FRAMING // 1024} KiB besides the data of its chunks"
+_TOO_MUCH_FRAMING: Final = "The chunks of the body are too small, or its trailers too large"
 
 
 class _Phase(Enum):
@@ -151,7 +151,7 @@ class HttpProtocol(HttpToolsProtocol):
                 self._start_read_timer(self.head_timeout)
                 return False
             head = prepare_head(received)
-        except HeadError as error:
+        except RequestError as error:
             self._refuse(error)
             return False
         self._stop_read_timer()
@@ -179,7 +179,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._body_left = left - len(piece)
         super().data_received(piece)
         if self._phase is _Phase.BODY and self._framing > MAX_FRAMING:
-            self._refuse(HeadError(detail=_TOO_MUCH_FRAMING))
+            self._refuse(RequestError(detail=_TOO_MUCH_FRAMING))
         elif self._phase is not _Phase.REFUSED and is_discarded:
             self._discard(len(piece))
             if self._phase is _Phase.HEAD:  # it was the end of the body
@@ -240,7 +240,7 @@ class HttpProtocol(HttpToolsProtocol):
     @override
     def send_400_response(self, msg: str) -> None:
         """Reject a request that the parser cannot read."""
-        self._refuse(HeadError())
+        self._refuse(RequestError())
 
     @override
     def pause_writing(self) -> None:
@@ -300,7 +300,8 @@ class HttpProtocol(HttpToolsProtocol):
     def _is_last_request(self) -> bool:
         """Return whether the client wants the connection to be closed after this request."""
         return self._head.version == b"1.0" or any(
-            name == b"connection" and b"close" in value.lower() for name, value in self.headers
+            name == b"connection" and b"close" in value.lower().replace(b" ", b"").split(b",")
+            for name, value in self.headers
         )
 
     def _refuse_at_door(self) -> bytes | None:
@@ -323,7 +324,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         self._parse()
 
-    def _refuse(self, error: HeadError) -> None:
+    def _refuse(self, error: RequestError) -> None:
         """Send a problem, unless the response has begun, and close the connection.
 
         The client has *rest_timeout* to read the problem: if the connection were closed before the client has

@@ -10,7 +10,7 @@ __all__ = (
     "MAX_HEAD",
     "MAX_LINE",
     "NO_HEAD",
-    "HeadError",
+    "RequestError",
     "RequestHead",
     "check_fields",
     "check_start",
@@ -50,8 +50,8 @@ _HEAD_TOO_LARGE: Final = (
 
 
 @final
-class HeadError(Exception):
-    """A head that cannot be handled; *code* is a key of the problem catalogue."""
+class RequestError(Exception):
+    """A request that cannot be read; *code* is a key of the problem catalogue."""
 
     def __init__(self, code: str = "malformed", detail: str = _UNREADABLE) -> None:
         super().__init__(detail)
@@ -74,11 +74,11 @@ NO_HEAD: Final = RequestHead(b"", b"", b"")
 
 
 def check_start(start: bytes) -> None:
-    """Raise `HeadError` if no valid head can begin with *start*, so that its end need not be awaited."""
+    """Raise `RequestError` if no valid head can begin with *start*, so that its end need not be awaited."""
     if b"\n" in start or len(start) >= MAX_LINE:
         _match_line(start)
     elif _FIRST.match(start) is None:
-        raise HeadError
+        raise RequestError
     _check_size(start, start.count(b"\n") - 1)
 
 
@@ -90,7 +90,7 @@ def prepare_head(head: bytes) -> RequestHead:
       for another protocol (https://github.com/Kludex/uvicorn/issues/2722).
     - The parser refuses methods that it does not know, which are a 405: POST takes their place.
 
-    Raise `HeadError` for a head over the limits, and for an invalid request line.
+    Raise `RequestError` for a head over the limits, and for an invalid request line.
     """
     line = _match_line(head)
     _check_size(head, head.count(b"\n") - 2)
@@ -110,41 +110,41 @@ def check_fields(fields: Sequence[tuple[bytes, bytes]], version: bytes) -> int |
 
     The length is None for a chunked body. *fields* have names in lower case; *version* is 1.0 or 1.1.
 
-    Raise `HeadError` unless there is one valid `Host`, which HTTP/1.0 does not require, and for any
+    Raise `RequestError` unless there is one valid `Host`, which HTTP/1.0 does not require, and for any
     `Transfer-Encoding` other than `chunked` (RFC 9112, 3.2 and 6.1).
     """
     names = [name for name, _ in fields]
     hosts = names.count(b"host")
     if hosts > 1 or (hosts == 0 and version != b"1.0"):
-        raise HeadError
+        raise RequestError
     if hosts and _HOST_VALUE.fullmatch(fields[names.index(b"host")][1]) is None:
-        raise HeadError
+        raise RequestError
     if b"transfer-encoding" in names:
         codings = [value.strip().lower() for name, value in fields if name == b"transfer-encoding"]
         if codings != [b"chunked"] or version == b"1.0":
-            raise HeadError
+            raise RequestError
         return None
     return int(fields[names.index(b"content-length")][1]) if b"content-length" in names else 0
 
 
 def _match_line(start: bytes) -> re.Match[bytes]:
     if start.find(b"\n", 0, MAX_LINE) < 0:
-        raise HeadError(*_LINE_TOO_LONG)
+        raise RequestError(*_LINE_TOO_LONG)
     line = _REQUEST_LINE.match(start)
     if line is None:
-        raise HeadError
+        raise RequestError
     return line
 
 
 def _check_size(head: bytes, fields: int) -> None:
     if len(head) > MAX_HEAD or fields > MAX_FIELDS:
-        raise HeadError(*_HEAD_TOO_LARGE)
+        raise RequestError(*_HEAD_TOO_LARGE)
 
 
 def _write_origin_form(head: bytes, target: bytes) -> bytes:
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is None:
-        raise HeadError
+        raise RequestError
     rest = absolute["rest"]
     origin_form = rest if rest.startswith(b"/") else b"/" + rest
     return _HOST.sub(lambda _: b"Host: " + absolute["authority"], head.replace(target, origin_form, 1))

@@ -15,8 +15,8 @@ _EMPTY_LINES: Final = re.compile(rb"[\r\n]*")
 class RequestSplitter:
     """Splits the bytes of a connection, so that the parser never reads beyond the end of a request.
 
-    The server knows then where the next request begins, although the parser does not tell, and it is
-    indifferent to the segments in which TCP delivers the bytes.
+    So the server knows where the next request begins, which the parser does not report, and how TCP cuts the
+    bytes makes no difference.
     """
 
     __slots__ = ("_data", "_position", "_search")
@@ -47,7 +47,7 @@ class RequestSplitter:
     def take_head(self) -> bytes | None:
         """Take a head up to its empty line.
 
-        Return None if its end is missing; raise `HeadError` if it cannot become a valid head.
+        Return None if its end is missing; raise `RequestError` if it cannot become a valid head.
         """
         end = self._data.find(_END, self._position) + len(_END)
         if end < len(_END):

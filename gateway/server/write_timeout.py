@@ -8,7 +8,7 @@ __all__ = ("WriteTimeout",)
 
 @final
 class WriteTimeout:
-    """Closes *transport* if no byte of its write buffer is sent for *seconds*.
+    """Closes *transport* if no byte of its write buffer is sent for *seconds*, or at most twice that time.
 
     Closing a transport in the usual way would wait for its buffer, which never becomes empty if the peer does
     not read.

@@ -11,7 +11,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from gateway.client.operations.conventions import Conventions, ReadError
+from gateway.client.answers.problems import ReadError
+from gateway.client.operations.conventions import Conventions
 from gateway.client.operations.request_body import ABSENT
 from gateway.client.service import Service
 from gateway.client.service_client import ServiceClient

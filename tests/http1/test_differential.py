@@ -14,7 +14,7 @@ import httpx
 from gateway.http1 import Http1Transport
 from tests.http1.raw_server import serve
 
-CASES: Final = 1_500
+CASES: Final = 3_000
 BODY: Final = b'{"user_id": "user-123"}'
 CHUNKED: Final = b"5\r\n" + BODY[:5] + b"\r\n%x;ext=1\r\n" % len(BODY[5:]) + BODY[5:] + b"\r\n0\r\n\r\n"
 

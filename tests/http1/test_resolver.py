@@ -100,6 +100,14 @@ async def test_name_without_addresses_is_an_error(answer: Exception | list[str])
     assert await resolver.refresh("users.test") == ()
 
 
+async def test_failure_of_look_up_itself_is_an_error() -> None:
+    """Requests that wait for the name are not left waiting."""
+    resolver = Resolver(60.0, NameServer(ZeroDivisionError("bug")).look_up)
+
+    with pytest.raises(OSError, match="bug"):
+        await resolver.resolve("users.test")
+
+
 async def test_silent_names_keep_no_other_waiting() -> None:
     silent = NameServer(["10.0.0.9"])
     silent.may_answer.clear()

@@ -26,6 +26,9 @@ _Failure: TypeAlias = tuple[int, str, str | None, int | None]
 _GATEWAY_DETAIL: Final = re.compile(
     r"The \w+ service (is unavailable|did not answer in time|sent an unusable answer)"
 )
+_ROUNDING: Final = 1e-6
+"""Seconds by which the sum of several times may be too small."""
+
 _RUNNING: Final = 202
 
 
@@ -101,7 +104,7 @@ def _check_accepted_response(case: Case) -> Iterator[str]:
 def _check_duration(case: Case) -> Iterator[str]:
     """Check that the first response takes the expected time, plus backoff."""
     least, backoff = case.expected.seconds, case.expected.backoff
-    if not least <= case.result.seconds < least + backoff:
+    if not least - _ROUNDING <= case.result.seconds < least + backoff:
         yield f"the response took {case.result.seconds} s, not {least} s plus up to {backoff} s backoff"
 
 

@@ -25,6 +25,5 @@ def load_report(**fields: float) -> LoadReport:
         p99_ms=20,
         window_requests=800,
         window_cpu_seconds=0.2,
-        window_seconds=0.8,
     )
     return report.model_copy(update=fields)

@@ -103,7 +103,7 @@ def test_app_handles_other_request(method: str, target: str, headers: Mapping[st
     assert refuse(gateway, method, target, headers) is None
 
 
-async def test_app_refuses_requests_of_route_below_prefix() -> None:
+def test_app_refuses_requests_of_route_below_prefix() -> None:
     """`/users` is a prefix and the start of a route: its links would not get the prefix twice."""
     gateway = build_full_gateway(prefix="/users")
 

@@ -6,7 +6,7 @@ from gateway.server.request_head import (
     MAX_FIELDS,
     MAX_HEAD,
     MAX_LINE,
-    HeadError,
+    RequestError,
     check_fields,
     check_start,
     prepare_head,
@@ -23,7 +23,7 @@ def pad(size: int) -> bytes:
 
 
 def find_code(head: bytes) -> str:
-    with pytest.raises(HeadError) as raised:
+    with pytest.raises(RequestError) as raised:
         prepare_head(head)
     return raised.value.code
 
@@ -131,7 +131,7 @@ def test_start_of_valid_head_may_go_on(end: int) -> None:
     ],
 )
 def test_end_of_invalid_head_is_not_awaited(start: bytes, code: str) -> None:
-    with pytest.raises(HeadError) as raised:
+    with pytest.raises(RequestError) as raised:
         check_start(start)
 
     assert raised.value.code == code
@@ -165,5 +165,5 @@ def test_length_of_body(fields: list[tuple[bytes, bytes]], version: bytes, lengt
     ],
 )
 def test_other_framing_or_host_is_malformed(fields: list[tuple[bytes, bytes]], version: bytes) -> None:
-    with pytest.raises(HeadError):
+    with pytest.raises(RequestError):
         check_fields(fields, version)

@@ -101,7 +101,16 @@ def test_demo_passes_with_httpx_transport() -> None:
         result = program.wait(PATIENCE_SECONDS)
 
     assert (result.code, result.err) == (0, "")
+    assert " and others (httpx)\n" in result.out
     assert result.out.endswith(f"\nall {len(SCENARIOS)} scenarios passed\n")
+
+
+def test_demo_refuses_unknown_transport() -> None:
+    with Program("gateway", "demo", environment={"GATEWAY_TRANSPORT": "htpx"}) as program:
+        result = program.wait()
+
+    assert result.code == 2
+    assert "invalid GATEWAY_TRANSPORT 'htpx': expected http1 or httpx" in result.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

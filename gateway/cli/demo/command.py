@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from itertools import groupby
-from typing import Final
+from typing import Final, cast, get_args
 
 from rich.console import Console
 
@@ -18,11 +18,12 @@ from gateway.cli.demo.report import print_outcomes, print_summary
 from gateway.cli.demo.runner import Runner
 from gateway.cli.demo.scenarios import SCENARIOS
 from gateway.cli.dev_stack import MocksFailedError
-from gateway.cli.messages import FAILURE, create_console
+from gateway.cli.messages import FAILURE, USAGE_ERROR, create_console, fail
 from gateway.client.transport import TransportName, choose_transport
 
 __all__ = ("configure", "play_demo", "report_outcomes")
 
+_TRANSPORT: Final = "GATEWAY_TRANSPORT"
 _DESCRIPTION: Final = """\
 Run each pipeline into every documented outcome, and check the response, the calls that were made for it, and
 the state that it leaves in the services. The outcomes include every declared refusal and every undo.
@@ -46,16 +47,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 async def play_demo(
     console: Console,
     run_services: Callable[[], AbstractAsyncContextManager[Mapping[str, str]]] = run_demo_services,
+    transport: TransportName = "http1",
 ) -> int:
     """Play every scenario, print the outcomes pipeline by pipeline, and return the exit code.
 
     *run_services* runs mock services and yields their URLs by name. The scenarios change the state of these
-    services, which is reset after each scenario.
+    services, which is reset after each scenario. *transport* names the sender of the calls.
     """
     try:
         async with run_services() as urls:
-            console.print(f"started mock services for the demo: {urls['user']} and others\n")
-            outcomes = await _play(console, urls)
+            console.print(f"started mock services for the demo: {urls['user']} and others ({transport})\n")
+            outcomes = await _play(console, urls, transport)
     except MocksFailedError:
         console.print("the mock services did not start")
         return FAILURE
@@ -69,17 +71,19 @@ def report_outcomes(console: Console, outcomes: Sequence[Outcome]) -> int:
 
 
 def _run(_: argparse.Namespace) -> int:
+    transport = os.environ.get(_TRANSPORT) or "http1"
+    if transport not in get_args(TransportName):
+        return fail(USAGE_ERROR, f"invalid {_TRANSPORT} {transport!r}: expected http1 or httpx")
     # The scenarios provoke failing services and stuck commits, so their log lines would only be noise.
     logging.basicConfig(level=logging.ERROR)
     logging.getLogger("gateway.railway").setLevel(logging.CRITICAL)
     # There is nothing to clean up: Ctrl-C may end the process without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return asyncio.run(play_demo(create_console()))
+    return asyncio.run(play_demo(create_console(), transport=cast("TransportName", transport)))
 
 
-async def _play(console: Console, urls: Mapping[str, str]) -> Sequence[Outcome]:
+async def _play(console: Console, urls: Mapping[str, str], name: TransportName) -> Sequence[Outcome]:
     outcomes: list[Outcome] = []
-    name: TransportName = "httpx" if os.environ.get("GATEWAY_TRANSPORT") == "httpx" else "http1"
     async with reserve_dead_url() as dead_url, choose_transport(name) as transport:
         runner = Runner(Mocks(urls, transport), dead_url, transport)
         for _, scenarios in groupby(SCENARIOS, key=lambda scenario: scenario.pipeline):

@@ -1,11 +1,11 @@
 """Problems in refusals: their details and members, and the failures that a call declares for them."""
 
 import logging
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final, TypeVar, cast, final
+from typing import Any, Final, TypeAlias, TypeVar, cast, final
 
 import httpx
 from pydantic import TypeAdapter
@@ -15,7 +15,6 @@ from gateway.client.answers.body import read_body
 from gateway.client.answers.pages import PAGE, begins_like_page
 from gateway.client.answers.refusals import list_media_types
 from gateway.client.answers.validation import AnswerValidator
-from gateway.client.operations.conventions import ReadError
 from gateway.client.retry_after import parse_retry_after
 from gateway.client.sanitize import sanitize_text
 from gateway.http1 import ReceivedResponse
@@ -36,9 +35,12 @@ from gateway.railway import (
     list_members,
 )
 
-__all__ = ("ServiceProblem", "adapt_error", "build_refusal", "read_problem")
+__all__ = ("ReadError", "ServiceProblem", "adapt_error", "build_refusal", "read_problem")
 
 _log: Final = logging.getLogger("gateway.client")
+
+ReadError: TypeAlias = Callable[[object], str | None]
+"""Function that returns the detail in the parsed JSON of a refusal; None if there is none."""
 
 E = TypeVar("E", bound=Fault)
 

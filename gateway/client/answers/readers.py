@@ -1,4 +1,4 @@
-"""Readers of successful responses: the value of the body, or nothing but the absence of a page."""
+"""Readers of successful responses: one parses the body, one only checks that it is no HTML page."""
 
 from typing import Protocol, TypeVar, final
 

@@ -13,8 +13,9 @@ __all__ = ("receive",)
 async def receive(
     response: httpx.Response, needs_body: Callable[[ReceivedResponse], bool], limit: int
 ) -> ReceivedResponse:
-    """Read *response*, and close it; the body is left out unless *needs_body* of the response without it.
+    """Read *response*, and close it.
 
+    The body is not read if *needs_body* returns False for the response without it.
     Reading stops after more than *limit* bytes. An exception of the transport is raised.
     """
     headers, extensions = response.headers.raw, response.extensions

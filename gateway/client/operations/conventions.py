@@ -1,23 +1,21 @@
 """Conventions of a service: its default headers, credentials, error bodies and idempotency keys."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias, final
+from typing import Final, final
 
 from pydantic import SecretStr
 
 from gateway.client.answers.body import MAX_ANSWER_BYTES
+from gateway.client.answers.problems import ReadError
 from gateway.client.answers.refusals import Refusals, choose_refusal_check
 from gateway.client.operations.request_headers import check_header
 from gateway.resilience.validation import check_whole
 
-__all__ = ("AUTHORIZATION", "IDEMPOTENCY_KEY", "Conventions", "ReadError")
+__all__ = ("AUTHORIZATION", "IDEMPOTENCY_KEY", "Conventions")
 
 AUTHORIZATION: Final = "Authorization"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
-
-ReadError: TypeAlias = Callable[[object], str | None]
-"""Function that returns the detail in the parsed JSON of a refusal; None if there is none."""
 
 
 @final

@@ -47,11 +47,14 @@ _STATUSES: Final = range(100, 600)
 
 @final
 class Connection:
-    """Connection to a service, shared by its operations.
+    """Connection to the *service* at *base_url*, shared by its operations.
 
-    It has the name of the service, the base URL, the headers, a maker of requests, a maker of failures for
-    answers that do not fit, the check of refusals for operations without a check of their own, and the
-    largest body that is read, in bytes. The requests of a call in chunks are made *at_once*, at most.
+    - *headers*: default headers of every request.
+    - *make*: makes a request, with the policies of the service.
+    - *reject_mismatch*: builds the outcome of an answer that does not belong to its request.
+    - *is_refusal*: check of refusals, for operations without a check of their own.
+    - *max_bytes*: largest body that is read.
+    - *at_once*: most requests of a call in chunks at the same time.
     """
 
     __slots__ = (
@@ -61,7 +64,7 @@ class Connection:
         "is_refusal",
         "make",
         "max_bytes",
-        "reject_unfit",
+        "reject_mismatch",
         "service",
     )
 
@@ -71,7 +74,7 @@ class Connection:
         base_url: BaseUrl,
         headers: ServiceHeaders,
         make: MakeRequest,
-        reject_unfit: Callable[[str], AttemptOutcome[Never, BadAnswer]],
+        reject_mismatch: Callable[[str], AttemptOutcome[Never, BadAnswer]],
         is_refusal: IsRefusal,
         max_bytes: int,
         at_once: int,
@@ -80,7 +83,7 @@ class Connection:
         self.base_url: Final = base_url
         self.headers: Final = headers
         self.make: Final = make
-        self.reject_unfit: Final = reject_unfit
+        self.reject_mismatch: Final = reject_mismatch
         self.is_refusal: Final = is_refusal
         self.max_bytes: Final = max_bytes
         self.at_once: Final = at_once

@@ -52,7 +52,8 @@ class PathTemplate:
 
     def _encode(self, name: str, value: Scalar) -> str:
         text = value if type(value) is str else self._format(name, value)
-        # Percent-encoding does not protect dots: `%2E%2E` means the same as `..`, and yarl resolves both.
+        # Percent-encoding does not protect dots: `%2E%2E` means the same as `..`, and servers
+        # and proxies resolve both.
         # https://www.rfc-editor.org/rfc/rfc3986#section-2.3
         if not text or text in _DOTS:
             msg = f"{self._name}: a path segment must not be empty, '.' or '..', got {name}={text!r}"

@@ -81,7 +81,7 @@ class ReadOperation(Generic[T, E]):
         parts = [Call(self.name, partial(self._make, request), is_shaped=True) for request in requests]
         answer = (await make_parts(parts, connection.at_once)).map(join)
         if isinstance(answer, Ok) and fits is not None and not fits(answer.value):
-            return connection.reject_unfit(self.name).result
+            return connection.reject_mismatch(self.name).result
         return answer
 
 

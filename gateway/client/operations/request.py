@@ -47,7 +47,7 @@ class ResponseRules(Generic[T, E]):
     success: Container[int]
     max_body: int
 
-    def need_body(self, response: ReceivedResponse) -> bool:
+    def needs_body(self, response: ReceivedResponse) -> bool:
         """Return whether the body of *response* matters, as far as its status and its headers show."""
         if response.status_code in self.declared:
             return check_headers(response, self.max_body) is None

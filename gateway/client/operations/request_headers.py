@@ -21,7 +21,7 @@ _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
 _FIXED: Final = frozenset(
     {
-        "accept-encoding",  # the client decodes no content coding
+        "accept-encoding",  # compressed answers are decoded, but cost CPU on both sides
         "connection",
         "content-length",
         "expect",
