@@ -27,7 +27,8 @@ from benchmarks.performance.scenarios import CHECKOUT, SCENARIOS
 
 _DESCRIPTION = """\
 Measure the CPU and the latency of the gateway and its peers side by side, and write docs/performance.md with
-a chart. The machine should be idle otherwise. A full run takes about 50 minutes.
+a chart. The machine should be idle otherwise. A full run takes about 50 minutes. It needs wrk; Fastify needs
+Node.js too, and is left out without it.
 """
 _EXAMPLES = """\
 examples:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Final, Self, final
 
-from gateway.http1.pool import Pool
+from gateway.http1.pool import Pool, wait_closed
 from gateway.http1.prepared_request import Origin
 
 __all__ = ("LoopPools",)
@@ -28,6 +28,16 @@ class LoopPools:
         opened = cls(asyncio.get_running_loop())
         await anext(opened._closer)
         return opened
+
+    async def make_room(self) -> bool:
+        """Close the connection of each pool that has been idle for the longest time, if it has one.
+
+        Return False if there are no idle connections.
+        """
+        closing = [pool.close_longest_idle() for pool in self.by_origin.values()]
+        closed = [connection for connection in closing if connection is not None]
+        await wait_closed(closed)
+        return bool(closed)
 
     async def aclose(self) -> None:
         """Close all connections; requests that are being sent fail."""

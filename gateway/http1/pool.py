@@ -1,9 +1,10 @@
 """Pool of the connections to one origin."""
 
 import asyncio
+import errno
 from collections import deque
-from collections.abc import Sequence
-from typing import Final, final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias, final
 
 import httpx
 
@@ -11,10 +12,13 @@ from gateway.http1.connection import Connection
 from gateway.http1.dialer import Dialer
 from gateway.http1.terms import TransportTerms
 
-__all__ = ("Pool",)
+__all__ = ("MakeRoom", "Pool", "wait_closed")
+
+MakeRoom: TypeAlias = Callable[[], Awaitable[bool]]
 
 _SWEEP_INTERVAL: Final = 1.0
 _CLOSE_TIMEOUT: Final = 1.0
+_OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 @final
@@ -23,10 +27,14 @@ class Pool:
 
     Connections are reused last in, first out, so that some become idle and are closed. If the
     number of connections is limited, requests wait in order.
+
+    If the process has no file descriptor left for a connection, *make_room* closes idle connections of all
+    pools, and returns False if there are none.
     """
 
-    def __init__(self, dialer: Dialer, terms: TransportTerms) -> None:
+    def __init__(self, dialer: Dialer, terms: TransportTerms, make_room: MakeRoom | None = None) -> None:
         self._dialer = dialer
+        self._make_room = make_room
         self._terms = terms
         self._loop = asyncio.get_running_loop()
         self._idle: list[Connection] = []
@@ -83,6 +91,15 @@ class Pool:
             if self._sweep_timer is None:
                 self._sweep_timer = self._loop.call_later(_SWEEP_INTERVAL, self._sweep)
 
+    def close_longest_idle(self) -> Connection | None:
+        """Close the connection that has been idle for the longest time, and return it; None without one."""
+        if not self._idle:
+            return None
+        connection = self._idle.pop(0)
+        connection.close()
+        self._count -= 1
+        return connection
+
     async def aclose(self) -> None:
         """Close all connections, and wait until they are closed; requests that wait or are sent fail."""
         self._is_closed = True
@@ -99,18 +116,28 @@ class Pool:
         for connection in self._busy:
             connection.abort()
         self._idle.clear()
-        await _wait_closed(closing)
+        await wait_closed(closing)
         unanswered = [connection for connection in closing if not connection.closed.done()]
         for connection in unanswered:  # with TLS, the server has not confirmed the end
             connection.abort()
-        await _wait_closed(unanswered)
+        await wait_closed(unanswered)
 
     async def _connect(self, timeout: float | None) -> Connection:  # noqa: ASYNC109 - httpx's own timeout
-        connection = await self._dialer.connect(timeout)
+        connection = await self._dial(timeout)
         if self._is_closed:
             connection.abort()
             raise _build_closed()
         return connection
+
+    async def _dial(self, timeout: float | None) -> Connection:  # noqa: ASYNC109 - httpx's own timeout
+        while True:
+            try:
+                return await self._dialer.connect(timeout)
+            except httpx.ConnectError as error:
+                cause = error.__cause__
+                is_out = isinstance(cause, OSError) and cause.errno in _OUT_OF_DESCRIPTORS
+                if not is_out or self._make_room is None or not await self._make_room():
+                    raise
 
     def _is_full(self) -> bool:
         return self._terms.max_connections is not None and self._count >= self._terms.max_connections
@@ -169,7 +196,8 @@ class Pool:
         self._sweep_timer = self._loop.call_later(_SWEEP_INTERVAL, self._sweep) if kept else None
 
 
-async def _wait_closed(connections: Sequence[Connection]) -> None:
+async def wait_closed(connections: Sequence[Connection]) -> None:
+    """Wait until *connections* are closed, but no longer than a second."""
     if connections:
         await asyncio.wait([connection.closed for connection in connections], timeout=_CLOSE_TIMEOUT)
 

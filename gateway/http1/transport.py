@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from gateway.http1.dialer import Dialer
 from gateway.http1.loop_pools import LoopPools
-from gateway.http1.pool import Pool
+from gateway.http1.pool import MakeRoom, Pool
 from gateway.http1.prepared_request import Origin, PreparedRequest
 from gateway.http1.received_response import ReceivedResponse
 from gateway.http1.request_writer import write_request
@@ -118,10 +118,10 @@ class Http1Transport(httpx.AsyncBaseTransport):
     def _find_pool(self, pools: LoopPools, origin: Origin) -> Pool:
         pool = pools.by_origin.get(origin)
         if pool is None:
-            pool = pools.by_origin[origin] = self._create_pool(*origin)
+            pool = pools.by_origin[origin] = self._create_pool(*origin, pools.make_room)
         return pool
 
-    def _create_pool(self, scheme: str, host: str, port: int | None) -> Pool:
+    def _create_pool(self, scheme: str, host: str, port: int | None, make_room: MakeRoom) -> Pool:
         if scheme not in _PORTS or not host:
             msg = "the URL needs the scheme http or https, and a host"
             raise httpx.UnsupportedProtocol(msg)
@@ -129,4 +129,4 @@ class Http1Transport(httpx.AsyncBaseTransport):
         if scheme == "https":
             tls = self._tls = self._tls or ssl.create_default_context()
         dialer = Dialer(host, port or _PORTS[scheme], tls, self._resolver, self._terms)
-        return Pool(dialer, self._terms)
+        return Pool(dialer, self._terms, make_room)

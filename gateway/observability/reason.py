@@ -1,5 +1,6 @@
 """Reasons of failures for the log: classes of errors, without what a service has sent."""
 
+import errno
 import logging
 import traceback
 from collections.abc import Iterator, Mapping
@@ -39,12 +40,17 @@ class Reason:
 
 
 def describe_exception(error: BaseException) -> Reason:
-    """Return the classes of *error* and of its first cause; the message, which may quote bytes, is quoted."""
+    """Return the classes of *error* and of its first cause; the message, which may quote bytes, is quoted.
+
+    The error of an operating system has its name too, such as `EMFILE` for too many open files.
+    """
     cause, names = error, [type(error).__name__]
     while cause.__cause__ is not None:
         cause = cause.__cause__
     if type(cause) is not type(error):
         names.append(type(cause).__name__)
+    if isinstance(cause, OSError) and (name := errno.errorcode.get(cause.errno or 0)):
+        names[-1] += f" ({name})"
     return Reason(" from ".join(names), str(error))
 
 

@@ -1,6 +1,7 @@
 """HTTP/1.1 protocol of a client connection: uvicorn's on httptools, strict, and with limits."""
 
 import asyncio
+import sys
 from enum import Enum
 from typing import Any, ClassVar, Final, cast
 
@@ -11,7 +12,7 @@ from uvicorn.server import ServerState
 
 from gateway.server.connections import ServerConnections  # noqa: TC001 - of an attribute
 from gateway.server.rejection import build_rejection
-from gateway.server.request_head import NO_HEAD, RequestError, check_fields, prepare_head
+from gateway.server.request_head import NO_HEAD, UNREADABLE, RequestError, check_fields, prepare_head
 from gateway.server.request_splitter import RequestSplitter
 from gateway.server.write_timeout import WriteTimeout
 
@@ -239,8 +240,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def send_400_response(self, msg: str) -> None:
-        """Reject a request that the parser cannot read."""
-        self._refuse(RequestError())
+        """Reject a request that the parser, or a check of the head, has refused."""
+        error = sys.exception()  # *msg* is always the same: the exception that uvicorn handles has the reason
+        check = None if error is None else error.__context__
+        if not isinstance(check, RequestError):
+            check = RequestError(detail=f"{UNREADABLE}: {error}")
+        self._refuse(check)
 
     @override
     def pause_writing(self) -> None:

@@ -10,6 +10,7 @@ __all__ = (
     "MAX_HEAD",
     "MAX_LINE",
     "NO_HEAD",
+    "UNREADABLE",
     "RequestError",
     "RequestHead",
     "check_fields",
@@ -41,7 +42,10 @@ _PARSED_METHODS: Final = frozenset(
 )
 _STAND_IN: Final = b"POST"
 
-_UNREADABLE: Final = "The request is not valid HTTP/1.1"
+UNREADABLE: Final = "The request is not valid HTTP/1.1"
+_BAD_LINE: Final = f"{UNREADABLE}: its request line must be a method, a path and HTTP/1.1"
+_NOT_ONE_HOST: Final = f"{UNREADABLE}: it must have one valid Host header"
+_NOT_CHUNKED: Final = f"{UNREADABLE}: its Transfer-Encoding must be chunked"
 _LINE_TOO_LONG: Final = ("uri-too-long", f"The request line is longer than {MAX_LINE // 1024} KiB")
 _HEAD_TOO_LARGE: Final = (
     "headers-too-large",
@@ -53,7 +57,7 @@ _HEAD_TOO_LARGE: Final = (
 class RequestError(Exception):
     """A request that cannot be read; *code* is a key of the problem catalogue."""
 
-    def __init__(self, code: str = "malformed", detail: str = _UNREADABLE) -> None:
+    def __init__(self, code: str = "malformed", detail: str = UNREADABLE) -> None:
         super().__init__(detail)
         self.code: Final = code
         self.detail: Final = detail
@@ -78,7 +82,7 @@ def check_start(start: bytes) -> None:
     if b"\n" in start or len(start) >= MAX_LINE:
         _match_line(start)
     elif _FIRST.match(start) is None:
-        raise RequestError
+        raise RequestError(detail=_BAD_LINE)
     _check_size(start, start.count(b"\n") - 1)
 
 
@@ -116,13 +120,13 @@ def check_fields(fields: Sequence[tuple[bytes, bytes]], version: bytes) -> int |
     names = [name for name, _ in fields]
     hosts = names.count(b"host")
     if hosts > 1 or (hosts == 0 and version != b"1.0"):
-        raise RequestError
+        raise RequestError(detail=_NOT_ONE_HOST)
     if hosts and _HOST_VALUE.fullmatch(fields[names.index(b"host")][1]) is None:
-        raise RequestError
+        raise RequestError(detail=_NOT_ONE_HOST)
     if b"transfer-encoding" in names:
         codings = [value.strip().lower() for name, value in fields if name == b"transfer-encoding"]
         if codings != [b"chunked"] or version == b"1.0":
-            raise RequestError
+            raise RequestError(detail=_NOT_CHUNKED)
         return None
     return int(fields[names.index(b"content-length")][1]) if b"content-length" in names else 0
 
@@ -132,7 +136,7 @@ def _match_line(start: bytes) -> re.Match[bytes]:
         raise RequestError(*_LINE_TOO_LONG)
     line = _REQUEST_LINE.match(start)
     if line is None:
-        raise RequestError
+        raise RequestError(detail=_BAD_LINE)
     return line
 
 
@@ -144,7 +148,7 @@ def _check_size(head: bytes, fields: int) -> None:
 def _write_origin_form(head: bytes, target: bytes) -> bytes:
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is None:
-        raise RequestError
+        raise RequestError(detail=_BAD_LINE)
     rest = absolute["rest"]
     origin_form = rest if rest.startswith(b"/") else b"/" + rest
     return _HOST.sub(lambda _: b"Host: " + absolute["authority"], head.replace(target, origin_form, 1))

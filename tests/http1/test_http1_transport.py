@@ -1,13 +1,16 @@
 """The transport over real sockets: connections, pools, timeouts, TLS and event loops."""
 
 import asyncio
+import errno
 import os
+import resource
 import socket
 import ssl
 import struct
 import threading
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -645,3 +648,41 @@ def test_end_of_loop_closes_connections(create_loop: Callable[[], asyncio.Abstra
             connection = runner.run(exchange(Http1Transport(), listener))
         with connection:
             assert connection.recv(1) == b""
+
+
+@contextmanager
+def no_descriptor_left() -> Generator[None]:
+    """Let the process open no file; files that it closes make room for others."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first_free = os.dup(0)
+    os.close(first_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def test_idle_connections_make_room_for_new_ones() -> None:
+    """A service can be called although idle connections to others take all file descriptors."""
+    async with (
+        serve(answer_all) as first,
+        serve(answer_all) as second,
+        serve(answer_all) as third,
+        Http1Transport() as transport,
+    ):
+        await fetch(transport, first)
+        await fetch(transport, second)
+        with no_descriptor_left():
+            response = await fetch(transport, third)
+
+    assert response.status_code == 200
+
+
+async def test_call_without_descriptors_fails() -> None:
+    async with serve(answer_all) as port, Http1Transport() as transport:
+        with no_descriptor_left(), pytest.raises(httpx.ConnectError) as raised:
+            await fetch(transport, port)
+
+    assert isinstance(raised.value.__cause__, OSError)
+    assert raised.value.__cause__.errno == errno.EMFILE

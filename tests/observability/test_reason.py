@@ -109,3 +109,11 @@ def test_exception_is_described_by_classes() -> None:
 
 def test_exception_without_cause_is_its_class() -> None:
     assert describe_exception(TimeoutError()) == Reason("TimeoutError")
+
+
+def test_system_error_has_its_name() -> None:
+    """An operator sees that no file can be opened, and not only that a service is unavailable."""
+    error = RuntimeError("SECRET")
+    error.__cause__ = OSError(24, "Too many open files")
+
+    assert describe_exception(error) == Reason("RuntimeError from OSError (EMFILE)", "SECRET")

@@ -151,6 +151,21 @@ async def test_malformed_request_gets_400(connection: Connection) -> None:
     assert connection.transport.closed_at == REST_TIMEOUT
 
 
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"HELLO\r\n\r\n", "its request line must be a method, a path and HTTP/1.1"),
+        (b"GET / HTTP/1.1\r\n\r\n", "it must have one valid Host header"),
+        (REQUEST[:-2] + b"Transfer-Encoding: gzip\r\n\r\n", "its Transfer-Encoding must be chunked"),
+        (REQUEST[:-2] + b"Content-Length: x\r\n\r\n", "Invalid character in Content-Length"),
+    ],
+)
+async def test_400_has_its_reason(connection: Connection, data: bytes, reason: str) -> None:
+    connection.receive(data)
+
+    assert f"The request is not valid HTTP/1.1: {reason}".encode() in connection.transport.sent
+
+
 async def test_malformed_body_after_response_only_closes(connection: Connection) -> None:
     """If the rest of a body is malformed, the server closes the connection without a second response."""
     connection.receive(b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n")
