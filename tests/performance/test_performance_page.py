@@ -36,6 +36,13 @@ def test_performance_page_has_current_introduction() -> None:
     assert PAGE.read_text(encoding="utf-8").startswith(INTRODUCTION), OUTDATED
 
 
+def test_performance_page_has_full_run_of_all_scenarios() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+
+    assert "a quick run" not in page, OUTDATED
+    assert [scenario.title for scenario in SCENARIOS if f"### {scenario.title}\n" not in page] == [], OUTDATED
+
+
 def test_links_of_performance_page_lead_to_files() -> None:
     links = re.findall(r"\]\((?!https?://)([^)#]+)", PAGE.read_text(encoding="utf-8"))
 
