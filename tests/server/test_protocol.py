@@ -506,9 +506,12 @@ async def test_lost_connection_has_no_timers(
     connection.protocol.pause_writing()
     await asyncio.sleep(0.01)
     connection.transport.abort()
-    await asyncio.sleep(1000)
+    await asyncio.sleep(0.01)
+    protocol = weakref.ref(connection.protocol)
+    del connection.protocol
+    gc.collect()
 
-    assert connection.transport.closed_at == 0.01
+    assert protocol() is None
     assert not caplog.records
 
 
@@ -518,6 +521,7 @@ async def test_last_request_ends_parsing(connection: Connection) -> None:
     await asyncio.sleep(1)
 
     assert (connection.responses, len(connection.scopes)) == (1, 1)
+    assert connection.transport.sent.count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize("request_data", [EXPECTING, b"POST /users/u-1 HTTP/1.1" + EXPECTING[15:]])
@@ -555,6 +559,17 @@ async def test_limits_restart_with_each_request(connection: Connection) -> None:
 
     assert connection.responses == 6
     assert not connection.transport.is_closing()
+
+
+async def test_shutdown_ends_parsing_after_response(connection: Connection) -> None:
+    """The client learns from the last response that its further requests were not handled."""
+    connection.seconds = 1
+    connection.receive(REQUEST + REQUEST)
+    await asyncio.sleep(0.5)
+    connection.protocol.shutdown()
+    await asyncio.sleep(5)
+
+    assert (connection.responses, len(connection.scopes)) == (1, 1)
 
 
 async def test_shutdown_closes_connection_with_rest_of_body(connection: Connection) -> None:
