@@ -13,6 +13,13 @@ _SLOT: Final = 0.005
 _ROUNDING: Final = 1e-6
 """Share of a slot that only comes from rounding."""
 
+_LAST_TURNS: Final = 3
+"""Turns of the event loop between the end of a slot and the end of its limits.
+
+In the first, the loop reads from its sockets, which libuv did after timers and callbacks before version 1.45.
+In the second, the transport completes an answer; in the third, the task gets it.
+"""
+
 
 class TimeLimitError(Exception):
     """Exception that a `with` block raises if its `TimeLimit` has ended before it."""
@@ -24,6 +31,9 @@ class TimerWheel:
 
     Nearly every attempt ends before its limit. A timer for each would take several times as long to set and
     to cancel as an entry in a slot. See "Hashed and hierarchical timing wheels" (Varghese and Lauck, 1987).
+
+    An answer that has arrived in time is never late, even if the loop was too busy to read it: when a slot
+    ends, the loop first reads what has arrived, and lets the tasks get it.
     """
 
     __slots__ = ("_next", "_slots", "_timer", "loop")
@@ -32,7 +42,7 @@ class TimerWheel:
         self.loop: Final = loop
         self._slots: dict[int, set[TimeLimit]] = {}
         self._next: float = math.inf  # the slot of the timer
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
 
     def limit(self, seconds: float) -> "TimeLimit":
         """Return a limit of *seconds* from now, for a `with` block in the current task."""
@@ -64,12 +74,22 @@ class TimerWheel:
         if self._timer is not None:
             self._timer.cancel()
         self._next = slot
-        self._timer = self.loop.call_at(slot * _SLOT, self._turn)
+        self._timer = self.loop.call_at(slot * _SLOT, self._end_slots)
 
-    def _turn(self) -> None:
-        """End the limits of the slots that are over, and set the timer for the next slot."""
+    def _end_slots(self) -> None:
+        """End the limits of the slots that are over, after the last turns."""
         # The clock of the loop may be slightly behind its own timer.
         over = max(self._next, math.floor(self.loop.time() / _SLOT + _ROUNDING))
+        self._wait_for_answers(over, _LAST_TURNS)
+
+    def _wait_for_answers(self, over: float, turns: int) -> None:
+        if turns:
+            self._timer = self.loop.call_soon(self._wait_for_answers, over, turns - 1)
+        else:
+            self._end_limits(over)
+
+    def _end_limits(self, over: float) -> None:
+        """End the limits of the slots up to *over*, and set the timer for the next slot."""
         for slot in [slot for slot in self._slots if slot <= over]:
             for limit in self._slots.pop(slot):
                 limit.end()

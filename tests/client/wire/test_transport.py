@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import threading
+import time
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -144,6 +146,38 @@ async def test_hanging_service_times_out(transport: httpx.AsyncBaseTransport, ha
     assert result == Err(
         TimedOut("The users service did not answer in time", source="users.fetch", budget=0.05)
     )
+
+
+async def test_answer_that_comes_in_time_is_no_timeout_in_a_busy_loop(
+    transport: httpx.AsyncBaseTransport,
+) -> None:
+    """The loop is busy from before the answer until after the limit of the attempt."""
+    loop, is_busy, has_answered = asyncio.get_running_loop(), threading.Event(), threading.Event()
+    received = asyncio.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer_once() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                loop.call_soon_threadsafe(received.set)
+                is_busy.wait()
+                connection.sendall(ANSWER)
+                has_answered.set()
+                connection.recv(1)  # until the client closes the connection
+
+        server = asyncio.create_task(asyncio.to_thread(answer_once))
+        port: int = listener.getsockname()[1]
+        call = asyncio.create_task(fetch_user(transport, f"http://127.0.0.1:{port}", timeout=1.0))
+        await received.wait()
+        is_busy.set()
+        has_answered.wait()
+        time.sleep(1.1)  # noqa: ASYNC251 - it makes the loop busy
+        result = await call
+        await transport.aclose()
+        await server
+
+    assert isinstance(result, Ok)
 
 
 async def test_calls_reuse_connection(transport: httpx.AsyncBaseTransport) -> None:
