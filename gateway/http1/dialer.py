@@ -9,6 +9,7 @@ from typing import Final, final
 import httpx
 
 from gateway.http1.connection import Connection
+from gateway.http1.patient_timeout import PatientTimeout
 from gateway.http1.resolver import Resolver
 from gateway.http1.terms import TransportTerms
 
@@ -42,7 +43,7 @@ class Dialer:
         Raise `httpx.ConnectTimeout` or `httpx.ConnectError`.
         """
         try:
-            async with asyncio.timeout(timeout):
+            async with PatientTimeout(timeout):
                 return await self._connect(timeout)
         except TimeoutError:
             msg = f"no connection within {timeout} s"
@@ -68,7 +69,7 @@ class Dialer:
         share = None if timeout is None else timeout / len(addresses)
         for address in addresses[:-1]:
             try:
-                async with asyncio.timeout(share):
+                async with PatientTimeout(share):
                     return await self._open(address)
             except OSError:
                 continue

@@ -10,6 +10,7 @@ import httpx
 
 from gateway.http1.connection import Connection
 from gateway.http1.dialer import Dialer
+from gateway.http1.patient_timeout import PatientTimeout
 from gateway.http1.terms import TransportTerms
 
 __all__ = ("MakeRoom", "Pool", "wait_closed")
@@ -147,7 +148,7 @@ class Pool:
         waiter: asyncio.Future[Connection | None] = self._loop.create_future()
         self._waiting.append(waiter)
         try:
-            async with asyncio.timeout(timeout):
+            async with PatientTimeout(timeout):
                 connection = await waiter
         except BaseException as error:  # also a cancellation
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:

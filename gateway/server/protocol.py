@@ -14,6 +14,7 @@ from gateway.server.connections import ServerConnections  # noqa: TC001 - of an 
 from gateway.server.rejection import build_rejection
 from gateway.server.request_head import NO_HEAD, UNREADABLE, RequestError, check_fields, prepare_head
 from gateway.server.request_splitter import RequestSplitter
+from gateway.server.response_writer import ResponseWriter
 from gateway.server.write_timeout import WriteTimeout
 
 __all__ = ("IDLE_GRACE", "MAX_FRAMING", "MAX_PIPELINED", "MAX_UNREAD", "HttpProtocol")
@@ -204,7 +205,8 @@ class HttpProtocol(HttpToolsProtocol):
             self.expect_100_continue = False
         super().on_headers_complete()
         self._current = self.cycle
-        # The application has not been started yet.
+        # The application has not been started yet. Sound: the cycle calls only methods that the writer has.
+        self.cycle.transport = cast("asyncio.Transport", ResponseWriter(self.transport, self.loop))
         self.scope["method"] = self._head.method.decode("ascii")
 
     @override

@@ -17,6 +17,11 @@ _CENT: Final = Decimal("0.01")
 _INVALID_AMOUNT: Final = "must be an amount of money"
 
 
+def _fits(pattern: str, text: str) -> bool:
+    # The `$` of a pattern also matches before a line feed at the end. `re` keeps compiled patterns.
+    return re.match(pattern, text) is not None and not text.endswith("\n")
+
+
 def _format_money(amount: Decimal) -> str:
     return format(amount.quantize(_CENT, context=_EXACT), "f")
 
@@ -70,7 +75,7 @@ class _DecimalString:
                 text = value
             case _:
                 text = ""
-        if re.fullmatch(self.pattern.removesuffix("$"), text) is None:
+        if not _fits(self.pattern, text):
             msg = f"must match {self.pattern}, as a Decimal or as a string"
             raise ValueError(msg)
         return Decimal(text)

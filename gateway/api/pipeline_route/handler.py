@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -34,6 +34,7 @@ from gateway.railway import Err, Ok, RunContext, Unauthorized
 __all__ = ("CalledEndpoint", "Handler")
 
 _log: Final = logging.getLogger(__name__)
+_COMPLETED: Final = b"gateway-completed"
 _TOKEN_REQUIRED: Final = Unauthorized("A bearer token is required, in the header Authorization: Bearer TOKEN")
 
 
@@ -102,9 +103,7 @@ class Handler:
             return self._pass_on(error, request, NoResponse())
         except Exception as error:  # noqa: BLE001 - each becomes a problem response
             failure, response = error, build_exception_response(error, request.scope)
-        response.headers.setdefault("Gateway-Completed", "false")
-        response.headers["Server-Timing"] = trace.server_timing()
-        response.headers.update(slot.headers)
+        _add_headers(response, trace, slot.headers)
         if state.on_trace is not None:
             title = f"{request.method} {encode_path(request.scope)} {response.status_code}"
             _report_trace(state.on_trace, title, trace)
@@ -157,6 +156,15 @@ class Handler:
             return response
         remember_response(request.scope, error, response)
         raise error
+
+
+def _add_headers(response: Response, trace: Trace, headers: Mapping[str, str]) -> None:
+    """Add `Server-Timing`, the *headers*, and `Gateway-Completed: false` unless the response has it."""
+    raw = response.raw_headers
+    if all(name != _COMPLETED for name, _ in raw):
+        raw.append((_COMPLETED, b"false"))
+    raw.append((b"server-timing", trace.server_timing().encode("ascii")))
+    raw.extend((name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items())
 
 
 def _report_trace(on_trace: Callable[[str, Trace], None], title: str, trace: Trace) -> None:

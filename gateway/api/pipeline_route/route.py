@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from gateway.api.admission.caller import CallerIdentifier
@@ -111,6 +112,8 @@ class PipelineRoute(APIRoute):
         except (AssertionError, FastAPIError, RuntimeError) as error:
             msg = f"{route}: {name_endpoint(endpoint)}: {str(error).strip().partition(chr(10))[0]}"
             raise RegistrationError(msg) from error
+        if state.caller is None and self._solver is None:
+            self.app = self._respond  # without FastAPI's stacks of dependencies, which would be empty
         self.spec: Final = RouteSpec(
             method=method,
             path=route.path,
@@ -165,7 +168,7 @@ class PipelineRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler of requests (FastAPI, "Custom Request and APIRoute class")."""
         self._arguments = self._build_arguments()
-        solver = self._build_solver() if needs_solver(self.dependant) else None
+        self._solver = solver = self._build_solver() if needs_solver(self.dependant) else None
         if solver is not None and self.registration.endpoint is None:
             _refuse_scalar(self.registration, self.dependant)
         called = CalledEndpoint(
@@ -173,7 +176,14 @@ class PipelineRoute(APIRoute):
         )
         caller = self._served.state.caller
         identifier = None if caller is None else CallerIdentifier(caller, self)
-        return Handler(called, self._served, identifier, requires_token=self.registration.bearer).handle
+        handler = Handler(called, self._served, identifier, requires_token=self.registration.bearer)
+        self._handle = handler.handle
+        return self._handle
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response to the request with this *scope*."""
+        response = await self._handle(Request(scope, receive, send))
+        await response(scope, receive, send)
 
     def _build_arguments(self) -> Arguments:
         body, in_path = find_body(self.endpoint, self.dependant), self.dependant.path_params
