@@ -162,13 +162,14 @@ MANY_CLIENTS: Final = Scenario(
 MEMORY: Final = Scenario(
     "memory",
     "Memory",
-    "1000 clients of a server that has just been started, and services that take ten times as long, so that "
-    "all requests are in progress at once. The limits of the gateway are raised to 2000.",
+    "1000 clients of a server that has just been started, and services that do not answer, so that all "
+    "requests are in progress at once, each with its three calls of the first stage. The limits and the time "
+    "limits of the gateway are raised.",
     clients=1000,
-    latency_scale=10.0,
+    latency_scale=200.0,
     participants="fast servers",
     columns=("in_flight_kb", "errors", "rss_mib"),
-    settings=_RAISED,
+    settings={**_RAISED, "GATEWAY_CALL_TIMEOUT_MS": "60000", "GATEWAY_DEADLINE_MS": "60000"},
     group="memory",
     is_fresh=True,
 )

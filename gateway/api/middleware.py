@@ -1,6 +1,6 @@
 """ASGI middleware for every request."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, cast, final
 
 from starlette.routing import BaseRoute, Match
@@ -20,7 +20,8 @@ _CLOSE: Final = (b"connection", b"close")
 
 
 # Plain ASGI: each layer of `BaseHTTPMiddleware` runs the application in a task of its own, which takes about
-# 80 us and loses changes of context variables (https://starlette.dev/middleware/#limitations).
+# 80 us and loses changes of context variables (https://starlette.dev/middleware/#limitations). A layer that
+# does nothing after the application returns its awaitable, and so needs no coroutine of its own.
 @final
 class RequestId:
     """Middleware that assigns the request an id and sends it in the response."""
@@ -28,10 +29,11 @@ class RequestId:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Handle the request; the response has `X-Request-Id`."""
-        is_http = scope["type"] == "http"
-        await self._app(scope, receive, _add_request_id(send, assign_request_id(scope)) if is_http else send)
+        if scope["type"] == "http":
+            send = _add_request_id(send, assign_request_id(scope))
+        return self._app(scope, receive, send)
 
 
 @final
@@ -46,13 +48,13 @@ class PathPrefix:
         self._app = app
         self._default = default
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Handle the request; `root_path` in its *scope* is what precedes the path of a route."""
         if scope["type"] == "http":
             assign_prefix(scope, self._default)
             if self._default and not scope.get("root_path") and self._has_route(scope):
                 scope["root_path"] = self._default
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
     def _has_route(self, scope: Scope) -> bool:
         """Return whether the path has the prefix, and the rest of it is the path of a route."""
@@ -75,10 +77,10 @@ class ServerErrors:
         """Handle the request; an exception after the response has begun is raised again."""
         has_begun = False
 
-        async def send_watched(message: Message) -> None:
+        def send_watched(message: Message) -> Awaitable[None]:
             nonlocal has_begun
             has_begun = True
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, send_watched)
@@ -100,11 +102,11 @@ class WholePaths:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Handle the request; raise `Refusal` if its route does not match the whole path."""
         if scope["type"] == "http" and scope["path"].endswith(_LINE_FEED) and not _matches_whole_path(scope):
             raise Refusal(code="route-not-found", detail=NO_ENDPOINT)
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
 # FastAPI responds with 405 to HEAD where only GET is declared (fastapi/fastapi#1773), and to OPTIONS.
@@ -115,17 +117,15 @@ class HeadAndOptions:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Handle the request; OPTIONS for an unknown path is passed on, and becomes a 404."""
         match scope.get("method"):
             case "HEAD":
-                await self._app({**scope, "method": "GET"}, receive, _drop_body(send))
+                return self._app({**scope, "method": "GET"}, receive, _drop_body(send))
             case "OPTIONS" if methods := list_allowed_methods(scope):
-                allow = ", ".join(methods).encode("ascii")
-                await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", allow)]})
-                await send({"type": "http.response.body", "body": _EMPTY})
+                return _send_methods(send, methods)
             case _:
-                await self._app(scope, receive, send)
+                return self._app(scope, receive, send)
 
 
 @final
@@ -136,30 +136,36 @@ class ConnectionClose:
         self._app = app
         self._is_stopping = is_stopping
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Handle the request; during shutdown the response has `Connection: close` (RFC 9112, 9.6)."""
 
-        async def send_last(message: Message) -> None:
+        def send_last(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start" and self._is_stopping():
                 others = [
                     (name, value) for name, value in message.get("headers", ()) if name != b"connection"
                 ]
                 message["headers"] = [*others, _CLOSE]
-            await send(message)
+            return send(message)
 
-        await self._app(scope, receive, send_last)
+        return self._app(scope, receive, send_last)
 
 
 def _add_request_id(send: Send, request_id: str) -> Send:
     """Wrap *send* so that it adds the header `X-Request-Id` to the response."""
     header = (b"x-request-id", request_id.encode("ascii"))
 
-    async def send_with_id(message: Message) -> None:
+    def send_with_id(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", ()), header]
-        await send(message)
+        return send(message)
 
     return send_with_id
+
+
+async def _send_methods(send: Send, methods: Iterable[str]) -> None:
+    allow = ", ".join(methods).encode("ascii")
+    await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", allow)]})
+    await send({"type": "http.response.body", "body": _EMPTY})
 
 
 def _drop_body(send: Send) -> Send:

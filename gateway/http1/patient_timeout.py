@@ -6,8 +6,8 @@ from typing import Final, final
 
 __all__ = ("PatientTimeout",)
 
-_LAST_TURNS: Final = 10
-"""Turns of the event loop after the end of the time; uvloop needs five for a connection."""
+_LAST_TURNS: Final = 5
+"""Turns of the event loop after the end of the time: enough for a connection to reach its task."""
 
 
 @final

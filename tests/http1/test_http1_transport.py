@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -281,6 +282,17 @@ async def test_slow_reader_is_no_write_timeout() -> None:
             "POST", f"http://127.0.0.1:{port}/", content=b"x" * 10_000_000, extensions=timeouts
         )
         response = await transport.handle_async_request(request)
+
+    assert response.status_code == 200
+
+
+async def test_accepted_connection_is_no_connect_timeout_in_a_busy_loop() -> None:
+    """The loop is busy from before it can learn of the connection until after the timeout."""
+    async with serve(respond_with(OK)) as port, Http1Transport() as transport:
+        call = asyncio.create_task(fetch(transport, port, connect=0.05))
+        await asyncio.sleep(0)
+        time.sleep(0.1)  # noqa: ASYNC251 - it makes the loop busy
+        response = await call
 
     assert response.status_code == 200
 
