@@ -2,7 +2,7 @@
 
 - `server`, `listener`, `event_loop`, `gc_tuning`: the process, its socket, and its graceful shutdown.
 - `descriptors`, `connections`: the limit of connections.
-- `protocol`: a connection, with `request_splitter`, `request_head`, `rejection` and `write_timeout`.
+- `protocol`: a connection, from the bytes of its requests to those of its responses.
 - `front_door`: load shedding before the application.
 - `trusted_proxy`: the headers of proxies.
 """

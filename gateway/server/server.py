@@ -18,7 +18,7 @@ from gateway.server.connections import ServerConnections
 from gateway.server.descriptors import MAX_CONNECTIONS
 from gateway.server.front_door import FrontDoor
 from gateway.server.listener import drop_new_connections, format_url
-from gateway.server.protocol import HttpProtocol
+from gateway.server.protocol.http_protocol import HttpProtocol
 from gateway.server.trusted_proxy import TrustedProxyHeaders
 
 __all__ = ("Server",)

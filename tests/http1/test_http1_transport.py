@@ -286,7 +286,7 @@ async def test_slow_reader_is_no_write_timeout() -> None:
     assert response.status_code == 200
 
 
-async def test_accepted_connection_is_no_connect_timeout_in_a_busy_loop() -> None:
+async def test_busy_loop_does_not_time_out_accepted_connection() -> None:
     """The loop is busy from before it can learn of the connection until after the timeout."""
     async with serve(respond_with(OK)) as port, Http1Transport() as transport:
         call = asyncio.create_task(fetch(transport, port, connect=0.05))

@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from gateway.server.connections import ServerConnections
-from gateway.server.protocol import HttpProtocol
+from gateway.server.protocol.http_protocol import HttpProtocol
 
 __all__ = ("KEEP_ALIVE", "Connection", "FakeTransport")
 

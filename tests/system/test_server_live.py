@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request, Response
 from typing_extensions import override
 
 from gateway.server.listener import open_listener
-from gateway.server.protocol import HttpProtocol
+from gateway.server.protocol.http_protocol import HttpProtocol
 from gateway.server.server import Server
 
 

@@ -148,7 +148,7 @@ async def test_hanging_service_times_out(transport: httpx.AsyncBaseTransport, ha
     )
 
 
-async def test_answer_that_comes_in_time_is_no_timeout_in_a_busy_loop(
+async def test_busy_loop_does_not_time_out_answer_in_time(
     transport: httpx.AsyncBaseTransport,
 ) -> None:
     """The loop is busy from before the answer until after the limit of the attempt."""

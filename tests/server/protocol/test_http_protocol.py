@@ -12,7 +12,13 @@ from gateway.api.admission.admission import Admission
 from gateway.api.application import Gateway
 from gateway.server.connections import ServerConnections
 from gateway.server.front_door import FrontDoor
-from gateway.server.protocol import IDLE_GRACE, MAX_FRAMING, MAX_PIPELINED, MAX_UNREAD, HttpProtocol
+from gateway.server.protocol.http_protocol import (
+    IDLE_GRACE,
+    MAX_FRAMING,
+    MAX_PIPELINED,
+    MAX_UNREAD,
+    HttpProtocol,
+)
 from tests.api.sample_gateway import FakeServices, build_sample_gateway, build_state
 from tests.server.connection import KEEP_ALIVE, Connection
 

@@ -11,11 +11,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from gateway.server.connections import ServerConnections  # noqa: TC001 - of an attribute
-from gateway.server.rejection import build_rejection
-from gateway.server.request_head import NO_HEAD, UNREADABLE, RequestError, check_fields, prepare_head
-from gateway.server.request_splitter import RequestSplitter
-from gateway.server.response_writer import ResponseWriter
-from gateway.server.write_timeout import WriteTimeout
+from gateway.server.protocol.rejection import build_rejection
+from gateway.server.protocol.request_head import NO_HEAD, UNREADABLE, RequestError, check_fields, prepare_head
+from gateway.server.protocol.request_splitter import RequestSplitter
+from gateway.server.protocol.response_writer import ResponseWriter
+from gateway.server.protocol.write_timeout import WriteTimeout
 
 __all__ = ("IDLE_GRACE", "MAX_FRAMING", "MAX_PIPELINED", "MAX_UNREAD", "HttpProtocol")
 
@@ -54,8 +54,8 @@ class HttpProtocol(HttpToolsProtocol):
     """HTTP/1.1 protocol of a client connection, which refuses malformed requests and closes slow clients.
 
     A request is parsed after the response to the one before it. A head is parsed once it is complete, within
-    the limits of `gateway.server.request_head`. A request that is malformed, or over a limit, gets a problem
-    (400, 414 or 431), and the connection is closed.
+    the limits of `gateway.server.protocol.request_head`. A request that is malformed, or over a limit, gets a
+    problem (400, 414 or 431), and the connection is closed.
 
     Times, in seconds:
 

@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from gateway.server.response_writer import ResponseWriter
+from gateway.server.protocol.response_writer import ResponseWriter
 
 
 class Recorder:

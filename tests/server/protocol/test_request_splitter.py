@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.server.request_splitter import RequestSplitter
+from gateway.server.protocol.request_splitter import RequestSplitter
 from tests.server.connection import Connection
 
 HEAD = b"POST / HTTP/1.1\r\nHost: gateway\r\n"

@@ -3,7 +3,7 @@
 import re
 from typing import Final, final
 
-from gateway.server.request_head import check_start
+from gateway.server.protocol.request_head import check_start
 
 __all__ = ("RequestSplitter",)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.server.request_head import (
+from gateway.server.protocol.request_head import (
     MAX_FIELDS,
     MAX_HEAD,
     MAX_LINE,

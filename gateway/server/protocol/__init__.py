@@ -1,0 +1,1 @@
+"""HTTP/1.1 protocol of client connections: parsing, limits, refusals, and the writing of responses."""
