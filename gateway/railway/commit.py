@@ -59,9 +59,8 @@ def build_intents(
 
 
 def _build_intent(key: Key, step: CommitStep[object, Failure]) -> Intent:
-    if not isinstance(step, Write):
-        return Intent(step.name, key)
-    return Intent(step.name, key, step.arguments, step.undo and step.undo.name)
+    undo = step.undo if isinstance(step, Write) else None
+    return Intent(step.name, key, undo and undo.name)
 
 
 async def commit(

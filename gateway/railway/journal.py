@@ -1,10 +1,9 @@
 """Journal: port for commit records, from which an interrupted commit can be undone."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import Final, NewType, Protocol, TypeAlias, final
+from typing import Final, NewType, Protocol, final
 
 __all__ = (
     "NO_JOURNAL",
@@ -13,7 +12,6 @@ __all__ = (
     "CommitState",
     "Intent",
     "Journal",
-    "Json",
     "Key",
     "SentWrite",
     "StageRecord",
@@ -21,8 +19,6 @@ __all__ = (
     "WriteOutcome",
     "derive_key",
 )
-
-Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
 
 Key = NewType("Key", str)
 """Idempotency key of a write: a service executes each key at most once."""
@@ -72,14 +68,13 @@ class CommitState(Enum):
 @final
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """Intended step of a commit: the operation *name* with *arguments*.
+    """Intended step of a commit: the operation *name*, under *key*.
 
     *undo* is the name of the compensation, which needs only the *key*; None for a read.
     """
 
     name: str
     key: Key
-    arguments: Mapping[str, Json] = field(default_factory=dict[str, Json])
     undo: str | None = None
 
 

@@ -1,6 +1,6 @@
 """Writes: requests that change the state of a service. A `Write` is inert until a commit makes it."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, Never, TypeAlias, TypeVar, cast, final, overload
@@ -8,7 +8,7 @@ from typing import Any, Generic, Never, TypeAlias, TypeVar, cast, final, overloa
 from gateway.railway.call import Call, Missing, map_result
 from gateway.railway.context import CallMode, change_context, current_context
 from gateway.railway.errors import Failure
-from gateway.railway.journal import Json, Key, SentWrite
+from gateway.railway.journal import Key, SentWrite
 from gateway.railway.observer import CallInfo, CallKind, CallSpan, StageCall, observe
 from gateway.railway.result import Ok, Result
 from gateway.railway.run_state import RunMisused
@@ -57,7 +57,6 @@ class Write(Generic[T_co, E_co]):
 
     Inert and reusable, like a `Call`.
 
-    - *arguments*: arguments of the operation, as JSON, for the journal
     - *undo*: compensation of the write, None if it cannot be undone
     - *info*: facts about the write that are known without making it; None if there are none
     - *is_shaped*: True if the write is derived from another write
@@ -69,7 +68,6 @@ class Write(Generic[T_co, E_co]):
 
     name: str
     attempt: WriteAttempt[T_co, E_co]
-    arguments: Mapping[str, Json] = field(default_factory=dict[str, Json])
     undo: Undo | None = None
     info: CallInfo | None = field(default=None, compare=False, repr=False)
     is_shaped: bool = False
@@ -106,7 +104,7 @@ class Write(Generic[T_co, E_co]):
             with change_context(mode=CallMode.NORMAL):
                 return await map_result(result, change)
 
-        return Write(self.name, attempt, self.arguments, self.undo, is_shaped=True)
+        return Write(self.name, attempt, self.undo, is_shaped=True)
 
     @overload
     def best_effort(self) -> Call[T_co | Missing, Never]: ...

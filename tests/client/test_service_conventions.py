@@ -264,24 +264,6 @@ def test_write_must_not_set_its_key(conventions: Conventions, arguments: dict[st
         connect(Answering(), conventions).make(**arguments)
 
 
-@pytest.mark.parametrize(
-    ("body", "arguments"), [(ABSENT, dict[str, str]()), ([1, 2], {"body": [1, 2]}), ({"a": 1}, {"a": 1})]
-)
-def test_write_arguments_are_its_body(body: object, arguments: object) -> None:
-    assert connect(Answering()).make(body).arguments == arguments
-
-
-def test_write_arguments_have_path_query_and_form() -> None:
-    client = connect(Answering()).client
-    write = client.write.put("charges.put", "/charges/{charge}", answer=Thing, undo=None)
-
-    assert write(form={"a": "1"}, query={"b": [2, 3]}, headers={"X-Key": SECRET}, charge=7).arguments == {
-        "charge": 7,
-        "b": ["2", "3"],
-        "a": "1",
-    }
-
-
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 async def test_write_has_method_of_its_declaration(method: str) -> None:
     transport = Answering()

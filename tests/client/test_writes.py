@@ -215,13 +215,6 @@ async def test_write_can_be_made_under_many_keys(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=get_name)
-def test_write_arguments_equal_sent_json(case: Case) -> None:
-    write = describe_writes(Answering())[case.write]
-
-    assert json.loads(json.dumps(write.arguments)) == json.loads(case.sent)
-
-
-@pytest.mark.parametrize("case", CASES, ids=get_name)
 def test_write_value_serializes_as_received(case: Case) -> None:
     assert to_jsonable_python(case.value) == case.response
 

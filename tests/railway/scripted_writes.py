@@ -143,7 +143,7 @@ class Bank(Services):
             return undo(write.key)
 
         attempt = self._attempt(name, replies, self.ledger.write)
-        return Write(name, attempt, {"to": name}, Undo(f"{name}.undo", undo_write))
+        return Write(name, attempt, Undo(f"{name}.undo", undo_write))
 
     def commit(
         self,

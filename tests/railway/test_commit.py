@@ -121,10 +121,10 @@ async def test_commit_records_intents_before_sending(bank: Bank) -> None:
     (start,) = bank.journal.starts
     assert bank.log[0] == "begin settlement"
     assert (start.execution_id, start.pipeline, start.name) == ("exe-1", "payment", "settlement")
-    assert [(intent.name, intent.arguments, intent.undo) for intent in start.intents] == [
-        ("a", {"to": "a"}, "a.undo"),
-        ("b", {}, None),
-        ("c", {"to": "c"}, "c.undo"),
+    assert [(intent.name, intent.undo) for intent in start.intents] == [
+        ("a", "a.undo"),
+        ("b", None),
+        ("c", "c.undo"),
     ]
 
 

@@ -33,12 +33,12 @@ async def test_write_map_keeps_names_of_missing_calls(bank: Bank) -> None:
     assert await lacking.map(str).attempt(KEY) == Ok("1", lacks=("extra",))
 
 
-def test_write_map_keeps_arguments_and_undo(bank: Bank) -> None:
+def test_write_map_keeps_name_and_undo(bank: Bank) -> None:
     write = bank.write("a")
 
     mapped = write.map(str)
 
-    assert (mapped.name, mapped.arguments, mapped.undo) == (write.name, write.arguments, write.undo)
+    assert (mapped.name, mapped.undo) == (write.name, write.undo)
 
 
 async def test_write_map_rejects_function_that_returns_result(bank: Bank) -> None:
@@ -58,13 +58,13 @@ def test_write_is_immutable(bank: Bank) -> None:
         bank.write("a").name = "b"  # type: ignore[misc]
 
 
-def test_write_has_no_arguments_or_undo_by_default() -> None:
+def test_write_has_no_undo_by_default() -> None:
     async def attempt(_: object) -> Ok[int]:
         return FINE
 
     write: Write[int, Failure] = Write("a", attempt)
 
-    assert (write.arguments, write.undo) == ({}, None)
+    assert write.undo is None
     assert write != Write("a", attempt, undo=Undo("a.undo", attempt))
 
 

@@ -115,7 +115,7 @@ class Transfers:
         async def undo(_write: SentWrite) -> Result[None, UpstreamFault]:
             return Ok(None)
 
-        return Write("transfers.execute", attempt, {"amount": amount}, Undo("transfers.reverse", undo))
+        return Write("transfers.execute", attempt, Undo("transfers.reverse", undo))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from gateway.client.operations.endpoint import Endpoint
 from gateway.client.operations.key_placement import KeyPlacement
 from gateway.client.operations.parameters import Parameters, Scalar
 from gateway.client.operations.request import Request
-from gateway.client.operations.request_body import ABSENT, Form, list_body_fields
+from gateway.client.operations.request_body import ABSENT, Form
 from gateway.railway import Gone, Key, Result, UpstreamFault
 
 __all__ = ("Compensation", "RequestParts")
@@ -82,7 +82,7 @@ class Compensation:
         if self._keys is not None and body is ABSENT and parts.form is None:
             body = self._keys.default_body
         request = self._endpoint.build(body, parts.form, parts.query, parts.headers, path)
-        if self._keys is None or self._keys.is_taken(parts.headers or {}, list_body_fields(body, parts.form)):
+        if self._keys is None or self._keys.is_taken(parts.headers or {}, body, parts.form):
             return request
         return self._keys.add(request, sent_key)
 

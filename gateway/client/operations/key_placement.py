@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Final, TypeVar, cast, final
 
 from gateway.client.operations.request import Request
-from gateway.client.operations.request_body import ABSENT, Absent, RequestBody
+from gateway.client.operations.request_body import ABSENT, Absent, Form, RequestBody, has_field
 from gateway.client.operations.request_headers import EncodedHeaders
-from gateway.railway import Fault, Json, Key
+from gateway.railway import Fault, Key
 
 __all__ = ("KeyPlacement",)
 
@@ -28,7 +28,7 @@ class KeyPlacement:
         self._header = header.lower()
         self._encoded = self._header.encode("ascii")
         self._field = field
-        self.default_body: Final[Absent | Mapping[str, Json]] = ABSENT if field is None else {}
+        self.default_body: Final[Absent | Mapping[str, object]] = ABSENT if field is None else {}
 
     def add(self, request: Request[T, E], key: Key) -> Request[T, E]:
         """Return a copy of *request* with *key*; raise `TypeError` if its body cannot have the field."""
@@ -39,10 +39,10 @@ class KeyPlacement:
         body = cast("RequestBody", request.body)
         return replace(request, body=body.with_field(self._field, key))
 
-    def is_taken(self, headers: Mapping[str, str], fields: Mapping[str, Json]) -> bool:
-        """Return whether *headers*, or the *fields* of a body, have the place of the key already."""
+    def is_taken(self, headers: Mapping[str, str], body: object, form: Form | None) -> bool:
+        """Return whether *headers*, or the fields of *body* or *form*, have the place of the key already."""
         if self._field is not None:
-            return self._field in fields
+            return has_field(self._field, body, form)
         return any(name.lower() == self._header for name in headers)
 
     @property

@@ -19,7 +19,6 @@ __all__ = (
     "encode_pairs",
     "encode_query",
     "format_scalar",
-    "list_fields",
 )
 
 Scalar: TypeAlias = str | int | float | Decimal | date | time | Enum | UUID
@@ -50,14 +49,6 @@ def encode_form(parameters: Parameters | BaseModel) -> bytes:
     """Return *parameters* as an `application/x-www-form-urlencoded` body; a space becomes `+`."""
     pairs = [f"{quote_plus(name)}={quote_plus(text)}" for name, text in _flatten(parameters)]
     return "&".join(pairs).encode("ascii")
-
-
-def list_fields(parameters: Parameters | BaseModel) -> dict[str, str | list[str]]:
-    """Return the encoded values of *parameters* by name; a repeated name has a list."""
-    fields: dict[str, list[str]] = {}
-    for name, text in _flatten(parameters):
-        fields.setdefault(name, []).append(text)
-    return {name: texts[0] if len(texts) == 1 else texts for name, texts in fields.items()}
 
 
 def format_scalar(name: str, value: object) -> str | None:  # noqa: PLR0911 - a case for each type

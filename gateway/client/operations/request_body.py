@@ -1,17 +1,15 @@
 """Body of a request to a service: JSON or a form."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, TypeAlias, cast, final
+from typing import Final, TypeAlias, final
 
 from pydantic import BaseModel
 from pydantic_core import to_json, to_jsonable_python
 
-from gateway.client.operations.parameters import Parameters, encode_form, list_fields
-from gateway.railway import Json
+from gateway.client.operations.parameters import Parameters, encode_form, encode_pairs
 
-__all__ = ("ABSENT", "FORM", "JSON", "Absent", "Form", "RequestBody", "encode_body", "list_body_fields")
+__all__ = ("ABSENT", "FORM", "JSON", "Absent", "Form", "RequestBody", "encode_body", "has_field")
 
 JSON: Final = b"application/json"
 FORM: Final = b"application/x-www-form-urlencoded"
@@ -65,12 +63,9 @@ def encode_body(name: str, body: object, form: Form | None) -> RequestBody | Non
     return RequestBody(encode_form(form), FORM)
 
 
-def list_body_fields(body: object, form: Form | None) -> Mapping[str, Json]:
-    """Return the fields of *body* or *form* as JSON; a body that is no object is the field `body`."""
+def has_field(name: str, body: object, form: Form | None) -> bool:
+    """Return whether *body*, as JSON, or *form* has the field *name*."""
     if form is not None:
-        return list_fields(form)
-    if body is ABSENT:
-        return {}
+        return any(field == name for field, _ in encode_pairs(form))
     value: object = to_jsonable_python(body)
-    # Sound: the value comes from a serializer of JSON.
-    return cast("Mapping[str, Json]", value if isinstance(value, dict) else {"body": value})
+    return isinstance(value, dict) and name in value

@@ -7,12 +7,12 @@ from typing import Any, Final, Generic, Never, TypeVar, final, overload
 from gateway.client.answers.refusals import Refusals
 from gateway.client.operations.endpoint import Answer, Connection, Endpoint
 from gateway.client.operations.key_placement import KeyPlacement
-from gateway.client.operations.parameters import Parameters, list_fields
+from gateway.client.operations.parameters import Parameters
 from gateway.client.operations.read_operation import NOTHING_DECLARED
 from gateway.client.operations.request import Request
-from gateway.client.operations.request_body import ABSENT, Form, list_body_fields
+from gateway.client.operations.request_body import ABSENT, Form
 from gateway.client.operations.undo_operation import UndoRegistry
-from gateway.railway import Fault, Json, Key, Result, Undo, UpstreamFault, Write
+from gateway.railway import Fault, Key, Result, Undo, UpstreamFault, Write
 
 __all__ = ("DeclareWrite", "WriteMethods", "WriteOperation")
 
@@ -56,21 +56,12 @@ class WriteOperation(Generic[T, E]):
         if body is ABSENT and form is None:
             body = self._keys.default_body
         request = self._endpoint.build(body, form, query, headers, path_parameters, fits)
-        fields = list_body_fields(body, form)
-        self._check_key(request, headers or {}, fields)
-        queried = {} if query is None else list_fields(query)
-        arguments: Mapping[str, Json] = {**path_parameters, **queried, **fields}
-        attempt = partial(self._make, request)
-        return Write(self.name, attempt, arguments, self._undo, self._endpoint.info)
-
-    def _check_key(
-        self, request: Request[T, E], headers: Mapping[str, str], fields: Mapping[str, Json]
-    ) -> None:
-        if self._keys.is_taken(headers, fields):
+        if self._keys.is_taken(headers or {}, body, form):
             msg = f"{self.name} must not set {self._keys.place}: the idempotency key is sent there"
             raise ValueError(msg)
         if self._keys.default_body is not ABSENT:
-            self._keys.add(request, Key("key"))
+            self._keys.add(request, Key("key"))  # raises if the body cannot have the field
+        return Write(self.name, partial(self._make, request), self._undo, self._endpoint.info)
 
     def _make(self, request: Request[T, E], key: Key) -> Coroutine[Any, Any, Result[T, E | UpstreamFault]]:
         return self._endpoint.connection.make(self._keys.add(request, key))

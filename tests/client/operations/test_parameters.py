@@ -1,6 +1,6 @@
 """Values of queries and forms as text."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -17,7 +17,6 @@ from gateway.client.operations.parameters import (
     encode_form,
     encode_query,
     format_scalar,
-    list_fields,
 )
 from gateway.services.money import Money
 
@@ -116,11 +115,3 @@ def test_model_is_encoded_as_in_json() -> None:
     order = Order(amount=Decimal(12), tags=("x", "y"))
 
     assert encode_form(order) == b"amount=12.00&tags=x&tags=y&from=1"
-
-
-@pytest.mark.parametrize(
-    ("parameters", "fields"),
-    [((), {}), ({"a": 1, "b": None}, {"a": "1"}), ([("a", 1), ("a", 2)], {"a": ["1", "2"]})],
-)
-def test_fields_are_listed_by_name(parameters: Iterable[tuple[str, int]], fields: dict[str, object]) -> None:
-    assert list_fields(parameters) == fields
