@@ -46,6 +46,10 @@ class Page:
 class ExecutionJournal(Journal, Protocol):
     """Journal that can be queried."""
 
+    def get(self, execution_id: str, /) -> Execution | None:
+        """Return an execution of this process, as `find` does."""
+        ...
+
     async def find(self, execution_id: str, /) -> Execution | None:
         """Return the execution; None if its commit has not begun, or if it is no longer kept."""
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final, final
 
 from gateway.executions.execution import RETENTION_SECONDS, ExecutedWrite, Execution, Page
-from gateway.railway import CommitStart, CommitState, Key, WriteOutcome
+from gateway.railway import CommitStart, CommitState, Key, Rerun, WriteOutcome
 
 __all__ = ("MAX_ENDED", "MemoryJournal")
 
@@ -52,7 +52,7 @@ class MemoryJournal:
         execution = Execution(commit.execution_id, commit.pipeline, CommitState.RUNNING, writes, self._now())
         self._records[commit.execution_id] = _Record(next(self._numbers), execution)
 
-    async def note(self, execution_id: str, key: Key, outcome: WriteOutcome, _value: object, /) -> None:
+    def note(self, execution_id: str, key: Key, outcome: WriteOutcome, /) -> None:
         """Record the outcome of the write under *key*; ignore the key of a read."""
         record = self._records[execution_id]
         writes = tuple(
@@ -61,15 +61,22 @@ class MemoryJournal:
         )
         record.execution = replace(record.execution, writes=writes)
 
-    async def end(self, execution_id: str, state: CommitState, /) -> None:
+    def end(self, execution_id: str, state: CommitState, /) -> None:
         """Record the final *state* of the commit; unless it is stuck, keep the record for a day at most."""
         record = self._records[execution_id]
         record.execution = replace(record.execution, state=state, ended_at=self._now())
         if state is not CommitState.STUCK:
             self._ended[execution_id] = asyncio.get_running_loop().time()
 
+    async def seal(self, execution_id: str, rerun: Rerun, /) -> None:
+        """Do nothing: no answer outlives the process."""
+
     async def find(self, execution_id: str, /) -> Execution | None:
         """Return the execution; None if its commit has not begun, or if it is no longer kept."""
+        return self.get(execution_id)
+
+    def get(self, execution_id: str, /) -> Execution | None:
+        """Return the execution, as `find` does."""
         self._evict()
         record = self._records.get(execution_id)
         return record and record.execution

@@ -118,8 +118,8 @@ class _Run(Generic[A]):
 class _EndedRun(Generic[A]):
     """An ended run whose *answer* is kept; *since* is the time on the loop's clock at which retention began.
 
-    The *execution* is kept too, because the journal may drop it earlier. It is None if the journal failed to
-    record the end of the commit, or had dropped the execution already.
+    The *execution* is kept too, because the journal may drop it earlier. It is None if the commit did not
+    end, or if the journal had dropped the execution already.
     """
 
     fingerprint: bytes
@@ -303,8 +303,8 @@ class ExecutionRegistry(Generic[A]):
         writes = [await self._retry_write(stuck, write) for write in reversed(stuck.writes)]
         if any(write.outcome is WriteOutcome.STUCK for write in writes):
             return replace(stuck, writes=(*reversed(writes),))
-        await self._run_journal.end(stuck.execution_id, CommitState.UNDONE)
-        undone = await self._journal.find(stuck.execution_id) or stuck
+        self._run_journal.end(stuck.execution_id, CommitState.UNDONE)
+        undone = self._journal.get(stuck.execution_id) or stuck
         # The journal keeps the execution for another day; until then, no new run may have its id.
         if (ended := self._ended.pop(stuck.execution_id, None)) is not None:
             now = asyncio.get_running_loop().time()
@@ -314,7 +314,7 @@ class ExecutionRegistry(Generic[A]):
     async def _retry_write(self, stuck: Execution, write: ExecutedWrite) -> ExecutedWrite:
         if write.outcome is not WriteOutcome.STUCK or not await self._try_undo(stuck, write.intent):
             return write
-        await self._journal.note(stuck.execution_id, write.intent.key, WriteOutcome.UNDONE, None)
+        self._journal.note(stuck.execution_id, write.intent.key, WriteOutcome.UNDONE)
         return replace(write, outcome=WriteOutcome.UNDONE)
 
     async def _try_undo(self, stuck: Execution, intent: Intent) -> bool:
@@ -373,12 +373,13 @@ class _RunJournal(Generic[A]):
         self._runs = runs
         self.begin: Final = journal.begin
         self.note: Final = journal.note
+        self.seal: Final = journal.seal
 
-    async def end(self, execution_id: str, state: CommitState, /) -> None:
+    def end(self, execution_id: str, state: CommitState, /) -> None:
         """Record the final *state* of the commit; store the execution in its run unless the run has ended."""
-        await self._journal.end(execution_id, state)
+        self._journal.end(execution_id, state)
         if (run := self._runs.get(execution_id)) is not None:
-            run.execution = await self._journal.find(execution_id)
+            run.execution = self._journal.get(execution_id)
 
 
 async def _wait_until_done(task: "asyncio.Task[object]", deadline: float | None) -> bool:

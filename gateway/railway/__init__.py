@@ -25,7 +25,6 @@ The first two stages as a chain of combinators:
 
 from gateway.railway.call import Call, Missing, call, constant
 from gateway.railway.combine import combine, traverse, traverse_all
-from gateway.railway.commit import try_undo
 from gateway.railway.context import (
     OPEN_GATE,
     CallMode,
@@ -69,7 +68,9 @@ from gateway.railway.journal import (
     CommitState,
     Intent,
     Journal,
+    JournalUnavailableError,
     Key,
+    Rerun,
     SentWrite,
     StageRecord,
     Unanswered,
@@ -97,7 +98,8 @@ from gateway.railway.result import Attempt, Err, Ok, Result, attempt, attempt_as
 from gateway.railway.run import Run
 from gateway.railway.run_state import RunMisused
 from gateway.railway.stage import make_parts
-from gateway.railway.write import CommitStep, Undo, UndoAttempt, Write, WriteAttempt
+from gateway.railway.undo import Undo, UndoAttempt, try_undo, undo_writes
+from gateway.railway.write import CommitStep, Write, WriteAttempt
 
 __all__ = (
     "CONCURRENT",
@@ -132,6 +134,7 @@ __all__ = (
     "Intent",
     "Invalid",
     "Journal",
+    "JournalUnavailableError",
     "Key",
     "Missing",
     "NotFound",
@@ -142,6 +145,7 @@ __all__ = (
     "Policy",
     "PreconditionFailed",
     "RateLimited",
+    "Rerun",
     "Result",
     "Run",
     "RunContext",
@@ -183,4 +187,5 @@ __all__ = (
     "traverse",
     "traverse_all",
     "try_undo",
+    "undo_writes",
 )

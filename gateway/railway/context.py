@@ -9,8 +9,9 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, Protocol, TypedDict, Unpack, final
 
-from gateway.railway.journal import NO_JOURNAL, Journal, Key, SentWrite
+from gateway.railway.journal import NO_JOURNAL, Journal, Key, Rerun, SentWrite
 from gateway.railway.observer import Observer, StageSpan, Stub
+from gateway.railway.run_state import RunState
 
 __all__ = (
     "OPEN_GATE",
@@ -127,10 +128,12 @@ class RunContext:
       `LookupError` (None: not checked)
     - *keep_stuck*: function that keeps a write that could not be undone, for an operator's retry
     - *stub*: function that answers calls in place of the services
+    - *rerun*: records of an earlier run, in place of its stages and its commit
     - *caller*: id of the authenticated principal, for the log
 
     The railway sets the second group when it enters a scope: a run, a stage, a commit or an optional call.
     Among them, *answers* has the answers of the writes of the commit, by key; it is None outside a commit.
+    *run* is the state of the innermost run; it is None outside a run.
     """
 
     deadline: float | None = None
@@ -145,12 +148,13 @@ class RunContext:
     retryable_undos: Collection[str] | None = None
     keep_stuck: Callable[[SentWrite], None] | None = None
     stub: Stub | None = None
+    rerun: Rerun | None = field(default=None, repr=False)
     caller: str | None = None
 
     stage: StageSpan | None = None
     is_optional: bool = False
     mode: CallMode = CallMode.NORMAL
-    is_in_run: bool = False
+    run: RunState | None = field(default=None, repr=False)
     answers: MutableMapping[Key, object] | None = None
 
     def time_left(self, now: float) -> float:
@@ -162,10 +166,13 @@ class ScopeChanges(TypedDict, total=False):
     """Fields of `RunContext` that a scope can change."""
 
     deadline: float | None
+    observer: Observer | None
+    stub: Stub | None
+    rerun: Rerun | None
     stage: StageSpan | None
     is_optional: bool
     mode: CallMode
-    is_in_run: bool
+    run: RunState | None
     answers: MutableMapping[Key, object] | None
 
 

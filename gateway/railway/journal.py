@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NewType, Protocol, final
 
+from gateway.railway.errors import Failure
+from gateway.railway.result import Result
+
 __all__ = (
     "NO_JOURNAL",
     "UNANSWERED",
@@ -12,7 +15,9 @@ __all__ = (
     "CommitState",
     "Intent",
     "Journal",
+    "JournalUnavailableError",
     "Key",
+    "Rerun",
     "SentWrite",
     "StageRecord",
     "Unanswered",
@@ -104,41 +109,79 @@ class SentWrite:
 
 @final
 @dataclass(frozen=True, slots=True)
-class StageRecord:
-    """A stage before the commit: its *calls* by name, and their *values*, in argument order."""
-
-    stage: str
-    calls: tuple[str, ...]
-    values: tuple[object, ...]
-
-
-@final
-@dataclass(frozen=True, slots=True)
 class CommitStart:
-    """A commit that is about to begin, of which nothing has been sent; *past* has the stages before it."""
+    """A commit that is about to begin, of which nothing has been sent."""
 
     execution_id: str
     pipeline: str
     name: str
     intents: tuple[Intent, ...]
-    past: tuple[StageRecord, ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """A stage, or the commit, that a run has made: its *calls* by name, and its *result*."""
+
+    stage: str
+    calls: tuple[str, ...]
+    result: Result[tuple[object, ...], Failure]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """Records on which a pipeline can be run again, in memory, to get its answer so far.
+
+    `pipeline.on(replace(context, rerun=rerun))(*args)` reruns a pipeline with the arguments of the first run;
+    *context* must have the execution id of that run. The stages and the commit in *past* return what they
+    returned before. No call or write is made, the gate and the journal are not used, and the observer is not
+    notified. Any other call fails with `Unavailable`, as if its service were down, so that an optional call
+    is missing. That is so for later stages, and for calls that are awaited outside of stages.
+
+    The code between the stages runs again. If it does not repeat the first run, no call after the first
+    difference is on record.
+
+    *past* has the stages in order, among them those of `parallel` and of other pipelines that the run has
+    awaited between its stages, in its own task.
+    """
+
+    past: tuple[StageRecord, ...]
+
+
+class JournalUnavailableError(Exception):
+    """The journal cannot record commits at present; *retry_after* is in seconds, None if unknown."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Journal(Protocol):
     """Store of commit records, by execution id; an execution has at most one commit.
 
-    A method returns once its record is safe. If `begin` raises, nothing is sent. If another method raises,
-    the commit fails and its writes are undone.
+    `begin` and `seal` return once their record is durable. `note` and `end` record the progress in memory,
+    and must not raise: it becomes durable together with the answer of the run.
     """
 
     async def begin(self, commit: CommitStart, /) -> None:
-        """Record the intents of *commit*, before anything is sent."""
+        """Record the intents of *commit*, before anything is sent; if this raises, nothing is sent.
 
-    async def note(self, execution_id: str, key: Key, outcome: WriteOutcome, value: object, /) -> None:
-        """Record the *outcome* of the step with *key*; *value* is its value if it is done, else None."""
+        Raise `JournalUnavailableError` if that is impossible at present: the run fails with `Unavailable`.
+        """
 
-    async def end(self, execution_id: str, state: CommitState, /) -> None:
+    def note(self, execution_id: str, key: Key, outcome: WriteOutcome, /) -> None:
+        """Record the *outcome* of the step with *key*."""
+
+    def end(self, execution_id: str, state: CommitState, /) -> None:
         """Record that the commit ended in *state*."""
+
+    async def seal(self, execution_id: str, rerun: Rerun, /) -> None:
+        """Record the decision to commit, and the answer so far, before the first stage after the commit.
+
+        *rerun* has the records of the run, with which its pipeline gives the answer that it has if nothing
+        more is made. If this raises, the stage sends nothing, and the run ends with the exception.
+        """
 
 
 @final
@@ -146,10 +189,13 @@ class _NoJournal:
     async def begin(self, commit: CommitStart, /) -> None:
         """Do nothing."""
 
-    async def note(self, execution_id: str, key: Key, outcome: WriteOutcome, value: object, /) -> None:
+    def note(self, execution_id: str, key: Key, outcome: WriteOutcome, /) -> None:
         """Do nothing."""
 
-    async def end(self, execution_id: str, state: CommitState, /) -> None:
+    def end(self, execution_id: str, state: CommitState, /) -> None:
+        """Do nothing."""
+
+    async def seal(self, execution_id: str, rerun: Rerun, /) -> None:
         """Do nothing."""
 
 

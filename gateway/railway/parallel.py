@@ -1,13 +1,15 @@
 """Parallel: calls that are made concurrently, described with combinators instead of a pipeline."""
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Never, TypeVar, TypeVarTuple, final, overload
 
 from gateway.railway.call import Call, Missing
+from gateway.railway.context import current_context
 from gateway.railway.errors import Aggregate, Failure, TimedOut
 from gateway.railway.observer import SETTLE, Policy
 from gateway.railway.result import Ok, Result, resolve
+from gateway.railway.run_state import RunState
 from gateway.railway.stage import run_stage
 
 __all__ = ("Parallel", "parallel")
@@ -153,4 +155,26 @@ def parallel(
     The observer sees the stage as *name*, by default the names of the calls joined by ` & `.
     """
     stage = name or " & ".join(call.name for call in calls)
-    return Parallel(Call(stage, lambda: run_stage(stage, calls, policy), is_shaped=True))
+    return Parallel(Call(stage, lambda: _make(stage, calls, policy), is_shaped=True))
+
+
+def _make(
+    stage: str, calls: Sequence[Call[Any, Any]], policy: Policy
+) -> Coroutine[Any, Any, Result[tuple[Any, ...], Any]]:
+    run = current_context().run
+    if run is None or not run.is_between_stages:
+        return run_stage(stage, calls, policy)
+    return _make_between_stages(run, stage, calls, policy)
+
+
+async def _make_between_stages(
+    run: RunState, stage: str, calls: Sequence[Call[Any, Any]], policy: Policy
+) -> Result[tuple[Any, ...], Any]:
+    """Make a stage that *run* awaits outside of its own stages; keep a record, or repeat that of a rerun."""
+    result: Result[tuple[Any, ...], Any] | None = None
+    if run.replay is not None:
+        result = run.replay.take(stage, calls)
+    if result is None:
+        result = await run_stage(stage, calls, policy)
+    run.past.append((stage, calls, result))
+    return result

@@ -1,5 +1,6 @@
 """Pipeline: an async function of a `Run`, as its callers see it."""
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ from typing import (
     get_type_hints,
 )
 
-from gateway.railway.context import RunContext, change_context, current_context
-from gateway.railway.errors import Failure
+from gateway.railway.context import ContextChange, RunContext, change_context, current_context
+from gateway.railway.errors import Failure, Unavailable
+from gateway.railway.observer import CallSpan
 from gateway.railway.result import Err, Ok, Result
 from gateway.railway.run import Run
-from gateway.railway.run_state import RunExit, RunMisused, RunState
+from gateway.railway.run_state import Replay, RunExit, RunMisused, RunState
 
 __all__ = ("Pipeline", "railway")
 
@@ -76,8 +78,8 @@ class Pipeline(Generic[P, T_co, E_co]):
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result[T_co, E_co]:
         """Run the pipeline once and return its `Result`."""
         context = self.context or current_context()
-        state = RunState(self.name, is_nested=context.is_in_run)
-        with change_context(context, is_in_run=True):
+        state = _begin_run(self.name, context)
+        with _enter_rerun(context, state) if state.replay else change_context(context, run=state):
             return await self._run(state, *args, **kwargs)
 
     async def _run(self, state: RunState, *args: P.args, **kwargs: P.kwargs) -> Result[T_co, E_co]:
@@ -94,9 +96,29 @@ class Pipeline(Generic[P, T_co, E_co]):
             msg = "the run failed inside a task group: call `stage`, `unwrap` and `fail` outside of it"
             raise RunMisused(msg) from group
         finally:
-            state.is_over = True
+            state.close()
         state.check_finished()
         return Ok(value, lacks=state.lacks)
+
+
+def _begin_run(pipeline: str, context: RunContext) -> RunState:
+    state = RunState(pipeline, context.execution_id, context.key_prefix, asyncio.current_task())
+    if context.rerun is not None:
+        state.replay = Replay(context.rerun)
+    elif (outer := context.run) is not None:
+        state.is_nested = True
+        if outer.is_between_stages:
+            state.past, state.replay = outer.past, outer.replay
+    return state
+
+
+def _enter_rerun(context: RunContext, state: RunState) -> ContextChange:
+    return change_context(context, run=state, rerun=None, deadline=None, observer=None, stub=_refuse)
+
+
+def _refuse(call: CallSpan) -> Err[Unavailable]:
+    """Answer a *call* that is not on record, as a `Stub`."""
+    return Err(Unavailable("The call was not made", source=call.name, was_sent=False))
 
 
 def railway(pipeline: Callable[Concatenate[Run[E], P], Awaitable[T]]) -> Pipeline[P, T, E]:

@@ -5,13 +5,13 @@
 
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from inspect import iscoroutine
-from typing import Any, Generic, NoReturn, TypeAlias, TypeVar, cast, final, overload
+from typing import Any, Final, Generic, NoReturn, TypeAlias, TypeVar, cast, final, overload
 
 from gateway.railway.call import Call
 from gateway.railway.commit import build_intents, commit
 from gateway.railway.context import change_context, current_context, time_left
 from gateway.railway.errors import Aggregate, Failure, Stuck, Unavailable
-from gateway.railway.journal import CommitStart, derive_key
+from gateway.railway.journal import CommitStart, Key, derive_key
 from gateway.railway.observer import SEQUENTIAL, SETTLE, CommitPolicy, Policy, check_policy
 from gateway.railway.parallel import Parallel
 from gateway.railway.result import Err, Ok, Result
@@ -33,6 +33,9 @@ J = TypeVar("J")
 K = TypeVar("K")
 M = TypeVar("M")
 E = TypeVar("E", bound=Failure)
+
+_UNUSED_KEY: Final = Key("unused")
+"""Key of the best-effort writes of a rerun, which are not made."""
 
 _Mistake: TypeAlias = (
     Result[Any, Any]
@@ -148,7 +151,8 @@ class Run(Generic[E_contra]):
         """Make all *calls* at once; return their values in argument order, or exit the run.
 
         No call outlives the stage. See `Policy` for the effect of a failed call, and `run_stage` for
-        exceptions and cancellation. After a commit the calls must be optional, and may be best-effort writes.
+        exceptions and cancellation. After a commit the calls must be optional, and may be best-effort writes;
+        before the first of these stages, the journal seals the commit (`Journal.seal`).
         """
         return self._run_stage(name, calls, policy)
 
@@ -179,12 +183,18 @@ class Run(Generic[E_contra]):
         state = self._state
         state.open_stage(name)
         try:
-            result = await run_stage(name, _prepare_calls(state, name, calls), policy, at_once)
+            result: Result[tuple[T, ...], Failure] | None = None
+            if state.replay is not None:
+                result = state.replay.take(name, calls)
+            if result is None:
+                prepared = _prepare_calls(state, name, calls)
+                if state.has_committed and not state.is_sealed:
+                    await _seal(state)
+                result = await run_stage(name, prepared, policy, at_once)
         finally:
             state.stage = None
-        values = state.unwrap(result)
-        state.past.append((name, calls, values))
-        return values
+        state.past.append((name, calls, result))
+        return state.unwrap(result)
 
     # The same table for a commit.
     # fmt: off
@@ -217,8 +227,8 @@ class Run(Generic[E_contra]):
     def commit(self, name: Any, /, *steps: Any, policy: Any = SEQUENTIAL) -> Any:
         """Make *steps*, which are writes and reads; return all values, or undo the writes and exit the run.
 
-        Nothing is sent if less than `CommitTerms.reserve` seconds are left until the deadline: the run exits
-        with `Unavailable`. Nothing is sent either if `RunContext.gate` denies the commit, because the request
+        Nothing is sent if less than `CommitTerms.reserve` seconds are left until the deadline, or if the
+        journal is unavailable: the run exits with `Unavailable`. Nothing is sent either if `RunContext.gate` denies the commit, because the request
         is gone: `asyncio.CancelledError` is raised. Once the commit has begun, neither the deadline nor a
         cancellation cuts it short, and the stages after the commit have no deadline. The run exits with
         `Stuck` if a write could not be undone. See `gateway.railway.commit` for the rest.
@@ -237,17 +247,32 @@ class Run(Generic[E_contra]):
                 raise RunMisused(msg)
             _check_steps(name, steps)
             check_policy(policy, CommitPolicy)
-            if time_left() < current_context().commit_terms.reserve:
-                error = Unavailable("There is too little time left to begin the commit", was_sent=False)
-                state.exit_with(error)
-            state.has_committed = True
-            intents = build_intents(state.key_prefix, name, steps)
-            start = CommitStart(state.execution_id, state.pipeline, name, intents, state.records)
-            result = await commit(start, steps, policy)
+            result = await _make_commit(state, name, steps, policy)
         finally:
             state.stage = None
+        state.past.append((name, steps, result))
         change_context(deadline=None)
         return state.unwrap(result)
+
+
+async def _make_commit(
+    state: RunState, name: str, steps: Sequence[CommitStep[T, Any]], policy: CommitPolicy
+) -> Result[tuple[T, ...], Failure]:
+    if state.replay is not None:
+        state.has_committed = state.is_sealed = True
+        result = state.replay.take(name, steps)
+        return Err(Unavailable("The commit was not made", was_sent=False)) if result is None else result
+    if time_left() < current_context().commit_terms.reserve:
+        return Err(Unavailable("There is too little time left to begin the commit", was_sent=False))
+    state.has_committed = True
+    intents = build_intents(state.key_prefix, name, steps)
+    return await commit(CommitStart(state.execution_id, state.pipeline, name, intents), steps, policy)
+
+
+async def _seal(state: RunState) -> None:
+    """Let the journal record the commit and the answer so far, since the run is about to do more."""
+    await current_context().journal.seal(state.execution_id, state.build_rerun())
+    state.is_sealed = True
 
 
 def _prepare_calls(
@@ -299,8 +324,12 @@ def _prepare_after_commit(
             state.check_before_commit(
                 f"{call.name} in stage {stage!r}, after the commit, can fail: make the call optional"
             )
-        key = derive_key(state.key_prefix, numbered, position, call.name)
-        yield call.with_key(key) if call.with_key else call
+        if call.with_key is None:
+            yield call
+        elif state.replay is None:
+            yield call.with_key(derive_key(state.key_prefix, numbered, position, call.name))
+        else:
+            yield call.with_key(_UNUSED_KEY)
 
 
 def _check_steps(commit: str, steps: Sequence[CommitStep[Any, Any]]) -> None:

@@ -1,16 +1,17 @@
 """State of a run, the exception that exits it, and the error for its misuse."""
 
+import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from secrets import token_hex
-from typing import NoReturn, Protocol, TypeAlias, TypeVar, cast, final
+from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar, cast, final
 
-from gateway.railway.context import current_context
 from gateway.railway.errors import Failure
-from gateway.railway.journal import StageRecord
+from gateway.railway.journal import Rerun, StageRecord
 from gateway.railway.result import Err, Result
 
-__all__ = ("RunExit", "RunMisused", "RunState")
+__all__ = ("Replay", "RunExit", "RunMisused", "RunState")
 
 T = TypeVar("T")
 
@@ -43,24 +44,57 @@ class _Named(Protocol):
     def name(self) -> str: ...
 
 
-_Past: TypeAlias = tuple[str, Sequence[_Named], tuple[object, ...]]
-"""A stage that has succeeded: its name, its calls, and their values."""
+_Past: TypeAlias = tuple[str, Sequence[_Named], Result[tuple[object, ...], Failure]]
+"""A stage or commit that has ended: its name, its calls, and its result."""
+
+
+@final
+class Replay:
+    """Records of an earlier run, which its rerun takes in order."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, rerun: Rerun) -> None:
+        self._left = deque(rerun.past)
+
+    def take(self, stage: str, calls: Sequence[_Named]) -> Result[tuple[Any, ...], Failure] | None:
+        """Return the result of *stage*, which makes *calls*; None if it is not the next one on record.
+
+        After a stage that is not on record, none is: the rerun has passed the end of the records, or it does
+        not repeat the earlier run.
+        """
+        record = self._left.popleft() if self._left else None
+        if record is not None and record.stage == stage and record.calls == _list_names(calls):
+            return record.result
+        self._left.clear()
+        return None
 
 
 @final
 @dataclass(eq=False, slots=True)
 class RunState:
-    """Progress of a run of *pipeline*; the methods check that the run is used correctly."""
+    """Progress of a run of *pipeline*; the methods check that the run is used correctly.
+
+    - *given_id*, *given_prefix*: execution id and key prefix of the context
+    - *task*: task of the run; None once the run is over
+    - *past*: stages that have ended, and the commit, in order. A run that another run awaits between its
+      stages, in the same task, shares them with the other run.
+    - *replay*: records for a rerun; None if the run is no rerun, or its stages are not on record
+    """
 
     pipeline: str
+    given_id: str | None = None
+    given_prefix: str | None = None
+    task: "asyncio.Task[object] | None" = None
     is_nested: bool = False
     is_over: bool = False
     is_exiting: bool = False
     has_committed: bool = False
+    is_sealed: bool = False
     stage: str | None = None
-    generated_id: str | None = None
     lacks: tuple[str, ...] = ()
     past: list[_Past] = field(default_factory=list[_Past])
+    replay: Replay | None = None
 
     def unwrap(self, result: Result[T, Failure]) -> T:
         """Return the value of *result*, or exit the run with its error."""
@@ -89,6 +123,16 @@ class RunState:
             raise RunMisused(msg)
         self.stage = stage
 
+    def close(self) -> None:
+        """End the run, and drop what could be large or make a cycle.
+
+        A task that outlives the run, such as that of a connection, may keep the state in its context, and the
+        task of the run may keep an exception whose traceback has the state.
+        """
+        self.is_over = True
+        self.task = None
+        self.past = []
+
     def check_usable(self) -> None:
         """Raise `RunMisused` if the run is over, or if its exit was caught."""
         if self.is_over:
@@ -103,8 +147,11 @@ class RunState:
             raise RunMisused(msg)
 
     def check_before_commit(self, message: str) -> None:
-        """Raise `RunMisused` with *message* if the run has begun its commit."""
-        if self.has_committed:
+        """Raise `RunMisused` with *message* if the run has begun its commit.
+
+        A rerun can fail after the commit, since its calls are not made.
+        """
+        if self.has_committed and self.replay is None:
             raise RunMisused(message)
 
     def check_finished(self) -> None:
@@ -119,20 +166,26 @@ class RunState:
     @property
     def execution_id(self) -> str:
         """Return the execution id from the context, or else an id that is generated once per run."""
-        if (given := current_context().execution_id) is not None:
-            return given
-        self.generated_id = self.generated_id or f"exe-{token_hex(16)}"
-        return self.generated_id
+        if self.given_id is None:
+            self.given_id = f"exe-{token_hex(16)}"
+        return self.given_id
 
     @property
     def key_prefix(self) -> str:
         """Return the prefix of the idempotency keys of the run's writes."""
-        return current_context().key_prefix or self.execution_id
+        return self.given_prefix or self.execution_id
 
     @property
-    def records(self) -> tuple[StageRecord, ...]:
-        """Return a record of each stage so far, for the journal."""
-        return tuple(
-            StageRecord(stage, tuple(call.name for call in calls), values)
-            for stage, calls, values in self.past
+    def is_between_stages(self) -> bool:
+        """Return True in the task of the run: the calls of a stage or a commit have tasks of their own."""
+        return self.task is not None and self.task is asyncio.current_task()
+
+    def build_rerun(self) -> Rerun:
+        """Return a record of each stage so far, and of the commit."""
+        return Rerun(
+            tuple(StageRecord(stage, _list_names(calls), result) for stage, calls, result in self.past)
         )
+
+
+def _list_names(calls: Sequence[_Named]) -> tuple[str, ...]:
+    return tuple(call.name for call in calls)

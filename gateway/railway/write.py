@@ -8,12 +8,13 @@ from typing import Any, Generic, Never, TypeAlias, TypeVar, cast, final, overloa
 from gateway.railway.call import Call, Missing, map_result
 from gateway.railway.context import CallMode, change_context, current_context
 from gateway.railway.errors import Failure
-from gateway.railway.journal import Key, SentWrite
+from gateway.railway.journal import Key
 from gateway.railway.observer import CallInfo, CallKind, CallSpan, StageCall, observe
 from gateway.railway.result import Ok, Result
 from gateway.railway.run_state import RunMisused
+from gateway.railway.undo import Undo
 
-__all__ = ("CommitStep", "Undo", "UndoAttempt", "Write", "WriteAttempt")
+__all__ = ("CommitStep", "Write", "WriteAttempt")
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -24,30 +25,6 @@ E_co = TypeVar("E_co", bound=Failure, covariant=True)
 
 WriteAttempt: TypeAlias = Callable[[Key], Coroutine[Any, Any, Result[T, E]]]
 """Async function that takes an idempotency key and makes a write once, under that key."""
-
-UndoAttempt: TypeAlias = Callable[[SentWrite], Coroutine[Any, Any, Result[object, Failure]]]
-"""Async function that undoes a write once."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """Compensation of a write: its *name* (`service.operation`) and the *attempt* that makes it.
-
-    The attempt must manage with the key of the write, so that an undo is possible even if everything else
-    about the write has been lost: the answer of the write may be `UNANSWERED`. The attempt must be
-    idempotent, and must succeed if the write has never arrived.
-    """
-
-    name: str
-    attempt: UndoAttempt
-
-    async def make(self, write: SentWrite) -> Result[object, Failure]:
-        """Undo *write*, bypassing the policies; notify the observer of the run, if any."""
-        context = current_context()
-        span = CallSpan(self.name, context.stage, CallKind.UNDO)
-        with change_context(mode=CallMode.BYPASS_POLICIES):
-            return await observe(span, partial(self.attempt, write), context.observer, context.stub)
 
 
 @final

@@ -97,8 +97,8 @@ class ScriptedRegistry:
         """Record a stuck commit with the *outcomes* of its writes, by default all stuck."""
         await self.records.begin(build_commit_start(execution_id))
         for place, outcome in enumerate(outcomes or (WriteOutcome.STUCK, WriteOutcome.STUCK)):
-            await self.records.note(execution_id, build_intent(execution_id, place).key, outcome, None)
-        await self.records.end(execution_id, CommitState.STUCK)
+            self.records.note(execution_id, build_intent(execution_id, place).key, outcome)
+        self.records.end(execution_id, CommitState.STUCK)
 
     async def read_outcomes(self, execution_id: str = "exe-1") -> tuple[CommitState, list[str]]:
         """Return the recorded state, and the outcomes of the writes."""
@@ -151,7 +151,7 @@ class ScriptedRun:
             self.has_begun.set()
             await self.may_end.wait()
             await asyncio.sleep(self.seconds)
-            await executions.prepare_context(RunContext()).journal.end(self.execution_id, self.state)
+            executions.prepare_context(RunContext()).journal.end(self.execution_id, self.state)
         except asyncio.CancelledError:
             self.log.append("cancelled")
             await asyncio.sleep(1)  # the cleanup takes time

@@ -23,6 +23,7 @@ from gateway.railway import (
     Failure,
     Key,
     Ok,
+    Rerun,
     Result,
     Run,
     RunContext,
@@ -220,11 +221,17 @@ class SlowJournal:
             raise self.bug
         await self.memory.begin(commit)
 
-    async def note(self, execution_id: str, key: Key, outcome: WriteOutcome, value: object, /) -> None:
-        await self.memory.note(execution_id, key, outcome, value)
+    def note(self, execution_id: str, key: Key, outcome: WriteOutcome, /) -> None:
+        self.memory.note(execution_id, key, outcome)
 
-    async def end(self, execution_id: str, state: CommitState, /) -> None:
-        await self.memory.end(execution_id, state)
+    def end(self, execution_id: str, state: CommitState, /) -> None:
+        self.memory.end(execution_id, state)
+
+    async def seal(self, execution_id: str, rerun: Rerun, /) -> None:
+        await self.memory.seal(execution_id, rerun)
+
+    def get(self, execution_id: str, /) -> Execution | None:
+        return self.memory.get(execution_id)
 
     async def find(self, execution_id: str, /) -> Execution | None:
         return await self.memory.find(execution_id)

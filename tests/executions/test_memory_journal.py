@@ -20,7 +20,7 @@ def journal() -> MemoryJournal:
 async def record_commits(journal: MemoryJournal, state: CommitState, *execution_ids: str) -> None:
     for execution_id in execution_ids:
         await journal.begin(build_commit_start(execution_id))
-        await journal.end(execution_id, state)
+        journal.end(execution_id, state)
 
 
 def list_ids(page: Page) -> Sequence[str]:
@@ -42,7 +42,7 @@ async def test_new_commit_has_pending_writes(journal: MemoryJournal) -> None:
 async def test_journal_omits_reads_of_commit(journal: MemoryJournal) -> None:
     read = Intent("shop.stock", Key("exe-1.read"))
     await journal.begin(build_commit_start("exe-1", read))
-    await journal.note("exe-1", read.key, WriteOutcome.DONE, 3)
+    journal.note("exe-1", read.key, WriteOutcome.DONE)
 
     found = await journal.find("exe-1")
     assert found is not None
@@ -58,7 +58,7 @@ async def test_journal_refuses_second_commit(journal: MemoryJournal) -> None:
 
 async def test_journal_records_outcome_of_write(journal: MemoryJournal) -> None:
     await journal.begin(build_commit_start())
-    await journal.note("exe-1", build_intent("exe-1", 1).key, WriteOutcome.DONE, None)
+    journal.note("exe-1", build_intent("exe-1", 1).key, WriteOutcome.DONE)
 
     found = await journal.find("exe-1")
     assert found is not None
@@ -69,7 +69,7 @@ async def test_journal_records_outcome_of_write(journal: MemoryJournal) -> None:
 async def test_journal_records_end_with_time(journal: MemoryJournal, state: CommitState) -> None:
     await journal.begin(build_commit_start())
     await asyncio.sleep(3)
-    await journal.end("exe-1", state)
+    journal.end("exe-1", state)
 
     found = await journal.find("exe-1")
     assert found is not None
@@ -123,7 +123,7 @@ async def test_stuck_execution_is_kept_a_day_after_undo(journal: MemoryJournal) 
     """A stuck execution is kept until it is undone, and for a day after."""
     await record_commits(journal, CommitState.STUCK, "exe-1")
     await asyncio.sleep(2 * DAY)
-    await journal.end("exe-1", CommitState.UNDONE)
+    journal.end("exe-1", CommitState.UNDONE)
 
     await asyncio.sleep(DAY - 1)
     assert await journal.find("exe-1") is not None
@@ -178,7 +178,7 @@ async def test_cursor_ignores_new_executions(journal: MemoryJournal) -> None:
 async def test_cursor_survives_change_of_state(journal: MemoryJournal) -> None:
     await record_commits(journal, CommitState.STUCK, "exe-1", "exe-2", "exe-3")
     first = await journal.page(CommitState.STUCK, 1, None)
-    await journal.end("exe-2", CommitState.UNDONE)
+    journal.end("exe-2", CommitState.UNDONE)
 
     assert list_ids(await journal.page(CommitState.STUCK, 10, first.cursor)) == ["exe-1"]
 

@@ -87,7 +87,7 @@ async def test_retry_of_missing_execution_is_not_found(scripted: ScriptedRegistr
 async def test_retry_needs_stuck_execution(scripted: ScriptedRegistry, state: CommitState) -> None:
     await scripted.records.begin(build_commit_start())
     if state is not CommitState.RUNNING:
-        await scripted.records.end("exe-1", state)
+        scripted.records.end("exe-1", state)
 
     assert await scripted.executions.retry("exe-1") == Err(EXECUTION_NOT_STUCK)
     assert scripted.undone == []

@@ -321,7 +321,7 @@ async def test_execution_is_found_after_journal_drops_it(
     before = await scripted.executions.find("exe-1")
     for number in range(MAX_ENDED + 1):
         await scripted.records.begin(build_commit_start(f"exe-other-{number}"))
-        await scripted.records.end(f"exe-other-{number}", CommitState.COMMITTED)
+        scripted.records.end(f"exe-other-{number}", CommitState.COMMITTED)
 
     assert await scripted.records.find("exe-1") is None
     assert isinstance(before, Ok)

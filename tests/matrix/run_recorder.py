@@ -18,6 +18,7 @@ from gateway.railway import (
     Key,
     Observer,
     Ok,
+    Rerun,
     StageCall,
     StageSpan,
     WriteOutcome,
@@ -127,11 +128,15 @@ class RunRecorder(Observer, Journal):
         """Do nothing."""
 
     @override
-    async def note(self, execution_id: str, key: Key, outcome: WriteOutcome, value: object, /) -> None:
+    def note(self, execution_id: str, key: Key, outcome: WriteOutcome, /) -> None:
         """Do nothing."""
 
     @override
-    async def end(self, execution_id: str, state: CommitState, /) -> None:
+    def end(self, execution_id: str, state: CommitState, /) -> None:
+        """Do nothing."""
+
+    @override
+    async def seal(self, execution_id: str, rerun: Rerun, /) -> None:
         """Do nothing."""
 
 

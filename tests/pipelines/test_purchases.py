@@ -1,27 +1,35 @@
 """Purchase pipeline: authentication, the order, and its announcements."""
 
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import permutations
 from typing import Final
 
 import httpx
 import pytest
+from typing_extensions import override
 
 from gateway.pipelines.purchases import PurchaseRequest, PurchaseResult, purchases
 from gateway.railway import (
     Aggregate,
     BadAnswer,
+    CommitStart,
+    CommitState,
     Conflict,
     Err,
     Fault,
     Forbidden,
+    Journal,
+    Key,
     NotFound,
     Ok,
+    Rerun,
     RunContext,
     Stuck,
     TimedOut,
     Unauthorized,
     Unavailable,
+    WriteOutcome,
 )
 from gateway.services.analytics import Event
 from gateway.services.inventory import Stock
@@ -244,6 +252,45 @@ async def test_failed_cancel_makes_purchase_stuck(fake: FakeServices) -> None:
     assert isinstance(result, Err)
     assert isinstance(result.error, Stuck)
     assert set(fake.list_undone_keys(ORDER)) == set(fake.list_keys(ORDER))
+
+
+@dataclass
+class SealingJournal(Journal):
+    """Journal that keeps the records with which a commit is sealed."""
+
+    reruns: list[Rerun] = field(default_factory=list[Rerun])
+
+    @override
+    async def begin(self, commit: CommitStart, /) -> None:
+        """Do nothing."""
+
+    @override
+    def note(self, execution_id: str, key: Key, outcome: WriteOutcome, /) -> None:
+        """Do nothing."""
+
+    @override
+    def end(self, execution_id: str, state: CommitState, /) -> None:
+        """Do nothing."""
+
+    @override
+    async def seal(self, execution_id: str, rerun: Rerun, /) -> None:
+        self.reruns.append(rerun)
+
+
+async def test_sealed_purchase_has_answer_without_announcements(fake: FakeServices) -> None:
+    """The answer so far is that of a purchase whose announcements fail, and takes no request."""
+    fake.answers |= dict.fromkeys(ANNOUNCE, 503)
+    journal = SealingJournal()
+    result = await fake.services.run(purchases.on(replace(CONTEXT, journal=journal)), REQUEST, TOKEN)
+    sent = len(fake.requests)
+    context = replace(CONTEXT, journal=journal, rerun=journal.reruns[0])
+    again = await fake.services.run(purchases.on(context), REQUEST, TOKEN)
+
+    assert isinstance(again, Ok)
+    assert again.value.degraded == ("notification", "analytics")
+    assert again == result
+    assert len(journal.reruns) == 1
+    assert len(fake.requests) == sent
 
 
 def test_purchase_declares_every_class_of_purchase_error() -> None:

@@ -1,4 +1,4 @@
-"""Bank with scripted replies to writes and undos, and its recording journal."""
+"""Bank with scripted replies to writes and undos, its recording journal, and a gate."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from gateway.railway import (
     SEQUENTIAL,
+    CommitGate,
     CommitPolicy,
     CommitStart,
     CommitState,
@@ -20,6 +21,7 @@ from gateway.railway import (
     Key,
     Ok,
     Pipeline,
+    Rerun,
     Result,
     Run,
     RunContext,
@@ -93,7 +95,7 @@ class RecordingJournal(Journal):
     bugs: dict[str, BaseException] = field(default_factory=dict[str, BaseException])
     starts: list[CommitStart] = field(default_factory=list[CommitStart])
     outcomes: dict[Key, WriteOutcome] = field(default_factory=dict[Key, WriteOutcome])
-    values: dict[str, object] = field(default_factory=dict[str, object])
+    reruns: list[Rerun] = field(default_factory=list[Rerun])
     ends: list[tuple[str, CommitState]] = field(default_factory=list[tuple[str, CommitState]])
 
     @override
@@ -102,21 +104,42 @@ class RecordingJournal(Journal):
         self.starts.append(commit)
 
     @override
-    async def note(self, execution_id: str, key: Key, outcome: WriteOutcome, value: object, /) -> None:
+    def note(self, execution_id: str, key: Key, outcome: WriteOutcome, /) -> None:
         name = next(intent.name for intent in self.starts[-1].intents if intent.key == key)
         self._write(f"{name} is {outcome.value}")
         self.outcomes[key] = outcome
-        self.values[name] = value
 
     @override
-    async def end(self, execution_id: str, state: CommitState, /) -> None:
+    def end(self, execution_id: str, state: CommitState, /) -> None:
         self._write(f"end {state.value}")
         self.ends.append((execution_id, state))
+
+    @override
+    async def seal(self, execution_id: str, rerun: Rerun, /) -> None:
+        self._write(f"seal {execution_id}")
+        self.reruns.append(rerun)
 
     def _write(self, line: str) -> None:
         if line in self.bugs:
             raise self.bugs[line]
         self.log.append(line)
+
+
+@dataclass
+class Gate(CommitGate):
+    """Gate that logs its calls, and lets commits begin while *is_open* is True."""
+
+    log: list[str]
+    is_open: bool = True
+
+    @override
+    def try_begin(self, execution_id: str, /) -> bool:
+        self.log.append(f"{execution_id} at the gate")
+        return self.is_open
+
+    @override
+    def revoke(self, execution_id: str, /) -> None:
+        self.log.append(f"{execution_id} revoked")
 
 
 @dataclass

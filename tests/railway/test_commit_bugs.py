@@ -107,61 +107,6 @@ async def test_failed_journal_begin_sends_nothing(bank: Bank) -> None:
     assert bank.log == []
 
 
-@BOTH_POLICIES
-@pytest.mark.parametrize("line", ["a is done", "b is done", "c is done", "end committed"])
-async def test_failed_journal_record_undoes_commit(bank: Bank, policy: CommitPolicy, line: str) -> None:
-    bank.journal.bugs[line] = ZeroDivisionError()
-
-    with pytest.raises(ZeroDivisionError):
-        await bank.commit(bank.write("a"), bank.call("b"), bank.write("c"), policy=policy)
-    assert bank.ledger.standing == set()
-    assert bank.log[-1] == "end undone"
-
-
-@pytest.mark.parametrize("line", ["a is undone", "b is refused", "c is refused", "end undone"])
-async def test_journal_error_of_failed_commit_raises_after_undos(bank: Bank, line: str) -> None:
-    bank.journal.bugs[line] = ZeroDivisionError()
-
-    with pytest.raises(ZeroDivisionError):
-        await bank.commit(bank.write("a"), bank.write("b", TAKEN), bank.write("c"))
-    assert bank.ledger.standing == set()
-
-
-async def test_journal_error_on_unknown_outcome_undoes_write(bank: Bank) -> None:
-    bank.journal.bugs["a is unknown"] = ZeroDivisionError()
-
-    with pytest.raises(ZeroDivisionError):
-        await bank.commit(bank.write("a", LATE))
-    assert bank.log[-3:] == UNDONE
-
-
-@pytest.mark.parametrize("line", ["a is stuck", "end stuck"])
-async def test_journal_error_on_stuck_write_returns_stuck(bank: Bank, line: str) -> None:
-    bank.journal.bugs[line] = ZeroDivisionError()
-
-    result = await bank.commit(bank.write("a", undos=[BUSY]), bank.write("b", TAKEN))
-
-    assert result == Err(Stuck("Some writes could not be undone: a"))
-
-
-async def test_bug_in_write_outranks_bug_in_journal(bank: Bank) -> None:
-    bank.journal.bugs["a is unknown"] = KeyError()
-    bank.journal.bugs["end undone"] = IndexError()
-
-    with pytest.raises(ZeroDivisionError) as raised:
-        await bank.commit(bank.write("a", ZeroDivisionError()))
-    assert "IndexError" in "".join(raised.value.__notes__)
-
-
-async def test_commit_raises_first_journal_bug(bank: Bank) -> None:
-    bank.journal.bugs["end committed"] = ZeroDivisionError()
-    bank.journal.bugs["end undone"] = IndexError()
-
-    with pytest.raises(ZeroDivisionError):
-        await bank.commit(bank.write("a"))
-    assert bank.ledger.standing == set()
-
-
 async def test_step_cancelled_by_other_code_is_bug(bank: Bank) -> None:
     steps = bank.write("a"), bank.write("b", asyncio.CancelledError())
 

@@ -7,25 +7,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 from typing_extensions import override
 
-from gateway.railway import CommitGate, Failure, Ok, Result, RunContext
-from tests.railway.scripted_writes import Bank, Values, payment
-
-
-@dataclass
-class Gate(CommitGate):
-    """Gate that logs its calls, and lets commits begin while *is_open* is True."""
-
-    log: list[str]
-    is_open: bool = True
-
-    @override
-    def try_begin(self, execution_id: str, /) -> bool:
-        self.log.append(f"{execution_id} at the gate")
-        return self.is_open
-
-    @override
-    def revoke(self, execution_id: str, /) -> None:
-        self.log.append(f"{execution_id} revoked")
+from gateway.railway import Err, Failure, JournalUnavailableError, Ok, Result, RunContext, Unavailable
+from tests.railway.scripted_writes import Bank, Gate, Values, payment
 
 
 @dataclass
@@ -74,12 +57,12 @@ async def test_failed_journal_begin_revokes_gate_pass(guarded_bank: GuardedBank)
     assert guarded_bank.log == ["exe-1 at the gate", "exe-1 revoked"]
 
 
-async def test_later_journal_failure_keeps_gate_pass(guarded_bank: GuardedBank) -> None:
-    guarded_bank.journal.bugs["a is done"] = ZeroDivisionError()
+async def test_unavailable_journal_fails_run_and_revokes_gate_pass(guarded_bank: GuardedBank) -> None:
+    guarded_bank.journal.bugs["begin settlement"] = JournalUnavailableError("the disk is full", retry_after=2)
 
-    with pytest.raises(ZeroDivisionError):
-        await guarded_bank.pay()
-    assert "exe-1 revoked" not in guarded_bank.log
+    detail = "The gateway cannot record the commit at present, so nothing was sent"
+    assert await guarded_bank.pay() == Err(Unavailable(detail, retry_after=2, was_sent=False))
+    assert guarded_bank.log == ["exe-1 at the gate", "exe-1 revoked"]
 
 
 async def test_unretryable_undo_refuses_commit_before_gate(guarded_bank: GuardedBank) -> None:

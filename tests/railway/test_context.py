@@ -44,10 +44,10 @@ async def test_exception_in_with_block_restores_context() -> None:
 
 
 async def test_change_context_does_not_modify_base() -> None:
-    with change_context(CONTEXT, is_in_run=True):
-        assert current_context() == replace(CONTEXT, is_in_run=True)
+    with change_context(CONTEXT, is_optional=True):
+        assert current_context() == replace(CONTEXT, is_optional=True)
 
-    assert not CONTEXT.is_in_run
+    assert not CONTEXT.is_optional
 
 
 async def test_context_change_without_with_block_ends_with_task() -> None:

@@ -244,7 +244,7 @@ async def test_each_after_commit_makes_best_effort_writes(bank: Bank) -> None:
     result = await pipeline.on(RunContext(execution_id="exe"))()
 
     assert result == Ok([None] * 3, lacks=("send",) * 3)
-    assert keys == [f"exe.0-announce.{n}.send" for n in range(3)]
+    assert keys == [f"exe.1-announce.{n}.send" for n in range(3)]
 
 
 async def test_observer_sees_each_as_stage_of_its_calls(services: Services) -> None:

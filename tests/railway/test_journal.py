@@ -5,7 +5,16 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.railway import NO_JOURNAL, CommitStart, CommitState, CommitTerms, Ok, RunContext, WriteOutcome
+from gateway.railway import (
+    NO_JOURNAL,
+    CommitStart,
+    CommitState,
+    CommitTerms,
+    Ok,
+    Rerun,
+    RunContext,
+    WriteOutcome,
+)
 from gateway.railway.journal import derive_key
 from tests.railway.scripted_writes import Bank, payment
 
@@ -40,5 +49,6 @@ async def test_commit_works_without_journal(bank: Bank) -> None:
 
 async def test_null_journal_accepts_every_record() -> None:
     await NO_JOURNAL.begin(CommitStart("exe-1", "checkout", "settlement", ()))
-    await NO_JOURNAL.note("exe-1", derive_key("exe-1", "settlement", 0, "a"), WriteOutcome.DONE, 1)
-    await NO_JOURNAL.end("exe-1", CommitState.COMMITTED)
+    NO_JOURNAL.note("exe-1", derive_key("exe-1", "settlement", 0, "a"), WriteOutcome.DONE)
+    NO_JOURNAL.end("exe-1", CommitState.COMMITTED)
+    await NO_JOURNAL.seal("exe-1", Rerun(()))

@@ -23,13 +23,16 @@ INTERNAL = {
     "WrongCommitArgument",
     "WrongStageArgument",
     "refuse_no_result",
+    "Replay",
     "RunExit",
     "RunState",
+    "attempt_in_time",
     "build_intents",
     "check_policy",
     "check_seconds",
     "commit",
     "derive_key",
+    "generate_pauses",
     "map_result",
     "mark_item",
     "merge_bugs",
@@ -38,6 +41,8 @@ INTERNAL = {
     "on_value",
     "resolve",
     "run_stage",
+    "set_budget",
+    "sleep_before_deadline",
 }
 """Names that only the modules of the railway use."""
 

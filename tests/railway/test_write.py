@@ -83,7 +83,7 @@ def build_best_effort_body(
 async def test_best_effort_write_key_names_its_stage(bank: Bank) -> None:
     await bank.run(build_best_effort_body(bank, "mail", "event"))
 
-    assert bank.keys["mail"] == ["exe-1.0-after.0.mail"]
+    assert bank.keys["mail"] == ["exe-1.1-after.0.mail"]
     assert bank.log[-2:] == ["mail sent", "event sent"]
 
 
@@ -120,4 +120,11 @@ async def test_best_effort_writes_have_unique_keys(bank: Bank) -> None:
 async def test_journal_ignores_best_effort_writes(bank: Bank) -> None:
     await bank.run(build_best_effort_body(bank, "mail"))
 
-    assert bank.log == ["begin settlement", "a sent", "a is done", "end committed", "mail sent"]
+    assert bank.log == [
+        "begin settlement",
+        "a sent",
+        "a is done",
+        "end committed",
+        "seal exe-1",
+        "mail sent",
+    ]

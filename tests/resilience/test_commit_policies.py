@@ -209,8 +209,8 @@ async def test_operator_retry_bypasses_open_breaker() -> None:
     undo = declare_undo(things)
     key = Key("exe-1.making.0.things.make")
     await journal.begin(CommitStart("exe-1", "one", "making", (Intent("things.make", key, undo=undo.name),)))
-    await journal.note("exe-1", key, WriteOutcome.STUCK, None)
-    await journal.end("exe-1", CommitState.STUCK)
+    journal.note("exe-1", key, WriteOutcome.STUCK)
+    journal.end("exe-1", CommitState.STUCK)
     await open_breaker(things, service)
     retried = await ExecutionRegistry[str](journal, {undo.name: undo}, CommitTerms()).retry("exe-1")
 
