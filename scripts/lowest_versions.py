@@ -20,7 +20,7 @@ def find_lowest(requirements: Iterable[str]) -> Iterator[str]:
 
 def find_pins(requirements: Iterable[str], constraints: Iterable[str]) -> Iterator[str]:
     """Yield the lines of *constraints* for the packages of *requirements*."""
-    names = {normalize_name(requirement.split(">=")[0]) for requirement in requirements}
+    names = {normalize_name(re.split(r"\[|>=", requirement)[0]) for requirement in requirements}
     return (line for line in constraints if normalize_name(line.split("==")[0]) in names)
 
 
