@@ -50,7 +50,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str, *, connections: int = CONNECTIONS, time_limit: float = TIME_LIMIT) -> None:
         _check_url(url)
-        # psycopg logs cancellations that the server did not answer; callers get an error for them.
+        # psycopg warns of cancellations that the server does not answer; callers get an error for them.
         logging.getLogger("psycopg").setLevel(logging.ERROR)
         self.dialect = POSTGRESQL
         self._url = url
@@ -87,7 +87,8 @@ class PostgresDatabase:
         """Return the result of *work* with a connection, within the time limit.
 
         The first timeout makes psycopg cancel the statement on the server, and wait until it has ended. If
-        the server does not answer, the second one makes it close the connection.
+        the server does not answer, the second one makes it close the connection. A caller that is cancelled
+        waits likewise, so that no statement goes on without it.
         """
         try:
             async with (

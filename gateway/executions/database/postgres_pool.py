@@ -1,8 +1,9 @@
 """Connections to PostgreSQL that calls share.
 
 psycopg's own pool is not used. A call that is cancelled while it returns its connection loses this connection
-for ever: after 3600 cancelled calls, all eight were lost (psycopg_pool 3.3.3). Besides, its callers wait for
-their whole time limit while the server is down, and do not learn the reason.
+for ever: after 3600 cancelled calls, all eight were lost (psycopg_pool 3.3.3; psycopg/psycopg#509, #1208 and
+#1345 are similar). Besides, its callers wait for their whole time limit while the server is down, and do not
+learn the reason.
 """
 
 import asyncio
@@ -76,6 +77,10 @@ class PostgresPool:
             cursor_factory=AsyncRawCursor,
             prepare_threshold=None,
             fallback_application_name="fanout-gateway",
+            # Networks drop connections that are idle for minutes without a word to either side.
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
         )
 
 

@@ -34,7 +34,7 @@ class SqliteFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path: Final = path.absolute()
+        self._path: Final = path.resolve()
         self._identity: _Identity | None = None
 
     @property

@@ -6,15 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, final
 
-from gateway.executions.database.errors import (
-    DatabaseError,
-    DatabaseStatementError,
-)
-from gateway.executions.database.sqlite_errors import (
-    DatabaseFullError,
-    DatabaseLockedError,
-    map_exception,
-)
+from gateway.executions.database.errors import DatabaseError, DatabaseStatementError
+from gateway.executions.database.sqlite_errors import DatabaseFullError, DatabaseLockedError, map_exception
 from gateway.executions.database.terms import Row, Statement, Value
 
 __all__ = ("Job", "Outcome", "Source", "SqliteSession")
@@ -84,6 +77,8 @@ class SqliteSession:
         A job that fails does not affect the others. A job that is not done afterwards was not executed,
         because another process holds the lock.
         """
+        if not self._open(jobs):
+            return
         for job in jobs:
             if job.is_read:
                 self._attempt(self._read, [job])
@@ -98,30 +93,38 @@ class SqliteSession:
             self._connection.close()
             self._connection = None
 
+    def _open(self, jobs: Sequence[Job]) -> bool:
+        """Open the connection unless it is open; return False if *jobs* have failed because it cannot be."""
+        try:
+            self._connect()
+        except Exception as error:  # noqa: BLE001 - the thread must survive
+            self._fail(jobs, self._map(error))
+            return False
+        return True
+
     def _attempt(
         self, action: Callable[[sqlite3.Connection, Sequence[Job]], None], jobs: Sequence[Job]
     ) -> bool:
         """Execute *jobs* by *action*; return False if each of them may succeed alone."""
         try:
             action(self._connect(), jobs)
-        except Exception as error:  # noqa: BLE001 - the thread must survive whatever a statement raises
-            return self._settle(jobs, self._map(error))
+        except Exception as caught:  # noqa: BLE001 - the thread must survive whatever a statement raises
+            error = self._map(caught)
+            if len(jobs) > 1 and isinstance(error, (DatabaseFullError, DatabaseStatementError)):
+                return False
+            self._fail(jobs, error)
         return True
 
-    def _settle(self, jobs: Sequence[Job], error: DatabaseError) -> bool:
-        match error:
-            case DatabaseLockedError():
-                for job in jobs:
-                    job.obstacle = str(error)
-                return True
-            case DatabaseFullError() | DatabaseStatementError():
-                if len(jobs) > 1:
-                    return False
-            case _:
-                self.close()
+    def _fail(self, jobs: Sequence[Job], error: DatabaseError) -> None:
+        """Record *error*; jobs that it has not failed but only delayed are not done."""
+        if isinstance(error, DatabaseLockedError):
+            for job in jobs:
+                job.obstacle = str(error)
+            return
+        if not isinstance(error, (DatabaseFullError, DatabaseStatementError)):
+            self.close()
         for job in jobs:
             job.end(type(error)(str(error)))  # one for each: an exception belongs to the task that raises it
-        return True
 
     def _connect(self) -> sqlite3.Connection:
         if self._connection is None:

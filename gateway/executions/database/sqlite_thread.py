@@ -16,7 +16,7 @@ __all__ = ("SqliteThread", "WaitingJob")
 
 T = TypeVar("T")
 
-_PAUSES: Final = (0.001, 0.002, 0.005, 0.010, 0.025)
+_PAUSES: Final = (0.0005, 0.001, 0.002)
 """Seconds before each next attempt to take a lock that another process holds; the last one is repeated."""
 
 
@@ -71,7 +71,8 @@ class SqliteThread:
                     stop = arrival
                 else:
                     waiting.append(arrival)
-            self._session.execute(waiting)
+            if waiting:
+                self._session.execute(waiting)
             _deliver(job for job in waiting if job.is_done)
             waiting = [job for job in waiting if not job.is_done and not job.is_dead()]
             attempts = attempts + 1 if waiting else 0

@@ -63,6 +63,20 @@ async def test_relative_path_is_that_at_creation(path: Path, monkeypatch: pytest
     assert path.exists()
 
 
+async def test_link_is_followed(path: Path) -> None:
+    """SQLite keeps the other files beside the file itself, not beside the link."""
+    folder = path.parent / "volume"
+    folder.mkdir()
+    path.symlink_to(folder / "real.sqlite")
+    database = create_database(f"sqlite:///{path}")
+    await database.open()
+    await database.run("create table item (name text)")
+    names = {file.name for file in folder.iterdir()}
+    await database.close()
+
+    assert names == {"real.sqlite", "real.sqlite-wal", "real.sqlite-shm"}
+
+
 async def test_commits_are_on_the_disk(database: Database) -> None:
     assert await database.run("pragma journal_mode") == [("wal",)]
     assert await database.run("pragma synchronous") == [(2,)]
