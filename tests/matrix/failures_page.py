@@ -34,7 +34,8 @@ with the responses of the services in different orders. They verify this page an
 - After a failure, every write of the commit has been refused or undone, or the response has the code
   `stuck`. After a success, none is undone. The final state of the services matches these outcomes.
 - A failed optional call never fails the request.
-- A repeated request with the same Idempotency-Key gets the same response, without calls to services.
+- A repeated request with the same Idempotency-Key gets the same response, without calls to services, unless
+  it is a 502, 503 or 504: then everything is undone, and the repeated request makes a new attempt.
 
 ## Faults
 
