@@ -228,10 +228,11 @@ class Run(Generic[E_contra]):
         """Make *steps*, which are writes and reads; return all values, or undo the writes and exit the run.
 
         Nothing is sent if less than `CommitTerms.reserve` seconds are left until the deadline, or if the
-        journal is unavailable: the run exits with `Unavailable`. Nothing is sent either if `RunContext.gate` denies the commit, because the request
-        is gone: `asyncio.CancelledError` is raised. Once the commit has begun, neither the deadline nor a
-        cancellation cuts it short, and the stages after the commit have no deadline. The run exits with
-        `Stuck` if a write could not be undone. See `gateway.railway.commit` for the rest.
+        journal is unavailable: the run exits with `Unavailable`. Nothing is sent either if `RunContext.gate`
+        denies the commit, because the request is gone: `asyncio.CancelledError` is raised. Once the commit
+        has begun, neither the deadline nor a cancellation cuts it short, and the stages after the commit have
+        no deadline. The run exits with `Stuck` if a write could not be undone. See `gateway.railway.commit`
+        for the rest.
         """
         return self._run_commit(name, steps, policy)
 

@@ -355,6 +355,24 @@ async def test_cancelled_request_passes_on_the_permission_to_connect() -> None:
     assert waiting.cancelled()
 
 
+async def test_cancelled_request_passes_on_its_connection() -> None:
+    """The request is cancelled in the turn in which another request has released the connection to it."""
+    terms = TransportTerms(max_connections=1)
+    async with serve(answer_all) as port:
+        pool = Pool(Dialer("127.0.0.1", port, None, resolve_to(), terms), terms)
+        connection = await pool.acquire(connect=None, pool=None)
+        waiting = asyncio.create_task(pool.acquire(connect=None, pool=None))
+        await asyncio.sleep(0)
+        pool.release(connection)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        is_idle = pool.take() is connection
+        await pool.aclose()
+
+    assert waiting.cancelled()
+    assert is_idle
+
+
 async def test_connection_lost_before_its_turn_is_replaced() -> None:
     """A connection can be lost between the turn in which it is handed over and the turn of the request."""
     terms = TransportTerms(max_connections=1)

@@ -80,6 +80,9 @@ class HttpProtocol(HttpToolsProtocol):
     _writing: WriteTimeout
     """Set when the connection is made."""
 
+    _response: ResponseWriter
+    """Set when a request is passed to the application."""
+
     def __init__(
         self,
         config: uvicorn.Config,
@@ -206,7 +209,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._current = self.cycle
         # The application has not been started yet. Sound: the cycle calls only methods that the writer has.
-        self.cycle.transport = cast("asyncio.Transport", ResponseWriter(self.transport, self.loop))
+        self._response = ResponseWriter(self.transport, self.loop)
+        self.cycle.transport = cast("asyncio.Transport", self._response)
         self.scope["method"] = self._head.method.decode("ascii")
 
     @override
@@ -224,6 +228,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def on_response_complete(self) -> None:
+        self._response.flush()  # the refusal of the next request may be sent in the same turn
         super().on_response_complete()
         self._end_response()
         self._parse()

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import re
 import weakref
 from collections.abc import AsyncIterator
 from typing import Final
@@ -348,6 +349,13 @@ async def test_body_over_limit_has_one_response(connection: Connection, end: byt
 
     assert connection.transport.sent.count(b"HTTP/1.1 ") == 1
     assert connection.status == status
+
+
+async def test_response_to_head_precedes_refusal_of_next_request(connection: Connection) -> None:
+    connection.receive(REQUEST.replace(b"GET", b"HEAD") + b"malformed\r\n\r\n")
+    await asyncio.sleep(40)
+
+    assert re.findall(rb"HTTP/1.1 (\d{3})", connection.transport.sent) == [b"204", b"400"]
 
 
 async def test_pipelined_requests_are_not_read_before_response(connection: Connection) -> None:

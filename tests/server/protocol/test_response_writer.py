@@ -55,6 +55,24 @@ async def test_head_does_not_wait_for_a_late_body(recorder: Recorder, writer: Re
     assert recorder.written == [b"head", b"body"]
 
 
+async def test_flush_sends_head_of_response_without_body(recorder: Recorder, writer: ResponseWriter) -> None:
+    writer.write(b"head")
+    writer.flush()
+    assert recorder.written == [b"head"]
+    await asyncio.sleep(0)
+
+    assert recorder.written == [b"head"]
+
+
+async def test_interim_response_is_sent_at_once(recorder: Recorder, writer: ResponseWriter) -> None:
+    writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert recorder.written == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    writer.write(b"body")
+
+    assert recorder.written[1:] == [b"HTTP/1.1 200 OK\r\n\r\nbody"]
+
+
 async def test_head_is_sent_before_the_connection_is_closed(
     recorder: Recorder, writer: ResponseWriter
 ) -> None:
