@@ -2,12 +2,14 @@
 # "docker build --target load" builds the image of locust instead.
 FROM python:3.13-slim AS build
 WORKDIR /build
+# The folder of the journal; a named volume takes over its owner and its mode.
+RUN mkdir -p -m 0700 /volumes/data
 RUN python3 -m venv /opt/gateway
 # Install the packages first, because they change less often than the code.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN mkdir gateway mock_services \
     && touch gateway/__init__.py mock_services/__init__.py \
-    && /opt/gateway/bin/pip install --no-cache-dir --constraint constraints.txt .
+    && /opt/gateway/bin/pip install --no-cache-dir --constraint constraints.txt '.[postgres]'
 COPY gateway gateway
 COPY mock_services mock_services
 RUN /opt/gateway/bin/pip install --no-cache-dir --no-deps --force-reinstall . \
@@ -36,9 +38,11 @@ ENTRYPOINT ["/opt/locust/bin/locust"]
 FROM runtime
 LABEL org.opencontainers.image.title="fanout-gateway" org.opencontainers.image.licenses="MIT"
 COPY --from=build /opt/gateway /opt/gateway
+COPY --from=build --chown=65532:65532 /volumes /
 ENV PATH=/opt/gateway/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    GATEWAY_HOST=0.0.0.0
+    GATEWAY_HOST=0.0.0.0 \
+    GATEWAY_JOURNAL_URL=sqlite:////data/gateway-journal.sqlite
 USER 65532:65532
 EXPOSE 8000
 # Health check of the gateway; docker-compose.yml replaces it for the mock services.

@@ -1,11 +1,12 @@
 """Composition root: connects services, pipelines and settings to a gateway."""
 
+import asyncio
 import re
 import socket
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version as installed_version
 from typing import Final, TypeAlias
@@ -20,7 +21,6 @@ from gateway.api.endpoints import executions as executions_endpoints
 from gateway.api.endpoints import health, problems
 from gateway.api.endpoints import pipelines as pipelines_endpoints
 from gateway.api.endpoints.readiness import Readiness
-from gateway.api.idempotency.stored_response import StoredResponse
 from gateway.api.pipeline_route.description import describe, list_notes, list_own_errors
 from gateway.api.pipeline_route.registration import Route
 from gateway.api.pipeline_route.route import build_routes
@@ -28,15 +28,19 @@ from gateway.api.state import GatewayState
 from gateway.client.sender import USER_AGENT
 from gateway.client.service import Service, ServiceConnection
 from gateway.client.transport import choose_transport, create_tls_context
-from gateway.executions.memory_journal import MemoryJournal
+from gateway.executions.database.errors import DatabaseUnavailableError
+from gateway.executions.database.url import create_database
+from gateway.executions.health import JournalHealth, StorageLimit
+from gateway.executions.recovery import Recovery
 from gateway.executions.registry import ExecutionRegistry
-from gateway.executions.worker_lock import find_supervisor, hold_worker_lock
+from gateway.executions.store import ExecutionStore
 from gateway.observability.trace import Trace
 from gateway.observability.waterfall import Waterfall
 from gateway.pipelines import PIPELINES
 from gateway.railway import CommitTerms, Undo
 from gateway.server.descriptors import choose_connection_limit, get_descriptor_limit
 from gateway.server.front_door import FrontDoor
+from gateway.server.listener import drop_new_connections
 from gateway.server.server import Server
 from gateway.services import SERVICES
 from gateway.settings import Settings, load_settings
@@ -47,6 +51,7 @@ Transports: TypeAlias = httpx.AsyncBaseTransport | Mapping[str, httpx.AsyncBaseT
 """A transport that all services share, or the transport of each service by name."""
 
 _NAME: Final = "fanout-gateway"
+_BYTES_IN_MB: Final = 1_000_000
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """An HTTP token (RFC 9110, section 5.6.2): the form of a product name in `User-Agent`."""
 
@@ -102,7 +107,7 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
 
     - *settings*: by default read from the environment.
     - *name* and *version*: identify the gateway to services, in `User-Agent`. The default version is the
-      version of this package.
+      version of this package. Gateways that share a journal have executions of their own by name.
     - *title*: shown in `/docs` with the version; the default is the name.
     - *transport*: sends the requests to services; the default sends them over the network, by the transport
       that *settings* name. A mapping has the transport of each service by name. Transports are closed when
@@ -125,9 +130,10 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
     transport = _create_transports(settings, services) if transport is None else transport
     version = version or installed_version("fanout-gateway")
     connections = connect(services, settings, transport, _build_user_agent(name, version))
-    executions = ExecutionRegistry[StoredResponse](
-        MemoryJournal(), _collect_undos(connections), _build_commit_terms(settings)
-    )
+    undos, terms = _collect_undos(connections), _build_commit_terms(settings)
+    store = ExecutionStore(create_database(settings.journal_url.get_secret_value()), name)
+    journal = JournalHealth(StorageLimit(settings.journal_max_mb * _BYTES_IN_MB))
+    executions = ExecutionRegistry(store, undos, terms, journal)
     state = GatewayState(
         deadline=settings.deadline_ms / 1000,
         optional_budget=settings.optional_timeout_ms / 1000,
@@ -139,23 +145,32 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
     instances = {connection.name: connection.instance for connection in connections}
     routes = build_routes(pipelines, instances, state)
     described = [describe(route) for route in routes]
-    readiness = Readiness({connection.name: connection.client for connection in connections})
+    writes = any(route.bound.is_commit_declared for route in routes)
+    readiness = Readiness(
+        {connection.name: connection.client for connection in connections},
+        journal=journal if writes else None,
+    )
     token = settings.operator_token
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        with hold_worker_lock(find_supervisor()):
-            async with AsyncExitStack() as stack:
-                for part in _list_transports(transport):
-                    await stack.enter_async_context(part)
-                yield
-                await executions.drain()
+        async with AsyncExitStack() as stack:
+            for part in _list_transports(transport):
+                await stack.enter_async_context(part)
+            if writes:
+                recovery = Recovery(store, undos, terms.undo_budget, journal, executions)
+                await stack.enter_async_context(_keep_journal(store, recovery))
+            else:
+                stack.push_async_callback(store.close)  # a request for an execution opens it
+            yield
+            await executions.drain()
 
     return Gateway(
         state,
         readiness,
         services=services,
         max_calls=sum(connection.client.policies.max_concurrency for connection in connections),
+        journal=store if writes else None,
         warnings=[*settings.describe_ineffective(), *list_notes(described)],
         title=title or name,
         version=version,
@@ -175,8 +190,34 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
     )
 
 
-def create_server(settings: Settings, listener: socket.socket, app: Gateway) -> Server:
-    """Create a server that serves *app* on *listener*.
+@asynccontextmanager
+async def _keep_journal(store: ExecutionStore, recovery: Recovery) -> AsyncGenerator[None]:
+    """Open the journal, and recover executions; raise `DatabaseRefusedError` if it cannot be used.
+
+    A database that is down is opened as soon as it is up: until then, requests that write are refused.
+    """
+    with suppress(DatabaseUnavailableError):  # the recovery reports it
+        await store.open()
+    recovering = asyncio.create_task(recovery.run())
+    try:
+        yield
+    finally:
+        recovering.cancel()
+        await asyncio.wait((recovering,))
+        await store.close()
+
+
+def create_server(
+    settings: Settings,
+    listener: socket.socket,
+    app: Gateway,
+    *,
+    stop_accepting: Callable[[socket.socket], None] = drop_new_connections,
+    workers: int = 1,
+) -> Server:
+    """Create a server that serves *app* on *listener*, which *stop_accepting* makes ignore new connections.
+
+    *workers* processes share the listener.
 
     The durations of the drain and of the pause after a refusal come from *settings*. After the drain,
     requests have the deadline of *app* and one more second to finish. The limit of client connections leaves
@@ -191,6 +232,8 @@ def create_server(settings: Settings, listener: socket.socket, app: Gateway) -> 
         grace=app.shared.deadline + 1,
         front_door=FrontDoor(app),
         refusal_pause=settings.refusal_pause_ms / 1000,
+        stop_accepting=stop_accepting,
+        workers=workers,
     )
 
 

@@ -33,6 +33,7 @@ from gateway.client.operations.request_headers import check_header
 from gateway.client.service import Service
 from gateway.client.transport import TransportName, create_tls_context
 from gateway.client.url import normalize_base_url, redact_url
+from gateway.executions.database.url import check_database_url
 from gateway.railway import CommitTerms
 from gateway.service_links import is_service_link
 
@@ -91,6 +92,11 @@ def _to_milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
+def _check_journal_url(value: SecretStr) -> SecretStr:
+    check_database_url(value.get_secret_value())
+    return value
+
+
 def _expects(description: str) -> WrapValidator:
     """Build a validator with the error message `expected` *description*, instead of pydantic's messages."""
 
@@ -114,6 +120,7 @@ RootPath: TypeAlias = Annotated[
 ]
 Host: TypeAlias = Annotated[str, Field(pattern=r"^[^/?#@\s]*$"), _expects("an address, such as '127.0.0.1'")]
 Token: TypeAlias = Annotated[SecretStr, _expects("a string"), AfterValidator(_check_bearer_token)]
+JournalUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_check_journal_url)]
 Credentials: TypeAlias = Annotated[
     SecretStr, AfterValidator(_check_credentials), _expects("visible ASCII characters")
 ]
@@ -219,6 +226,13 @@ class Settings(BaseSettings):
     undo_budget_ms: Positive = Field(
         default=_to_milliseconds(_COMMIT.undo_budget),
         description="milliseconds for undoing a commit before it is reported as stuck",
+    )
+    journal_url: JournalUrl = Field(
+        default=SecretStr("sqlite:///gateway-journal.sqlite"),
+        description="database of the journal: sqlite:///FILE for one machine, or postgresql://...",
+    )
+    journal_max_mb: Positive = Field(
+        default=1024, description="megabytes of executions that the journal keeps; then writes are refused"
     )
     operator_token: Token | None = Field(
         default=None,
@@ -329,6 +343,8 @@ def load_settings(services: Iterable[Service[object]] = (), **values: object) ->
 def default_settings(services: Iterable[Service[object]] = (), **values: object) -> Settings:
     """Return the default settings, overridden by *values*, without reading the environment or validating.
 
+    The journal is in memory, unless *values* have another one: it is for tests and demonstrations.
+
     Raise `ValueError` for *services* that `load_settings` refuses.
     """
     nested = {
@@ -337,7 +353,8 @@ def default_settings(services: Iterable[Service[object]] = (), **values: object)
         )
         for service in _check_services(services)
     }
-    return Settings.model_construct(services=nested).model_copy(update=values)
+    journal = {"journal_url": SecretStr("sqlite:///:memory:")}
+    return Settings.model_construct(services=nested).model_copy(update={**journal, **values})
 
 
 def unknown_variables(environment: Mapping[str, str], services: Iterable[str]) -> Iterator[str]:

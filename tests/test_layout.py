@@ -14,6 +14,7 @@ WITHOUT_COUNTERPART: Final[Mapping[str, str]] = {
     "system": "real processes",
     "documents": "code blocks and tables of the documentation, in process",
     "system/hostile": "clients and services on raw sockets",
+    "system/journal": "gateways whose journal is in trouble",
     "typing": "checked by mypy and pyright, not run",
     "matrix": "every fault of every call, in process",
     "matrix/sockets": "the same as bytes on connections, by each transport",

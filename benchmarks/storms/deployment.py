@@ -58,7 +58,7 @@ class Deployment:
             f"{name} ({kind})"
             for name, [check] in health["checks"].items()
             for kind in ("breaker", "optionalBreaker")
-            if check[kind] != "closed"
+            if check.get(kind, "closed") != "closed"  # the check of the journal has no breakers
         ]
 
     @property

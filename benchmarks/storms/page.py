@@ -29,6 +29,10 @@ routes, written with a shared `httpx.AsyncClient`, its default pool, a timeout o
 
 No test asserts these figures, because a busy machine would distort them. `--gateway-only --scale 0.1` runs
 small storms on the gateway alone, in a few minutes.
+
+[`benchmarks/crashes`](../benchmarks/crashes/__init__.py) kills the gateways themselves, in the midst of their
+commits, and compares the state of the services with the answers of the gateways:
+`.venv/bin/python -m benchmarks.crashes storm`, `points` or `pauses`.
 """
 _LEGEND: Final = """\
 Figures of several rounds are the median, with minimum and maximum in brackets. If a check fails on the

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
@@ -52,6 +53,20 @@ class Process:
         await asyncio.to_thread(self._process.wait)
         for pipe in (self._process.stdin, self._process.stdout):
             cast("IO[str]", pipe).close()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process."""
+        self._process.send_signal(number)
+
+    @property
+    def has_ended(self) -> bool:
+        """True if the process has ended."""
+        return self._process.poll() is not None
+
+    @property
+    def is_suspended(self) -> bool:
+        """True if SIGSTOP has suspended the process."""
+        return self._read_proc("stat").rpartition(")")[2].split()[0] == "T"
 
     @property
     def resident_mib(self) -> float:

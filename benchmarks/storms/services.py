@@ -74,8 +74,13 @@ class Services:
 
     async def count_calls(self, name: str) -> Counter[str]:
         """Return the number of calls that a service received since its start, by operation."""
+        return Counter(call["operation"] for call in await self.list_calls(name))
+
+    async def list_calls(self, name: str) -> Sequence[Mapping[str, Any]]:
+        """Return the calls that a service received since its start."""
         async with self._control.get(f"{self.urls[name]}/_mock/calls") as response:
-            return Counter(call["operation"] for call in await response.json())
+            calls: Sequence[Mapping[str, Any]] = await response.json()
+            return calls
 
     async def fetch_state(self, name: str) -> Mapping[str, Any]:
         """Return the state of a service: the data that writes can change."""

@@ -24,6 +24,7 @@ from gateway.api.pipeline_route.route import PipelineRoute
 from gateway.api.problems.exception_handlers import build_exception_response
 from gateway.api.state import GatewayState
 from gateway.client.service import Service
+from gateway.executions.store import ExecutionStore
 
 __all__ = ("Gateway", "Lifespan")
 
@@ -72,11 +73,11 @@ class Gateway(FastAPI):
 
     *cors_origins* are the allowed CORS origins; `*` allows all. *prefix* is the path prefix of links, unless
     the ASGI server or a parent app has set another. *max_calls* is the most calls to services at the same
-    time.
+    time. *journal* keeps the executions; it is None if no pipeline writes.
 
     More routers can be added with `include_router`. The server and the command line read the attributes
-    `services`, `max_calls`, `pipelines`, `registrations`, `readiness`, `shared` (the *state*), `prefix`,
-    `has_cors` and `warnings` (lines to log about settings and documentation).
+    `services`, `max_calls`, `pipelines`, `registrations`, `readiness`, `shared` (the *state*), `journal`,
+    `prefix`, `has_cors` and `warnings` (lines to log about settings and documentation).
 
     Raise `RegistrationError` for two routes with the same method and path or the same operation id, for
     different pipelines with the same name, and for a route that hides a path of the gateway itself.
@@ -89,6 +90,7 @@ class Gateway(FastAPI):
         *,
         services: Sequence[Service[object]] = (),
         max_calls: int = 0,
+        journal: ExecutionStore | None = None,
         warnings: Sequence[str] = (),
         title: str,
         version: str,
@@ -103,6 +105,7 @@ class Gateway(FastAPI):
         self.readiness: Final = readiness
         self.services: Final = tuple(services)
         self.max_calls: Final = max_calls
+        self.journal: Final = journal
         self.prefix: Final = prefix
         self.has_cors: Final = bool(cors_origins)
         self.pipelines: Final = tuple(pipelines)

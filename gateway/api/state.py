@@ -7,7 +7,6 @@ from typing import final
 
 from gateway.api.admission.admission import Admission
 from gateway.api.admission.caller import CallerDependency
-from gateway.api.idempotency.stored_response import StoredResponse
 from gateway.executions.registry import ExecutionRegistry
 from gateway.observability.trace import Trace
 
@@ -27,7 +26,7 @@ class GatewayState:
 
     deadline: float
     optional_budget: float | None
-    executions: ExecutionRegistry[StoredResponse]
+    executions: ExecutionRegistry
     admission: Admission
     caller: CallerDependency | None = None
     on_trace: Callable[[str, Trace], None] | None = None

@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.cli import serve
 from gateway.cli.demo import command as demo
+from gateway.cli.executions import command as executions
 from gateway.cli.explain import command as explain
 
 __all__ = ("main",)
@@ -15,6 +16,7 @@ _COMMANDS: Final[Sequence[tuple[str, str, Callable[[argparse.ArgumentParser], No
     ("serve", "serve the gateway", serve.configure),
     ("demo", "run every documented outcome against mock services and check it", demo.configure),
     ("explain", "show the stages of a pipeline, its writes and its critical path", explain.configure),
+    ("executions", "list the executions of a running gateway, and retry stuck undos", executions.configure),
 )
 
 

@@ -1,18 +1,22 @@
 """`gateway serve`: serves the gateway, or a custom app, until a signal stops it."""
 
 import argparse
+import asyncio
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from pydantic import SecretStr
+
 from gateway.api.application import Gateway
 from gateway.app import create_app, create_server
 from gateway.cli.app_loader import AppLoadError, load_app
-from gateway.cli.dev_stack import MOCKS_PORT, MocksFailedError, run_mock_services, send_sample_checkout
+from gateway.cli.dev_stack import MOCKS_PORT, MocksFailedError
 from gateway.cli.messages import (
     FAILURE,
     USAGE_ERROR,
@@ -21,14 +25,14 @@ from gateway.cli.messages import (
     fail,
 )
 from gateway.cli.reload import run_with_reload
+from gateway.cli.serving import serve_alone, serve_as_worker, serve_with_workers
+from gateway.cli.workers.supervisor import Supervisor
+from gateway.cli.workers.supervisor_link import SupervisorLink
 from gateway.client.service import Service
 from gateway.observability.waterfall import Waterfall
-from gateway.pipelines.checkout import checkout
 from gateway.server import event_loop
 from gateway.server.descriptors import raise_descriptor_limit
-from gateway.server.gc_tuning import tune_gc
-from gateway.server.listener import ListenError, open_listener
-from gateway.server.server import Server
+from gateway.server.listener import ListenError, format_url, open_listener
 from gateway.services import SERVICES
 from gateway.settings import (
     OWN_FIELDS,
@@ -70,6 +74,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--app-dir", metavar="FOLDER", help="folder of the module of --app (default: the current folder)"
     )
     parser.add_argument(
+        "--workers",
+        type=_parse_workers,
+        default=1,
+        metavar="N",
+        help="number of worker processes on the same port (default: %(default)s); limits, rate limits and "
+        "circuit breakers are those of each worker",
+    )
+    parser.add_argument("--supervised", help=argparse.SUPPRESS)  # the file descriptors of a worker
+    parser.add_argument(
         "--reload",
         action="store_true",
         help="start again when a Python file in the current folder, or that of --app-dir, changes",
@@ -104,7 +117,9 @@ def _list_settings(services: Sequence[Service[object]]) -> Iterator[str]:
 
 def _gateway_rows() -> Iterator[tuple[str, str, object]]:
     for name, field in OWN_FIELDS.items():
-        yield PREFIX + name.upper(), field.description or "", field.default
+        default: object = field.default
+        shown = default.get_secret_value() if isinstance(default, SecretStr) else default
+        yield PREFIX + name.upper(), field.description or "", shown
 
 
 def _service_rows(services: Sequence[Service[object]]) -> Iterator[tuple[str, str, object]]:
@@ -112,6 +127,13 @@ def _service_rows(services: Sequence[Service[object]]) -> Iterator[tuple[str, st
         for name, field in ServiceSettings.model_fields.items():
             default: object = getattr(service, name)
             yield f"{PREFIX}{service.name}_{name}".upper(), field.description or "", default
+
+
+def _parse_workers(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        msg = f"invalid number of workers {text!r}: expected a positive integer"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
 
 
 def _parse_mocks_port(text: str) -> int:
@@ -128,21 +150,31 @@ def _parse_mocks_port(text: str) -> int:
 def _run(parser: argparse.ArgumentParser, with_mocks: argparse.Action, options: argparse.Namespace) -> int:
     if options.help:
         return _print_help(parser, with_mocks, options)
-    _configure_logging(options.log_level.upper())
-    if options.app_dir is not None and options.app is None:
-        return fail(USAGE_ERROR, "--app-dir needs --app")
+    is_worker = options.supervised is not None
+    _configure_logging(options.log_level.upper(), is_worker=is_worker)
+    if (conflict := _find_conflict(options)) is not None:
+        return fail(USAGE_ERROR, conflict)
     if options.reload:
         return run_with_reload(_build_command(options), Path(options.app_dir or "."))
     # Until the server handles signals, Ctrl-C ends the process without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         settings = _load_settings(options)
-        app = None if options.app is None else _load_app(options)
+        app = _create_sample(settings, options) if options.app is None else _load_app(options)
     except InvalidSettingsError as error:
         return fail(USAGE_ERROR, *error.messages)
     except AppLoadError as error:
         return fail(USAGE_ERROR, str(error))
-    return _serve(settings, app, options.with_mocks)
+    return (_serve_as_worker if is_worker else _serve)(settings, app, options)
+
+
+def _find_conflict(options: argparse.Namespace) -> str | None:
+    """Return what is wrong with a combination of *options*, if anything is."""
+    if options.app_dir is not None and options.app is None:
+        return "--app-dir needs --app"
+    if options.reload and options.workers > 1:
+        return "--reload serves with a single process; leave out --workers"
+    return None
 
 
 def _build_command(options: argparse.Namespace) -> Sequence[str]:
@@ -153,11 +185,18 @@ def _build_command(options: argparse.Namespace) -> Sequence[str]:
         "--app": options.app,
         "--app-dir": options.app_dir,
         "--with-mocks": options.with_mocks,
+        "--workers": options.workers,
         "--log-level": options.log_level,
     }
     arguments = [f"{option}={value}" for option, value in given.items() if value is not None]
     flags = ["--waterfall"] if options.waterfall else []
     return [sys.executable, "-P", "-m", "gateway", "serve", *arguments, *flags]
+
+
+def _create_sample(settings: Settings, options: argparse.Namespace) -> Gateway:
+    """Create the sample gateway, with `--with-mocks` for the mock services."""
+    port: int | None = options.with_mocks
+    return create_app(settings if port is None else settings.with_urls(_list_mock_urls(port)))
 
 
 def _load_app(options: argparse.Namespace) -> Gateway:
@@ -211,8 +250,9 @@ def _print_help(
     return 0
 
 
-def _configure_logging(level: str) -> None:
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+def _configure_logging(level: str, *, is_worker: bool) -> None:
+    process = "[%(process)d] " if is_worker else ""
+    logging.basicConfig(level=level, format=f"%(asctime)s {process}%(levelname)s %(name)s: %(message)s")
     if level == "INFO":  # at this level uvicorn logs each start and stop, and httpx each request
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
         logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -228,48 +268,53 @@ def _load_settings(options: argparse.Namespace) -> Settings:
     return load_settings(services, **{name: value for name, value in overrides.items() if value})
 
 
-def _serve(settings: Settings, app: Gateway | None, mocks_port: int | None) -> int:
-    _log_warnings(describe_unknown_settings(SERVICES if app is None else app.services))
+def _serve(settings: Settings, app: Gateway, options: argparse.Namespace) -> int:
+    _log_warnings(describe_unknown_settings(app.services))
     # A custom app was created with its own settings, which may differ from *settings*.
-    _log_warnings(settings.describe_ineffective() if app is None else app.warnings)
+    _log_warnings(settings.describe_ineffective() if options.app is None else app.warnings)
+    if options.workers > 1 and app.journal is not None and not app.journal.is_shared:
+        return fail(
+            USAGE_ERROR,
+            f"--workers {options.workers} needs a journal that the workers share, but {PREFIX}JOURNAL_URL is"
+            " in the memory of one process; choose a file or PostgreSQL",
+        )
     try:
         listener = open_listener(settings.host, settings.port)
     except ListenError as error:
         advice = f"choose another address with --host and --port, or {PREFIX}HOST and {PREFIX}PORT"
         return fail(FAILURE, f"{error}; {advice}")
-    raise_descriptor_limit()
     try:
-        if mocks_port is None:
-            event_loop.run(_serve_alone(create_server(settings, listener, app or create_app(settings))))
-        else:
-            urls = _list_mock_urls(mocks_port)
-            served = app or create_app(settings.with_urls(urls))
-            event_loop.run(_serve_with_mocks(create_server(settings, listener, served), served, mocks_port))
+        if options.workers > 1:
+            return _serve_with_workers(listener, app, options)
+        raise_descriptor_limit()
+        server = create_server(settings, listener, app)
+        refusal = event_loop.run(serve_alone(server, app, options.with_mocks))
     except MocksFailedError:  # pragma: no cover - tested, but coverage loses its place in uvloop
         return fail(FAILURE, "the mock services did not start; choose other ports with --with-mocks PORT")
-    return 0
+    return 0 if refusal is None else fail(FAILURE, refusal)
+
+
+def _serve_with_workers(listener: socket.socket, app: Gateway, options: argparse.Namespace) -> int:
+    async def supervise() -> int | str:
+        supervisor = Supervisor(_build_command(options), listener, options.workers)
+        return await serve_with_workers(supervisor, format_url(listener), app, options.with_mocks)
+
+    # The event loop of asyncio: uvloop cannot start a process in a process group of its own.
+    end = asyncio.run(supervise())
+    return end if isinstance(end, int) else fail(FAILURE, end)
+
+
+def _serve_as_worker(settings: Settings, app: Gateway, options: argparse.Namespace) -> int:
+    listener, end = (socket.socket(fileno=int(number)) for number in options.supervised.split(","))
+    raise_descriptor_limit()
+    link = SupervisorLink(end)
+    server = create_server(
+        settings, listener, app, stop_accepting=link.report_closing, workers=options.workers
+    )
+    refusal = event_loop.run(serve_as_worker(server, app, link))
+    return 0 if refusal is None else fail(FAILURE, refusal)
 
 
 def _log_warnings(lines: Iterable[str]) -> None:
     for line in lines:
         _log.warning("%s", line)
-
-
-async def _serve_alone(server: Server) -> None:
-    async with server.serve_until_stopped():
-        tune_gc()
-        print(f"gateway: {server.url} (documentation: {server.url}/docs)", flush=True)
-
-
-async def _serve_with_mocks(server: Server, app: Gateway, mocks_port: int) -> None:
-    async with run_mock_services(mocks_port) as announcement, server.serve_until_stopped():
-        tune_gc()
-        print(announcement)
-        if _has_checkout(app):
-            print(await send_sample_checkout(server.url))
-        print(f"documentation: {server.url}/docs (press Ctrl-C to stop)", flush=True)
-
-
-def _has_checkout(app: Gateway) -> bool:
-    """Return whether *app* serves the sample's checkout."""
-    return any(route.pipeline is checkout for route in app.registrations)

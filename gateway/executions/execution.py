@@ -1,12 +1,12 @@
-"""Execution: public record of a run that writes, and the interface of a journal that can be queried."""
+"""Execution: public record of a run that writes."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol, final
+from typing import Final, final
 
-from gateway.railway import CommitState, Intent, Journal, WriteOutcome
+from gateway.railway import CommitState, Intent, WriteOutcome
 
-__all__ = ("RETENTION_SECONDS", "ExecutedWrite", "Execution", "ExecutionJournal", "Page")
+__all__ = ("RETENTION_SECONDS", "ExecutedWrite", "Execution", "Page")
 
 RETENTION_SECONDS: Final = 24 * 60 * 60.0
 """Maximum time for which an ended execution and its stored answer are kept, unless it is stuck."""
@@ -41,21 +41,3 @@ class Page:
 
     executions: tuple[Execution, ...]
     cursor: int | None
-
-
-class ExecutionJournal(Journal, Protocol):
-    """Journal that can be queried."""
-
-    def get(self, execution_id: str, /) -> Execution | None:
-        """Return an execution of this process, as `find` does."""
-        ...
-
-    async def find(self, execution_id: str, /) -> Execution | None:
-        """Return the execution; None if its commit has not begun, or if it is no longer kept."""
-
-    async def page(self, state: CommitState | None, limit: int, cursor: int | None, /) -> Page:
-        """Return at most *limit* executions, latest first, from *cursor* on.
-
-        *state* None selects all states; *cursor* None starts at the latest execution.
-        """
-        ...

@@ -1,36 +1,38 @@
 """Registry of the runs that write. An execution id has at most one run, which can outlive its request."""
 
 import asyncio
+import hashlib
+import hmac
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Final, Generic, TypeAlias, TypeVar, cast, final
+from http import HTTPStatus
+from typing import Final, TypeAlias, final
 
-from gateway.executions.execution import (
-    RETENTION_SECONDS,
-    ExecutedWrite,
-    Execution,
-    ExecutionJournal,
-    Page,
-)
+from gateway.executions.answer import Answer
+from gateway.executions.database.errors import DatabaseError, DatabaseUnavailableError
+from gateway.executions.execution import Execution, Page
+from gateway.executions.health import JOURNAL_FULL, JournalHealth
+from gateway.executions.record import Record, RecordState
+from gateway.executions.run import Run, RunGate, RunJournal, RunRequest, Work
+from gateway.executions.settlement import Settlement, UndecidedError
+from gateway.executions.store import Attempt, ExecutionStore
+from gateway.executions.stuck_writes import StuckWrites
+from gateway.executions.undoing import undo_recorded
+from gateway.executions.waiting import WaitingRoom, wait_until_done
 from gateway.railway import (
     CommitState,
     CommitTerms,
     Conflict,
     Err,
-    Intent,
-    Key,
     NotFound,
     Ok,
     Result,
-    RunContext,
     SentWrite,
     Undo,
     WriteOutcome,
-    change_context,
-    try_undo,
 )
 
 __all__ = (
@@ -39,351 +41,433 @@ __all__ = (
     "ExecutionRegistry",
     "NoAnswerReason",
     "RunAnswer",
-    "RunRequest",
-    "Work",
 )
-
-A = TypeVar("A")
-
-Work: TypeAlias = Callable[[], Coroutine[Any, Any, A]]
-"""Async function that makes a run and returns its answer; it must not raise."""
 
 _log: Final = logging.getLogger(__name__)
 
 EXECUTION_NOT_FOUND: Final = NotFound("There is no execution with this id, or it is no longer kept")
 EXECUTION_NOT_STUCK: Final = Conflict("The execution is not stuck")
 _UNDO_IN_PROGRESS: Final = Conflict("An undo of this execution is already in progress")
-_UNDO_SECONDS: Final = 30.0
-"""Time limit of each undo that an operator retries."""
+_UNDO_SECONDS: Final = 10.0
+"""Time limit of the undos that an operator retries."""
+
+_ID_DIGITS: Final = 32
+_CALLER_DIGITS: Final = 16
+_LOOKS_IN_TROUBLE: Final = 8
+"""Requests that look at a journal in trouble at the same time; others are refused at once.
+
+Each may wait for the whole time limit of the database, and they hold places in the gateway's limit, which
+requests that only read need.
+"""
+
+_TRANSIENT: Final = frozenset(
+    {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+)
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class RunRequest:
-    """Request for a run that writes.
-
-    - *execution_id*: id of the run; requests with the same id are for the same run.
-    - *pipeline*: name of the pipeline.
-    - *fingerprint*: equal for equal requests; None if the request cannot be repeated. Requests with the same
-      id but different fingerprints are a mismatch.
-    - *deadline*: time on the event loop's clock until which the request waits for its answer (see
-      `ExecutionRegistry.run`); None for no limit.
-    """
-
-    execution_id: str
-    pipeline: str
-    fingerprint: bytes | None
-    deadline: float | None
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class RunAnswer(Generic[A]):
+class RunAnswer:
     """Answer of a run; *is_replayed* is True if another request made the run, and the run began a commit."""
 
-    answer: A
+    answer: Answer
     is_replayed: bool
 
 
 class NoAnswerReason(Enum):
-    """Reason why a request gets no answer."""
+    """Reason why a request gets no answer of a run."""
 
     RUNNING = "running"
-    """The deadline of the request has passed; the run continues."""
+    """The deadline of the request has passed, or too many requests wait already; the run continues."""
 
     MISMATCH = "mismatch"
     """The run was made for a request with another fingerprint."""
 
+    STUCK = "stuck"
+    """The run was cut short by a crash, and some of its writes could not be undone."""
 
-@final
-@dataclass(slots=True, eq=False)
-class _Run(Generic[A]):
-    request: RunRequest
-    started_at: datetime
-    task: asyncio.Task[A]
-    commits: int = 0
-    """Number of commits that the gate has admitted; it is lowered again if the journal refuses the commit."""
-    is_abandoned: bool = False
-    """True if the request was cancelled before the commit began: the commit may no longer begin."""
-    execution: Execution | None = None
-    """Execution of the run; None until its commit has ended."""
+    UNDONE = "undone"
+    """Another process has taken this process for dead, and has undone the run: its key is free."""
 
-    @property
-    def has_begun_commit(self) -> bool:
-        return self.commits > 0
+    UNAVAILABLE = "unavailable"
+    """The journal is unavailable: it cannot say what has become of the key; nothing has been sent."""
+
+    FULL = "full"
+    """The journal has no space for another execution of the caller; nothing has been sent."""
+
+
+_Outcome: TypeAlias = RunAnswer | NoAnswerReason | None
+"""None: look at the journal again."""
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class _EndedRun(Generic[A]):
-    """An ended run whose *answer* is kept; *since* is the time on the loop's clock at which retention began.
-
-    The *execution* is kept too, because the journal may drop it earlier. It is None if the commit did not
-    end, or if the journal had dropped the execution already.
-    """
-
-    fingerprint: bytes
-    answer: A
-    execution: Execution | None
-    since: float
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _StuckWrite:
-    """A write that could not be undone, as it was at the time *since* on the loop's clock."""
-
-    write: SentWrite
-    since: float
-
-
-@final
-class ExecutionRegistry(Generic[A]):
+class ExecutionRegistry:
     """Runs the pipelines that write, each in a task of its own.
 
     Until its commit begins, a run belongs to its request, and is cancelled with the request. Then it belongs
-    to the registry: it runs to its end, and its answer, an `A`, is replayed to repeated requests for a day.
-    If writes are stuck, the answer is kept until they are undone, and for a day afterwards.
+    to the registry: it runs to its end, and its answer is replayed to repeated requests for a day. If writes
+    are stuck, the answer is kept until they are undone. If everything was undone after a failure that may
+    pass (502, 503, 504), the answer is not kept: the next request with the same key makes a new attempt.
 
-    - *journal*: records the commits, and is queried for them.
-    - *undos*: the undos of all writes by name, for `retry`.
+    - *store*: the journal.
+    - *undos*: the undos of all writes by name.
     - *terms*: time limits of the commits.
-    - *now*: returns the time for executions and keys.
+    - *health*: told of trouble with the journal.
     """
 
     def __init__(
-        self,
-        journal: ExecutionJournal,
-        undos: Mapping[str, Undo],
-        terms: CommitTerms,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        self, store: ExecutionStore, undos: Mapping[str, Undo], terms: CommitTerms, health: JournalHealth
     ) -> None:
-        self._journal = journal
+        self._store = store
         self._undos = undos
-        self._now = now
-        self._runs: dict[str, _Run[A]] = {}
-        self._ended: dict[str, _EndedRun[A]] = {}
-        self._retrying: set[str] = set()
-        self._stuck: dict[Key, _StuckWrite] = {}
         self._terms = terms
-        self._run_journal = _RunJournal(journal, self._runs)
-        self._gate = _RequestGate(self._runs)
+        self._health = health
+        self._runs: dict[str, Run] = {}
+        self._tasks: dict[str, asyncio.Task[_Outcome]] = {}
+        self._retrying: set[str] = set()
+        self._looks = 0
+        self._waiting = WaitingRoom()
+        self._settlement = Settlement(store, health)
+        self.uncertain: Final[set[str]] = set()
+        """Executions of this process that the journal may have, and that no run will settle."""
+        self.stuck_writes: Final = StuckWrites()
+        self._journal = RunJournal(self._runs, store, self._settlement, health, self.uncertain.add)
+        self._gate = RunGate(self._runs)
 
-    def prepare_context(self, context: RunContext) -> RunContext:
-        """Return *context* with the terms, journal, gate and undos that a run needs for its commit.
+    async def derive_id(self, endpoint: str, caller: bytes, key: bytes) -> str | None:
+        """Return the id of the execution for an idempotency *key*; None if the journal is unavailable.
 
-        The gate refuses a commit whose request was cancelled first, for instance because its client has
-        disconnected.
+        It cannot be computed from a guessed key: the hash needs the journal's secret.
         """
-        return replace(
-            context,
-            commit_terms=self._terms,
-            journal=self._run_journal,
-            gate=self._gate,
-            retryable_undos=self._undos.keys(),
-            keep_stuck=self._keep_stuck,
-        )
+        if not await self._try_open():
+            return None
+        message = b"\0".join((endpoint.encode(), hashlib.sha256(caller).digest(), key))
+        return f"exe-{self._hash(message)[:_ID_DIGITS]}"
 
-    async def run(self, request: RunRequest, work: Work[A]) -> RunAnswer[A] | NoAnswerReason:
+    async def run(self, request: RunRequest, work: Work) -> RunAnswer | NoAnswerReason:
         """Return the answer of the run for *request*; make the run with *work* unless it exists already.
 
         Return a reason instead if the run was made for another fingerprint, or does not end by the deadline.
         The request that makes the run waits beyond the deadline if no commit has begun by then.
 
-        *work* runs the pipeline with a context from `prepare_context`. If the request is cancelled before the
-        commit has begun, the run is cancelled and awaited. A run that ends without a commit answers all
-        requests that wait for it, but its answer is not kept: the next request makes a new run.
+        *work* gets the request's context with all that the run needs for its commit. If the request is
+        cancelled before the commit has begun, the run is cancelled and awaited. A run that ends without a
+        commit answers all requests that wait for it, but its answer is not kept: the next request makes a new
+        run.
         """
-        self._evict()
-        while (run := self._runs.get(request.execution_id)) is not None:
-            if run.request.fingerprint != request.fingerprint:
-                return NoAnswerReason.MISMATCH
-            if not await _wait_until_done(run.task, request.deadline):
-                return NoAnswerReason.RUNNING
-            if run.has_begun_commit or not run.is_abandoned:
-                return RunAnswer(run.task.result(), is_replayed=run.has_begun_commit)
-            # The run was cancelled with the request that made it, before its commit: make a new run.
-        if (ended := self._ended.get(request.execution_id)) is not None:
-            is_same = ended.fingerprint == request.fingerprint
-            return RunAnswer(ended.answer, is_replayed=True) if is_same else NoAnswerReason.MISMATCH
-        return await self._start(request, work)
-
-    def key_prefix(self, execution_id: str) -> str:
-        """Return the prefix that the keys of an execution's writes share; it contains the date.
-
-        Services may keep keys for longer than the registry keeps answers. Without the date, a run that is
-        repeated after its answer was dropped would send the keys of the earlier run, and could undo the
-        earlier run's writes.
-        """
-        return f"{execution_id}.{self._now().date().isoformat()}"
+        while True:
+            outcome = await self._try_run(request, work)
+            if outcome is not None:
+                return outcome
+            await asyncio.sleep(0)  # a run that has ended is removed by a callback, which has to run first
 
     def has_begun(self, execution_id: str) -> bool:
         """Return True if the run has begun its commit; raise `KeyError` if no such run is in progress."""
         return self._runs[execution_id].has_begun_commit
 
+    def is_running(self, execution_id: str) -> bool:
+        """Return whether a run of this process has the execution, or an operator's retry."""
+        return execution_id in self._runs or execution_id in self._retrying
+
     async def find(self, execution_id: str) -> Result[Execution, NotFound]:
         """Return the execution; before the commit begins, its state is running and it has no writes.
 
-        Return `NotFound` if the id is unknown, or if the execution is no longer kept.
+        Return `NotFound` if the id is unknown, or if the execution is no longer kept. Raise `DatabaseError`.
         """
-        found = await self._journal.find(execution_id)
-        if found is None and (ended := self._ended.get(execution_id)) is not None:
-            found = ended.execution
-        if found is None and (run := self._runs.get(execution_id)) is not None:
-            found = Execution(execution_id, run.request.pipeline, CommitState.RUNNING, (), run.started_at)
-        return Err(EXECUTION_NOT_FOUND) if found is None else Ok(found)
+        await self._store.open()
+        record = await self._store.find(execution_id)
+        run = self._runs.get(execution_id)
+        if run is not None and (record is None or record.is_key_free):
+            return Ok(Execution(execution_id, run.request.pipeline, CommitState.RUNNING, (), run.started_at))
+        if record is None:
+            return Err(EXECUTION_NOT_FOUND)
+        if run is not None and record.state is RecordState.RUNNING:
+            return Ok(replace(record.execution, writes=(*run.writes.values(),)))
+        return Ok(record.execution)
 
     async def page(self, state: CommitState | None, limit: int, cursor: int | None) -> Page:
-        """Return at most *limit* executions from the journal (see `ExecutionJournal.page`)."""
-        return await self._journal.page(state, limit, cursor)
+        """Return at most *limit* executions, the latest first (see `ExecutionStore.page`).
+
+        Raise `DatabaseError`.
+        """
+        await self._store.open()
+        return await self._store.page(state, limit, cursor)
 
     async def retry(self, execution_id: str) -> Result[Execution, NotFound | Conflict]:
-        """Make every stuck undo once more, in reverse order of the writes; return the execution afterwards.
+        """Try the stuck undos again, in reverse order of the writes; return the execution afterwards.
 
-        Each undo may take 30 seconds. Return `NotFound` if the journal has no such execution, and `Conflict`
-        if the execution is not stuck, or if another retry of it is in progress.
+        They have 10 seconds. Return `NotFound` if there is no such execution, and `Conflict` if it is not
+        stuck, or if another retry of it is in progress. Raise `DatabaseError`.
         """
-        found = await self._journal.find(execution_id)
-        if found is None:
+        await self._store.open()
+        record = await self._store.find(execution_id)
+        if record is None:
             return Err(EXECUTION_NOT_FOUND)
-        if found.state is not CommitState.STUCK:
+        if record.state is RecordState.UNDOING:
+            return Err(_UNDO_IN_PROGRESS)
+        if record.state is not RecordState.STUCK:
             return Err(EXECUTION_NOT_STUCK)
         if execution_id in self._retrying:
             return Err(_UNDO_IN_PROGRESS)
         self._retrying.add(execution_id)
         try:
-            return Ok(await self._retry(found))
+            if not await self._store.take_stuck(record):
+                return Err(_UNDO_IN_PROGRESS)
+            return await self._undo_again(record)
+        except BaseException:  # also if the operator has hung up: the recovery finishes what was begun
+            self.uncertain.add(execution_id)
+            raise
         finally:
-            self._retrying.remove(execution_id)
+            self._retrying.discard(execution_id)
 
     async def drain(self) -> None:
         """Wait until every run has ended; log the ids of the runs in progress, since the wait may be long.
 
-        A commit ends within its budgets, but the stages after it have no deadline.
+        A commit ends within its budgets, but the stages after it have no deadline. Runs whose end cannot be
+        recorded within 5 seconds are left to the next process, which undoes them.
         """
-        if ids := [execution_id for execution_id, run in self._runs.items() if not run.task.done()]:
-            _log.warning("waiting for executions to end: %s", ", ".join(ids))
-        while pending := [run.task for run in self._runs.values() if not run.task.done()]:
-            await asyncio.wait(pending)
+        if self._runs:
+            _log.warning("waiting for executions to end: %s", ", ".join(self._runs))
+        with self._settlement.stopping():
+            while self._tasks:
+                await asyncio.wait(self._tasks.values())
 
-    async def _start(self, request: RunRequest, work: Work[A]) -> RunAnswer[A] | NoAnswerReason:
-        run = _Run(request, self._now(), asyncio.create_task(work()))
-        self._runs[request.execution_id] = run
-        run.task.add_done_callback(lambda _: self._settle(run))
+    async def _undo_again(self, record: Record) -> Result[Execution, NotFound]:
+        execution = record.execution
+        state, writes = await undo_recorded(
+            execution.writes, self._undos, _UNDO_SECONDS, self.stuck_writes.describe(execution)
+        )
+        if state is CommitState.UNDONE:
+            self.stuck_writes.forget(execution)
+        await self._store.finish_undo(record, state, writes)
+        found = await self._store.find(execution.execution_id)
+        return Err(EXECUTION_NOT_FOUND) if found is None else Ok(found.execution)
+
+    def _hash(self, message: bytes) -> str:
+        return hmac.new(self._store.secret, message, hashlib.sha256).hexdigest()
+
+    async def _try_open(self) -> bool:
         try:
-            if not await _wait_until_done(run.task, request.deadline):
+            await self._open()
+        except DatabaseError as error:
+            self._health.report(error)
+            return False
+        return True
+
+    async def _open(self) -> None:
+        if not self._store.is_open and self._health.is_refusing:  # the recovery tries it twice a second
+            raise DatabaseUnavailableError(self._health.trouble)
+        await self._store.open()
+
+    async def _look_up(self, request: RunRequest) -> Record | None:
+        """Return the record of an execution that can be repeated.
+
+        Raise `DatabaseError`, at once if the journal is in trouble and enough requests wait for it already.
+        """
+        await self._open()
+        if request.fingerprint is None:
+            return None
+        if self._looks >= _LOOKS_IN_TROUBLE and self._health.is_refusing:
+            raise DatabaseUnavailableError(self._health.trouble)
+        self._looks += 1
+        try:
+            return await self._store.find(request.execution_id)
+        finally:
+            self._looks -= 1
+
+    async def _try_run(self, request: RunRequest, work: Work) -> _Outcome:
+        execution_id = request.execution_id
+        if (run := self._runs.get(execution_id)) is not None:
+            return await self._join(run, request)
+        try:
+            record = await self._look_up(request)
+        except DatabaseError as error:
+            self._health.report(error)
+            return NoAnswerReason.UNAVAILABLE
+        if execution_id in self._runs:
+            return None
+        if record is not None and not record.is_key_free:
+            return await self._answer_from(record, request)
+        number = 1 if record is None else record.attempt + 1
+        return await self._start(request, number, work)
+
+    async def _join(self, run: Run, request: RunRequest) -> _Outcome:
+        """Return the outcome of a run that another request has made."""
+        if run.request.fingerprint != request.fingerprint:
+            return NoAnswerReason.MISMATCH
+        task = self._tasks[request.execution_id]
+        with request.pause():
+            if not await self._waiting.wait(request.execution_id, task, request.context.deadline):
+                return NoAnswerReason.RUNNING
+        if run.is_abandoned and not run.has_begun_commit:
+            return None
+        outcome = task.result()
+        if isinstance(outcome, RunAnswer):
+            return replace(outcome, is_replayed=run.has_begun_commit)
+        return outcome
+
+    async def _answer_from(self, record: Record, request: RunRequest) -> _Outcome:
+        """Return the outcome of an execution that the journal has, and that no run of this process has."""
+        if record.fingerprint != request.fingerprint:
+            return NoAnswerReason.MISMATCH
+        if record.answer is not None and record.is_decided:
+            return RunAnswer(record.answer, is_replayed=True)
+        if record.is_decided:  # only a stuck one is decided without an answer
+            return NoAnswerReason.STUCK
+        with request.pause():
+            is_decided = await self._waiting.wait_elsewhere(
+                request.execution_id, lambda: self._is_decided(request.execution_id), request.context.deadline
+            )
+        return None if is_decided else NoAnswerReason.RUNNING
+
+    async def _is_decided(self, execution_id: str) -> bool:
+        try:
+            record = await self._store.find(execution_id)
+        except DatabaseError as error:
+            self._health.report(error)
+            return False
+        return record is None or record.is_decided
+
+    async def _start(self, request: RunRequest, number: int, work: Work) -> _Outcome:
+        execution_id = request.execution_id
+        caller = self._hash(request.caller)[:_CALLER_DIGITS]
+        if (obstacle := self._health.find_obstacle(caller)) is not None:
+            return NoAnswerReason.FULL if obstacle == JOURNAL_FULL else NoAnswerReason.UNAVAILABLE
+        attempt = Attempt(execution_id, request.pipeline, number, caller, request.fingerprint)
+        run = Run(request, attempt, work, datetime.now(UTC))
+        run.context = replace(
+            request.context,
+            execution_id=execution_id,
+            key_prefix=None if request.fingerprint is None else _build_key_prefix(run),
+            commit_terms=self._terms,
+            journal=self._journal,
+            gate=self._gate,
+            retryable_undos=self._undos.keys(),
+            keep_stuck=self.stuck_writes.keep,
+        )
+        self._runs[execution_id] = run
+        task = self._tasks[execution_id] = asyncio.create_task(self._make(run))
+        task.add_done_callback(lambda _: self._remove(execution_id))
+        try:
+            if not await wait_until_done(task, request.context.deadline):
                 if run.has_begun_commit:
                     return NoAnswerReason.RUNNING
-                await asyncio.wait((run.task,))  # its calls have the same deadline, so it ends soon
+                await asyncio.wait((task,))  # its calls have the same deadline, so it ends soon
         except asyncio.CancelledError:
             if not run.has_begun_commit:
                 run.is_abandoned = True
-                run.task.cancel()
-                await asyncio.wait((run.task,))
+                task.cancel()
+                await asyncio.wait((task,))
             raise
-        return RunAnswer(run.task.result(), is_replayed=False)
+        return task.result()
 
-    def _settle(self, run: _Run[A]) -> None:
-        """Remove a run that has ended; keep the answer if a commit began and the request can be repeated."""
-        execution_id, fingerprint = run.request.execution_id, run.request.fingerprint
-        del self._runs[execution_id]
-        if run.has_begun_commit and fingerprint is not None and not run.task.cancelled():
-            now = asyncio.get_running_loop().time()
-            self._ended[execution_id] = _EndedRun(fingerprint, run.task.result(), run.execution, now)
+    def _remove(self, execution_id: str) -> None:
+        del self._runs[execution_id], self._tasks[execution_id]
 
-    def _evict(self) -> None:
-        now = asyncio.get_running_loop().time()
-        while self._ended and (oldest := next(iter(self._ended.items())))[1].since <= now - RETENTION_SECONDS:
-            execution_id, ended = oldest
-            del self._ended[execution_id]
-            if ended.execution is not None and ended.execution.state is CommitState.STUCK:
-                self._ended[execution_id] = replace(ended, since=now)
+    async def _make(self, run: Run) -> _Outcome:
+        """Make *run*, decide its execution, and return the outcome."""
+        outcome: _Outcome = NoAnswerReason.RUNNING
+        try:
+            outcome = await self._try_make(run)
+        except UndecidedError:
+            pass
+        finally:
+            if run.has_begun_commit and outcome is NoAnswerReason.RUNNING:  # it is left to the recovery
+                self.uncertain.add(run.attempt.execution_id)
+        return outcome
 
-    async def _retry(self, stuck: Execution) -> Execution:
-        writes = [await self._retry_write(stuck, write) for write in reversed(stuck.writes)]
-        if any(write.outcome is WriteOutcome.STUCK for write in writes):
-            return replace(stuck, writes=(*reversed(writes),))
-        self._run_journal.end(stuck.execution_id, CommitState.UNDONE)
-        undone = self._journal.get(stuck.execution_id) or stuck
-        # The journal keeps the execution for another day; until then, no new run may have its id.
-        if (ended := self._ended.pop(stuck.execution_id, None)) is not None:
-            now = asyncio.get_running_loop().time()
-            self._ended[stuck.execution_id] = replace(ended, execution=undone, since=now)
-        return undone
+    async def _try_make(self, run: Run) -> _Outcome:
+        answer = await run.work(run.context)
+        if not run.has_begun_commit:
+            if run.is_superseded or await self._has_begun_elsewhere(run, answer):
+                return None
+            return RunAnswer(answer, is_replayed=False)
+        if run.is_superseded:
+            return await self._read_decision(run)
+        return await self._decide(run, answer)
 
-    async def _retry_write(self, stuck: Execution, write: ExecutedWrite) -> ExecutedWrite:
-        if write.outcome is not WriteOutcome.STUCK or not await self._try_undo(stuck, write.intent):
-            return write
-        self._journal.note(stuck.execution_id, write.intent.key, WriteOutcome.UNDONE)
-        return replace(write, outcome=WriteOutcome.UNDONE)
+    async def _has_begun_elsewhere(self, run: Run, answer: Answer) -> bool:
+        """Return whether another process has begun the execution while this *run* failed before its commit.
 
-    async def _try_undo(self, stuck: Execution, intent: Intent) -> bool:
-        undo = self._undos[cast("str", intent.undo)]  # a stuck write has an undo
-        with change_context(deadline=asyncio.get_running_loop().time() + _UNDO_SECONDS):
-            is_undone = await try_undo(undo, self._describe_stuck(stuck, intent.key))
-        if is_undone:
-            self._stuck.pop(intent.key, None)
-        return is_undone
-
-    def _keep_stuck(self, write: SentWrite) -> None:
-        self._stuck[write.key] = _StuckWrite(write, asyncio.get_running_loop().time())
-
-    def _describe_stuck(self, stuck: Execution, key: Key) -> SentWrite:
-        """Return the write under *key*; without its answer if another process has sent it."""
-        if (kept := self._stuck.get(key)) is not None:
-            elapsed = asyncio.get_running_loop().time() - kept.since
-            return replace(kept.write, age=kept.write.age + elapsed)
-        sent_at = stuck.ended_at or stuck.started_at
-        return SentWrite(key, age=max(0.0, (self._now() - sent_at).total_seconds()))
-
-
-@final
-class _RequestGate(Generic[A]):
-    """Gate of the runs: a commit may begin unless the request of its run was cancelled first.
-
-    The order between a commit and a disconnect is decided here only. The methods do not wait, so that each
-    decision is atomic.
-    """
-
-    def __init__(self, runs: Mapping[str, _Run[A]]) -> None:
-        self._runs = runs
-
-    def try_begin(self, execution_id: str, /) -> bool:
-        """Record that a commit begins, and return True; return False if the request was cancelled first.
-
-        Once a commit has begun, the run is no longer cancelled with its request.
+        The commit may be the reason for the failure, such as a balance that is too low by now.
         """
-        run = self._runs[execution_id]
-        if run.is_abandoned:
+        if run.attempt.fingerprint is None or answer.status < HTTPStatus.BAD_REQUEST:
             return False
-        run.commits += 1
-        return True
+        if self._health.is_refusing:
+            return False
+        try:
+            record = await self._store.find(run.attempt.execution_id)
+        except DatabaseError as error:
+            self._health.report(error)
+            return False
+        if record is None or record.owner == self._store.owner:
+            return False
+        return record.attempt >= run.attempt.number
 
-    def revoke(self, execution_id: str, /) -> None:
-        """Take back a successful `try_begin`: the journal did not record the commit, and nothing was sent."""
-        self._runs[execution_id].commits -= 1
+    async def _decide(self, run: Run, answer: Answer) -> _Outcome:
+        kept = answer if run.attempt.fingerprint is not None else None
+        if run.is_sealed:
+            if kept is None or await self._settlement.amend(run.attempt, kept):
+                return RunAnswer(answer, is_replayed=False)
+            return await self._read_decision(run)
+        if run.state is None:  # a bug has ended the commit: its writes are undone as after a crash
+            self.uncertain.add(run.attempt.execution_id)
+            return RunAnswer(answer, is_replayed=False)
+        if run.state is CommitState.UNDONE and answer.status in _TRANSIENT:
+            kept = None
+        if await self._settlement.decide(run.attempt, run.state, [*run.writes.values()], kept):
+            return RunAnswer(answer, is_replayed=False)
+        return await self._read_decision(run)
+
+    async def _read_decision(self, run: Run) -> _Outcome:
+        """Return the outcome of an execution that another process has, once nothing of this run is left."""
+        record = await self._settlement.find(run.attempt)
+        if not run.is_sealed and self._is_lost(run, record):
+            _log.warning("execution %s was taken over by another process", run.attempt.execution_id)
+            await self._undo_late_writes(run)
+            if run.attempt.fingerprint is None:
+                return NoAnswerReason.UNDONE
+            record = await self._settlement.find(run.attempt)
+        if record is None or record.is_key_free:
+            return NoAnswerReason.UNDONE
+        if not record.is_decided:
+            return NoAnswerReason.RUNNING
+        return NoAnswerReason.STUCK if record.answer is None else RunAnswer(record.answer, is_replayed=True)
+
+    def _is_lost(self, run: Run, record: Record | None) -> bool:
+        """Return whether another process has undone *run*, or is about to."""
+        return record is None or (record.owner, record.attempt) != (self._store.owner, run.attempt.number)
+
+    async def _undo_late_writes(self, run: Run) -> None:
+        """Undo the writes of a run that was lost: some may have been sent after the other process undid them.
+
+        Services that refuse a write after its undo have refused those. Others, whose undos look the write up,
+        have executed them. No other attempt has the same keys.
+        """
+        writes, clock = [*run.writes.values()], asyncio.get_running_loop().time
+        start = clock()
+        _, after = await undo_recorded(
+            writes,
+            self._undos,
+            self._terms.undo_budget,
+            lambda intent: SentWrite(intent.key, age=clock() - start),
+        )
+        stuck = [write.intent for write in after if write.outcome is WriteOutcome.STUCK]
+        if stuck:
+            _log.error(
+                "execution %s: could not undo writes that were sent after the take-over: %s",
+                run.attempt.execution_id,
+                ", ".join(f"{intent.name} under key {intent.key}" for intent in stuck),
+            )
 
 
-@final
-class _RunJournal(Generic[A]):
-    """Journal of the runs: it also stores the execution of each ended commit in its run."""
+def _build_key_prefix(run: Run) -> str:
+    """Return the prefix that the keys of an attempt's writes share; it contains the date.
 
-    def __init__(self, journal: ExecutionJournal, runs: Mapping[str, _Run[A]]) -> None:
-        self._journal = journal
-        self._runs = runs
-        self.begin: Final = journal.begin
-        self.note: Final = journal.note
-        self.seal: Final = journal.seal
-
-    def end(self, execution_id: str, state: CommitState, /) -> None:
-        """Record the final *state* of the commit; store the execution in its run unless the run has ended."""
-        self._journal.end(execution_id, state)
-        if (run := self._runs.get(execution_id)) is not None:
-            run.execution = self._journal.get(execution_id)
-
-
-async def _wait_until_done(task: "asyncio.Task[object]", deadline: float | None) -> bool:
-    """Wait for *task* until *deadline*, without cancelling it; return True if it is done."""
-    seconds = None if deadline is None else deadline - asyncio.get_running_loop().time()
-    await asyncio.wait((task,), timeout=seconds)
-    return task.done()
+    Services may keep keys for longer than the journal keeps answers. Without the date, a run that is repeated
+    after its answer was dropped would send the keys of the earlier run, and could undo the earlier run's
+    writes. Without the number of the attempt, its writes would have the keys that were undone.
+    """
+    number = run.attempt.number
+    prefix = f"{run.attempt.execution_id}.{run.started_at.date().isoformat()}"
+    return prefix if number == 1 else f"{prefix}.{number}"

@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -19,12 +18,13 @@ from gateway.api.admission.caller import CallerDependency
 from gateway.api.application import Gateway
 from gateway.api.endpoints import executions
 from gateway.api.endpoints.readiness import Readiness
-from gateway.api.idempotency.stored_response import StoredResponse
 from gateway.api.pipeline_route.commit_request import CommitRequest
 from gateway.api.pipeline_route.registration import Route
 from gateway.api.pipeline_route.route import build_routes
-from gateway.executions.memory_journal import MemoryJournal
+from gateway.executions.health import JournalHealth, StorageLimit
+from gateway.executions.recovery import Recovery
 from gateway.executions.registry import ExecutionRegistry
+from gateway.executions.store import ExecutionStore
 from gateway.railway import (
     Aggregate,
     Call,
@@ -45,6 +45,7 @@ from gateway.railway import (
 from gateway.services.money import Money
 from tests.api.asgi_connection import AsgiConnection
 from tests.api.sample_gateway import build_state
+from tests.executions.scripted_database import ScriptedDatabase
 
 PayError: TypeAlias = NotFound | Conflict | UpstreamFault | Stuck | Aggregate
 PayResult: TypeAlias = Result[str, PayError]
@@ -153,12 +154,25 @@ ROUTES: Final = (
 )
 
 
-def build_registry(
-    bank: Bank, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-) -> ExecutionRegistry[StoredResponse]:
-    """Build the registry of the executions of *bank*."""
-    terms = CommitTerms(reserve=0.5, budget=10, undo_budget=30)
-    return ExecutionRegistry[StoredResponse](MemoryJournal(), {"bank.repay": bank.undo}, terms, now)
+@dataclass
+class BankProcess:
+    """Process with the executions of *bank*, in a journal that it may share with other processes."""
+
+    bank: Bank
+    database: ScriptedDatabase = field(default_factory=ScriptedDatabase)
+    max_bytes: int = 1_000_000
+    store: ExecutionStore = field(init=False)
+    health: JournalHealth = field(init=False)
+    executions: ExecutionRegistry = field(init=False)
+    recovery: Recovery = field(init=False)
+
+    def __post_init__(self) -> None:
+        undos = {"bank.repay": self.bank.undo}
+        self.store = ExecutionStore(self.database, "bank")
+        self.health = JournalHealth(StorageLimit(self.max_bytes))
+        terms = CommitTerms(reserve=0.5, budget=10, undo_budget=30)
+        self.executions = ExecutionRegistry(self.store, undos, terms, self.health)
+        self.recovery = Recovery(self.store, undos, 30.0, self.health, self.executions)
 
 
 def build_bank_gateway(  # noqa: PLR0913 - the parts that tests replace
@@ -168,12 +182,15 @@ def build_bank_gateway(  # noqa: PLR0913 - the parts that tests replace
     deadline: float = 5.0,
     admission: Admission | None = None,
     caller: CallerDependency | None = None,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    process: BankProcess | None = None,
 ) -> Gateway:
-    """Build the gateway of *bank*, as the composition root does."""
-    registry = build_registry(bank, now)
+    """Build the gateway of *bank*, as the composition root does, by default with a journal of its own."""
+    process = process or BankProcess(bank)
     shared = build_state(
-        deadline=deadline, executions=registry, admission=admission or Admission(256), caller=caller
+        deadline=deadline,
+        executions=process.executions,
+        admission=admission or Admission(256),
+        caller=caller,
     )
     return Gateway(
         shared,
@@ -182,7 +199,7 @@ def build_bank_gateway(  # noqa: PLR0913 - the parts that tests replace
         version="1.0",
         routes=build_routes(ROUTES, {"bank": bank}, shared),
         pipelines=(),
-        routers=(executions.build_router(registry, operator_token),),
+        routers=(executions.build_router(process.executions, operator_token),),
     )
 
 

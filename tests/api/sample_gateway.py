@@ -16,13 +16,14 @@ from gateway.api.admission.caller import CallerDependency
 from gateway.api.application import Gateway
 from gateway.api.endpoints import health, pipelines, problems
 from gateway.api.endpoints.readiness import Readiness
-from gateway.api.idempotency.stored_response import StoredResponse
 from gateway.api.pipeline_route.description import describe, list_own_errors
 from gateway.api.pipeline_route.registration import Route
 from gateway.api.pipeline_route.route import build_routes
 from gateway.api.state import GatewayState
-from gateway.executions.memory_journal import MemoryJournal
+from gateway.executions.database import create_database
+from gateway.executions.health import JournalHealth, StorageLimit
 from gateway.executions.registry import ExecutionRegistry
+from gateway.executions.store import ExecutionStore
 from gateway.observability.trace import Trace
 from gateway.railway import (
     Aggregate,
@@ -159,7 +160,7 @@ def build_state(  # noqa: PLR0913 - the fields of the state
     *,
     deadline: float = 5.0,
     optional_budget: float = 0.5,
-    executions: ExecutionRegistry[StoredResponse] | None = None,
+    executions: ExecutionRegistry | None = None,
     admission: Admission | None = None,
     caller: CallerDependency | None = None,
     on_trace: Callable[[str, Trace], None] | None = None,
@@ -169,12 +170,18 @@ def build_state(  # noqa: PLR0913 - the fields of the state
     return GatewayState(
         deadline=deadline,
         optional_budget=optional_budget,
-        executions=executions or ExecutionRegistry(MemoryJournal(), {}, CommitTerms()),
+        executions=executions or _build_registry(),
         admission=admission or Admission(256),
         caller=caller,
         on_trace=on_trace,
         clock=clock,
     )
+
+
+def _build_registry() -> ExecutionRegistry:
+    """Build a registry for pipelines that only read."""
+    store = ExecutionStore(create_database("sqlite:///:memory:"), "sample")
+    return ExecutionRegistry(store, {}, CommitTerms(), JournalHealth(StorageLimit(1_000_000)))
 
 
 def build_gateway(

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from pydantic import SecretStr
+
 from gateway.services import SERVICES as SHIPPED
 from gateway.settings import OWN_FIELDS, ServiceSettings
 from tests.documents.pages import PAGES
@@ -32,6 +34,8 @@ def format_default(default: object) -> str:
             return "none"
         case "":
             return "(empty)"
+        case SecretStr():  # the default is no secret
+            return default.get_secret_value()
         case bool():
             return str(default).lower()
         case _:

@@ -6,43 +6,35 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.executions.execution import Execution, ExecutionJournal, Page
-from gateway.executions.memory_journal import MemoryJournal
-from gateway.executions.registry import (
-    EXECUTION_NOT_FOUND,
-    ExecutionRegistry,
-    NoAnswerReason,
-    RunAnswer,
-    Work,
-)
+from gateway.executions.answer import Answer
+from gateway.executions.health import JournalHealth, StorageLimit
+from gateway.executions.registry import EXECUTION_NOT_FOUND, ExecutionRegistry, NoAnswerReason, RunAnswer
+from gateway.executions.store import ExecutionStore
 from gateway.railway import (
-    CommitStart,
     CommitState,
     CommitTerms,
     Err,
     Failure,
-    Key,
     Ok,
-    Rerun,
     Result,
     Run,
     RunContext,
     Undo,
     Write,
-    WriteOutcome,
     railway,
 )
+from tests.executions.scripted_database import BEGIN, ScriptedDatabase
 from tests.executions.scripted_runs import (
     ScriptedRegistry,
-    begin_commit,
-    build_commit_start,
+    build_answer,
+    build_replay,
     build_request,
     now,
     settle,
 )
 
-PAID = RunAnswer("paid", is_replayed=False)
-REPLAYED = RunAnswer("paid", is_replayed=True)
+PAID = build_answer("paid")
+REPLAYED = build_replay("paid")
 
 
 async def await_cancellation(task: "asyncio.Task[object]") -> None:
@@ -156,20 +148,22 @@ async def test_second_cancellation_ends_waiting(
 class Bank:
     """Pipeline with a single write; the pipeline calls *before_commit* just before its commit."""
 
-    records: ExecutionJournal = field(default_factory=MemoryJournal)
+    database: ScriptedDatabase = field(default_factory=ScriptedDatabase)
     before_commit: Callable[[], object] = lambda: None
     payments: int = 0
 
     def __post_init__(self) -> None:
         self.undo = Undo("bank.return", self.pay)
-        self.executions = ExecutionRegistry[str](self.records, {"bank.return": self.undo}, CommitTerms())
+        self.store = ExecutionStore(self.database, "bank")
+        health = JournalHealth(StorageLimit(1_000_000))
+        self.executions = ExecutionRegistry(self.store, {"bank.return": self.undo}, CommitTerms(), health)
 
     async def pay(self, _: object) -> Result[str, Failure]:
         self.payments += 1
         await asyncio.sleep(1)
         return Ok("paid")
 
-    async def work(self) -> str:
+    async def work(self, context: RunContext) -> Answer:
         write: Write[str, Failure] = Write("bank.pay", self.pay, undo=self.undo)
 
         @railway
@@ -178,12 +172,21 @@ class Bank:
             (paid,) = await run.commit("settlement", write)
             return paid
 
-        context = self.executions.prepare_context(RunContext(execution_id="exe-1"))
-        return (await pay.on(context)()).value_or("not")
+        match await pay.on(context)():
+            case Ok(paid):
+                return Answer(201, {}, paid.encode())
+            case Err(error):
+                return Answer(503, {}, str(error).encode())
 
 
-async def test_disconnect_just_before_commit_prevents_commit() -> None:
+@pytest.fixture
+async def bank() -> Bank:
     bank = Bank()
+    await bank.store.open()
+    return bank
+
+
+async def test_disconnect_just_before_commit_prevents_commit(bank: Bank) -> None:
     owner = asyncio.create_task(bank.executions.run(build_request(), bank.work))
     # The commit is a task of its own, so the cancelled owner has its turn before the commit's first line.
     bank.before_commit = owner.cancel
@@ -195,8 +198,7 @@ async def test_disconnect_just_before_commit_prevents_commit() -> None:
     assert bank.payments == 1
 
 
-async def test_disconnect_just_after_commit_begins_keeps_commit() -> None:
-    bank = Bank()
+async def test_disconnect_just_after_commit_begins_keeps_commit(bank: Bank) -> None:
     owner = asyncio.create_task(bank.executions.run(build_request(), bank.work))
     # The commit is a task of its own, and has its first turn before the cancellation reaches the owner.
     bank.before_commit = lambda: asyncio.get_running_loop().call_soon(owner.cancel)
@@ -207,63 +209,37 @@ async def test_disconnect_just_after_commit_begins_keeps_commit() -> None:
     assert bank.payments == 1
 
 
-@dataclass
-class SlowJournal:
-    """Journal that takes *seconds* to begin a commit, and then raises *bug* unless it is None."""
+@pytest.mark.parametrize("seconds", [1.5, 3.5])
+async def test_disconnect_during_journal_call_keeps_commit(bank: Bank, seconds: float) -> None:
+    """The request disconnects while the journal records the begin or the end; each call takes a second."""
+    bank.database.seconds = 1
+    owner = asyncio.create_task(bank.executions.run(build_request(), bank.work))
+    await asyncio.sleep(seconds)
 
-    seconds: float = 1.0
-    bug: Exception | None = None
-    memory: MemoryJournal = field(default_factory=MemoryJournal)
+    owner.cancel()
+    await await_cancellation(owner)
 
-    async def begin(self, commit: CommitStart, /) -> None:
-        await asyncio.sleep(self.seconds)
-        if self.bug is not None:
-            raise self.bug
-        await self.memory.begin(commit)
-
-    def note(self, execution_id: str, key: Key, outcome: WriteOutcome, /) -> None:
-        self.memory.note(execution_id, key, outcome)
-
-    def end(self, execution_id: str, state: CommitState, /) -> None:
-        self.memory.end(execution_id, state)
-
-    async def seal(self, execution_id: str, rerun: Rerun, /) -> None:
-        await self.memory.seal(execution_id, rerun)
-
-    def get(self, execution_id: str, /) -> Execution | None:
-        return self.memory.get(execution_id)
-
-    async def find(self, execution_id: str, /) -> Execution | None:
-        return await self.memory.find(execution_id)
-
-    async def page(self, state: CommitState | None, limit: int, cursor: int | None, /) -> Page:
-        return await self.memory.page(state, limit, cursor)
+    assert now() == seconds
+    assert await bank.executions.run(build_request(), bank.work) == REPLAYED
+    assert bank.payments == 1
 
 
-@pytest.fixture
-async def slow_journal() -> SlowJournal:
-    return SlowJournal()
-
-
-@pytest.fixture
-async def bank(slow_journal: SlowJournal) -> Bank:
-    return Bank(slow_journal)
-
-
-async def test_disconnect_during_journal_begin_keeps_commit(bank: Bank) -> None:
+async def test_disconnect_during_look_into_journal_starts_nothing(bank: Bank) -> None:
+    bank.database.seconds = 1
     owner = asyncio.create_task(bank.executions.run(build_request(), bank.work))
     await asyncio.sleep(0.5)
 
     owner.cancel()
     await await_cancellation(owner)
 
-    assert now() == 0.5
-    assert await bank.executions.run(build_request(), bank.work) == REPLAYED
-    assert bank.payments == 1
+    assert await bank.executions.find("exe-1") == Err(EXECUTION_NOT_FOUND)
+    assert bank.payments == 0
 
 
 async def test_deadline_during_journal_begin_keeps_commit(bank: Bank) -> None:
-    assert await bank.executions.run(build_request(deadline=0.5), bank.work) is NoAnswerReason.RUNNING
+    bank.database.seconds = 1
+    assert await bank.executions.run(build_request(deadline=1.5), bank.work) is NoAnswerReason.RUNNING
+    bank.database.seconds = 0
 
     found = (await bank.executions.find("exe-1")).value_or(None)
     assert found is not None
@@ -272,42 +248,21 @@ async def test_deadline_during_journal_begin_keeps_commit(bank: Bank) -> None:
 
 
 @pytest.mark.parametrize("disconnects", [False, True])
-async def test_failed_journal_begin_frees_execution_id(
-    bank: Bank, slow_journal: SlowJournal, *, disconnects: bool
-) -> None:
-    slow_journal.bug = OSError("disk full")
-    owner = asyncio.create_task(bank.executions.run(build_request(), catch_disk_error(bank)))
-    await asyncio.sleep(0.5)
+async def test_failed_journal_begin_frees_execution_id(bank: Bank, *, disconnects: bool) -> None:
+    bank.database.seconds = 1
+    bank.database.fail(BEGIN)
+    owner = asyncio.create_task(bank.executions.run(build_request(), bank.work))
+    await asyncio.sleep(1.5)
     waiter = asyncio.create_task(bank.executions.run(build_request(), bank.work))
+    await settle()
     if disconnects:
         owner.cancel()
     failed = await waiter
-    slow_journal.bug = None
+    bank.database.repair()
 
-    assert failed == RunAnswer("disk full", is_replayed=False)
+    assert isinstance(failed, RunAnswer)
+    assert failed.answer.status == 503
     assert disconnects or owner.result() == failed
+    assert bank.payments == 0
     assert await bank.executions.run(build_request(), bank.work) == PAID
     assert bank.payments == 1
-
-
-def catch_disk_error(bank: Bank) -> Work[str]:
-    async def work() -> str:
-        try:
-            return await bank.work()
-        except OSError as error:
-            return str(error)
-
-    return work
-
-
-async def test_refused_second_commit_keeps_stored_answer(
-    scripted: ScriptedRegistry,
-) -> None:
-    async def commit_twice() -> str:
-        await scripted.build_run()()
-        with pytest.raises(ValueError, match="has a commit already"):
-            await begin_commit(scripted.executions, build_commit_start())
-        return "paid"
-
-    assert await scripted.executions.run(build_request(), commit_twice) == PAID
-    assert await scripted.executions.run(build_request(), scripted.build_run()) == REPLAYED

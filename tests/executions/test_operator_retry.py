@@ -1,22 +1,32 @@
 """Retry of stuck undos by an operator."""
 
 import asyncio
+from datetime import UTC, datetime
 from weakref import ref
 
 import pytest
 
+from gateway.executions.answer import Answer as StoredAnswer
+from gateway.executions.database import DatabaseUnavailableError
 from gateway.executions.registry import EXECUTION_NOT_FOUND, EXECUTION_NOT_STUCK
 from gateway.railway import (
     UNANSWERED,
     CommitState,
     Conflict,
     Err,
-    RunContext,
     SentWrite,
     Unavailable,
     WriteOutcome,
 )
-from tests.executions.scripted_runs import ScriptedRegistry, build_commit_start, build_intent, settle
+from tests.executions.scripted_database import FINISH_UNDO
+from tests.executions.scripted_runs import (
+    ScriptedRegistry,
+    build_attempt,
+    build_intent,
+    build_writes,
+    now,
+    settle,
+)
 
 DOWN = Err(Unavailable("down"))
 
@@ -85,9 +95,9 @@ async def test_retry_of_missing_execution_is_not_found(scripted: ScriptedRegistr
 
 @pytest.mark.parametrize("state", [CommitState.RUNNING, CommitState.COMMITTED, CommitState.UNDONE])
 async def test_retry_needs_stuck_execution(scripted: ScriptedRegistry, state: CommitState) -> None:
-    await scripted.records.begin(build_commit_start())
+    await scripted.make_running()
     if state is not CommitState.RUNNING:
-        scripted.records.end("exe-1", state)
+        await scripted.store.settle(build_attempt(), state, build_writes(), None)
 
     assert await scripted.executions.retry("exe-1") == Err(EXECUTION_NOT_STUCK)
     assert scripted.undone == []
@@ -119,7 +129,7 @@ async def test_executions_are_retried_concurrently(scripted: ScriptedRegistry) -
     ] * 2
 
 
-async def test_cancelled_retry_can_be_repeated(scripted: ScriptedRegistry) -> None:
+async def test_cancelled_retry_is_finished_by_recovery(scripted: ScriptedRegistry) -> None:
     await scripted.make_stuck()
     scripted.may_undo.clear()
     first = asyncio.create_task(scripted.executions.retry("exe-1"))
@@ -128,17 +138,75 @@ async def test_cancelled_retry_can_be_repeated(scripted: ScriptedRegistry) -> No
     await asyncio.wait((first,))
     scripted.may_undo.set()
 
-    await scripted.executions.retry("exe-1")
+    await scripted.recovery.tick()
+    await settle()
 
     assert await scripted.read_outcomes() == (CommitState.UNDONE, ["undone", "undone"])
+
+
+@pytest.mark.parametrize("answer", [None, StoredAnswer(500, {}, b"stuck")])
+async def test_concurrent_retry_in_other_process_is_conflict(
+    scripted: ScriptedRegistry, answer: StoredAnswer | None
+) -> None:
+    await scripted.make_running()
+    writes = build_writes("exe-1", WriteOutcome.STUCK)
+    await scripted.store.settle(build_attempt(), CommitState.STUCK, writes, answer)
+    other = await scripted.start_process()
+    scripted.may_undo.clear()
+    first = asyncio.create_task(scripted.executions.retry("exe-1"))
+    await settle()
+
+    second = await other.executions.retry("exe-1")
+    scripted.may_undo.set()
+    await first
+
+    assert second == Err(Conflict("An undo of this execution is already in progress"))
+    assert other.undone == []
+
+
+async def test_two_processes_retry_once(scripted: ScriptedRegistry) -> None:
+    """Both have seen that the execution is stuck, before either has taken it."""
+    await scripted.make_stuck()
+    other = await scripted.start_process()
+
+    results = await asyncio.gather(scripted.executions.retry("exe-1"), other.executions.retry("exe-1"))
+
+    assert sorted(isinstance(result, Err) for result in results) == [False, True]
+    assert sorted([*scripted.undone, *other.undone]) == ["bank.pay.undo", "shop.ship.undo"]
+
+
+async def test_retried_execution_may_be_forgotten(scripted: ScriptedRegistry) -> None:
+    """The undos take longer than a day is left, for example because the machine sleeps."""
+    await scripted.make_stuck()
+    scripted.may_undo.clear()
+    first = asyncio.create_task(scripted.executions.retry("exe-1"))
+    await settle()
+    await scripted.database.run("delete from executions")
+    scripted.may_undo.set()
+
+    assert await first == Err(EXECUTION_NOT_FOUND)
+
+
+async def test_retry_that_is_not_recorded_is_repeated(scripted: ScriptedRegistry) -> None:
+    await scripted.make_stuck()
+    scripted.database.fail(FINISH_UNDO, times=1)
+
+    with pytest.raises(DatabaseUnavailableError):
+        await scripted.executions.retry("exe-1")
+    assert await scripted.executions.retry("exe-1") == Err(
+        Conflict("An undo of this execution is already in progress")
+    )
+    await scripted.recovery.tick()
+    await settle()
+
+    assert await scripted.read_outcomes() == (CommitState.UNDONE, ["undone", "undone"])
+    assert scripted.undone == ["shop.ship.undo", "bank.pay.undo"] * 2
 
 
 async def test_retry_passes_kept_answer_and_age(scripted: ScriptedRegistry) -> None:
     await scripted.make_stuck()
     key = build_intent("exe-1", 0).key
-    keep = scripted.executions.prepare_context(RunContext()).keep_stuck
-    assert keep is not None
-    keep(SentWrite(key, "receipt-1", age=3.0))
+    scripted.executions.stuck_writes.keep(SentWrite(key, "receipt-1", age=3.0))
     await asyncio.sleep(4)
     scripted.results["bank.pay.undo"] = DOWN
     await scripted.executions.retry("exe-1")
@@ -146,24 +214,25 @@ async def test_retry_passes_kept_answer_and_age(scripted: ScriptedRegistry) -> N
     await scripted.executions.retry("exe-1")
 
     sent = [write for write in scripted.sent_writes if write.key == key]
-    assert sent == [SentWrite(key, "receipt-1", age=7.0)] * 2
+    assert sent[0] == SentWrite(key, "receipt-1", age=7.0)
+    assert sent[-1] == SentWrite(key, "receipt-1", age=3.0 + now())
 
 
 async def test_retry_of_other_process_has_no_answer(scripted: ScriptedRegistry) -> None:
     """The age counts from the end of the commit, since the journal knows no other time."""
     await scripted.make_stuck()
-    await asyncio.sleep(4)
+    ended_at = datetime.now(UTC).timestamp() - 400
+    await scripted.database.run("update executions set ended_at = $1", ended_at)
     await scripted.executions.retry("exe-1")
 
-    assert {(write.answer, write.age) for write in scripted.sent_writes} == {(UNANSWERED, 4.0)}
+    assert {write.answer for write in scripted.sent_writes} == {UNANSWERED}
+    assert all(400 <= write.age < 800 for write in scripted.sent_writes)
 
 
 async def test_undone_write_is_forgotten(scripted: ScriptedRegistry) -> None:
     await scripted.make_stuck()
-    keep = scripted.executions.prepare_context(RunContext()).keep_stuck
-    assert keep is not None
     answer = Answer()
-    keep(SentWrite(build_intent("exe-1", 0).key, answer))
+    scripted.executions.stuck_writes.keep(SentWrite(build_intent("exe-1", 0).key, answer))
     await scripted.executions.retry("exe-1")
     scripted.sent_writes.clear()
     kept = ref(answer)

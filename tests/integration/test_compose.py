@@ -17,7 +17,8 @@ from mock_services.catalogue import SERVICES, port_of
 from tests.shipped_services import NAMES
 
 ROOT: Final = Path(__file__).parents[2]
-COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+FILE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+COMPOSE: Final[dict[str, Any]] = FILE["services"]
 
 
 class Stage(NamedTuple):
@@ -62,7 +63,7 @@ def is_in_build_context(path: str) -> bool:
 
 
 def test_compose_has_gateway_and_all_services() -> None:
-    assert set(COMPOSE) == {"gateway", "load", *SERVICES}
+    assert set(COMPOSE) == {"gateway", "load", "postgres", *SERVICES}
 
 
 def test_gateway_has_url_of_each_service() -> None:
@@ -103,7 +104,9 @@ def test_gateway_environment_has_only_settings() -> None:
 
 
 def test_compose_defaults_match_settings() -> None:
-    overridable = {name: value for name, value in ENVIRONMENT.items() if "$" in value}
+    overridable = {
+        name: value for name, value in ENVIRONMENT.items() if "$" in value and name != "GATEWAY_JOURNAL_URL"
+    }
     values = {name: substitute_defaults(value) for name, value in overridable.items()}
 
     defaults = {f"GATEWAY_{name.upper()}": field.default for name, field in Settings.model_fields.items()}
@@ -111,6 +114,7 @@ def test_compose_defaults_match_settings() -> None:
     assert all(value.startswith(f"${{{name}:-") for name, value in overridable.items())
     assert set(overridable) == {
         "GATEWAY_OPERATOR_TOKEN",
+        "GATEWAY_JOURNAL_MAX_MB",
         "GATEWAY_DEADLINE_MS",
         "GATEWAY_CALL_TIMEOUT_MS",
         "GATEWAY_MAX_CONCURRENCY",
@@ -133,7 +137,47 @@ def test_locust_runs_only_in_load_profile() -> None:
     assert load["depends_on"] == {"gateway": {"condition": "service_healthy"}}
     assert load["ports"] == ["127.0.0.1:8089:8089"]
     assert DOCKERFILE["load"].list_arguments("EXPOSE") == ["8089"]
-    assert [name for name in COMPOSE if "profiles" in COMPOSE[name]] == ["load"]
+    assert [name for name in COMPOSE if "profiles" in COMPOSE[name]] == ["load", "postgres"]
+
+
+def test_journal_is_a_file_on_a_named_volume() -> None:
+    (environment,) = DOCKERFILE["gateway"].list_arguments("ENV")
+    url = substitute_defaults(ENVIRONMENT["GATEWAY_JOURNAL_URL"])
+
+    assert url == "sqlite:////data/gateway-journal.sqlite"
+    assert f"GATEWAY_JOURNAL_URL={url}" in shlex.split(environment)
+    assert COMPOSE["gateway"]["volumes"] == ["journal:/data"]
+    assert "journal" in FILE["volumes"]
+
+
+def test_folder_of_journal_belongs_to_user_of_image() -> None:
+    """A named volume takes over the owner and the mode of the image's folder."""
+    (user,) = DOCKERFILE["gateway"].list_arguments("USER")
+
+    assert "mkdir -p -m 0700 /volumes/data" in DOCKERFILE["build"].list_arguments("RUN")
+    assert f"--from=build --chown={user} /volumes /" in DOCKERFILE["gateway"].list_arguments("COPY")
+
+
+def test_journal_may_be_on_postgresql() -> None:
+    """Only the profile `postgres` runs the server, for the URL that the first lines of the file name."""
+    postgres, environment = COMPOSE["postgres"], COMPOSE["postgres"]["environment"]
+    password = substitute_defaults(environment["POSTGRES_PASSWORD"])
+    url = f"postgresql://{environment['POSTGRES_USER']}:{password}@postgres/{environment['POSTGRES_DB']}"
+
+    assert postgres["profiles"] == ["postgres"]
+    assert "pg_isready" in postgres["healthcheck"]["test"]
+    assert postgres["volumes"] == ["postgres:/var/lib/postgresql/data"]
+    assert "postgres" in FILE["volumes"]
+    assert "ports" not in postgres
+    command = f"GATEWAY_JOURNAL_URL={url} docker compose --profile postgres up --build"
+    assert command in (ROOT / "docker-compose.yml").read_text()
+    assert command in (ROOT / "README.md").read_text()
+
+
+def test_image_has_driver_of_postgresql() -> None:
+    commands = [shlex.split(line) for line in DOCKERFILE["build"].list_arguments("RUN")]
+
+    assert [command for command in commands if command[-1] == ".[postgres]"]
 
 
 @pytest.mark.parametrize("name", ["gateway", *SERVICES])
@@ -241,10 +285,29 @@ def test_copied_paths_are_in_build_context() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [".git", ".venv", "tests", "gateway/__pycache__", "mock_services/__pycache__"]
+    "path",
+    [
+        ".git",
+        ".venv",
+        "tests",
+        "gateway/__pycache__",
+        "mock_services/__pycache__",
+        "gateway-journal.sqlite",
+        "gateway/gateway-journal.sqlite-wal",
+    ],
 )
 def test_dockerignore_excludes_unneeded_paths(path: str) -> None:
     assert not is_in_build_context(path)
+
+
+@pytest.mark.parametrize("name", [".gitignore", ".dockerignore"])
+def test_default_journal_is_ignored(name: str) -> None:
+    patterns = [line.removeprefix("**/") for line in (ROOT / name).read_text().splitlines()]
+
+    assert "gateway-journal.sqlite*" in patterns
+    assert (
+        Settings.model_fields["journal_url"].default.get_secret_value() == "sqlite:///gateway-journal.sqlite"
+    )
 
 
 def test_gateway_image_listens_on_all_interfaces() -> None:

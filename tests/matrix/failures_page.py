@@ -34,7 +34,8 @@ with the responses of the services in different orders. They verify this page an
 - After a failure, every write of the commit has been refused or undone, or the response has the code
   `stuck`. After a success, none is undone. The final state of the services matches these outcomes.
 - A failed optional call never fails the request.
-- A repeated request with the same Idempotency-Key gets the same response, without calls to services.
+- A repeated request with the same Idempotency-Key gets the same response, without calls to services, unless
+  it is a 502, 503 or 504: then everything is undone, and the repeated request makes a new attempt.
 
 ## Faults
 
@@ -88,8 +89,9 @@ not attempted at all. Retries of a write that was sent, and undos, ignore both.
 | commit, in order | run in sequence; a failure undoes the writes made so far | the failure, or `stuck` |
 
 If a commit takes longer than the deadline of 5 s, the first response is 202, with the URL of the execution.
-In the tables, "202, then" precedes the final response, which a repeated request with the same
-Idempotency-Key gets. A "degraded" response lacks the value of a failed optional call.
+In the tables, "202, then" precedes the final response. A repeated request with the same Idempotency-Key
+gets it while the commit is running; afterwards the rule above applies.
+A "degraded" response lacks the value of a failed optional call.
 
 ## Number of cells
 

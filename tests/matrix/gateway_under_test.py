@@ -10,6 +10,7 @@ from typing import Any, Final, Self, TypeAlias, cast, final
 import httpx
 from fastapi import FastAPI
 
+from gateway.api.endpoints.readiness import JOURNAL
 from gateway.app import create_app
 from tests.matrix.call_graph import CallGraph
 from tests.matrix.cells import Cell
@@ -29,6 +30,7 @@ _LONG_ENOUGH: Final = 600.0
 
 _NONE: Final[Mapping[str, str]] = {}
 _RUNNING: Final = 202
+_TRANSIENT: Final = (502, 503, 504)
 _MAX_POLLS: Final = 20
 _COMPARED: Final = ("content-type", "retry-after", "gateway-completed", "www-authenticate", "cache-control")
 
@@ -46,9 +48,9 @@ class CellResult:
     *first* and *final* are the same response, unless the first is a 202. *before_end* are the requests that
     services received before the final response, *received* also contains later requests. *effects* are the
     keys of the writes in effect; *quantities* are the quantities in the services, *initial* those before the
-    request. If there is an execution, *record* is the response with its record, and *repeat*
-    the response to a repeated request. *seconds* is the time of the first response. *left* names leaked tasks
-    and responses.
+    request. If there is an execution, *record* is the response with its record, and *repeat* the response to
+    a repeated request, unless that would be a new attempt. *seconds* is the time of the first response.
+    *left* names leaked tasks and responses.
     """
 
     first: httpx.Response
@@ -106,13 +108,17 @@ class Gateway:
     async def find_open_breakers(self) -> Sequence[str]:
         """Return the services whose circuit breakers are not closed, which would affect the next cell."""
         checks = (await self._client.get("/health/ready")).json()["checks"]
-        breakers = {name: {check["breaker"], check["optionalBreaker"]} for name, (check,) in checks.items()}
+        breakers = {
+            name: {check["breaker"], check["optionalBreaker"]}
+            for name, (check,) in checks.items()
+            if name != JOURNAL
+        }
         return [name for name, states in breakers.items() if states != {"closed"}]
 
     async def run(
         self, cell: Cell, latencies: Mapping[str, float], headers: Mapping[str, str] = _NONE
     ) -> CellResult:
-        """Send the request, wait for its final response, and repeat the request if it has an execution."""
+        """Send the request, wait for its final response, and repeat the request if its response is kept."""
         self._count += 1
         services, graph = self._services, self._graph
         script = Script(
@@ -132,7 +138,8 @@ class Gateway:
         before_end = (*services.received,)
         repeat = record = None
         if (execution_id := _find_execution_id(end)) is not None:
-            repeat = await send()
+            if end.status_code not in _TRANSIENT:  # the key is free: it would be a new attempt
+                repeat = await send()
             record = await self._client.get(f"/executions/{execution_id}")
         await asyncio.sleep(_LONG_ENOUGH)
         keys = {seen.key for seen in services.received if seen.key is not None}

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 import pytest
 
 from gateway.client.service_client import ServiceClient
-from gateway.executions.memory_journal import MemoryJournal
+from gateway.executions.execution import ExecutedWrite
 from gateway.executions.registry import ExecutionRegistry
 from gateway.railway import (
     Aggregate,
@@ -22,6 +22,7 @@ from gateway.railway import (
     Intent,
     Key,
     Ok,
+    Rerun,
     Run,
     RunContext,
     SentWrite,
@@ -37,6 +38,7 @@ from gateway.railway import (
 from gateway.resilience.circuit_breaker import BreakerState
 from gateway.resilience.terms import BreakerTerms, RetryTerms
 from tests.client.scripted_service import AT_LIMIT, LAMP, LATE, THING, UNAVAILABLE, Thing, Wish
+from tests.executions.scripted_runs import ScriptedRegistry, build_attempt
 from tests.resilience.scripted_upstream import (
     FINE,
     FOREVER,
@@ -105,16 +107,28 @@ async def commit_and_announce(
 
 
 class Records:
-    """Journal with a single execution, and its record."""
+    """Journal with the record of a single execution."""
 
     def __init__(self) -> None:
-        self.journal = MemoryJournal()
-        self.context = RunContext(execution_id="exe-1", journal=self.journal)
+        self._outcomes: dict[Key, WriteOutcome] = {}
+        self._state = CommitState.RUNNING
+        self.context = RunContext(execution_id="exe-1", journal=self)
+
+    async def begin(self, commit: CommitStart, /) -> None:
+        self._outcomes = {intent.key: WriteOutcome.PENDING for intent in commit.intents if intent.undo}
+
+    def note(self, _: str, key: Key, outcome: WriteOutcome, /) -> None:
+        if key in self._outcomes:
+            self._outcomes[key] = outcome
+
+    def end(self, _: str, state: CommitState, /) -> None:
+        self._state = state
+
+    async def seal(self, execution_id: str, rerun: Rerun, /) -> None:
+        """Do nothing: the record has no answer."""
 
     async def read(self) -> tuple[CommitState, Sequence[WriteOutcome]]:
-        found = await self.journal.find("exe-1")
-        assert found is not None
-        return found.state, [write.outcome for write in found.writes]
+        return self._state, [*self._outcomes.values()]
 
 
 @pytest.fixture
@@ -204,15 +218,18 @@ async def test_undo_after_deadline_is_not_sent() -> None:
 
 
 async def test_operator_retry_bypasses_open_breaker() -> None:
-    service, journal = Service(FINE), MemoryJournal()
+    service, scripted = Service(FINE), ScriptedRegistry()
     things = build_client(service)
     undo = declare_undo(things)
     key = Key("exe-1.making.0.things.make")
-    await journal.begin(CommitStart("exe-1", "one", "making", (Intent("things.make", key, undo=undo.name),)))
-    journal.note("exe-1", key, WriteOutcome.STUCK)
-    journal.end("exe-1", CommitState.STUCK)
+    writes = [ExecutedWrite(Intent("things.make", key, undo=undo.name), WriteOutcome.STUCK)]
+    await scripted.store.open()
+    await scripted.store.begin(build_attempt(), writes)
+    await scripted.store.settle(build_attempt(), CommitState.STUCK, writes, None)
+    executions = ExecutionRegistry(scripted.store, {undo.name: undo}, CommitTerms(), scripted.health)
     await open_breaker(things, service)
-    retried = await ExecutionRegistry[str](journal, {undo.name: undo}, CommitTerms()).retry("exe-1")
+
+    retried = await executions.retry("exe-1")
 
     assert isinstance(retried, Ok)
     assert retried.value.state is CommitState.UNDONE

@@ -8,7 +8,9 @@ import pytest
 FOLDER: Final = Path(__file__).parent
 
 LONGEST_FIRST: Final = (
+    "test_crashes_live",
     "test_ledger_live",
+    "test_workers_live",
     "test_tutorial",
     "test_gateway_demo",
     "test_gateway_program",

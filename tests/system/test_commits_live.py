@@ -1,4 +1,4 @@
-"""Commits during the shutdown of the gateway, and the refusal of a second worker process."""
+"""Commits during the shutdown of the gateway."""
 
 import signal
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from tests.system.programs import Program, free_port, is_answering, until
+from tests.system.programs import Program, is_answering, until
 from tests.system.stack import ORDER, SERVICES, mocks
 
 IMPATIENT = {"X-Request-Timeout-Ms": "700"}
@@ -75,25 +75,3 @@ def test_repeated_signals_do_not_prevent_undo(services: Mapping[str, str], inven
 
     assert (result.code, result.err.count("Traceback")) == (0, 0)
     assert calls_of(inventory)[-1] == UNDO
-
-
-def test_second_worker_is_refused_with_reason() -> None:
-    port = free_port()
-    options = ("--factory", "gateway.app:create_app", "--workers", "2", "--port", str(port))
-    with Program("uvicorn", *options) as program:
-        program.wait_until_answers(f"http://127.0.0.1:{port}/health/live")
-        assert program.process.stderr
-        refusal = next(line for line in program.process.stderr if "SecondWorkerError: " in line)
-        program.end()
-
-    assert "run one worker for each gateway (uvicorn --workers 1)" in refusal
-
-
-def test_single_uvicorn_worker_serves() -> None:
-    port = free_port()
-    options = ("--factory", "gateway.app:create_app", "--workers", "1", "--port", str(port))
-    with Program("uvicorn", *options) as program:
-        program.wait_until_answers(f"http://127.0.0.1:{port}/health/live")
-        result = program.end(signal.SIGINT)
-
-    assert "SecondWorkerError" not in result.err

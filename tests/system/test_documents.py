@@ -31,6 +31,13 @@ TESTED_ELSEWHERE: Final = {
     "scripts/load --headless --users 50 --spawn-rate 25 --run-time 30s",  # test_locust.py
     "curl -X DELETE http://127.0.0.1:8102/_mock",  # test_locust.py
     "docker compose up --build",  # needs a Docker engine; test_compose.py tests the file
+    (
+        "GATEWAY_JOURNAL_URL=postgresql://gateway:gateway@postgres/gateway "
+        "docker compose --profile postgres up --build"  # likewise
+    ),
+    "gateway executions list --state stuck",  # test_executions_live.py
+    "gateway executions show EXECUTION_ID",
+    "gateway executions retry EXECUTION_ID",
 }
 
 

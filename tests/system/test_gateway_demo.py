@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -23,10 +24,17 @@ PIPELINES = {"checkout", "orders", "feed", "transfers", "purchases"}
 
 
 @pytest.fixture(scope="module")
-def played() -> ProgramResult:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The current folder of the demo."""
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def played(folder: Path) -> ProgramResult:
     """Result of a demo with invalid settings in its environment, which the demo ignores."""
     ignored = {"GATEWAY_DEADLINE_MS": "1", "GATEWAY_USER_URL": "ftp://users", "MOCK_LATENCY_SCALE": "0"}
-    with Program("gateway", "demo", environment={**ignored, "COLUMNS": "80"}) as program:
+    file = {"GATEWAY_JOURNAL_URL": "sqlite:///gateway-journal.sqlite", "COLUMNS": "80"}
+    with Program("gateway", "demo", environment={**ignored, **file}, folder=folder) as program:
         return program.wait(PATIENCE_SECONDS)
 
 
@@ -54,6 +62,11 @@ def test_demo_passes_every_scenario(played: ProgramResult) -> None:
     assert played.out.endswith(f"\nall {len(SCENARIOS)} scenarios passed\n")
     assert {name for name, _ in counts} == PIPELINES
     assert sum(int(count) for _, count in counts) == len(SCENARIOS)
+
+
+def test_demo_leaves_default_journal_alone(played: ProgramResult, folder: Path) -> None:
+    assert played.code == 0
+    assert [*folder.iterdir()] == []
 
 
 def test_demo_output_is_plain_80_columns(played: ProgramResult) -> None:

@@ -19,12 +19,6 @@ import sys
 sys.modules.update(dict.fromkeys(("fcntl", "uvloop")))  # an import of either raises ImportError
 """
 RUN_PROGRAM: Final = f"{HIDE}runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)\n"
-NO_LOCK: Final = f"""{HIDE}
-from gateway.executions.worker_lock import hold_worker_lock
-
-with hold_worker_lock(4711), hold_worker_lock(4711):
-    print("no lock")
-"""
 
 
 def run_python(code: str) -> str:
@@ -59,10 +53,6 @@ def test_uvloop_is_hidden() -> None:
     assert (
         run_python(f"{HIDE}\ntry:\n    import uvloop\nexcept ImportError:\n    print('hidden')") == "hidden\n"
     )
-
-
-def test_workers_have_no_lock_without_fcntl() -> None:
-    assert run_python(NO_LOCK) == "no lock\n"
 
 
 def test_gateway_serves_on_asyncio(folder: Path) -> None:

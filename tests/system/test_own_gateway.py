@@ -191,7 +191,7 @@ def test_custom_gateway_serves_nothing_of_the_sample(gateway: str) -> None:
         problems = [client.get(f"/problems/{name}") for name in CATALOGUE]
         unknown = [client.post(route.path, json={}) for route in PIPELINES if route.method == "POST"]
 
-    assert list(ready.json()["checks"]) == ["library"]
+    assert list(ready.json()["checks"]) == ["library", "journal"]
     assert [pipeline["name"] for pipeline in pipelines.json()["pipelines"]] == ["lend"]
     assert "Village library" in page.text
     for answer in (ready, pipelines, document, page, *problems):
@@ -205,7 +205,7 @@ def test_help_lists_custom_settings_only(folder: Path) -> None:
         result = program.wait()
 
     names = set(re.findall(r"^  GATEWAY_(\w+?)_URL ", result.out, re.MULTILINE))
-    assert (result.code, result.err, names) == (0, "", {"LIBRARY"})
+    assert (result.code, result.err, names) == (0, "", {"JOURNAL", "LIBRARY"})
     assert "GATEWAY_LIBRARY_TIMEOUT_MS" in result.out
     assert "[700]" in result.out
     assert SAMPLE.search(result.out) is None

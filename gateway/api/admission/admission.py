@@ -1,7 +1,8 @@
 """Admission control for pipeline requests: in-flight limit (load shedding) and rate limit per caller."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType, TracebackType
 from typing import Final, final
 
@@ -94,6 +95,18 @@ class AdmissionSlot:
             raise Refusal(code="rate-limited", detail=RATE_LIMITED, headers=retry_after)
         if self._in_flight.is_full:
             raise _build_overload_refusal()
+
+    @contextmanager
+    def lend(self) -> Generator[None]:
+        """Free the slot while the request only waits for another one.
+
+        Afterwards it has a slot again, even if none is free: it has been admitted before.
+        """
+        self._in_flight.release()
+        try:
+            yield
+        finally:
+            self._in_flight.count += 1
 
     def __enter__(self) -> None:
         if not self._in_flight.try_acquire():

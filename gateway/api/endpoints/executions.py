@@ -1,6 +1,8 @@
 """GET /executions: outcomes of commits, and the operator's retry of stuck undos."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -11,17 +13,30 @@ from starlette.responses import Response
 from typing_extensions import TypedDict  # pydantic refuses typing.TypedDict before Python 3.12
 
 from gateway.api.endpoints.operator import LOCAL_ONLY, OPERATOR_ONLY, OPERATOR_SECURITY, require_operator
-from gateway.api.idempotency.stored_response import StoredResponse
 from gateway.api.openapi.components import EXAMPLE_EXECUTION_ID
 from gateway.api.openapi.responses import declare_failures
 from gateway.api.pipeline_route.description import DescribedPipeline
 from gateway.api.pipeline_route.models import Id
 from gateway.api.problems.problem import build_problem_response
+from gateway.api.problems.refusal import Refusal
+from gateway.executions.database.errors import DatabaseError
 from gateway.executions.execution import Execution
 from gateway.executions.registry import EXECUTION_NOT_FOUND, EXECUTION_NOT_STUCK, ExecutionRegistry
-from gateway.railway import CommitState, Conflict, Err, Forbidden, NotFound, Ok, Result, Unauthorized
+from gateway.railway import (
+    CommitState,
+    Conflict,
+    Err,
+    Forbidden,
+    NotFound,
+    Ok,
+    Result,
+    Unauthorized,
+    Unavailable,
+)
 
-__all__ = ("ExecutionPage", "ExecutionRecord", "WriteRecord", "build_router")
+__all__ = ("ExecutionPage", "ExecutionRecord", "StateName", "WriteRecord", "build_router")
+
+_log: Final = logging.getLogger(__name__)
 
 StateName: TypeAlias = Literal["running", "committed", "undone", "stuck"]
 ExecutionId: TypeAlias = Annotated[
@@ -63,13 +78,15 @@ class ExecutionPage(TypedDict):
     cursor: str | None
 
 
+_JOURNAL_DOWN: Final = "The journal of the gateway is unavailable; retry shortly"
+_NO_JOURNAL: Final = Unavailable(_JOURNAL_DOWN, retry_after=1.0)
 _NOT_OPERATOR: Final = (Unauthorized(OPERATOR_ONLY), Forbidden(LOCAL_ONLY))
 _PAGE: Final = TypeAdapter(ExecutionPage)
 _RECORD: Final = TypeAdapter(ExecutionRecord)
 
 
 def build_router(
-    executions: ExecutionRegistry[StoredResponse],
+    executions: ExecutionRegistry,
     operator_token: str | None,
     pipelines: Sequence[DescribedPipeline] = (),
 ) -> APIRouter:
@@ -86,30 +103,29 @@ def build_router(
     return routes
 
 
-def _add_lookup(
-    routes: APIRouter, executions: ExecutionRegistry[StoredResponse], example: ExecutionRecord
-) -> None:
+def _add_lookup(routes: APIRouter, executions: ExecutionRegistry, example: ExecutionRecord) -> None:
     @routes.get(
         "/executions/{execution_id}",
         summary="Get an execution",
         response_model=ExecutionRecord,
         responses={
             200: _document("The execution.", example),
-            **declare_failures("/executions/{execution_id}", EXECUTION_NOT_FOUND),
+            **declare_failures("/executions/{execution_id}", EXECUTION_NOT_FOUND, _NO_JOURNAL),
         },
     )
     async def get_execution(execution_id: ExecutionId, request: Request) -> Response:
         """Return the outcome of each write of an execution.
 
         An execution is kept for a day after it has ended; a stuck one, for a day after its undos have
-        succeeded. Without an Idempotency-Key, it is kept only while it is among the latest 10,000.
+        succeeded. After a second attempt with the same Idempotency-Key, it is the latest attempt.
         """
-        return _build_response(await executions.find(execution_id), request)
+        with _refuse_if_unavailable():
+            return _build_response(await executions.find(execution_id), request)
 
 
 def _add_list(
     routes: APIRouter,
-    executions: ExecutionRegistry[StoredResponse],
+    executions: ExecutionRegistry,
     example: ExecutionRecord,
     dependencies: Sequence[Any],
 ) -> None:
@@ -119,7 +135,7 @@ def _add_list(
         response_model=ExecutionPage,
         responses={
             200: _document("Executions, the latest first.", {"executions": [example], "cursor": "17"}),
-            **declare_failures("/executions", *_NOT_OPERATOR),
+            **declare_failures("/executions", *_NOT_OPERATOR, _NO_JOURNAL),
         },
         dependencies=dependencies,
         openapi_extra=OPERATOR_SECURITY,
@@ -142,9 +158,10 @@ def _add_list(
         ] = None,
     ) -> Response:
         """List executions. Only for operators, who should retry the undos of a `stuck` execution."""
-        page = await executions.page(
-            None if state is None else CommitState(state), limit, None if cursor is None else int(cursor)
-        )
+        with _refuse_if_unavailable():
+            page = await executions.page(
+                None if state is None else CommitState(state), limit, None if cursor is None else int(cursor)
+            )
         body: ExecutionPage = {
             "executions": [_build_record(execution) for execution in page.executions],
             "cursor": None if page.cursor is None else str(page.cursor),
@@ -154,7 +171,7 @@ def _add_list(
 
 def _add_retry(
     routes: APIRouter,
-    executions: ExecutionRegistry[StoredResponse],
+    executions: ExecutionRegistry,
     example: ExecutionRecord,
     dependencies: Sequence[Any],
 ) -> None:
@@ -165,15 +182,30 @@ def _add_retry(
         responses={
             200: _document("The execution: `undone` if every undo succeeded, else still `stuck`.", example),
             **declare_failures(
-                "/executions/{execution_id}/retry", *_NOT_OPERATOR, EXECUTION_NOT_FOUND, EXECUTION_NOT_STUCK
+                "/executions/{execution_id}/retry",
+                *_NOT_OPERATOR,
+                EXECUTION_NOT_FOUND,
+                EXECUTION_NOT_STUCK,
+                _NO_JOURNAL,
             ),
         },
         dependencies=dependencies,
         openapi_extra=OPERATOR_SECURITY,
     )
     async def retry_execution(execution_id: ExecutionId, request: Request) -> Response:
-        """Retry every failed undo of a stuck execution once. Only for operators."""
-        return _build_response(await executions.retry(execution_id), request)
+        """Retry every failed undo of a stuck execution, for 10 seconds. Only for operators."""
+        with _refuse_if_unavailable():
+            return _build_response(await executions.retry(execution_id), request)
+
+
+@contextmanager
+def _refuse_if_unavailable() -> Generator[None]:
+    """Raise a `Refusal` for an error of the database."""
+    try:
+        yield
+    except DatabaseError as error:
+        _log.warning("the journal is unavailable: %s", error)
+        raise Refusal(code="unavailable", detail=_JOURNAL_DOWN, headers={"Retry-After": "1"}) from error
 
 
 def _build_example(pipelines: Sequence[DescribedPipeline]) -> ExecutionRecord:

@@ -8,13 +8,27 @@ from typing import Final, Literal, NotRequired, Protocol, TypeAlias, final
 
 from typing_extensions import TypedDict  # pydantic refuses typing.TypedDict before Python 3.12
 
+from gateway.executions.health import JournalHealth
 from gateway.resilience.guards import BreakerStates
 
-__all__ = ("STOPPING", "Breakers", "Check", "Health", "Readiness", "Status", "Upstream")
+__all__ = (
+    "JOURNAL",
+    "STOPPING",
+    "Breakers",
+    "Check",
+    "Health",
+    "JournalCheck",
+    "Readiness",
+    "Status",
+    "Upstream",
+)
 
 _log: Final = logging.getLogger(__name__)
 
 Status: TypeAlias = Literal["pass", "warn", "fail"]
+
+JOURNAL: Final = "journal"
+"""Name of the check of the journal."""
 
 _MAX_SECONDS: Final = 1.0
 """Maximum age of a report, and timeout of a ping."""
@@ -69,11 +83,23 @@ class Check(TypedDict):
     optionalBreakers: Breakers
 
 
-class Health(TypedDict):
-    """Health of the gateway. *checks* has a list of one check for each upstream; *output* explains `fail`."""
+class JournalCheck(TypedDict):
+    """Health of the journal at a *time* (RFC 3339); *output* explains a warning."""
 
     status: Status
-    checks: NotRequired[dict[str, list[Check]]]
+    componentType: str
+    time: str
+    output: NotRequired[str]
+
+
+class Health(TypedDict):
+    """Health of the gateway. *checks* has a list of one check for each upstream, and for the journal.
+
+    *output* explains `fail`.
+    """
+
+    status: Status
+    checks: NotRequired[dict[str, list[Check | JournalCheck]]]
     output: NotRequired[str]
 
 
@@ -89,12 +115,18 @@ class Readiness:
     responds but `has_failed_recently`. In both cases the gateway is only `warn`: if load balancers took every
     gateway out of service, requests that do not need this upstream would fail too. The upstreams are pinged
     in parallel, at most once per second, however many reports are requested.
+
+    The *journal*, if the gateway writes, is `warn` if it has warnings.
     """
 
     def __init__(
-        self, upstreams: Mapping[str, Upstream], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        upstreams: Mapping[str, Upstream],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        journal: JournalHealth | None = None,
     ) -> None:
         self._upstreams = upstreams
+        self._journal = journal
         self._now = now
         self._refreshing = asyncio.Lock()
         self._fresh_until = float("-inf")
@@ -128,10 +160,12 @@ class Readiness:
     async def _check_upstreams(self) -> Health:
         pings = await asyncio.gather(*(_ping(name, upstream) for name, upstream in self._upstreams.items()))
         time = self._now().isoformat()
-        checks = {
+        checks: dict[str, Check | JournalCheck] = {
             name: _build_check(upstream, time, is_up=is_up)
             for (name, upstream), is_up in zip(self._upstreams.items(), pings, strict=True)
         }
+        if self._journal is not None:
+            checks[JOURNAL] = _build_journal_check(self._journal, time)
         is_healthy = all(check["status"] == "pass" for check in checks.values())
         return {
             "status": "pass" if is_healthy else "warn",
@@ -151,6 +185,14 @@ def _build_check(upstream: Upstream, time: str, *, is_up: bool) -> Check:
         "breakers": _list_states(required),
         "optionalBreakers": _list_states(optional),
     }
+
+
+def _build_journal_check(journal: JournalHealth, time: str) -> JournalCheck:
+    check: JournalCheck = {"status": "pass", "componentType": "datastore", "time": time}
+    if warnings := journal.warnings:
+        check["status"] = "warn"
+        check["output"] = "; ".join(warnings)
+    return check
 
 
 def _list_states(breakers: BreakerStates) -> Breakers:

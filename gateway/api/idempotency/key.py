@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from gateway.api.headers import HeaderFields, parse_bearer_token
 from gateway.api.problems.refusal import Refusal
 
-__all__ = ("compute_fingerprint", "derive_execution_id", "parse_key")
+__all__ = ("compute_fingerprint", "create_execution_id", "identify_caller", "parse_key")
 
 # The draft requires a quoted string, but clients of APIs such as Stripe's send a bare one. Quoted or bare, it
 # is the same key.
@@ -36,22 +36,16 @@ def parse_key(fields: HeaderFields) -> bytes | None:
     return value
 
 
-def derive_execution_id(
-    endpoint: str, fields: HeaderFields, key: bytes | None, principal: str | None = None
-) -> str:
-    """Return the id of a request's execution: a hash of *endpoint*, caller and *key*; random without a key.
+def create_execution_id() -> str:
+    """Return a random id, for an execution without a key."""
+    return f"exe-{token_hex(_HEX_DIGITS // 2)}"
 
-    The caller is the authenticated *principal*. Without one it is identified by `Authorization`; for a bearer
-    token, by the token alone.
+
+def identify_caller(fields: HeaderFields, principal: str | None = None) -> bytes:
+    """Return what identifies the caller of a request; empty for an anonymous caller.
+
+    It is the authenticated *principal*, else the bearer token, else `Authorization` as a whole.
     """
-    if key is None:
-        return f"exe-{token_hex(_HEX_DIGITS // 2)}"
-    caller = hashlib.sha256(_identify_caller(fields, principal)).digest()
-    digest = hashlib.sha256(b"\0".join((endpoint.encode(), caller, key)))
-    return f"exe-{digest.hexdigest()[:_HEX_DIGITS]}"
-
-
-def _identify_caller(fields: HeaderFields, principal: str | None) -> bytes:
     if principal is not None:  # a header cannot contain NUL, so no credentials equal a principal
         return b"principal\0" + principal.encode("utf-8", "surrogatepass")
     token = parse_bearer_token(fields)

@@ -1,23 +1,31 @@
 """Request for a pipeline that writes, with at most one commit per idempotency key."""
 
-from dataclasses import replace
-from typing import ClassVar, assert_never, final
+from typing import ClassVar, Final, assert_never, final
 
 from starlette.responses import Response
 
 from gateway.api.idempotency.accepted import build_accepted_response, build_location
-from gateway.api.idempotency.key import compute_fingerprint, derive_execution_id
-from gateway.api.idempotency.stored_response import StoredResponse
+from gateway.api.idempotency.answers import build_response, store_response
+from gateway.api.idempotency.key import compute_fingerprint, create_execution_id, identify_caller
 from gateway.api.path_prefix import get_prefix
 from gateway.api.pipeline_route.request import EndpointRequest
 from gateway.api.problems.exception_handlers import build_exception_response
+from gateway.api.problems.problem import build_problem_response
 from gateway.api.problems.refusal import Refusal
-from gateway.executions.registry import NoAnswerReason, RunAnswer, RunRequest
-from gateway.railway import Failure, Result
+from gateway.executions.answer import Answer
+from gateway.executions.health import JOURNAL_FULL, JOURNAL_UNAVAILABLE
+from gateway.executions.registry import NoAnswerReason, RunAnswer
+from gateway.executions.run import RunRequest, SupersededError
+from gateway.executions.settlement import UndecidedError
+from gateway.railway import Err, Failure, Result, RunContext, Stuck, Unavailable
 
 __all__ = ("IDEMPOTENCY_MISMATCH", "CommitRequest")
 
-IDEMPOTENCY_MISMATCH = "This Idempotency-Key was used for a different request"
+IDEMPOTENCY_MISMATCH: Final = "This Idempotency-Key was used for a different request"
+STUCK_AFTER_CRASH: Final = Stuck("The execution was cut short, and some of its writes could not be undone")
+UNDONE_ELSEWHERE: Final = Unavailable(
+    "The execution was cut short, and another process undoes it; it may be retried", retry_after=1.0
+)
 
 
 @final
@@ -31,41 +39,56 @@ class CommitRequest(EndpointRequest):
 
         If a commit has begun for an earlier request with the same idempotency key, return the response of
         that request instead. The response is 202 if the deadline passes after the commit has begun, or while
-        the run of another request with the same key is in progress; the run continues. Raise `Refusal` if
-        the key was used for a different request.
+        the run of another request with the same key is in progress, also in another process; the run
+        continues. Raise `Refusal` if the key was used for a different request, or if the journal is
+        unavailable or full.
         """
         executions, key = self._served.state.executions, self._parsed.idempotency_key
-        execution_id = derive_execution_id(self._served.name, self._parsed.headers, key, self.caller)
-        context = replace(
-            executions.prepare_context(self.context),
-            execution_id=execution_id,
-            key_prefix=None if key is None else executions.key_prefix(execution_id),
+        caller = identify_caller(self._parsed.headers, self.caller)
+        execution_id = (
+            create_execution_id()
+            if key is None
+            else await executions.derive_id(self._served.name, caller, key)
         )
+        if execution_id is None:
+            raise _build_refusal(NoAnswerReason.UNAVAILABLE)
 
-        async def run_pipeline() -> StoredResponse:
+        async def run_pipeline(context: RunContext) -> Answer:
             try:
                 result = await self._served.pipeline.run(context, *args, **kwargs)
                 return self._store(result, execution_id, has_begun=executions.has_begun(execution_id))
+            except (SupersededError, UndecidedError):  # no bug: the journal has the answer, or will have it
+                return self._store(Err(UNDONE_ELSEWHERE), execution_id, has_begun=True)
             except Exception as bug:  # noqa: BLE001 - every request that waits for the run gets a response
                 return self._store(bug, execution_id, has_begun=executions.has_begun(execution_id))
 
-        fingerprint = None if key is None else compute_fingerprint(self._parsed.arguments)
         pipeline = self._served.pipeline.pipeline.name
-        request = RunRequest(execution_id, pipeline, fingerprint, context.deadline)
+        request = RunRequest(
+            execution_id,
+            pipeline,
+            None if key is None else compute_fingerprint(self._parsed.arguments),
+            self.context,
+            caller,
+            self._parsed.slot.lend,
+        )
         outcome = await executions.run(request, run_pipeline)
         match outcome:
-            case RunAnswer(stored, is_replayed):
-                return stored.build_response(is_replayed=is_replayed)
+            case RunAnswer(answer, is_replayed):
+                return build_response(answer, is_replayed=is_replayed)
             case NoAnswerReason.RUNNING:
                 return build_accepted_response(execution_id, pipeline, get_prefix(self.scope))
-            case NoAnswerReason.MISMATCH:
-                raise Refusal(code="idempotency-mismatch", detail=IDEMPOTENCY_MISMATCH)
+            case NoAnswerReason.STUCK:
+                return build_problem_response(STUCK_AFTER_CRASH, self.scope, execution_id)
+            case NoAnswerReason.UNDONE:
+                return build_problem_response(UNDONE_ELSEWHERE, self.scope, execution_id)
+            case NoAnswerReason.MISMATCH | NoAnswerReason.UNAVAILABLE | NoAnswerReason.FULL:
+                raise _build_refusal(outcome)
             case _:
                 assert_never(outcome)
 
     def _store(
         self, outcome: Result[object, Failure] | Exception, execution_id: str, *, has_begun: bool
-    ) -> StoredResponse:
+    ) -> Answer:
         """Return the response of a run for storing; it refers to the execution if the commit has begun."""
         problem_id = execution_id if has_begun else None
         if isinstance(outcome, Exception):
@@ -73,4 +96,11 @@ class CommitRequest(EndpointRequest):
         else:
             headers = {"Location": build_location(execution_id, get_prefix(self.scope))} if has_begun else {}
             response = self.build_response(outcome, headers=headers, execution_id=problem_id)
-        return StoredResponse.from_response(response)
+        return store_response(response)
+
+
+def _build_refusal(reason: NoAnswerReason) -> Refusal:
+    if reason is NoAnswerReason.MISMATCH:
+        return Refusal(code="idempotency-mismatch", detail=IDEMPOTENCY_MISMATCH)
+    detail = JOURNAL_FULL if reason is NoAnswerReason.FULL else JOURNAL_UNAVAILABLE
+    return Refusal(code="unavailable", detail=detail, headers={"Retry-After": "1"})

@@ -9,6 +9,7 @@ from typing import Final, final
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from gateway.api.admission.admission import AdmissionSlot
 from gateway.api.admission.caller import ANONYMOUS, Caller, CallerIdentifier
 from gateway.api.headers import (
     HeaderFields,
@@ -98,7 +99,7 @@ class Handler:
                 require_json(fields)
             body = await read_body(fields, request.receive, arrival + state.deadline)
             with slot:
-                response = await self._respond(request, caller, fields, body, arrival, trace)
+                response = await self._respond(request, caller, slot, fields, body, arrival, trace)
         except ClientDisconnect as error:
             return self._pass_on(error, request, NoResponse())
         except Exception as error:  # noqa: BLE001 - each becomes a problem response
@@ -113,6 +114,7 @@ class Handler:
         self,
         request: Request,
         caller: Caller,
+        slot: AdmissionSlot,
         fields: HeaderFields,
         body: bytearray,
         arrival: float,
@@ -137,13 +139,13 @@ class Handler:
         endpoint = self._endpoint
         if endpoint.solver is not None:
             identifying: dict[str, object] = {}
-            parsed = ParsedRequest(fields, body, identifying, token, key, context, caller.principal)
+            parsed = ParsedRequest(fields, body, identifying, token, key, context, slot, caller.principal)
             pipeline_request = endpoint.request_type(request, self._served, parsed)
             solving = endpoint.solver.respond(pipeline_request, body, deadline, identifying)
             return await run_while_connected(request.receive, solving)
         match arguments.validate(request.path_params, body):
             case Ok(values):
-                parsed = ParsedRequest(fields, body, values, token, key, context, caller.principal)
+                parsed = ParsedRequest(fields, body, values, token, key, context, slot, caller.principal)
                 pipeline_request = endpoint.request_type(request, self._served, parsed)
                 work = endpoint.function(**values, **{endpoint.request_name: pipeline_request})
                 return await run_while_connected(request.receive, work)

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import override
 
+from gateway.api.admission.admission import AdmissionSlot
 from gateway.api.headers import HeaderFields
 from gateway.api.pipeline_route.binding import BoundPipeline
 from gateway.api.pipeline_route.models import SuccessBody
@@ -50,6 +51,7 @@ class ParsedRequest:
     token: str | None = field(repr=False)
     idempotency_key: bytes | None
     context: RunContext
+    slot: AdmissionSlot
     caller: str | None = None
 
 

@@ -26,7 +26,7 @@ _CANCELLING: Final = 1 / 8
 
 POSTGRESQL: Final = Dialect(
     name="PostgreSQL",
-    now="extract(epoch from clock_timestamp())::double precision",
+    now="extract(epoch from statement_timestamp())::double precision",
     auto_key="bigint generated always as identity primary key",
     integer="bigint",
     real="double precision",

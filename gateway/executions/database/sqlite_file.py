@@ -85,13 +85,13 @@ class SqliteFile:
         An existing file is not opened here: closing it would release the locks of SQLite in this process
         (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
         """
-        if not self._path.parent.is_dir():
-            msg = f"the folder {self._path.parent} of the database file does not exist; create it"
-            raise DatabaseUnusableError(msg)
         try:
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
             pass
+        except FileNotFoundError as error:
+            msg = f"the folder {self._path.parent} of the database file does not exist; create it"
+            raise DatabaseUnusableError(msg) from error
         except OSError as error:
             msg = f"cannot create {self._path}: {error.strerror}; its folder must be writable"
             raise DatabaseUnusableError(msg) from error

@@ -8,7 +8,7 @@ from gateway.executions.database.memory import MemoryDatabase
 from gateway.executions.database.sqlite import SqliteDatabase
 from gateway.executions.database.terms import TIME_LIMIT, Database
 
-__all__ = ("create_database",)
+__all__ = ("check_database_url", "create_database")
 
 _FORMS: Final = (
     "expected sqlite:///FILE, sqlite:////ABSOLUTE/FILE, sqlite:///:memory: or "
@@ -28,8 +28,15 @@ def create_database(url: str, *, time_limit: float = TIME_LIMIT) -> Database:
         return SqliteDatabase(Path(url.removeprefix("sqlite:///")), time_limit=time_limit)
     if url.startswith("postgresql://"):
         return _create_postgres(url, time_limit)
-    msg = f"invalid database URL; {_FORMS}"
-    raise DatabaseRefusedError(msg)
+    raise DatabaseRefusedError(_FORMS)
+
+
+def check_database_url(url: str) -> None:
+    """Raise `ValueError`, without a part of *url*, unless `create_database` takes it."""
+    try:
+        create_database(url)
+    except DatabaseRefusedError as error:
+        raise ValueError(str(error)) from None
 
 
 def _create_postgres(url: str, time_limit: float) -> Database:

@@ -1,5 +1,6 @@
 """Endpoints that show, list and retry executions."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,8 @@ import httpx
 import pytest
 
 from gateway.railway import BadAnswer, Conflict, Err, Ok, Unavailable
-from tests.api.fake_bank import Bank, build_bank_gateway, create_client, post_payment
+from tests.api.fake_bank import Bank, BankProcess, build_bank_gateway, create_client, post_payment
+from tests.executions.scripted_database import FINISH_UNDO
 
 LIST = "/executions"
 OPERATOR = {"Authorization": "Bearer secret"}
@@ -181,15 +183,28 @@ async def test_failed_retry_leaves_execution_stuck(bank: Bank, client: httpx.Asy
     assert list_ids(await client.get(LIST, params={"state": "stuck"})) == [execution_id]
 
 
-async def test_retry_does_not_change_stored_response(bank: Bank, client: httpx.AsyncClient) -> None:
+async def test_failed_retry_keeps_stored_response(bank: Bank, client: httpx.AsyncClient) -> None:
     bank.pay.outcome, bank.repay.outcome = Err(BadAnswer("what?")), DOWN
     first = await post_payment(client, "rent")
-    bank.repay.outcome = Ok("gone")
     await client.post(f"/executions/{first.json()['execution_id']}/retry")
 
     replayed = await post_payment(client, "rent")
 
     assert (replayed.status_code, replayed.content) == (500, first.content)
+
+
+async def test_successful_retry_frees_key(bank: Bank, client: httpx.AsyncClient) -> None:
+    bank.pay.outcome, bank.repay.outcome = Err(BadAnswer("what?")), DOWN
+    execution_id = (await post_payment(client, "rent")).json()["execution_id"]
+    stuck_key = bank.pay.keys[0]
+    bank.pay.outcome, bank.repay.outcome = Ok("receipt-2"), Ok("gone")
+    await client.post(f"/executions/{execution_id}/retry")
+
+    second = await post_payment(client, "rent")
+
+    assert (second.status_code, second.json()["receipt"]) == (201, "receipt-2")
+    assert second.headers["location"] == f"/executions/{execution_id}"
+    assert bank.pay.keys[-1] != stuck_key
 
 
 async def test_retry_of_committed_execution_is_409(client: httpx.AsyncClient) -> None:
@@ -256,6 +271,39 @@ async def test_head_of_executions_has_no_body(client: httpx.AsyncClient) -> None
 
         assert (head.status_code, head.content) == (200, b"")
         assert head.headers["content-length"] == get.headers["content-length"]
+
+
+@pytest.mark.parametrize("part", ["open", ""])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/executions/exe-1"), ("GET", LIST), ("POST", "/executions/exe-1/retry")]
+)
+async def test_executions_are_503_without_journal(bank: Bank, method: str, path: str, part: str) -> None:
+    process = BankProcess(bank)
+    async with create_client(build_bank_gateway(bank, process=process)) as client:
+        if not part:
+            await process.store.open()
+        process.database.fail(part)
+        refused = await client.request(method, path)
+        process.database.repair()
+        found = await client.request(method, path)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+    assert refused.headers["retry-after"] == "1"
+    assert found.status_code in {200, 404}
+
+
+async def test_retry_that_loses_its_journal_is_503(bank: Bank) -> None:
+    """The undos have succeeded, but that is not recorded: the recovery repeats them."""
+    process = BankProcess(bank)
+    async with create_client(build_bank_gateway(bank, deadline=60, process=process)) as client:
+        execution_id = await create_stuck_execution(bank, client)
+        process.database.fail(FINISH_UNDO, times=1)
+        refused = await client.post(f"/executions/{execution_id}/retry")
+        await process.recovery.tick()
+        await asyncio.sleep(1)
+        execution = (await client.get(f"/executions/{execution_id}")).json()
+
+    assert (refused.status_code, execution["state"]) == (503, "undone")
 
 
 @pytest.mark.parametrize("path", ["/executions/", "/executions/exe-1/", "/executions/exe-1/undo"])

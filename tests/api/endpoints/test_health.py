@@ -11,7 +11,8 @@ from typing_extensions import override
 
 from gateway.api.application import Gateway
 from gateway.api.endpoints import health
-from gateway.api.endpoints.readiness import Readiness
+from gateway.api.endpoints.readiness import JOURNAL, Readiness
+from gateway.executions.health import JournalHealth, StorageLimit
 from gateway.resilience.circuit_breaker import BreakerState
 from gateway.resilience.guards import BreakerStates
 from tests.api.sample_gateway import build_state, create_client
@@ -217,3 +218,41 @@ async def test_live_is_200_during_shutdown(readiness: Readiness, client: httpx.A
     assert response.headers["content-type"] == "application/health+json"
     assert response.headers["cache-control"] == "no-store"
     assert response.json() == {"status": "pass"}
+
+
+@pytest.fixture
+def journal() -> JournalHealth:
+    return JournalHealth(StorageLimit(1000))
+
+
+async def test_healthy_journal_passes(journal: JournalHealth) -> None:
+    report = await Readiness({"user": FakeUpstream()}, lambda: NOON, journal).report()
+
+    check = {"status": "pass", "componentType": "datastore", "time": "2026-01-31T12:00:00+00:00"}
+    assert report == {"status": "pass", "checks": {"user": build_check("pass"), "journal": [check]}}
+
+
+async def test_gateway_without_writes_has_no_journal() -> None:
+    assert JOURNAL not in (await Readiness({"user": FakeUpstream()}).report()).get("checks", {})
+
+
+@pytest.mark.parametrize(
+    ("trouble", "total", "stuck", "output"),
+    [
+        ("the database is down", 0, 0, "requests that write are refused: the database is down"),
+        (None, 1000, 0, "requests that write are refused: the journal is full"),
+        (None, 0, 2, "2 executions are stuck"),
+        ("no disk", 0, 1, "requests that write are refused: no disk; 1 executions are stuck"),
+    ],
+)
+async def test_journal_in_trouble_is_a_warning(
+    journal: JournalHealth, trouble: str | None, total: int, stuck: int, output: str
+) -> None:
+    """Reads go on, so the gateway stays in service."""
+    journal.trouble, journal.stuck = trouble, stuck
+    journal.limit.update(total, {})
+
+    report = await Readiness({}, lambda: NOON, journal).report()
+
+    (check,) = report.get("checks", {})[JOURNAL]
+    assert (report["status"], check["status"], check.get("output")) == ("warn", "warn", output)

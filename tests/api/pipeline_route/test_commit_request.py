@@ -155,7 +155,7 @@ async def test_commit_past_deadline_is_202_and_continues(bank: Bank, client: htt
     assert response.headers["content-type"] == "application/json"
     assert "bank.pay;dur=" in response.headers["server-timing"]
     assert await fetch_state(client, response) == ("running", ["pending"])
-    await asyncio.sleep(2)
+    await asyncio.sleep(3)
     assert await fetch_state(client, response) == ("committed", ["done"])
 
 

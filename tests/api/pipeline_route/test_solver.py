@@ -21,7 +21,7 @@ from gateway.api.pipeline_route.request import PipelineRequest
 from gateway.api.state import GatewayState
 from gateway.railway import NotFound, Run, railway
 from tests.api.asgi_connection import AsgiConnection
-from tests.api.fake_bank import PAYMENT, Bank, Payment, add_key, build_registry, pay
+from tests.api.fake_bank import PAYMENT, Bank, BankProcess, Payment, add_key, pay
 from tests.api.openapi_document import check_response, get_example_problems
 from tests.api.sample_gateway import build_gateway, build_state, create_client
 
@@ -485,7 +485,7 @@ async def test_aliased_path_parameter_is_supported() -> None:
 
 
 def build_bank_app(bank: Bank, endpoint: Endpoint) -> Gateway:
-    state = build_state(executions=build_registry(bank))
+    state = build_state(executions=BankProcess(bank).executions)
     return build_gateway(
         Route("POST", "/payments", pay, endpoint=endpoint), services={"bank": bank}, shared=state
     )

@@ -13,7 +13,7 @@ from gateway.api.application import Gateway
 from gateway.api.pipeline_route.registration import RegistrationError, Route
 from gateway.api.pipeline_route.request import PipelineRequest
 from gateway.railway import Run, Stuck, railway
-from tests.api.fake_bank import PAYMENT, Bank, add_key, build_registry, pay
+from tests.api.fake_bank import PAYMENT, Bank, BankProcess, add_key, pay
 from tests.api.openapi_document import check_instance
 from tests.api.sample_gateway import build_gateway, build_state, create_client
 
@@ -163,7 +163,8 @@ def test_status_of_a_running_commit_is_refused() -> None:
 async def test_replay_has_the_headers_of_the_value() -> None:
     bank = Bank()
     route = Route("POST", "/payments", pay, headers=lambda paid: {"X-Receipt": paid.receipt})
-    app = build_gateway(route, services={"bank": bank}, shared=build_state(executions=build_registry(bank)))
+    shared = build_state(executions=BankProcess(bank).executions)
+    app = build_gateway(route, services={"bank": bank}, shared=shared)
     async with create_client(app) as client:
         responses = [await client.post("/payments", json=PAYMENT, headers=add_key("k")) for _ in range(2)]
 

@@ -1,34 +1,18 @@
 """Databases to test, on event loops with a real clock: their subjects are threads, files and sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import pytest
 import uvloop
 
 from gateway.executions.database import Database, create_database
-from tests.postgres import PostgresServer, run_postgres
 
 
 @pytest.hookimpl
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    with run_postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/journal.sqlite"
-    postgres: PostgresServer = request.getfixturevalue("postgres")
-    return postgres.url(postgres.create_schema())
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "memory"])
@@ -39,8 +23,7 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     elif request.param == "sqlite":
         address = f"sqlite:///{tmp_path}/journal.sqlite"
     else:
-        postgres: PostgresServer = request.getfixturevalue("postgres")
-        address = postgres.url(postgres.create_schema())
+        address = str(request.getfixturevalue("postgresql_url"))
     opened = create_database(address)
     await opened.open()
     await opened.run("create table item (name text primary key, amount integer check (amount >= 0))")

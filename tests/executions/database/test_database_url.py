@@ -67,7 +67,7 @@ def test_refusal_names_the_forms_of_urls() -> None:
         create_database("oracle://host")
 
     assert str(caught.value) == (
-        "invalid database URL; expected sqlite:///FILE, sqlite:////ABSOLUTE/FILE, sqlite:///:memory: or "
+        "expected sqlite:///FILE, sqlite:////ABSOLUTE/FILE, sqlite:///:memory: or "
         "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
     )
 

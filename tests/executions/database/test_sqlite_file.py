@@ -114,6 +114,15 @@ async def test_read_only_folder_is_refused(path: Path) -> None:
     assert reason == f"cannot create {path}: Permission denied; its folder must be writable"
 
 
+async def test_file_in_inaccessible_folder_is_refused(path: Path) -> None:
+    path = path.parent / "folder" / path.name
+    path.parent.parent.chmod(0o600)
+    with acting_unprivileged():
+        reason = await find_refusal(path)
+
+    assert reason == f"cannot create {path}: Permission denied; its folder must be writable"
+
+
 async def test_existing_file_in_read_only_folder_is_refused(path: Path, database: Database) -> None:
     await database.run("create table item (name text)")
     await database.close()

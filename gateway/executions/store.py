@@ -1,0 +1,400 @@
+"""Store of the executions of an app in a database: every statement, and who may change a row."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, cast, final
+
+from gateway.executions.answer import Answer
+from gateway.executions.database.errors import DatabaseError
+from gateway.executions.database.memory import MemoryDatabase
+from gateway.executions.database.migrations import migrate
+from gateway.executions.database.terms import Database, Value
+from gateway.executions.execution import RETENTION_SECONDS, ExecutedWrite, Page
+from gateway.executions.record import COLUMNS, Record, RecordState, decode_record, encode_writes
+from gateway.executions.schema import build_migrations
+from gateway.railway import CommitState
+
+__all__ = ("SILENCE", "Attempt", "ExecutionStore", "StoredBytes", "Unsettled")
+
+SILENCE: Final = 2.5
+"""Seconds without a sign of life after which a process is taken for dead.
+
+A wrong guess costs work, but no money: the process that changes the row first decides.
+"""
+
+_ROW_OVERHEAD: Final = 400
+"""Bytes of a row and its index entries besides writes and answer, roughly."""
+
+_ANSWER_RESERVE: Final = 1_000
+"""Bytes that are counted for an answer to come."""
+
+_UNSETTLED: Final = ", ".join(f"'{state.value}'" for state in RecordState if not state.has_ended)
+"""States of executions that have not ended, for SQL."""
+
+_DELETED_AT_ONCE: Final = 500
+_SECRET: Final = "execution-ids"  # noqa: S105 - a name
+_SECRET_BYTES: Final = 32
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Attempt at an execution, the *number*-th with its idempotency key, by the *caller*.
+
+    *fingerprint* identifies the content of the request; None if no request can repeat it.
+    """
+
+    execution_id: str
+    pipeline: str
+    number: int
+    caller: str
+    fingerprint: bytes | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A record that has not ended, and whose owner has shown no sign of life for *silence* seconds."""
+
+    record: Record
+    silence: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StoredBytes:
+    """Size of the stored executions in bytes, in all and of each caller with more than a given number."""
+
+    total: int
+    by_caller: dict[str, int]
+
+
+@final
+class ExecutionStore:
+    """Executions of *app* in *database*, for one process, which is their *owner*.
+
+    An execution is committed if its row says so, together with its answer. Each change of a row is a
+    compare-and-set: it succeeds only if the row still belongs to this process and is in the state that the
+    process believes. So of two processes that both take an execution for theirs, only one decides.
+
+    Each method raises the errors of `Database`; the change may then have been made, or not.
+    """
+
+    def __init__(self, database: Database, app: str) -> None:
+        self._database = database
+        self.app: Final = app
+        self._now = database.dialect.now
+        self._is_open = False
+        self._secret = b""
+        self.owner: Final = secrets.token_hex(8)
+        """Random id of this process: it needs no setting, and no other process ever has the same."""
+
+    @property
+    def secret(self) -> bytes:
+        """Return the secret of the app, from which execution ids are derived."""
+        return self._secret
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the database has been opened."""
+        return self._is_open
+
+    @property
+    def is_shared(self) -> bool:
+        """Return whether other processes can open the same journal."""
+        return not isinstance(self._database, MemoryDatabase)
+
+    async def open(self) -> None:
+        """Open the database, create or update its tables, and show a sign of life; do nothing if it is open.
+
+        Raise `DatabaseRefusedError` if the gateway must not start with this database.
+        """
+        if self._is_open:
+            return
+        await self._database.open()
+        await migrate(self._database, build_migrations(self._database.dialect))
+        self._secret = await self._find_secret()
+        await self.beat()
+        self._is_open = True
+
+    async def close(self) -> None:
+        """Take this process off the list of owners, if possible, and disconnect."""
+        try:
+            if self._is_open:
+                await self._run("delete from owners where app = $1 and owner = $2", self.app, self.owner)
+        except DatabaseError:
+            pass  # the next process finds it dead
+        finally:
+            self._is_open = False
+            await self._database.close()
+
+    async def begin(self, attempt: Attempt, writes: Sequence[ExecutedWrite]) -> bool:
+        """Record an attempt and its writes, before anything is sent.
+
+        Return False if the execution exists already: another request runs it, or has run it. An execution
+        that is no longer kept does not count, although it may not be deleted yet.
+        """
+        encoded = encode_writes(writes)
+        reserve = 0 if attempt.fingerprint is None else _ANSWER_RESERVE
+        rows = await self._run(
+            f"""insert into executions (app, execution_id, pipeline, attempt, state, owner, caller,
+                fingerprint, writes, size, started_at)
+            values ($1, $2, $3, $4, 'running', $5, $6, $7, $8, $9, {self._now})
+            on conflict (app, execution_id) do update set attempt = excluded.attempt,
+                state = excluded.state, owner = excluded.owner, caller = excluded.caller,
+                fingerprint = excluded.fingerprint, writes = excluded.writes, size = excluded.size,
+                started_at = excluded.started_at, answer = null, ended_at = null
+            where (executions.state = 'undone' and executions.answer is null
+                    and executions.attempt = excluded.attempt - 1)
+                or (executions.state <> 'stuck' and executions.ended_at < {self._now} - {RETENTION_SECONDS})
+            returning number""",  # noqa: S608 - the dialect's expression
+            self.app,
+            attempt.execution_id,
+            attempt.pipeline,
+            attempt.number,
+            self.owner,
+            attempt.caller,
+            attempt.fingerprint,
+            encoded,
+            len(encoded) + _ROW_OVERHEAD + reserve,
+        )
+        return bool(rows)
+
+    async def settle(
+        self, attempt: Attempt, state: CommitState, writes: Sequence[ExecutedWrite], answer: Answer | None
+    ) -> bool:
+        """Decide an attempt: record its final *state* and its *answer*, before it is sent to a client.
+
+        Return False if another process has taken the execution over.
+        """
+        encoded, body = encode_writes(writes), None if answer is None else answer.encode()
+        rows = await self._run(
+            f"""update executions set state = $5, writes = $6, answer = $7, size = $8, ended_at = {self._now}
+            where app = $1 and execution_id = $2 and owner = $3 and attempt = $4 and state = 'running'
+            returning number""",  # noqa: S608 - the dialect's expression
+            *self._identify(attempt.execution_id, attempt.number),
+            state.value,
+            encoded,
+            body,
+            len(encoded) + _ROW_OVERHEAD + len(body or b""),
+        )
+        return bool(rows)
+
+    async def seal(self, attempt: Attempt, writes: Sequence[ExecutedWrite], answer: Answer) -> bool:
+        """Decide that an attempt is committed, with its *answer* so far, which no client gets yet.
+
+        Return False if another process has taken the execution over.
+        """
+        encoded, body = encode_writes(writes), answer.encode()
+        rows = await self._run(
+            """update executions set state = 'sealed', writes = $5, answer = $6, size = $7
+            where app = $1 and execution_id = $2 and owner = $3 and attempt = $4 and state = 'running'
+            returning number""",
+            *self._identify(attempt.execution_id, attempt.number),
+            encoded,
+            body,
+            len(encoded) + _ROW_OVERHEAD + len(body),
+        )
+        return bool(rows)
+
+    async def amend(self, attempt: Attempt, answer: Answer) -> bool:
+        """Replace the answer so far of a sealed attempt by the whole *answer*, before it is sent to a client.
+
+        Return False if another process has taken this one for dead, and has kept the answer so far.
+        """
+        body = answer.encode()
+        rows = await self._run(
+            f"""update executions set state = 'committed', answer = $5, size = size + $6 - length(answer),
+                ended_at = {self._now}
+            where app = $1 and execution_id = $2 and owner = $3 and attempt = $4 and state = 'sealed'
+            returning number""",  # noqa: S608 - the dialect's expression
+            *self._identify(attempt.execution_id, attempt.number),
+            body,
+            len(body),
+        )
+        return bool(rows)
+
+    async def find(self, execution_id: str) -> Record | None:
+        """Return an execution, or None if it is unknown or no longer kept."""
+        rows = await self._run(
+            f"select {COLUMNS} from executions e where app = $1 and execution_id = $2 and {self._kept}",  # noqa: S608 - constants
+            self.app,
+            execution_id,
+        )
+        return decode_record(rows[0]) if rows else None
+
+    async def page(self, state: CommitState | None, limit: int, cursor: int | None) -> Page:
+        """Return at most *limit* executions in *state* (None: all), latest first, from *cursor* on."""
+        values: list[Value] = [self.app, limit + 1]
+        where = f"app = $1 and {self._kept}"
+        if cursor is not None:
+            values.append(cursor)
+            where += " and number <= $3"
+        # The index has the latest of each state; a condition on several states would be a scan of the table.
+        latest = " union all ".join(
+            f"""select number from (select number from executions
+                where {where} and state = '{own}' order by number desc limit $2) as {own}_ones"""  # noqa: S608 - constants
+            for own in _list_states(state)
+        )
+        rows = await self._run(
+            f"""select number, {COLUMNS} from executions e where number in ({latest})
+            order by number desc limit $2""",  # noqa: S608 - constants
+            *values,
+        )
+        executions = tuple(decode_record(row[1:]).execution for row in rows[:limit])
+        return Page(executions, cast("int", rows[limit][0]) if len(rows) > limit else None)
+
+    async def beat(self) -> None:
+        """Show a sign of life of this process."""
+        await self._run(
+            f"""insert into owners (app, owner, seen_at) values ($1, $2, {self._now})
+            on conflict (app, owner) do update set seen_at = excluded.seen_at""",  # noqa: S608 - the dialect's expression
+            self.app,
+            self.owner,
+        )
+
+    async def list_unsettled(self, patience: float) -> Sequence[Unsettled]:
+        """Return the executions of silent processes that have not ended.
+
+        Among them are those of this process that began more than *patience* seconds ago.
+        """
+        rows = await self._run(
+            f"""select {self._now} - coalesce(o.seen_at, e.started_at), {COLUMNS}
+            from executions e left join owners o on o.app = e.app and o.owner = e.owner
+            where e.app = $1 and e.state in ({_UNSETTLED}) and (
+                (e.owner <> $2 and coalesce(o.seen_at, e.started_at) < {self._now} - {SILENCE})
+                or (e.owner = $2 and e.started_at < {self._now} - $3))""",  # noqa: S608 - constants
+            self.app,
+            self.owner,
+            patience,
+        )
+        return [Unsettled(decode_record(row[1:]), cast("float", row[0])) for row in rows]
+
+    async def take_over(self, record: Record) -> bool:
+        """Take an execution over, to undo its writes; return False if its owner lives, or was first."""
+        rows = await self._run(
+            f"""update executions set state = 'undoing', owner = $3
+            where app = $1 and execution_id = $2 and attempt = $4 and owner = $5 and ended_at is null
+                and state <> 'sealed' and {self._is_left}
+            returning number""",  # noqa: S608 - the dialect's expression
+            *self._identify(record.execution.execution_id, record.attempt),
+            record.owner,
+        )
+        return bool(rows)
+
+    async def finish_seal(self, record: Record) -> bool:
+        """Keep the answer so far of a sealed execution; return False if its owner lives, or was first."""
+        rows = await self._run(
+            f"""update executions set state = 'committed', ended_at = {self._now}
+            where app = $1 and execution_id = $2 and attempt = $4 and owner = $5 and state = 'sealed'
+                and {self._is_left}
+            returning number""",  # noqa: S608 - the dialect's expression
+            *self._identify(record.execution.execution_id, record.attempt),
+            record.owner,
+        )
+        return bool(rows)
+
+    async def take_stuck(self, record: Record) -> bool:
+        """Take a stuck execution, to undo its writes; return False if it is no longer stuck.
+
+        Its answer stays until it is undone.
+        """
+        rows = await self._run(
+            """update executions set state = 'undoing', owner = $3, ended_at = null
+            where app = $1 and execution_id = $2 and attempt = $4 and state = 'stuck' returning number""",
+            *self._identify(record.execution.execution_id, record.attempt),
+        )
+        return bool(rows)
+
+    async def finish_undo(self, record: Record, state: CommitState, writes: Sequence[ExecutedWrite]) -> bool:
+        """Record that the undo of an execution that this process has taken ended in *state*.
+
+        If it is undone, its key is free: the answer is deleted. Return False if another process has taken it.
+        """
+        kept = "null" if state is CommitState.UNDONE else "answer"
+        rows = await self._run(
+            f"""update executions set state = $5, writes = $6, answer = {kept}, ended_at = {self._now}
+            where app = $1 and execution_id = $2 and owner = $3 and attempt = $4 and state = 'undoing'
+            returning number""",  # noqa: S608 - constants
+            *self._identify(record.execution.execution_id, record.attempt),
+            state.value,
+            encode_writes(writes),
+        )
+        return bool(rows)
+
+    async def forget(self) -> bool:
+        """Delete executions that ended more than a day ago, and dead processes; stuck executions stay.
+
+        Return True if there may be more executions to delete: it deletes 500 at once.
+        """
+        rows = await self._run(
+            f"""delete from executions where number in (select number from executions
+                where app = $1 and state <> 'stuck' and ended_at < {self._now} - {RETENTION_SECONDS}
+                limit {_DELETED_AT_ONCE}) returning number""",  # noqa: S608 - constants
+            self.app,
+        )
+        await self._run(
+            f"""delete from owners where app = $1 and seen_at < {self._now} - {RETENTION_SECONDS}
+                and not exists (select 1 from executions e
+                    where e.app = owners.app and e.state in ({_UNSETTLED}) and e.owner = owners.owner)""",  # noqa: S608 - constants
+            self.app,
+        )
+        return len(rows) == _DELETED_AT_ONCE
+
+    async def count_stuck(self) -> int:
+        """Return the number of stuck executions."""
+        rows = await self._run("select count(*) from executions where app = $1 and state = 'stuck'", self.app)
+        return cast("int", rows[0][0])
+
+    async def measure(self, threshold: int) -> StoredBytes:
+        """Return the size of all executions, and of those of each caller with more than *threshold* bytes."""
+        rows = await self._run(
+            "select cast(coalesce(sum(size), 0) as bigint) from executions where app = $1", self.app
+        )
+        total = cast("int", rows[0][0])
+        if total <= threshold:
+            return StoredBytes(total, {})
+        rows = await self._run(
+            """select caller, cast(sum(size) as bigint) from executions where app = $1
+            group by caller having sum(size) > $2""",
+            self.app,
+            threshold,
+        )
+        by_caller = {cast("str", caller): cast("int", size) for caller, size in rows}
+        return StoredBytes(total, by_caller)
+
+    @property
+    def _kept(self) -> str:
+        """Return the condition for executions that are kept: the deletion of others may be late."""
+        oldest = f"{self._now} - {RETENTION_SECONDS}"
+        return f"(ended_at is null or state = 'stuck' or ended_at >= {oldest})"
+
+    @property
+    def _is_left(self) -> str:
+        """Return the condition for executions of this process ($3), or of an owner ($5) that is silent."""
+        seen = f"seen_at >= {self._now} - {SILENCE}"
+        return f"(owner = $3 or not exists (select 1 from owners where app = $1 and owner = $5 and {seen}))"  # noqa: S608 - constants
+
+    def _identify(self, execution_id: str, attempt: int) -> tuple[str, str, str, int]:
+        return self.app, execution_id, self.owner, attempt
+
+    async def _run(self, sql: str, *values: Value) -> Sequence[tuple[Value, ...]]:
+        return await self._database.run(sql, *values)
+
+    async def _find_secret(self) -> bytes:
+        """Return the secret of the app, which the first process creates.
+
+        If apps shared it, their ids could be equal, and so could the keys of their writes.
+        """
+        name, new = f"{_SECRET} of {self.app}", secrets.token_bytes(_SECRET_BYTES)
+        await self._run(
+            "insert into secrets (name, value) values ($1, $2) on conflict (name) do nothing", name, new
+        )
+        rows = await self._run("select value from secrets where name = $1", name)
+        return bytes(cast("bytes", rows[0][0]))
+
+
+def _list_states(state: CommitState | None) -> Sequence[str]:
+    """Return the states of records that clients see as *state*; all for None."""
+    return [own.value for own in RecordState if state in {None, own.public}]
