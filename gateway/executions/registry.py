@@ -379,21 +379,19 @@ class ExecutionRegistry:
     async def _try_make(self, run: Run) -> _Outcome:
         answer = await run.work(run.context)
         if not run.has_begun_commit:
-            if run.is_superseded or await self._has_begun_elsewhere(run, answer):
+            if run.is_superseded or await self._has_begun_elsewhere(run):
                 return None
             return RunAnswer(answer, is_replayed=False)
         if run.is_superseded:
             return await self._read_decision(run)
         return await self._decide(run, answer)
 
-    async def _has_begun_elsewhere(self, run: Run, answer: Answer) -> bool:
-        """Return whether another process has begun the execution while this *run* failed before its commit.
+    async def _has_begun_elsewhere(self, run: Run) -> bool:
+        """Return whether another process has begun the execution while this *run* ended without a commit.
 
-        The commit may be the reason for the failure, such as a balance that is too low by now.
+        That commit may be the reason, such as for a balance that is too low by now.
         """
-        if run.attempt.fingerprint is None or answer.status < HTTPStatus.BAD_REQUEST:
-            return False
-        if self._health.is_refusing:
+        if run.attempt.fingerprint is None or self._health.is_refusing:
             return False
         try:
             record = await self._store.find(run.attempt.execution_id)

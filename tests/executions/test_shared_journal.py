@@ -383,17 +383,22 @@ async def test_cut_short_execution_is_awaited_until_undone(
     assert (found.state, found.attempt) == (RecordState.COMMITTED, 2)
 
 
+@pytest.mark.parametrize("status", [HTTPStatus.MULTI_STATUS, HTTPStatus.CONFLICT])
 async def test_failure_because_of_other_process_is_not_answered(
-    scripted: ScriptedRegistry, other: ScriptedRegistry
+    scripted: ScriptedRegistry, other: ScriptedRegistry, status: int
 ) -> None:
     """The commit of the first request is why the reads of the second one, in another process, fail."""
-    first, second = scripted.build_run(), other.build_run(is_failing=True)
-    second.may_begin.clear()
-    late = asyncio.create_task(other.run(second))
+    may_fail = asyncio.Event()
+
+    async def fail(_: RunContext) -> Answer:
+        await may_fail.wait()
+        return Answer(status, {}, b"too little money")
+
+    late = asyncio.create_task(other.run(fail))
     await settle()
 
-    assert await scripted.run(first) == build_answer()
-    second.may_begin.set()
+    assert await scripted.run(scripted.build_run()) == build_answer()
+    may_fail.set()
 
     assert await late == build_replay()
 
