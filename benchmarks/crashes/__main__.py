@@ -14,9 +14,9 @@ from benchmarks.crashes.points import list_point_cases, run_points
 from benchmarks.crashes.report import CrashReport, write_json
 from benchmarks.crashes.shop import run_shop
 from benchmarks.crashes.storm import Storm, run_storm
-from benchmarks.crashes.world import RunWorld
+from benchmarks.crashes.workload import RunWorkload
 
-_WORLDS: Final[dict[str, RunWorld]] = {"shop": run_shop, "courier": run_courier}
+_WORKLOADS: Final[dict[str, RunWorkload]] = {"shop": run_shop, "courier": run_courier}
 
 
 class _Options(argparse.Namespace):
@@ -31,7 +31,7 @@ class _Options(argparse.Namespace):
     seed: str
     lifetime: float
     silence: float | None
-    world: str
+    workload: str
     only: str
 
 
@@ -55,22 +55,22 @@ def _run(options: _Options) -> CrashReport:
                     options.kills,
                     options.gateways,
                     options.journal,
-                    options.world,
+                    options.workload,
                     options.seed,
                     options.lifetime,
                     options.silence,
                 )
-                return asyncio.run(run_storm(storm, _WORLDS[options.world], journals))
+                return asyncio.run(run_storm(storm, _WORKLOADS[options.workload], journals))
             case "points":
-                cases = [case for case in list_point_cases(options.world) if options.only in str(case)]
-                conditions = f"points: {options.world}, {options.journal}, gateways: {options.gateways}"
+                cases = [case for case in list_point_cases(options.workload) if options.only in str(case)]
+                conditions = f"points: {options.workload}, {options.journal}, gateways: {options.gateways}"
                 return asyncio.run(
-                    run_points(cases, options.gateways, _WORLDS[options.world], journals, conditions)
+                    run_points(cases, options.gateways, _WORKLOADS[options.workload], journals, conditions)
                 )
             case _:
-                pauses = [case for case in list_pause_cases(options.world) if options.only in str(case)]
-                conditions = f"pauses: {options.world}, {options.journal}, gateways: 2"
-                return asyncio.run(run_pauses(pauses, _WORLDS[options.world], journals, conditions))
+                pauses = [case for case in list_pause_cases(options.workload) if options.only in str(case)]
+                conditions = f"pauses: {options.workload}, {options.journal}, gateways: 2"
+                return asyncio.run(run_pauses(pauses, _WORKLOADS[options.workload], journals, conditions))
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -90,7 +90,7 @@ def _build_parser() -> argparse.ArgumentParser:
             default="sqlite",
             help="database of the journal (default: %(default)s)",
         )
-        add("--world", choices=tuple(_WORLDS), default="shop", help="services (default: %(default)s)")
+        add("--workload", choices=tuple(_WORKLOADS), default="shop", help="services (default: %(default)s)")
         add("--json", type=Path, metavar="FILE", help="write the figures to this file")
     for command in (storm, points):
         command.add_argument(

@@ -8,7 +8,7 @@ from typing import Final, final
 import aiohttp
 
 from benchmarks.crashes.answer import Answer, Exchange
-from benchmarks.crashes.chance import Chance
+from benchmarks.crashes.seeded_random import SeededRandom
 from benchmarks.crashes.write_request import WriteRequest
 from tests.ledger.service_books import Execution, Executions
 
@@ -27,11 +27,11 @@ class Client:
     """Client of the gateways whose URLs *list_urls* returns."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, list_urls: Callable[[], Sequence[str]], chance: Chance
+        self, session: aiohttp.ClientSession, list_urls: Callable[[], Sequence[str]], random: SeededRandom
     ) -> None:
         self._session = session
         self._list_urls = list_urls
-        self._chance = chance
+        self._random = random
 
     async def insist(self, request: WriteRequest) -> Exchange:
         """Send a request, again and again, until the answer is final or the patience ends."""
@@ -47,13 +47,13 @@ class Client:
                     exchange.answer = answer
                     break
                 exchange.seen.append(answer)
-            await asyncio.sleep(self._chance.uniform(*_PAUSE))
+            await asyncio.sleep(self._random.uniform(*_PAUSE))
         return exchange
 
     async def send_and_go(self, request: WriteRequest) -> Exchange:
         """Send a request once, and disconnect after a moment, or after a broken connection."""
         exchange = Exchange(request, is_faithful=False)
-        seconds = self._chance.uniform(0.02, 0.6) if self._chance.happens(0.5) else _TIMEOUT
+        seconds = self._random.uniform(0.02, 0.6) if self._random.happens(0.5) else _TIMEOUT
         answer = await self.send(request, seconds)
         if answer is not None and answer.is_final:
             exchange.answer = answer
@@ -64,7 +64,7 @@ class Client:
     async def send(self, request: WriteRequest, seconds: float = _TIMEOUT) -> Answer | None:
         """Return the answer of a gateway, or None if there is none, for example because it is killed."""
         urls = self._list_urls()
-        return await self.send_to(self._chance.choice(urls), request, seconds) if urls else None
+        return await self.send_to(self._random.choice(urls), request, seconds) if urls else None
 
     async def send_to(self, url: str, request: WriteRequest, seconds: float = _TIMEOUT) -> Answer | None:
         """Return the answer of the gateway at *url*, or None if there is none."""
@@ -106,8 +106,8 @@ class Client:
 
 
 @asynccontextmanager
-async def open_client(list_urls: Callable[[], Sequence[str]], chance: Chance) -> AsyncGenerator[Client]:
+async def open_client(list_urls: Callable[[], Sequence[str]], random: SeededRandom) -> AsyncGenerator[Client]:
     """Open a client, whose connections are not used twice: a gateway that is killed breaks them."""
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     async with aiohttp.ClientSession(connector=connector) as session:
-        yield Client(session, list_urls, chance)
+        yield Client(session, list_urls, random)

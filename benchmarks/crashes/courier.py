@@ -10,8 +10,8 @@ import aiohttp
 from typing_extensions import override
 
 from benchmarks.crashes.answer import Exchange
-from benchmarks.crashes.chance import Chance
-from benchmarks.crashes.world import World
+from benchmarks.crashes.seeded_random import SeededRandom
+from benchmarks.crashes.workload import Workload
 from benchmarks.crashes.write_request import Kind, WriteRequest
 from benchmarks.storms.process import Process
 from examples.courier.apis.geocoder import API_KEY
@@ -39,7 +39,7 @@ _KINDS: Final[Mapping[str, Kind]] = {
 
 
 @final
-class Courier(World):
+class Courier(Workload):
     """The APIs of the courier at these *urls*: payments, geocoder, tickets."""
 
     def __init__(self, urls: Sequence[str], session: aiohttp.ClientSession) -> None:
@@ -68,13 +68,13 @@ class Courier(World):
         }
 
     @override
-    def create_requests(self, count: int, chance: Chance) -> Sequence[WriteRequest]:
+    def create_requests(self, count: int, random: SeededRandom) -> Sequence[WriteRequest]:
         """Return deliveries; the customer of each is the key, so that its charges can be told apart."""
-        return [_create_delivery(f"cus-{number}", chance) for number in range(count)]
+        return [_create_delivery(f"cus-{number}", random) for number in range(count)]
 
     @override
-    async def inject_fault(self, chance: Chance) -> None:
-        await self._set_faults(chance.choice((0, 0.1, 0.3)), chance.choice((0, 0.1, 0.3)))
+    async def inject_fault(self, random: SeededRandom) -> None:
+        await self._set_faults(random.choice((0, 0.1, 0.3)), random.choice((0, 0.1, 0.3)))
 
     @override
     async def heal(self) -> None:
@@ -119,10 +119,10 @@ class Courier(World):
             return await response.json()
 
 
-def _create_delivery(key: str, chance: Chance) -> WriteRequest:
-    sender = _UNPRINTABLE if chance.happens(0.2) else chance.choice(_PLACES)
-    body = {"customer": key, "sender": sender, "receiver": chance.choice(_PLACES)}
-    if chance.happens(0.05):
+def _create_delivery(key: str, random: SeededRandom) -> WriteRequest:
+    sender = _UNPRINTABLE if random.happens(0.2) else random.choice(_PLACES)
+    body = {"customer": key, "sender": sender, "receiver": random.choice(_PLACES)}
+    if random.happens(0.05):
         body["customer"] = DECLINED_CUSTOMER
     return WriteRequest("/deliveries", body, key)
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, final
 
-from benchmarks.crashes.world import World
+from benchmarks.crashes.workload import Workload
 from benchmarks.storms.process import Process
 
 __all__ = ("KILLABLE", "Gateway", "Gateways")
 
 KILLABLE: Final = ("--app", "benchmarks.crashes.killable_gateway:app")
-"""Arguments of `gateway serve` for a gateway that kills itself, instead of those of the world."""
+"""Arguments of `gateway serve` for a gateway that kills itself, instead of those of the workload."""
 
 _TRACEBACK: Final = "Traceback (most recent call last)"
 _LOGGED: Final = {
@@ -67,19 +67,19 @@ class Gateway:
 
 @final
 class Gateways:
-    """A number of gateways that share a journal, in front of the services of *world*."""
+    """A number of gateways that share a journal, in front of the services of *workload*."""
 
     def __init__(
-        self, count: int, world: World, journal_url: str, folder: Path, arguments: Sequence[str] = ()
+        self, count: int, workload: Workload, journal_url: str, folder: Path, arguments: Sequence[str] = ()
     ) -> None:
         self._folder = folder
         environment = {
             "GATEWAY_JOURNAL_URL": journal_url,
             "GATEWAY_DRAIN_MS": "0",
-            **world.environment,
+            **workload.environment,
         }
         self.all: Final = [
-            Gateway(arguments or world.arguments, environment, folder / f"gateway-{number}.log")
+            Gateway(arguments or workload.arguments, environment, folder / f"gateway-{number}.log")
             for number in range(1, count + 1)
         ]
 

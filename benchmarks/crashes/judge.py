@@ -7,7 +7,7 @@ from typing import Final
 
 from benchmarks.crashes.answer import Answer, Exchange
 from benchmarks.crashes.client import PATIENCE, Client
-from benchmarks.crashes.world import World
+from benchmarks.crashes.workload import Workload
 from tests.ledger.service_books import Execution
 
 __all__ = ("compare_repeats", "compare_states", "judge")
@@ -18,7 +18,7 @@ _REPEATS: Final = 2
 
 
 async def judge(
-    client: Client, world: World, exchanges: Sequence[Exchange]
+    client: Client, workload: Workload, exchanges: Sequence[Exchange]
 ) -> tuple[Mapping[str, int], Sequence[str]]:
     """Wait until nothing is in progress, and return figures and the violations.
 
@@ -39,7 +39,7 @@ async def judge(
     violations += await _retry(client, stuck)
     executions = await client.list_executions()
     violations += compare_states(exchanges, executions)
-    violations += await world.list_violations(exchanges, executions)
+    violations += await workload.list_violations(exchanges, executions)
     figures = {
         "executions": len(executions),
         **{f"{state} at the end": count for state, count in Counter(one.state for one in executions).items()},

@@ -5,8 +5,8 @@
 - `CRASH_SITE`: a request to a service such as `POST /transfers`, or a statement of `STATEMENTS`.
 - `CRASH_MOMENT`: before, during or after it.
 - `CRASH_SIGNAL`: SIGKILL, or SIGSTOP to suspend the process.
-- `CRASH_SILENCE`: seconds without a sign of life after which this gateway takes others for dead. It shows
-  signs of life less often than that.
+- `CRASH_SILENCE`: seconds without a heartbeat after which this gateway takes others for dead. It sends
+  heartbeats less often than that.
 - `CRASH_APP`: shop or courier.
 """
 
@@ -32,13 +32,13 @@ __all__ = ("STATEMENTS", "app")
 T = TypeVar("T")
 
 STATEMENTS: Final = {
-    "begin": "insert into executions",
-    "settle": "update executions set state = $5, writes = $6, answer = $7",
-    "seal": "update executions set state = 'sealed'",
-    "amend": "update executions set state = 'committed', answer = $5",
-    "take over": "update executions set state = 'undoing'",
-    "finish seal": "update executions set state = 'committed', ended_at",
-    "finish undo": "update executions set state = $5, writes = $6, answer = null",
+    "begin": "insert into gateway_executions",
+    "settle": "update gateway_executions set state = $5, writes = $6, answer = $7",
+    "seal": "update gateway_executions set state = 'sealed'",
+    "amend": "update gateway_executions set state = 'committed', answer = $5",
+    "take over": "update gateway_executions set state = 'undoing'",
+    "finish seal": "update gateway_executions set state = 'committed', ended_at",
+    "finish undo": "update gateway_executions set state = $5, writes = $6, answer = null",
 }
 """The beginnings of statements by name (see `ExecutionStore`)."""
 
@@ -130,8 +130,8 @@ def _create_killing_database(url: str) -> Database:
 # The gateway has no setting for any of this, so this program replaces globals before it creates the app.
 setattr(composition, "create_database", _create_killing_database)  # noqa: B010 - no assignment to a function
 if _SILENCE := os.environ.get("CRASH_SILENCE"):
-    setattr(store, "SILENCE", float(_SILENCE))  # noqa: B010 - it is final
-    setattr(recovery, "_TICK", float(_SILENCE) * 1.5)  # noqa: B010
+    setattr(store, "HEARTBEAT_TIMEOUT", float(_SILENCE))  # noqa: B010 - it is final
+    setattr(recovery, "_INTERVAL", float(_SILENCE) * 1.5)  # noqa: B010
 
 _TRANSPORT: Final = _KillingTransport(create_transport())
 app: Final = (

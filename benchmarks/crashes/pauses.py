@@ -11,14 +11,14 @@ from typing import Final
 from typing_extensions import override
 
 from benchmarks.crashes.answer import Exchange
-from benchmarks.crashes.chance import Chance
 from benchmarks.crashes.client import Client, open_client
 from benchmarks.crashes.gateways import KILLABLE, Gateway, Gateways
 from benchmarks.crashes.journal import Journals
 from benchmarks.crashes.judge import compare_repeats, compare_states
 from benchmarks.crashes.points import Point
 from benchmarks.crashes.report import CrashReport, format_seconds
-from benchmarks.crashes.world import RunWorld, World
+from benchmarks.crashes.seeded_random import SeededRandom
+from benchmarks.crashes.workload import RunWorkload, Workload
 from benchmarks.crashes.write_request import WriteRequest
 from tests.ledger.service_books import Execution
 
@@ -86,28 +86,28 @@ _CASES: Final[Mapping[str, Sequence[PauseCase]]] = {
 }
 
 
-def list_pause_cases(world: str) -> Sequence[PauseCase]:
-    """Return all cases of a world."""
-    return _CASES[world]
+def list_pause_cases(workload: str) -> Sequence[PauseCase]:
+    """Return all cases of a workload."""
+    return _CASES[workload]
 
 
 async def run_pauses(
-    cases: Sequence[PauseCase], run_world: RunWorld, journals: Journals, conditions: str
+    cases: Sequence[PauseCase], run_workload: RunWorkload, journals: Journals, conditions: str
 ) -> CrashReport:
     """Suspend a gateway in each case; meanwhile another client repeats the request at the other gateway."""
     report = CrashReport(conditions)
     places = asyncio.Semaphore(_AT_ONCE)
     with tempfile.TemporaryDirectory() as name:
-        async with run_world(Path(name)) as world:
+        async with run_workload(Path(name)) as workload:
 
             async def run(number: int, case: PauseCase) -> tuple[Sequence[Exchange], Sequence[Execution]]:
                 async with places:
                     folder = Path(name) / f"pause-{number}"
                     folder.mkdir()
                     gateways = Gateways(
-                        2, world, await asyncio.to_thread(journals.create, folder), folder, KILLABLE
+                        2, workload, await asyncio.to_thread(journals.create, folder), folder, KILLABLE
                     )
-                    kind = world.kinds[case.kind]
+                    kind = workload.kinds[case.kind]
                     try:
                         exchanges, executions, violations = await _pause(
                             gateways, case.point, kind.create(f"pause-{number}")
@@ -122,19 +122,19 @@ async def run_pauses(
                     return exchanges, executions
 
             results = await asyncio.gather(*(run(number, case) for number, case in enumerate(cases)))
-            await _judge(report, world, results)
+            await _judge(report, workload, results)
     waits = [exchanges[1].seconds for exchanges, _ in results]
     report.figures |= {"cases": len(cases), "wait at the other gateway": format_seconds(waits)}
     return report
 
 
 async def _judge(
-    report: CrashReport, world: World, results: Sequence[tuple[Sequence[Exchange], Sequence[Execution]]]
+    report: CrashReport, workload: Workload, results: Sequence[tuple[Sequence[Exchange], Sequence[Execution]]]
 ) -> None:
     exchanges = [exchange for both, _ in results for exchange in both]
     executions = [execution for _, found in results for execution in found]
     report.violations += compare_states(exchanges, executions)
-    report.violations += await world.list_violations(exchanges, executions)
+    report.violations += await workload.list_violations(exchanges, executions)
 
 
 async def _pause(
@@ -146,8 +146,8 @@ async def _pause(
     await second.start(**_SETTINGS)
     violations: list[str] = []
     async with (
-        open_client(lambda: [first.url or ""], Chance(f"{request.key} first")) as patient,
-        open_client(lambda: [second.url or ""], Chance(f"{request.key} second")) as other,
+        open_client(lambda: [first.url or ""], SeededRandom(f"{request.key} first")) as patient,
+        open_client(lambda: [second.url or ""], SeededRandom(f"{request.key} second")) as other,
     ):
         waiting = asyncio.create_task(patient.insist(request))
         if not await _is_suspended(first):

@@ -11,13 +11,13 @@ from typing import Final, Literal, TypeAlias, final
 from typing_extensions import override
 
 from benchmarks.crashes.answer import Exchange
-from benchmarks.crashes.chance import Chance
 from benchmarks.crashes.client import Client, open_client
 from benchmarks.crashes.gateways import KILLABLE, Gateway, Gateways
 from benchmarks.crashes.journal import Journals
 from benchmarks.crashes.judge import compare_repeats, compare_states
 from benchmarks.crashes.report import CrashReport, format_seconds
-from benchmarks.crashes.world import RunWorld, World
+from benchmarks.crashes.seeded_random import SeededRandom
+from benchmarks.crashes.workload import RunWorkload, Workload
 from benchmarks.crashes.write_request import Kind
 from tests.ledger.service_books import Execution
 
@@ -46,7 +46,7 @@ _SITES: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
         "refused delivery": ("begin", "POST /v1/charges", "POST /tickets", "POST /v1/refunds", "settle"),
     },
 }
-"""The steps of each kind of request, by world."""
+"""The steps of each kind of request, by workload."""
 
 _RECOVERIES: Final[Mapping[str, Sequence[tuple[str, str, Sequence[str]]]]] = {
     "shop": (
@@ -122,17 +122,17 @@ class CaseResult:
     has_recovered: bool = field(default=False, kw_only=True)
 
 
-def list_point_cases(world: str) -> Sequence[PointCase]:
-    """Return all cases of a world."""
+def list_point_cases(workload: str) -> Sequence[PointCase]:
+    """Return all cases of a workload."""
     first = [
         PointCase(kind, Point(site, moment))
-        for kind, sites in _SITES[world].items()
+        for kind, sites in _SITES[workload].items()
         for site in sites
         for moment in MOMENTS
     ]
     again = [
         PointCase(kind, Point(site, "after"), Point(second, moment))
-        for kind, site, sites in _RECOVERIES[world]
+        for kind, site, sites in _RECOVERIES[workload]
         for second in sites
         for moment in MOMENTS
     ]
@@ -140,24 +140,28 @@ def list_point_cases(world: str) -> Sequence[PointCase]:
 
 
 async def run_points(
-    cases: Sequence[PointCase], count: int, run_world: RunWorld, journals: Journals, conditions: str
+    cases: Sequence[PointCase], count: int, run_workload: RunWorkload, journals: Journals, conditions: str
 ) -> CrashReport:
     """Run *cases*, a few at a time, each with *count* gateways and a journal of its own."""
     report = CrashReport(conditions)
     places = asyncio.Semaphore(_AT_ONCE)
     with tempfile.TemporaryDirectory() as name:
-        async with run_world(Path(name)) as world:
+        async with run_workload(Path(name)) as workload:
 
             async def run(number: int, case: PointCase) -> CaseResult:
                 async with places:
                     folder = Path(name) / f"case-{number}"
                     folder.mkdir()
                     gateways = Gateways(
-                        count + 1, world, await asyncio.to_thread(journals.create, folder), folder, KILLABLE
+                        count + 1,
+                        workload,
+                        await asyncio.to_thread(journals.create, folder),
+                        folder,
+                        KILLABLE,
                     )
                     try:
                         result = await _Case(
-                            case, world.kinds[case.kind], f"case-{number}", gateways, count
+                            case, workload.kinds[case.kind], f"case-{number}", gateways, count
                         ).run()
                     finally:
                         await gateways.kill()
@@ -166,7 +170,7 @@ async def run_points(
                     return result
 
             results = await asyncio.gather(*(run(number, case) for number, case in enumerate(cases)))
-            report.violations += await _judge(world, cases, results)
+            report.violations += await _judge(workload, cases, results)
     report.recoveries += [result.recovered for result in results if result.has_recovered]
     report.figures |= {
         "cases": len(cases),
@@ -182,7 +186,9 @@ async def run_points(
     return report
 
 
-async def _judge(world: World, cases: Sequence[PointCase], results: Sequence[CaseResult]) -> Sequence[str]:
+async def _judge(
+    workload: Workload, cases: Sequence[PointCase], results: Sequence[CaseResult]
+) -> Sequence[str]:
     exchanges = [result.exchange for result in results]
     executions = [execution for result in results for execution in result.executions]
     return [
@@ -192,7 +198,7 @@ async def _judge(world: World, cases: Sequence[PointCase], results: Sequence[Cas
             for text in result.violations
         ),
         *compare_states(exchanges, executions),
-        *await world.list_violations(exchanges, executions),
+        *await workload.list_violations(exchanges, executions),
     ]
 
 
@@ -224,7 +230,7 @@ class _Case:
         await self._first.start(**self._case.point.environment)
         if not self._is_alone:
             await successor.start(**second)
-        async with open_client(self._gateways.list_urls, Chance(self._request.key)) as client:
+        async with open_client(self._gateways.list_urls, SeededRandom(self._request.key)) as client:
             await client.send_to(self._first.url or "", self._request)
             since = await self._wait_for_death(self._first)
             if self._is_alone:

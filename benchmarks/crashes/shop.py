@@ -10,8 +10,8 @@ from typing import Any, Final, final
 from typing_extensions import override
 
 from benchmarks.crashes.answer import Exchange
-from benchmarks.crashes.chance import Chance
-from benchmarks.crashes.world import World
+from benchmarks.crashes.seeded_random import SeededRandom
+from benchmarks.crashes.workload import Workload
 from benchmarks.crashes.write_request import Kind, WriteRequest
 from benchmarks.storms.services import Json, Services, run_services
 from tests.ledger.service_books import LEDGERS, STATEFUL_SERVICES, Books, Execution
@@ -66,7 +66,7 @@ _ATTEMPT: Final = re.compile(r"exe-[0-9a-f]+\.\d{4}-\d\d-\d\d\.\d+\.")
 
 
 @final
-class Shop(World):
+class Shop(Workload):
     """The services of the sample, all in one process."""
 
     def __init__(self, services: Services) -> None:
@@ -90,29 +90,29 @@ class Shop(World):
         return {**_SETTINGS, **urls, "CRASH_APP": "shop"}
 
     @override
-    def create_requests(self, count: int, chance: Chance) -> Sequence[WriteRequest]:
+    def create_requests(self, count: int, random: SeededRandom) -> Sequence[WriteRequest]:
         bag = [name for name, share in _SHARES.items() for _ in range(share)]
-        names = [chance.choice(bag) for _ in range(count)]
+        names = [random.choice(bag) for _ in range(count)]
         orders = [number for number, name in enumerate(names) if name == "order"]
         for number in orders[MOST_ORDERS:]:
             names[number] = "transfer"
         return [_KINDS[name].create(f"key-{number}") for number, name in enumerate(names)]
 
     @override
-    async def inject_fault(self, chance: Chance) -> None:
-        name = chance.choice([*_WRITES])
+    async def inject_fault(self, random: SeededRandom) -> None:
+        name = random.choice([*_WRITES])
         path = _WRITES[name]
-        draw = chance.uniform(0, 1)
-        times = chance.randint(1, 3)
+        draw = random.uniform(0, 1)
+        times = random.randint(1, 3)
         options: dict[str, Json] = {"times": times}
         if draw < 0.35:  # noqa: PLR2004 - the shares of the faults
             kind, options["method"] = "drop_after_write", "POST"
         elif draw < 0.6:  # noqa: PLR2004
-            kind, options["method"], options["latency_ms"] = "latency", "POST", chance.randint(300, 1500)
+            kind, options["method"], options["latency_ms"] = "latency", "POST", random.randint(300, 1500)
         elif draw < 0.7:  # noqa: PLR2004
             kind, options["method"] = "drop", "POST"
         elif draw < 0.9 or name not in _UNDOS:  # noqa: PLR2004
-            kind, options["method"] = chance.choice(("status", "drop_after_write")), "DELETE"
+            kind, options["method"] = random.choice(("status", "drop_after_write")), "DELETE"
         else:  # until it is cleared: some executions get stuck
             kind, options["method"], options["times"] = "status", "DELETE", 1000
         await self._services.inject_fault(name, kind, path, **options)

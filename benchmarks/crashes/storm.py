@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.crashes.answer import Exchange
-from benchmarks.crashes.chance import Chance
 from benchmarks.crashes.client import Client, open_client
 from benchmarks.crashes.gateways import KILLABLE, Gateway, Gateways
 from benchmarks.crashes.journal import JournalName, Journals
 from benchmarks.crashes.judge import judge
 from benchmarks.crashes.report import CrashReport, format_seconds
-from benchmarks.crashes.world import RunWorld, World
+from benchmarks.crashes.seeded_random import SeededRandom
+from benchmarks.crashes.workload import RunWorkload, Workload
 from benchmarks.crashes.write_request import WriteRequest
 
 __all__ = ("Storm", "run_storm")
@@ -43,7 +43,7 @@ class Storm:
     kills: int
     gateways: int
     journal: JournalName
-    world: str = "shop"
+    workload: str = "shop"
     seed: str = "1"
     lifetime: float = 1.5
     silence: float | None = None
@@ -54,29 +54,29 @@ class Storm:
         gateways = "1 gateway" if self.gateways == 1 else f"{self.gateways} gateways"
         silence = "" if self.silence is None else f", dead after {self.silence:g} s of silence"
         lifetime = f"up to {self.lifetime:g} s each{silence}"
-        return f"storm: {self.world}, {self.journal}, {gateways}, {lifetime}, seed {self.seed}"
+        return f"storm: {self.workload}, {self.journal}, {gateways}, {lifetime}, seed {self.seed}"
 
 
-async def run_storm(storm: Storm, run_world: RunWorld, journals: Journals) -> CrashReport:
+async def run_storm(storm: Storm, run_workload: RunWorkload, journals: Journals) -> CrashReport:
     """Run a storm, and judge what is left."""
     report = CrashReport(storm.conditions)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        async with run_world(folder) as world:
-            gateways = _create_gateways(storm, world, journals.create(folder), folder)
+        async with run_workload(folder) as workload:
+            gateways = _create_gateways(storm, workload, journals.create(folder), folder)
             try:
                 await gateways.start()
-                async with open_client(gateways.list_urls, Chance(f"{storm.seed} client")) as client:
-                    await _Run(storm, world, gateways, client, report).make()
+                async with open_client(gateways.list_urls, SeededRandom(f"{storm.seed} client")) as client:
+                    await _Run(storm, workload, gateways, client, report).make()
             finally:
                 await gateways.kill()
     return report
 
 
-def _create_gateways(storm: Storm, world: World, journal_url: str, folder: Path) -> Gateways:
+def _create_gateways(storm: Storm, workload: Workload, journal_url: str, folder: Path) -> Gateways:
     if storm.silence is None:
-        return Gateways(storm.gateways, world, journal_url, folder)
-    gateways = Gateways(storm.gateways, world, journal_url, folder, KILLABLE)
+        return Gateways(storm.gateways, workload, journal_url, folder)
+    gateways = Gateways(storm.gateways, workload, journal_url, folder, KILLABLE)
     for gateway in gateways.all:
         gateway.environment["CRASH_SILENCE"] = str(storm.silence)
     return gateways
@@ -86,10 +86,10 @@ class _Run:
     """A storm in progress."""
 
     def __init__(
-        self, storm: Storm, world: World, gateways: Gateways, client: Client, report: CrashReport
+        self, storm: Storm, workload: Workload, gateways: Gateways, client: Client, report: CrashReport
     ) -> None:
         self._storm = storm
-        self._world = world
+        self._workload = workload
         self._gateways = gateways
         self._client = client
         self._report = report
@@ -101,25 +101,25 @@ class _Run:
     async def make(self) -> None:
         async with asyncio.TaskGroup() as group:
             for number, gateway in enumerate(self._gateways.all):
-                group.create_task(self._kill(gateway, Chance(f"{self._storm.seed} kills {number}")))
-            group.create_task(self._inject_faults(Chance(f"{self._storm.seed} faults")))
+                group.create_task(self._kill(gateway, SeededRandom(f"{self._storm.seed} kills {number}")))
+            group.create_task(self._inject_faults(SeededRandom(f"{self._storm.seed} faults")))
             group.create_task(self._show_progress())
-            await self._send_all(Chance(f"{self._storm.seed} requests"))
+            await self._send_all(SeededRandom(f"{self._storm.seed} requests"))
             self._is_over = True
         await self._gateways.start()
-        await self._world.heal()
+        await self._workload.heal()
         await self._judge()
 
-    async def _send_all(self, chance: Chance) -> None:
+    async def _send_all(self, random: SeededRandom) -> None:
         """Send all requests, spread over the kills."""
-        requests = self._world.create_requests(self._storm.executions, chance)
+        requests = self._workload.create_requests(self._storm.executions, random)
         places = asyncio.Semaphore(_CLIENTS)
         async with asyncio.TaskGroup() as group:
             for number, request in enumerate(requests):
                 while self._kills + 1 < self._storm.kills * number / len(requests):  # noqa: ASYNC110 - rarely
                     await asyncio.sleep(0.02)
                 await places.acquire()
-                group.create_task(self._send(request, places, is_faithful=not chance.happens(_GONE)))
+                group.create_task(self._send(request, places, is_faithful=not random.happens(_GONE)))
 
     async def _send(self, request: WriteRequest, places: asyncio.Semaphore, *, is_faithful: bool) -> None:
         try:
@@ -128,25 +128,25 @@ class _Run:
         finally:
             places.release()
 
-    async def _kill(self, gateway: Gateway, chance: Chance) -> None:
+    async def _kill(self, gateway: Gateway, random: SeededRandom) -> None:
         """Kill a gateway again and again, until the kills are used up."""
         while self._kills < self._storm.kills and not self._is_over:
-            await asyncio.sleep(chance.uniform(0.05, self._storm.lifetime))
+            await asyncio.sleep(random.uniform(0.05, self._storm.lifetime))
             self._kills += 1
             await gateway.kill()
-            while chance.happens(_STARTING) and self._kills < self._storm.kills:
+            while random.happens(_STARTING) and self._kills < self._storm.kills:
                 gateway.spawn()
-                await asyncio.sleep(chance.uniform(0.3, 2))
+                await asyncio.sleep(random.uniform(0.3, 2))
                 self._kills += 1
                 await gateway.kill()
             await gateway.start()
 
-    async def _inject_faults(self, chance: Chance) -> None:
+    async def _inject_faults(self, random: SeededRandom) -> None:
         while not self._is_over:
-            await self._world.inject_fault(chance)
-            await asyncio.sleep(chance.uniform(0.1, 1))
-            if chance.happens(0.25):
-                await self._world.heal()
+            await self._workload.inject_fault(random)
+            await asyncio.sleep(random.uniform(0.1, 1))
+            if random.happens(0.25):
+                await self._workload.heal()
 
     async def _show_progress(self) -> None:
         shown = self._start
@@ -161,7 +161,7 @@ class _Run:
             )
 
     async def _judge(self) -> None:
-        figures, violations = await judge(self._client, self._world, self._exchanges)
+        figures, violations = await judge(self._client, self._workload, self._exchanges)
         faithful = [exchange for exchange in self._exchanges if exchange.is_faithful]
         self._report.figures |= {
             "kills": self._kills,
@@ -169,7 +169,7 @@ class _Run:
             "clients that never came back": len(self._exchanges) - len(faithful),
             **figures,
             **_count_answers(self._exchanges),
-            **await self._world.count(),
+            **await self._workload.count(),
             **self._gateways.count_logged(),
             "wait of a client for its answer": format_seconds([exchange.seconds for exchange in faithful]),
             "duration in seconds": round(time.monotonic() - self._start),

@@ -20,7 +20,7 @@ _CALLER_SHARE: Final = 0.5
 _HOLD: Final = 2.0
 """Seconds for which trouble lasts, at least, after an execution could not begin.
 
-A full disk may have no place for an execution, but still for a sign of life.
+A full disk may have no place for an execution, but still for a heartbeat.
 """
 
 

@@ -12,13 +12,17 @@ from gateway.executions.database.terms import Row
 from gateway.executions.execution import ExecutedWrite, Execution
 from gateway.railway import CommitState, Intent, Key, WriteOutcome
 
-__all__ = ("COLUMNS", "Record", "RecordState", "decode_record", "encode_writes")
+__all__ = ("COLUMNS", "Record", "RecordState", "UnreadableRecordError", "decode_record", "encode_writes")
 
 COLUMNS: Final = (
     "e.execution_id, e.pipeline, e.attempt, e.state, e.owner, e.fingerprint, e.writes, e.answer, "
     "e.started_at, e.ended_at"
 )
-"""Columns of the table `executions e` from which `decode_record` makes a record."""
+"""Columns of the table `gateway_executions e` from which `decode_record` makes a record."""
+
+
+class UnreadableRecordError(Exception):
+    """A row that no version of the gateway has written: somebody has changed it by hand."""
 
 
 class RecordState(Enum):
@@ -89,7 +93,15 @@ def encode_writes(writes: Sequence[ExecutedWrite]) -> str:
 
 
 def decode_record(row: Row) -> Record:
-    """Return the record in a *row* of `COLUMNS`."""
+    """Return the record in a *row* of `COLUMNS`; raise `UnreadableRecordError` if it cannot be decoded."""
+    try:
+        return _decode_record(row)
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"the row of execution {row[0]!s} in the journal is unreadable: {error}"
+        raise UnreadableRecordError(msg) from error
+
+
+def _decode_record(row: Row) -> Record:
     execution_id, pipeline, attempt, state, owner, fingerprint, writes, answer, started_at, ended_at = row
     record_state = RecordState(state)
     execution = Execution(

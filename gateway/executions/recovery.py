@@ -1,26 +1,36 @@
-"""Recovery: signs of life, and the undo of executions whose process is dead."""
+"""Recovery: heartbeats of this process, and the undo of executions whose process is dead."""
 
 import asyncio
 import logging
 import math
-from collections.abc import Mapping
-from typing import Final, final
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, final
 
 from gateway.executions.database.errors import DatabaseError
+from gateway.executions.execution import ExecutedWrite
 from gateway.executions.health import JournalHealth
 from gateway.executions.record import Record, RecordState
 from gateway.executions.registry import ExecutionRegistry
-from gateway.executions.store import ExecutionStore, Unsettled
-from gateway.executions.undoing import find_unknown_undos, undo_recorded
+from gateway.executions.store import HEARTBEAT_TIMEOUT, ExecutionStore, Unsettled
+from gateway.executions.undoing import describe_stuck_writes, find_unknown_undos, undo_recorded
 from gateway.railway import CommitState, Intent, SentWrite, Undo
 
 __all__ = ("Recovery",)
 
 _log: Final = logging.getLogger(__name__)
 
-_TICK: Final = 0.5
-_HOUSEKEEPING: Final = 60.0
-_PATIENCE: Final = 90.0
+_INTERVAL: Final = 0.5
+"""Seconds between two heartbeats, and between two looks."""
+
+_HOUSEKEEPING_INTERVAL: Final = 60.0
+
+_GRACE: Final = HEARTBEAT_TIMEOUT + _INTERVAL
+"""Seconds after trouble with the database for which no other process is taken for dead.
+
+The others had no database either, and the call in which they found that out may still wait.
+"""
+
+_ORPHAN_PATIENCE: Final = 90.0
 """Seconds after which an execution of this process without a run is undone."""
 
 _UNKNOWN_UNDO_PATIENCE: Final = 300.0
@@ -34,8 +44,11 @@ class Recovery:
     - *undos*: the undos by name, which have *budget* seconds for an execution.
     - *registry*: the runs of this process.
 
-    An execution is taken over only if its owner was silent at two looks in a row: a process that was
-    suspended itself, or had no database, suspects no other at first.
+    An execution is taken over only if its owner had missed its heartbeats at two looks in a row: a process
+    that was suspended itself suspects no other at first. After trouble with the database, it suspects no
+    other for 3 seconds.
+
+    Heartbeats have a task of their own: a slow look must not silence this process.
     """
 
     def __init__(
@@ -51,50 +64,64 @@ class Recovery:
         self._budget = budget
         self._health = health
         self._is_running: Final = registry.is_running
-        self._uncertain: Final = registry.uncertain
+        self._orphans: Final = registry.orphans
         self._suspects: set[tuple[str, str]] = set()
         self._undoing: dict[str, asyncio.Task[None]] = {}
         self._next_housekeeping = -math.inf
-        self._last_bug = ""
+        self._next_take_over = -math.inf
+        self._has_heartbeat = False
+        self._last_bugs: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Show signs of life, and recover executions, until it is cancelled."""
+        """Send heartbeats, and recover executions, until it is cancelled."""
         self._health.is_watched = True
         try:
-            while True:
-                await self.tick()
-                await asyncio.sleep(_TICK)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_repeat(self.send_heartbeat))
+                tasks.create_task(_repeat(self.look))
         finally:
             self._health.is_watched = False
             await self._cancel_undos()
 
-    async def tick(self) -> None:
-        """Show a sign of life, and look for executions to recover.
+    async def send_heartbeat(self) -> None:
+        """Open the journal if it is not open, and send a heartbeat.
 
-        Errors of the database are reported, and other exceptions are logged: the next tick tries again.
+        Errors of the database are reported, and other exceptions are logged: the next heartbeat tries again.
         """
-        try:
-            await self._store.open()
-            await self._store.beat()
-            await self._keep_house()
-            self._health.stuck = await self._store.count_stuck()
-            await self._look()
-        except DatabaseError as error:
-            self._report(error)
+        self._has_heartbeat = await self._attempt("heartbeats", self._send_heartbeat)
+
+    async def look(self) -> None:
+        """Look for executions to recover, and delete old ones; do nothing until the journal is open.
+
+        The database is well again once both heartbeats and looks succeed. Errors are those of
+        `send_heartbeat`; a bug in the recovery is no reason to refuse requests.
+        """
+        if not self._store.is_open:
             return
-        except Exception as bug:  # noqa: BLE001 - without signs of life, others would undo its runs
-            self._log_bug(bug)
-        self._health.clear()
+        if await self._attempt("recovery", self._look) and self._has_heartbeat:
+            self._health.clear()
 
-    def _report(self, error: DatabaseError) -> None:
-        self._suspects.clear()
-        self._health.report(error)
+    async def _attempt(self, subject: str, action: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Make *action*; return False if the database is in trouble."""
+        try:
+            await action()
+        except DatabaseError as error:
+            self._next_take_over = asyncio.get_running_loop().time() + _GRACE
+            self._health.report(error)
+            return False
+        except Exception as bug:  # noqa: BLE001 - without heartbeats, others would undo the runs of this process
+            self._log_bug(subject, bug)
+        return True
 
-    def _log_bug(self, bug: Exception) -> None:
-        """Log *bug*, unless the last tick with a bug had the same."""
-        if self._last_bug != repr(bug):
-            _log.error("the recovery of executions has failed; it is tried again", exc_info=bug)
-        self._last_bug = repr(bug)
+    def _log_bug(self, subject: str, bug: Exception) -> None:
+        """Log *bug*, unless the last bug of the *subject* was the same."""
+        if self._last_bugs.get(subject) != repr(bug):
+            _log.error("the journal's %s failed; trying again", subject, exc_info=bug)
+        self._last_bugs[subject] = repr(bug)
+
+    async def _send_heartbeat(self) -> None:
+        await self._store.open()
+        await self._store.send_heartbeat()
 
     async def _cancel_undos(self) -> None:
         """Leave the undos in progress to the next process."""
@@ -105,23 +132,28 @@ class Recovery:
             await asyncio.wait(tasks)
 
     async def _look(self) -> None:
-        found = [*await self._store.list_unsettled(_PATIENCE), *await self._list_uncertain()]
-        suspects = {(unsettled.record.execution.execution_id, unsettled.record.owner) for unsettled in found}
+        await self._keep_house()
+        self._health.stuck = await self._store.count_stuck()
+        found = [*await self._store.list_unsettled(_ORPHAN_PATIENCE), *await self._list_orphans()]
         for unsettled in found:
-            record = unsettled.record
-            execution_id = record.execution.execution_id
-            is_confirmed = (execution_id, record.owner) in self._suspects or record.owner == self._store.owner
-            if is_confirmed and not self._is_running(execution_id) and self._can_undo(unsettled):
-                self._start(record)
-        self._suspects = suspects
+            if self._is_left(unsettled.record) and self._can_undo(unsettled):
+                self._start(unsettled.record)
+        self._suspects = {_identify(unsettled.record) for unsettled in found}
 
-    async def _list_uncertain(self) -> list[Unsettled]:
-        """Return the uncertain executions that the journal has; forget the others."""
+    def _is_left(self, record: Record) -> bool:
+        """Return whether an execution has no run any more, and its owner was silent at the last look too."""
+        if record.owner != self._store.owner:
+            is_patient = asyncio.get_running_loop().time() >= self._next_take_over
+            return is_patient and _identify(record) in self._suspects
+        return not self._is_running(record.execution.execution_id)
+
+    async def _list_orphans(self) -> list[Unsettled]:
+        """Return the orphans that the journal has; forget the others."""
         found: list[Unsettled] = []
-        for execution_id in [*self._uncertain]:
+        for execution_id in [*self._orphans]:
             record = await self._store.find(execution_id)
             if record is None or record.owner != self._store.owner or record.execution.ended_at is not None:
-                self._uncertain.discard(execution_id)
+                self._orphans.discard(execution_id)
             else:
                 found.append(Unsettled(record, math.inf))
         return found
@@ -145,7 +177,7 @@ class Recovery:
     async def _recover(self, record: Record) -> None:
         """Take an execution over, and undo it; if it is sealed, keep its answer so far.
 
-        After an error of the database, a later tick tries again.
+        After an error of the database, a later look tries again.
         """
         execution = record.execution
         try:
@@ -163,25 +195,47 @@ class Recovery:
                 return SentWrite(intent.key, age=asyncio.get_running_loop().time() - taken)
 
             state, writes = await undo_recorded(execution.writes, self._undos, self._budget, describe)
-            if await self._store.finish_undo(record, state, writes) and state is CommitState.STUCK:
-                names = ", ".join(find_unknown_undos(execution.writes, self._undos))
-                reason = f" (unknown undos: {names})" if names else ""
-                _log.error(
-                    "execution %s of %s is stuck%s", execution.execution_id, execution.pipeline, reason
-                )
+            if await self._store.finish_undo(record, state, writes):
+                self._log_end(record, state, writes)
         except DatabaseError as error:
-            self._uncertain.add(execution.execution_id)
-            self._report(error)
+            self._orphans.add(execution.execution_id)
+            self._health.report(error)
         except Exception:  # noqa: BLE001 - a bug must not end the recovery of all executions
             _log.exception("execution %s could not be undone; it is tried again", execution.execution_id)
+
+    def _log_end(self, record: Record, state: CommitState, writes: Sequence[ExecutedWrite]) -> None:
+        execution = record.execution
+        if state is CommitState.UNDONE:
+            _log.warning("execution %s of %s is undone", execution.execution_id, execution.pipeline)
+            return
+        unknown = find_unknown_undos(execution.writes, self._undos)
+        reason = f"; this process does not know {', '.join(unknown)}" if unknown else ""
+        _log.error(
+            "execution %s of %s is stuck: could not undo %s%s",
+            execution.execution_id,
+            execution.pipeline,
+            describe_stuck_writes(writes),
+            reason,
+        )
 
     async def _keep_house(self) -> None:
         now = asyncio.get_running_loop().time()
         if now < self._next_housekeeping:
             return
         if await self._store.forget():
-            return  # the next tick deletes more
+            return  # the next look deletes more
         limit = self._health.limit
         stored = await self._store.measure(limit.threshold)
         limit.update(stored.total, stored.by_caller)
-        self._next_housekeeping = now + _HOUSEKEEPING
+        self._next_housekeeping = now + _HOUSEKEEPING_INTERVAL
+
+
+def _identify(record: Record) -> tuple[str, str]:
+    """Return what identifies a suspicion: the execution and its owner."""
+    return record.execution.execution_id, record.owner
+
+
+async def _repeat(action: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    while True:
+        await action()
+        await asyncio.sleep(_INTERVAL)

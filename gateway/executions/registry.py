@@ -20,7 +20,7 @@ from gateway.executions.run import Run, RunGate, RunJournal, RunRequest, Work
 from gateway.executions.settlement import Settlement, UndecidedError
 from gateway.executions.store import Attempt, ExecutionStore
 from gateway.executions.stuck_writes import StuckWrites
-from gateway.executions.undoing import undo_recorded
+from gateway.executions.undoing import describe_stuck_writes, undo_recorded
 from gateway.executions.waiting import WaitingRoom, wait_until_done
 from gateway.railway import (
     CommitState,
@@ -32,7 +32,6 @@ from gateway.railway import (
     Result,
     SentWrite,
     Undo,
-    WriteOutcome,
 )
 
 __all__ = (
@@ -128,10 +127,10 @@ class ExecutionRegistry:
         self._looks = 0
         self._waiting = WaitingRoom()
         self._settlement = Settlement(store, health)
-        self.uncertain: Final[set[str]] = set()
+        self.orphans: Final[set[str]] = set()
         """Executions of this process that the journal may have, and that no run will settle."""
         self.stuck_writes: Final = StuckWrites()
-        self._journal = RunJournal(self._runs, store, self._settlement, health, self.uncertain.add)
+        self._journal = RunJournal(self._runs, store, self._settlement, health, self.orphans.add)
         self._gate = RunGate(self._runs)
 
     async def derive_id(self, endpoint: str, caller: bytes, key: bytes) -> str | None:
@@ -148,7 +147,8 @@ class ExecutionRegistry:
         """Return the answer of the run for *request*; make the run with *work* unless it exists already.
 
         Return a reason instead if the run was made for another fingerprint, or does not end by the deadline.
-        The request that makes the run waits beyond the deadline if no commit has begun by then.
+        The request that makes the run waits beyond the deadline until the run has ended, or the journal has
+        recorded the begin of its commit.
 
         *work* gets the request's context with all that the run needs for its commit. If the request is
         cancelled before the commit has begun, the run is cancelled and awaited. A run that ends without a
@@ -215,7 +215,7 @@ class ExecutionRegistry:
                 return Err(_UNDO_IN_PROGRESS)
             return await self._undo_again(record)
         except BaseException:  # also if the operator has hung up: the recovery finishes what was begun
-            self.uncertain.add(execution_id)
+            self.orphans.add(execution_id)
             raise
         finally:
             self._retrying.discard(execution_id)
@@ -239,6 +239,13 @@ class ExecutionRegistry:
         )
         if state is CommitState.UNDONE:
             self.stuck_writes.forget(execution)
+        else:
+            _log.error(
+                "execution %s of %s is still stuck: could not undo %s",
+                execution.execution_id,
+                execution.pipeline,
+                describe_stuck_writes(writes),
+            )
         await self._store.finish_undo(record, state, writes)
         found = await self._store.find(execution.execution_id)
         return Err(EXECUTION_NOT_FOUND) if found is None else Ok(found.execution)
@@ -350,9 +357,11 @@ class ExecutionRegistry:
         task.add_done_callback(lambda _: self._remove(execution_id))
         try:
             if not await wait_until_done(task, request.context.deadline):
-                if run.has_begun_commit:
+                # Its calls have the same deadline, so it ends soon, unless a commit is being recorded. Until
+                # that is known, nothing can be promised.
+                await asyncio.wait((task, run.recorded), return_when=asyncio.FIRST_COMPLETED)
+                if not task.done():
                     return NoAnswerReason.RUNNING
-                await asyncio.wait((task,))  # its calls have the same deadline, so it ends soon
         except asyncio.CancelledError:
             if not run.has_begun_commit:
                 run.is_abandoned = True
@@ -373,7 +382,7 @@ class ExecutionRegistry:
             pass
         finally:
             if run.has_begun_commit and outcome is NoAnswerReason.RUNNING:  # it is left to the recovery
-                self.uncertain.add(run.attempt.execution_id)
+                self.orphans.add(run.attempt.execution_id)
         return outcome
 
     async def _try_make(self, run: Run) -> _Outcome:
@@ -409,7 +418,7 @@ class ExecutionRegistry:
                 return RunAnswer(answer, is_replayed=False)
             return await self._read_decision(run)
         if run.state is None:  # a bug has ended the commit: its writes are undone as after a crash
-            self.uncertain.add(run.attempt.execution_id)
+            self.orphans.add(run.attempt.execution_id)
             return RunAnswer(answer, is_replayed=False)
         if run.state is CommitState.UNDONE and answer.status in _TRANSIENT:
             kept = None
@@ -422,9 +431,9 @@ class ExecutionRegistry:
         record = await self._settlement.find(run.attempt)
         if not run.is_sealed and self._is_lost(run, record):
             _log.warning("execution %s was taken over by another process", run.attempt.execution_id)
-            await self._undo_late_writes(run)
+            is_stuck = await self._undo_late_writes(run)
             if run.attempt.fingerprint is None:
-                return NoAnswerReason.UNDONE
+                return NoAnswerReason.STUCK if is_stuck else NoAnswerReason.UNDONE
             record = await self._settlement.find(run.attempt)
         if record is None or record.is_key_free:
             return NoAnswerReason.UNDONE
@@ -436,27 +445,31 @@ class ExecutionRegistry:
         """Return whether another process has undone *run*, or is about to."""
         return record is None or (record.owner, record.attempt) != (self._store.owner, run.attempt.number)
 
-    async def _undo_late_writes(self, run: Run) -> None:
+    async def _undo_late_writes(self, run: Run) -> bool:
         """Undo the writes of a run that was lost: some may have been sent after the other process undid them.
 
         Services that refuse a write after its undo have refused those. Others, whose undos look the write up,
         have executed them. No other attempt has the same keys.
+
+        Return True if the execution is stuck now, because a write could not be undone. If its key has been
+        used again meanwhile, only the log has the write.
         """
         writes, clock = [*run.writes.values()], asyncio.get_running_loop().time
         start = clock()
-        _, after = await undo_recorded(
+        state, after = await undo_recorded(
             writes,
             self._undos,
             self._terms.undo_budget,
             lambda intent: SentWrite(intent.key, age=clock() - start),
         )
-        stuck = [write.intent for write in after if write.outcome is WriteOutcome.STUCK]
-        if stuck:
-            _log.error(
-                "execution %s: could not undo writes that were sent after the take-over: %s",
-                run.attempt.execution_id,
-                ", ".join(f"{intent.name} under key {intent.key}" for intent in stuck),
-            )
+        if state is CommitState.UNDONE:
+            return False
+        _log.error(
+            "execution %s is stuck: could not undo what was sent after the take-over: %s",
+            run.attempt.execution_id,
+            describe_stuck_writes(after),
+        )
+        return await self._settlement.mark_stuck(run.attempt, after)
 
 
 def _build_key_prefix(run: Run) -> str:

@@ -1,5 +1,6 @@
 """A run that writes, in this process: what is known of it, its journal and its gate."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -61,12 +62,17 @@ class RunRequest:
     pause: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
+def _create_future() -> "asyncio.Future[None]":
+    return asyncio.get_running_loop().create_future()
+
+
 @final
 @dataclass(slots=True, eq=False)
 class Run:
     """A run of this process.
 
     - *commits*: number of commits that the gate has admitted; it is lowered again if the journal refuses one.
+    - *recorded*: done once the journal has recorded that a commit has begun.
     - *is_abandoned*: the request was cancelled before the commit began: the commit may no longer begin.
     - *is_superseded*: another process has the execution.
     - *is_sealed*: the execution is committed, with an answer so far.
@@ -80,6 +86,7 @@ class Run:
     started_at: datetime
     context: RunContext = field(init=False)
     commits: int = 0
+    recorded: "asyncio.Future[None]" = field(default_factory=_create_future)
     is_abandoned: bool = False
     is_superseded: bool = False
     is_sealed: bool = False
@@ -90,6 +97,11 @@ class Run:
     def has_begun_commit(self) -> bool:
         """Return whether the run has begun its commit."""
         return self.commits > 0
+
+    def confirm(self) -> None:
+        """Take note that the journal has recorded the commit."""
+        if not self.recorded.done():
+            self.recorded.set_result(None)
 
 
 @final
@@ -135,6 +147,7 @@ class RunJournal:
         if not has_begun:
             run.is_superseded = True
             raise JournalUnavailableError(JOURNAL_UNAVAILABLE, _RETRY_AFTER)
+        run.confirm()
         self._health.limit.add(run.attempt.caller, _RESERVED_BYTES)
 
     def note(self, execution_id: str, key: Key, outcome: WriteOutcome, /) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final, TypeVar, final
 
 from gateway.executions.answer import Answer
@@ -12,7 +13,7 @@ from gateway.executions.execution import ExecutedWrite
 from gateway.executions.health import JournalHealth
 from gateway.executions.record import Record, RecordState
 from gateway.executions.store import Attempt, ExecutionStore
-from gateway.railway import CommitState
+from gateway.railway import CommitState, WriteOutcome
 
 __all__ = ("Settlement", "UndecidedError")
 
@@ -60,7 +61,7 @@ class Settlement:
             is_recorded = await self._store.settle(attempt, state, writes, answer)
             return is_recorded or await self._is_in(attempt, RecordState(state.value))
 
-        return await self._insist(attempt, try_once)
+        return await self._retry(attempt, try_once)
 
     async def seal(self, attempt: Attempt, writes: Sequence[ExecutedWrite], answer: Answer) -> bool:
         """Record that an attempt is committed, with its answer so far.
@@ -72,7 +73,7 @@ class Settlement:
             is_recorded = await self._store.seal(attempt, writes, answer)
             return is_recorded or await self._is_in(attempt, RecordState.SEALED)
 
-        return await self._insist(attempt, try_once)
+        return await self._retry(attempt, try_once)
 
     async def amend(self, attempt: Attempt, answer: Answer) -> bool:
         """Replace the answer so far of a sealed attempt.
@@ -86,11 +87,36 @@ class Settlement:
                 attempt, RecordState.COMMITTED, answer
             )
 
-        return await self._insist(attempt, try_once)
+        return await self._retry(attempt, try_once)
 
     async def find(self, attempt: Attempt) -> Record | None:
         """Return the record of an attempt; raise `UndecidedError` if the process stops first."""
-        return await self._insist(attempt, lambda: self._store.find(attempt.execution_id))
+        return await self._retry(attempt, lambda: self._store.find(attempt.execution_id))
+
+    async def mark_stuck(self, attempt: Attempt, writes: Sequence[ExecutedWrite]) -> bool:
+        """Record which of *writes* are stuck, once the process that has taken the attempt over has ended it.
+
+        Return False if the record is no longer that of the attempt: its key has been used again. Raise
+        `UndecidedError` if the process stops first.
+        """
+        stuck = {write.intent.key for write in writes if write.outcome is WriteOutcome.STUCK}
+
+        async def try_once() -> bool | None:
+            """Return None if the record has changed, or is to change."""
+            record = await self._store.find(attempt.execution_id)
+            if record is None or record.attempt != attempt.number:
+                return False
+            if not record.state.has_ended:
+                return None
+            merged = [
+                replace(write, outcome=WriteOutcome.STUCK) if write.intent.key in stuck else write
+                for write in record.execution.writes
+            ]
+            return await self._store.mark_stuck(record, merged) or None
+
+        while (is_marked := await self._retry(attempt, try_once)) is None:
+            await self._pause(attempt, _LONGEST_PAUSE)
+        return is_marked
 
     async def _is_in(self, attempt: Attempt, state: RecordState, answer: Answer | None = None) -> bool:
         """Return whether an earlier try has succeeded, without an answer from the database.
@@ -102,16 +128,26 @@ class Settlement:
             return False
         return (record.owner, record.attempt, record.state) == (self._store.owner, attempt.number, state)
 
-    async def _insist(self, attempt: Attempt, try_once: Callable[[], Awaitable[T]]) -> T:
-        pause = _FIRST_PAUSE
+    async def _retry(self, attempt: Attempt, try_once: Callable[[], Awaitable[T]]) -> T:
+        """Return the result of *try_once*, which is called again after an error of the database.
+
+        The first call is never cut short: a commit may end long after the process was told to stop.
+        """
+        pause, end = _FIRST_PAUSE, None
         while True:
             try:
-                return await try_once()
+                async with asyncio.timeout_at(end):
+                    return await try_once()
+            except TimeoutError:
+                raise UndecidedError(attempt.execution_id) from None
             except DatabaseError as error:
                 self._health.report(error)
                 if pause == _FIRST_PAUSE:
                     _log.warning("execution %s is not recorded yet: %s", attempt.execution_id, error)
-            if self._end is not None and asyncio.get_running_loop().time() + pause >= self._end:
-                raise UndecidedError(attempt.execution_id)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            await self._pause(attempt, pause)
+            pause, end = min(pause * 2, _LONGEST_PAUSE), self._end
+
+    async def _pause(self, attempt: Attempt, seconds: float) -> None:
+        if self._end is not None and asyncio.get_running_loop().time() + seconds >= self._end:
+            raise UndecidedError(attempt.execution_id)
+        await asyncio.sleep(seconds)

@@ -1,5 +1,6 @@
 """Store of the executions of an app in a database: every statement, and who may change a row."""
 
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +10,25 @@ from gateway.executions.answer import Answer
 from gateway.executions.database.errors import DatabaseError
 from gateway.executions.database.memory import MemoryDatabase
 from gateway.executions.database.migrations import migrate
-from gateway.executions.database.terms import Database, Value
+from gateway.executions.database.terms import Database, Row, Value
 from gateway.executions.execution import RETENTION_SECONDS, ExecutedWrite, Page
-from gateway.executions.record import COLUMNS, Record, RecordState, decode_record, encode_writes
+from gateway.executions.record import (
+    COLUMNS,
+    Record,
+    RecordState,
+    UnreadableRecordError,
+    decode_record,
+    encode_writes,
+)
 from gateway.executions.schema import build_migrations
 from gateway.railway import CommitState
 
-__all__ = ("SILENCE", "Attempt", "ExecutionStore", "StoredBytes", "Unsettled")
+__all__ = ("HEARTBEAT_TIMEOUT", "Attempt", "ExecutionStore", "StoredBytes", "Unsettled")
 
-SILENCE: Final = 2.5
-"""Seconds without a sign of life after which a process is taken for dead.
+_log: Final = logging.getLogger(__name__)
+
+HEARTBEAT_TIMEOUT: Final = 2.5
+"""Seconds without a heartbeat after which a process is taken for dead.
 
 A wrong guess costs work, but no money: the process that changes the row first decides.
 """
@@ -55,7 +65,7 @@ class Attempt:
 @final
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """A record that has not ended, and whose owner has shown no sign of life for *silence* seconds."""
+    """A record that has not ended, and whose owner has sent no heartbeat for *silence* seconds."""
 
     record: Record
     silence: float
@@ -87,6 +97,7 @@ class ExecutionStore:
         self._now = database.dialect.now
         self._is_open = False
         self._secret = b""
+        self._unreadable: set[str] = set()
         self.owner: Final = secrets.token_hex(8)
         """Random id of this process: it needs no setting, and no other process ever has the same."""
 
@@ -106,7 +117,7 @@ class ExecutionStore:
         return not isinstance(self._database, MemoryDatabase)
 
     async def open(self) -> None:
-        """Open the database, create or update its tables, and show a sign of life; do nothing if it is open.
+        """Open the database, create or update its tables, and send a heartbeat; do nothing if it is open.
 
         Raise `DatabaseRefusedError` if the gateway must not start with this database.
         """
@@ -115,14 +126,16 @@ class ExecutionStore:
         await self._database.open()
         await migrate(self._database, build_migrations(self._database.dialect))
         self._secret = await self._find_secret()
-        await self.beat()
+        await self.send_heartbeat()
         self._is_open = True
 
     async def close(self) -> None:
         """Take this process off the list of owners, if possible, and disconnect."""
         try:
             if self._is_open:
-                await self._run("delete from owners where app = $1 and owner = $2", self.app, self.owner)
+                await self._run(
+                    "delete from gateway_owners where app = $1 and owner = $2", self.app, self.owner
+                )
         except DatabaseError:
             pass  # the next process finds it dead
         finally:
@@ -138,16 +151,16 @@ class ExecutionStore:
         encoded = encode_writes(writes)
         reserve = 0 if attempt.fingerprint is None else _ANSWER_RESERVE
         rows = await self._run(
-            f"""insert into executions (app, execution_id, pipeline, attempt, state, owner, caller,
-                fingerprint, writes, size, started_at)
+            f"""insert into gateway_executions as e (app, execution_id, pipeline, attempt, state, owner,
+                caller, fingerprint, writes, size, started_at)
             values ($1, $2, $3, $4, 'running', $5, $6, $7, $8, $9, {self._now})
             on conflict (app, execution_id) do update set attempt = excluded.attempt,
                 state = excluded.state, owner = excluded.owner, caller = excluded.caller,
                 fingerprint = excluded.fingerprint, writes = excluded.writes, size = excluded.size,
                 started_at = excluded.started_at, answer = null, ended_at = null
-            where (executions.state = 'undone' and executions.answer is null
-                    and executions.attempt = excluded.attempt - 1)
-                or (executions.state <> 'stuck' and executions.ended_at < {self._now} - {RETENTION_SECONDS})
+            where (e.state = 'undone' and e.answer is null
+                    and e.attempt = excluded.attempt - 1)
+                or (e.state <> 'stuck' and e.ended_at < {self._now} - {RETENTION_SECONDS})
             returning number""",  # noqa: S608 - the dialect's expression
             self.app,
             attempt.execution_id,
@@ -170,7 +183,8 @@ class ExecutionStore:
         """
         encoded, body = encode_writes(writes), None if answer is None else answer.encode()
         rows = await self._run(
-            f"""update executions set state = $5, writes = $6, answer = $7, size = $8, ended_at = {self._now}
+            f"""update gateway_executions set state = $5, writes = $6, answer = $7, size = $8,
+                ended_at = {self._now}
             where app = $1 and execution_id = $2 and owner = $3 and attempt = $4 and state = 'running'
             returning number""",  # noqa: S608 - the dialect's expression
             *self._identify(attempt.execution_id, attempt.number),
@@ -188,7 +202,7 @@ class ExecutionStore:
         """
         encoded, body = encode_writes(writes), answer.encode()
         rows = await self._run(
-            """update executions set state = 'sealed', writes = $5, answer = $6, size = $7
+            """update gateway_executions set state = 'sealed', writes = $5, answer = $6, size = $7
             where app = $1 and execution_id = $2 and owner = $3 and attempt = $4 and state = 'running'
             returning number""",
             *self._identify(attempt.execution_id, attempt.number),
@@ -205,8 +219,8 @@ class ExecutionStore:
         """
         body = answer.encode()
         rows = await self._run(
-            f"""update executions set state = 'committed', answer = $5, size = size + $6 - length(answer),
-                ended_at = {self._now}
+            f"""update gateway_executions set state = 'committed', answer = $5,
+                size = size + $6 - length(answer), ended_at = {self._now}
             where app = $1 and execution_id = $2 and owner = $3 and attempt = $4 and state = 'sealed'
             returning number""",  # noqa: S608 - the dialect's expression
             *self._identify(attempt.execution_id, attempt.number),
@@ -218,14 +232,18 @@ class ExecutionStore:
     async def find(self, execution_id: str) -> Record | None:
         """Return an execution, or None if it is unknown or no longer kept."""
         rows = await self._run(
-            f"select {COLUMNS} from executions e where app = $1 and execution_id = $2 and {self._kept}",  # noqa: S608 - constants
+            f"""select {COLUMNS} from gateway_executions e
+            where app = $1 and execution_id = $2 and {self._kept}""",  # noqa: S608 - constants
             self.app,
             execution_id,
         )
         return decode_record(rows[0]) if rows else None
 
     async def page(self, state: CommitState | None, limit: int, cursor: int | None) -> Page:
-        """Return at most *limit* executions in *state* (None: all), latest first, from *cursor* on."""
+        """Return at most *limit* executions in *state* (None: all), latest first, from *cursor* on.
+
+        Unreadable executions are left out, and logged once.
+        """
         values: list[Value] = [self.app, limit + 1]
         where = f"app = $1 and {self._kept}"
         if cursor is not None:
@@ -233,22 +251,23 @@ class ExecutionStore:
             where += " and number <= $3"
         # The index has the latest of each state; a condition on several states would be a scan of the table.
         latest = " union all ".join(
-            f"""select number from (select number from executions
+            f"""select number from (select number from gateway_executions
                 where {where} and state = '{own}' order by number desc limit $2) as {own}_ones"""  # noqa: S608 - constants
             for own in _list_states(state)
         )
         rows = await self._run(
-            f"""select number, {COLUMNS} from executions e where number in ({latest})
+            f"""select number, {COLUMNS} from gateway_executions e where number in ({latest})
             order by number desc limit $2""",  # noqa: S608 - constants
             *values,
         )
-        executions = tuple(decode_record(row[1:]).execution for row in rows[:limit])
+        records = [self._try_decode(row[1:]) for row in rows[:limit]]
+        executions = tuple(record.execution for record in records if record is not None)
         return Page(executions, cast("int", rows[limit][0]) if len(rows) > limit else None)
 
-    async def beat(self) -> None:
-        """Show a sign of life of this process."""
+    async def send_heartbeat(self) -> None:
+        """Record that this process is alive."""
         await self._run(
-            f"""insert into owners (app, owner, seen_at) values ($1, $2, {self._now})
+            f"""insert into gateway_owners (app, owner, seen_at) values ($1, $2, {self._now})
             on conflict (app, owner) do update set seen_at = excluded.seen_at""",  # noqa: S608 - the dialect's expression
             self.app,
             self.owner,
@@ -257,24 +276,29 @@ class ExecutionStore:
     async def list_unsettled(self, patience: float) -> Sequence[Unsettled]:
         """Return the executions of silent processes that have not ended.
 
-        Among them are those of this process that began more than *patience* seconds ago.
+        Among them are those of this process that began more than *patience* seconds ago. Unreadable
+        executions are left out, and logged once.
         """
         rows = await self._run(
             f"""select {self._now} - coalesce(o.seen_at, e.started_at), {COLUMNS}
-            from executions e left join owners o on o.app = e.app and o.owner = e.owner
+            from gateway_executions e left join gateway_owners o on o.app = e.app and o.owner = e.owner
             where e.app = $1 and e.state in ({_UNSETTLED}) and (
-                (e.owner <> $2 and coalesce(o.seen_at, e.started_at) < {self._now} - {SILENCE})
+                (e.owner <> $2 and coalesce(o.seen_at, e.started_at) < {self._now} - {HEARTBEAT_TIMEOUT})
                 or (e.owner = $2 and e.started_at < {self._now} - $3))""",  # noqa: S608 - constants
             self.app,
             self.owner,
             patience,
         )
-        return [Unsettled(decode_record(row[1:]), cast("float", row[0])) for row in rows]
+        return [
+            Unsettled(record, cast("float", silence))
+            for silence, *columns in rows
+            if (record := self._try_decode(tuple(columns))) is not None
+        ]
 
     async def take_over(self, record: Record) -> bool:
         """Take an execution over, to undo its writes; return False if its owner lives, or was first."""
         rows = await self._run(
-            f"""update executions set state = 'undoing', owner = $3
+            f"""update gateway_executions set state = 'undoing', owner = $3
             where app = $1 and execution_id = $2 and attempt = $4 and owner = $5 and ended_at is null
                 and state <> 'sealed' and {self._is_left}
             returning number""",  # noqa: S608 - the dialect's expression
@@ -286,7 +310,7 @@ class ExecutionStore:
     async def finish_seal(self, record: Record) -> bool:
         """Keep the answer so far of a sealed execution; return False if its owner lives, or was first."""
         rows = await self._run(
-            f"""update executions set state = 'committed', ended_at = {self._now}
+            f"""update gateway_executions set state = 'committed', ended_at = {self._now}
             where app = $1 and execution_id = $2 and attempt = $4 and owner = $5 and state = 'sealed'
                 and {self._is_left}
             returning number""",  # noqa: S608 - the dialect's expression
@@ -301,7 +325,7 @@ class ExecutionStore:
         Its answer stays until it is undone.
         """
         rows = await self._run(
-            """update executions set state = 'undoing', owner = $3, ended_at = null
+            """update gateway_executions set state = 'undoing', owner = $3, ended_at = null
             where app = $1 and execution_id = $2 and attempt = $4 and state = 'stuck' returning number""",
             *self._identify(record.execution.execution_id, record.attempt),
         )
@@ -314,11 +338,29 @@ class ExecutionStore:
         """
         kept = "null" if state is CommitState.UNDONE else "answer"
         rows = await self._run(
-            f"""update executions set state = $5, writes = $6, answer = {kept}, ended_at = {self._now}
+            f"""update gateway_executions set state = $5, writes = $6, answer = {kept}, ended_at = {self._now}
             where app = $1 and execution_id = $2 and owner = $3 and attempt = $4 and state = 'undoing'
             returning number""",  # noqa: S608 - constants
             *self._identify(record.execution.execution_id, record.attempt),
             state.value,
+            encode_writes(writes),
+        )
+        return bool(rows)
+
+    async def mark_stuck(self, record: Record, writes: Sequence[ExecutedWrite]) -> bool:
+        """Record that *writes* of an undone or stuck execution stand after all.
+
+        Return False if the execution is no longer as in *record*.
+        """
+        rows = await self._run(
+            f"""update gateway_executions set state = 'stuck', writes = $6, ended_at = {self._now}
+            where app = $1 and execution_id = $2 and owner = $3 and attempt = $4 and state = $5
+            returning number""",  # noqa: S608 - the dialect's expression
+            self.app,
+            record.execution.execution_id,
+            record.owner,
+            record.attempt,
+            record.state.value,
             encode_writes(writes),
         )
         return bool(rows)
@@ -329,40 +371,53 @@ class ExecutionStore:
         Return True if there may be more executions to delete: it deletes 500 at once.
         """
         rows = await self._run(
-            f"""delete from executions where number in (select number from executions
+            f"""delete from gateway_executions where number in (select number from gateway_executions
                 where app = $1 and state <> 'stuck' and ended_at < {self._now} - {RETENTION_SECONDS}
                 limit {_DELETED_AT_ONCE}) returning number""",  # noqa: S608 - constants
             self.app,
         )
         await self._run(
-            f"""delete from owners where app = $1 and seen_at < {self._now} - {RETENTION_SECONDS}
-                and not exists (select 1 from executions e
-                    where e.app = owners.app and e.state in ({_UNSETTLED}) and e.owner = owners.owner)""",  # noqa: S608 - constants
+            f"""delete from gateway_owners as o where app = $1
+                and seen_at < {self._now} - {RETENTION_SECONDS}
+                and not exists (select 1 from gateway_executions e
+                    where e.app = o.app and e.state in ({_UNSETTLED}) and e.owner = o.owner)""",  # noqa: S608 - constants
             self.app,
         )
         return len(rows) == _DELETED_AT_ONCE
 
     async def count_stuck(self) -> int:
         """Return the number of stuck executions."""
-        rows = await self._run("select count(*) from executions where app = $1 and state = 'stuck'", self.app)
+        rows = await self._run(
+            "select count(*) from gateway_executions where app = $1 and state = 'stuck'", self.app
+        )
         return cast("int", rows[0][0])
 
     async def measure(self, threshold: int) -> StoredBytes:
         """Return the size of all executions, and of those of each caller with more than *threshold* bytes."""
         rows = await self._run(
-            "select cast(coalesce(sum(size), 0) as bigint) from executions where app = $1", self.app
+            "select cast(coalesce(sum(size), 0) as bigint) from gateway_executions where app = $1", self.app
         )
         total = cast("int", rows[0][0])
         if total <= threshold:
             return StoredBytes(total, {})
         rows = await self._run(
-            """select caller, cast(sum(size) as bigint) from executions where app = $1
+            """select caller, cast(sum(size) as bigint) from gateway_executions where app = $1
             group by caller having sum(size) > $2""",
             self.app,
             threshold,
         )
         by_caller = {cast("str", caller): cast("int", size) for caller, size in rows}
         return StoredBytes(total, by_caller)
+
+    def _try_decode(self, row: Row) -> Record | None:
+        """Return the record in a *row* of `COLUMNS`; log an unreadable one, and return None."""
+        try:
+            return decode_record(row)
+        except UnreadableRecordError as error:
+            if str(row[0]) not in self._unreadable:
+                self._unreadable.add(str(row[0]))
+                _log.error("skipping an execution: %s", error)
+            return None
 
     @property
     def _kept(self) -> str:
@@ -373,8 +428,8 @@ class ExecutionStore:
     @property
     def _is_left(self) -> str:
         """Return the condition for executions of this process ($3), or of an owner ($5) that is silent."""
-        seen = f"seen_at >= {self._now} - {SILENCE}"
-        return f"(owner = $3 or not exists (select 1 from owners where app = $1 and owner = $5 and {seen}))"  # noqa: S608 - constants
+        return f"""(owner = $3 or not exists (select 1 from gateway_owners
+            where app = $1 and owner = $5 and seen_at >= {self._now} - {HEARTBEAT_TIMEOUT}))"""  # noqa: S608 - constants
 
     def _identify(self, execution_id: str, attempt: int) -> tuple[str, str, str, int]:
         return self.app, execution_id, self.owner, attempt
@@ -389,9 +444,11 @@ class ExecutionStore:
         """
         name, new = f"{_SECRET} of {self.app}", secrets.token_bytes(_SECRET_BYTES)
         await self._run(
-            "insert into secrets (name, value) values ($1, $2) on conflict (name) do nothing", name, new
+            "insert into gateway_secrets (name, value) values ($1, $2) on conflict (name) do nothing",
+            name,
+            new,
         )
-        rows = await self._run("select value from secrets where name = $1", name)
+        rows = await self._run("select value from gateway_secrets where name = $1", name)
         return bytes(cast("bytes", rows[0][0]))
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from gateway.executions.execution import ExecutedWrite
 from gateway.railway import CommitState, Intent, SentWrite, Undo, WriteOutcome, undo_writes
 
-__all__ = ("find_unknown_undos", "undo_recorded")
+__all__ = ("describe_stuck_writes", "find_unknown_undos", "undo_recorded")
 
 _SETTLED: Final = frozenset({WriteOutcome.REFUSED, WriteOutcome.UNDONE})
 """Outcomes of writes that have changed nothing, or no longer do."""
@@ -46,3 +46,9 @@ def find_unknown_undos(writes: Sequence[ExecutedWrite], undos: Mapping[str, Undo
     """Return the names of the undos that *writes* need and that are not in *undos*."""
     names = {write.intent.undo or "" for write in writes if write.outcome not in _SETTLED}
     return sorted(names - undos.keys())
+
+
+def describe_stuck_writes(writes: Sequence[ExecutedWrite]) -> str:
+    """Return the names and keys of those of *writes* that are stuck, for an operator."""
+    stuck = (write.intent for write in writes if write.outcome is WriteOutcome.STUCK)
+    return ", ".join(f"{intent.name} under key {intent.key}" for intent in stuck)

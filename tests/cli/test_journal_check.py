@@ -59,7 +59,7 @@ def test_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 def test_journal_of_newer_gateway_is_refused(file: Path) -> None:
-    execute(file, "update schema_version set version = 99")
+    execute(file, "update gateway_schema_version set version = 99")
 
     refusal = check(f"sqlite:///{file}")
     assert refusal is not None
@@ -68,12 +68,12 @@ def test_journal_of_newer_gateway_is_refused(file: Path) -> None:
 
 def test_tables_of_another_program_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "shop.sqlite"
-    execute(file, "create table executions (id integer)")
+    execute(file, "create table gateway_executions (id integer)")
 
     refusal = check(f"sqlite:///{file}")
     assert refusal is not None
     assert refusal.startswith("cannot use the journal (GATEWAY_JOURNAL_URL): ")
-    assert "table executions already exists" in refusal
+    assert "table gateway_executions already exists" in refusal
 
 
 def test_database_that_is_down_is_no_refusal() -> None:

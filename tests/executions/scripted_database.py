@@ -9,7 +9,6 @@ from typing import Final
 
 from gateway.executions.database import (
     Database,
-    DatabaseError,
     DatabaseUnavailableError,
     Dialect,
     Row,
@@ -24,6 +23,9 @@ __all__ = (
     "BEGIN",
     "FIND",
     "FINISH_UNDO",
+    "HEARTBEAT",
+    "LOOK",
+    "MARK_STUCK",
     "SEAL",
     "SETTLE",
     "START",
@@ -35,10 +37,13 @@ START: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
 """Time on the clock of the database when a test begins."""
 
 FIND: Final = "where app = $1 and execution_id = $2 and (ended_at"
-BEGIN: Final = "insert into executions"
+BEGIN: Final = "insert into gateway_executions"
 SETTLE: Final = "set state = $5, writes = $6, answer = $7"
 SEAL: Final = "set state = 'sealed'"
 AMEND: Final = "set state = 'committed', answer = $5"
+HEARTBEAT: Final = "insert into gateway_owners"
+LOOK: Final = "left join gateway_owners"
+MARK_STUCK: Final = "set state = 'stuck'"
 FINISH_UNDO: Final = "set state = $5, writes = $6, answer = "
 TAKE_OVER: Final = "set state = 'undoing', owner = $3\n            where app"
 """Parts of statements that a test may let fail."""
@@ -54,7 +59,7 @@ class Trouble:
     """
 
     part: str
-    error: DatabaseError
+    error: Exception
     times: float
     skips: int
     is_executed: bool
@@ -71,10 +76,14 @@ class Trouble:
 
 @dataclass
 class ScriptedDatabase:
-    """Database of one test, for all its processes; each call takes *seconds*, and *log* has its statement."""
+    """Database of one test, for all its processes; *log* has the statements.
+
+    Each takes *seconds*, or those of the first part of *delays* that it contains.
+    """
 
     log: list[str] = field(default_factory=list[str])
     seconds: float = 0.0
+    delays: dict[str, float] = field(default_factory=dict[str, float])
     troubles: list[Trouble] = field(default_factory=list[Trouble])
     memory: Database = field(default_factory=lambda: create_database("sqlite:///:memory:"))
 
@@ -85,7 +94,7 @@ class ScriptedDatabase:
     def fail(
         self,
         part: str = "",
-        error: DatabaseError | None = None,
+        error: Exception | None = None,
         *,
         times: float = math.inf,
         skips: int = 0,
@@ -131,7 +140,8 @@ class ScriptedDatabase:
     async def _call(self, sql: str) -> Trouble | None:
         """Log a call; raise the error of its trouble, or return the trouble if the call is executed."""
         self.log.append(sql)
-        await asyncio.sleep(self.seconds)
+        delays = (seconds for part, seconds in self.delays.items() if part in sql)
+        await asyncio.sleep(next(delays, self.seconds))
         trouble = next((trouble for trouble in self.troubles if trouble.is_due(sql)), None)
         if trouble is None:
             return None

@@ -139,6 +139,11 @@ class ScriptedRegistry:
         await other.store.open()
         return other
 
+    async def tick(self) -> None:
+        """Send a heartbeat, and look for executions to recover."""
+        await self.recovery.send_heartbeat()
+        await self.recovery.look()
+
     def build_run(
         self, execution_id: str = "exe-1", answer: str = "paid", *, is_failing: bool = False
     ) -> "ScriptedRun":

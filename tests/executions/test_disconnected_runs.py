@@ -243,7 +243,7 @@ async def test_deadline_during_journal_begin_keeps_commit(bank: Bank) -> None:
 
     found = (await bank.executions.find("exe-1")).value_or(None)
     assert found is not None
-    assert (found.state, found.writes) == (CommitState.RUNNING, ())
+    assert (found.state, len(found.writes)) == (CommitState.RUNNING, 1)
     assert await bank.executions.run(build_request(), bank.work) == REPLAYED
 
 
@@ -266,3 +266,22 @@ async def test_failed_journal_begin_frees_execution_id(bank: Bank, *, disconnect
     assert bank.payments == 0
     assert await bank.executions.run(build_request(), bank.work) == PAID
     assert bank.payments == 1
+
+
+async def test_repeat_at_end_of_abandoned_run_makes_new_run(scripted: ScriptedRegistry) -> None:
+    """The run has ended, but the callback that removes it is still to run."""
+    repeated: list[asyncio.Task[RunAnswer | NoAnswerReason]] = []
+
+    async def wait_and_repeat(_: RunContext) -> Answer:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            repeated.append(asyncio.create_task(scripted.run(scripted.build_run())))
+        raise AssertionError
+
+    first = asyncio.create_task(scripted.run(wait_and_repeat))
+    await settle()
+    first.cancel()
+    await await_cancellation(first)
+
+    assert await repeated[0] == PAID

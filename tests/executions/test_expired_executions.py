@@ -30,7 +30,7 @@ async def store(database: MemoryDatabase) -> AsyncIterator[ExecutionStore]:
 async def end_long_ago(database: MemoryDatabase, store: ExecutionStore, state: CommitState) -> None:
     await store.begin(ATTEMPT, ())
     await store.settle(ATTEMPT, state, (), ANSWER)
-    await database.run("update executions set ended_at = ended_at - 90000")
+    await database.run("update gateway_executions set ended_at = ended_at - 90000")
 
 
 async def test_key_of_expired_execution_is_free(database: MemoryDatabase, store: ExecutionStore) -> None:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway.executions.database import DatabaseUnavailableError
 from gateway.executions.health import JournalHealth, StorageLimit
 from gateway.executions.record import RecordState
 from gateway.executions.registry import NoAnswerReason
@@ -113,7 +114,7 @@ async def test_full_journal_has_room_after_a_day(small: ScriptedRegistry) -> Non
         await pay(small, f"exe-{number}", f"caller-{number}")
     await asyncio.sleep(DAY + 1)
 
-    await small.recovery.tick()
+    await small.tick()
 
     assert await pay(small, "exe-4", "carol") == build_answer()
 
@@ -122,8 +123,30 @@ async def test_housekeeping_measures_callers(small: ScriptedRegistry) -> None:
     for number in range(2):
         await pay(small, f"exe-{number}", "alice")
 
-    await small.recovery.tick()
+    await small.tick()
 
     (size,) = (await small.store.measure(100)).by_caller.values()
     assert size < 3000
     assert await pay(small, "exe-2", "alice") == build_answer()
+
+
+async def test_trouble_of_execution_outlasts_heartbeat(limit: StorageLimit) -> None:
+    """A full disk may have no place for an execution, but still for a heartbeat."""
+    health = JournalHealth(limit)
+    health.report_refusal(DatabaseUnavailableError("the disk is full"))
+    health.clear()
+    assert health.trouble == "the disk is full"
+
+    await asyncio.sleep(2)
+    health.clear()
+
+    assert health.trouble is None
+
+
+async def test_callers_are_hashed_with_secret_from_the_start() -> None:
+    """The first request to use the journal may be one without a key."""
+    first = ScriptedRegistry()
+    await first.executions.run(build_request(fingerprint=None), first.build_run())
+    await first.executions.run(build_request("exe-2"), first.build_run("exe-2"))
+
+    assert len((await first.store.measure(0)).by_caller) == 1

@@ -73,6 +73,62 @@ async def test_trouble_at_look_is_unavailable(scripted: ScriptedRegistry) -> Non
     assert (run.log, scripted.health.trouble) == ([], DOWN)
 
 
+async def test_few_requests_wait_for_hanging_database(scripted: ScriptedRegistry) -> None:
+    """The others would hold places that requests which only read need."""
+    scripted.health.is_watched, scripted.health.trouble = True, DOWN
+    scripted.database.delays[FIND] = 2.0
+    scripted.database.fail(FIND)
+    run = scripted.build_run()
+    requests = [asyncio.create_task(scripted.run(run, f"exe-{number}")) for number in range(20)]
+    await asyncio.sleep(1)
+    assert [request.done() for request in requests].count(False) == 8
+
+    outcomes = await asyncio.gather(*requests)
+
+    assert ({*outcomes}, run.log) == ({NoAnswerReason.UNAVAILABLE}, [])
+
+
+async def test_request_does_not_wait_for_unopened_database() -> None:
+    """The recovery opens it as soon as that is possible."""
+    scripted = ScriptedRegistry()
+    scripted.health.is_watched, scripted.health.trouble = True, DOWN
+    scripted.database.delays["open"] = 2.0
+
+    assert await scripted.executions.derive_id("POST /orders", b"", b"key") is None
+    assert now() == 0
+
+
+@pytest.mark.parametrize("fingerprint", [b"rent", None])
+async def test_nothing_starts_if_database_cannot_be_opened(fingerprint: bytes | None) -> None:
+    scripted = ScriptedRegistry()
+    scripted.database.fail("open")
+    run = scripted.build_run()
+
+    outcome = await scripted.executions.run(build_request(fingerprint=fingerprint), run)
+
+    assert (outcome, run.log) == (NoAnswerReason.UNAVAILABLE, [])
+
+
+async def test_deadline_waits_until_begin_is_recorded(scripted: ScriptedRegistry) -> None:
+    run = scripted.build_run()
+    run.seconds = 10
+    scripted.database.delays[BEGIN] = 2.0
+
+    assert await scripted.run(run, deadline=1) is NoAnswerReason.RUNNING
+    assert now() == 2
+    assert (await scripted.find()).state is RecordState.RUNNING
+
+
+async def test_begin_that_fails_after_deadline_is_refused(scripted: ScriptedRegistry) -> None:
+    """A 202 would promise what the journal does not have."""
+    run = scripted.build_run()
+    scripted.database.delays[BEGIN] = 2.0
+    scripted.database.fail(BEGIN)
+
+    assert await scripted.run(run, deadline=1) == build_answer("refused", 503)
+    assert now() == 2
+
+
 async def test_trouble_at_begin_sends_nothing(
     scripted: ScriptedRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -94,22 +150,22 @@ async def test_uncertain_begin_is_undone_by_recovery(scripted: ScriptedRegistry)
     await asyncio.sleep(1)
     assert not waiter.done()
 
-    await scripted.recovery.tick()
+    await scripted.tick()
 
     assert await waiter == build_answer()
     assert (await scripted.find()).attempt == 2
-    await scripted.recovery.tick()
-    assert scripted.executions.uncertain == set()
+    await scripted.tick()
+    assert scripted.executions.orphans == set()
 
 
 async def test_begin_that_never_happened_is_forgotten(scripted: ScriptedRegistry) -> None:
     scripted.database.fail(BEGIN, times=1)
     await scripted.run(scripted.build_run())
-    assert scripted.executions.uncertain == {"exe-1"}
+    assert scripted.executions.orphans == {"exe-1"}
 
-    await scripted.recovery.tick()
+    await scripted.tick()
 
-    assert scripted.executions.uncertain == set()
+    assert scripted.executions.orphans == set()
     assert scripted.undone == []
 
 
@@ -157,7 +213,7 @@ async def test_other_decision_of_own_attempt_is_none(scripted: ScriptedRegistry)
     run.may_end.clear()
     owner = asyncio.create_task(scripted.run(run))
     await run.has_begun.wait()
-    await scripted.database.run("update executions set state = 'undone', ended_at = 1.8e9")
+    await scripted.database.run("update gateway_executions set state = 'undone', ended_at = 1.8e9")
 
     run.may_end.set()
 
@@ -198,6 +254,46 @@ async def test_drain_awaits_database_that_recovers(scripted: ScriptedRegistry) -
 
     assert await owner == build_answer()
     assert 3 <= now() < 4
+
+
+async def test_hanging_settlement_at_stop_ends_within_5_seconds(scripted: ScriptedRegistry) -> None:
+    """The last try is cut short, although a call of the database may take 2 seconds."""
+    scripted.database.fail(SETTLE)
+    scripted.database.delays[SETTLE] = 2.0
+    owner = asyncio.create_task(scripted.run(scripted.build_run()))
+    await asyncio.sleep(0.5)
+    started = now()
+
+    await scripted.executions.drain()
+
+    assert 4 < now() - started <= 5
+    assert await owner is NoAnswerReason.RUNNING
+
+
+async def test_settlement_is_patient_again_after_restart(scripted: ScriptedRegistry) -> None:
+    """An app may be started twice; its first life has ended."""
+    await scripted.executions.drain()
+    scripted.database.fail(SETTLE)
+    owner = asyncio.create_task(scripted.run(scripted.build_run()))
+    await asyncio.sleep(20)
+    scripted.database.repair()
+
+    assert await owner == build_answer()
+
+
+async def test_second_life_undoes_what_first_could_not_record(scripted: ScriptedRegistry) -> None:
+    """The process has not died, so others would leave its executions alone for 90 seconds."""
+    scripted.database.fail(SETTLE)
+    owner = asyncio.create_task(scripted.run(scripted.build_run()))
+    await asyncio.sleep(1)
+    await scripted.executions.drain()
+    scripted.database.repair()
+
+    await scripted.tick()
+    await settle()
+
+    assert await owner is NoAnswerReason.RUNNING
+    assert (await scripted.find()).state is RecordState.UNDONE
 
 
 async def test_run_that_ends_after_drain_limit_is_settled(scripted: ScriptedRegistry) -> None:
@@ -265,7 +361,7 @@ async def test_seal_of_lost_execution_ends_run(scripted: ScriptedRegistry) -> No
     owner = asyncio.create_task(scripted.run(run))
     await settle()
     await scripted.database.run(
-        "update executions set state = 'undone', owner = 'other', ended_at = started_at"
+        "update gateway_executions set state = 'undone', owner = 'other', ended_at = started_at"
     )
 
     assert await owner is NoAnswerReason.UNDONE
@@ -294,7 +390,7 @@ async def test_trouble_at_amend_keeps_answer_so_far(scripted: ScriptedRegistry) 
 
     assert await owner is NoAnswerReason.RUNNING
     scripted.database.repair()
-    await scripted.recovery.tick()
+    await scripted.tick()
     assert await scripted.run(run) == build_replay("paid so far")
 
 
@@ -304,7 +400,7 @@ async def test_commit_without_end_is_undone(scripted: ScriptedRegistry) -> None:
     run.state, run.status = None, 500
 
     assert await scripted.run(run) == build_answer("a bug", 500)
-    await scripted.recovery.tick()
+    await scripted.tick()
     await settle()
 
     assert scripted.undone == ["shop.ship.undo", "bank.pay.undo"]
@@ -322,7 +418,7 @@ async def test_corrupt_database_refuses_runs(scripted: ScriptedRegistry) -> None
 async def test_store_closes_without_database(
     scripted: ScriptedRegistry, error: DatabaseCorruptError | None
 ) -> None:
-    scripted.database.fail("delete from owners", error)
+    scripted.database.fail("delete from gateway_owners", error)
 
     await scripted.store.close()
 

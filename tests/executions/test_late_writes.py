@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from gateway.executions.record import RecordState
 from gateway.executions.registry import NoAnswerReason
 from gateway.railway import CommitState, Err, Key, Unavailable, WriteOutcome
+from tests.executions.scripted_database import MARK_STUCK
 from tests.executions.scripted_runs import (
     ScriptedRegistry,
     ScriptedRun,
@@ -14,10 +16,14 @@ from tests.executions.scripted_runs import (
     build_replay,
     build_request,
     build_writes,
+    now,
 )
 
+DOWN = Err(Unavailable("down"))
 KEYS = [build_intent("exe-1", place).key for place in (1, 0)]
 """Keys of the writes, the last one first."""
+
+STUCK_WRITE = f"bank.pay under key {KEYS[1]}"
 
 
 class SuspendedRun(ScriptedRun):
@@ -45,9 +51,11 @@ async def be_undone(scripted: ScriptedRegistry, run: SuspendedRun) -> None:
     """Wait until *run* has begun, and let the other process undo it."""
     await run.has_begun.wait()
     record = await run.other.find()
-    await scripted.database.run("update owners set seen_at = 0")
+    await scripted.database.run("update gateway_owners set seen_at = 0")
     assert await run.other.store.take_over(record)
-    assert await run.other.store.finish_undo(record, CommitState.UNDONE, build_writes())
+    assert await run.other.store.finish_undo(
+        record, CommitState.UNDONE, build_writes("exe-1", WriteOutcome.UNDONE, WriteOutcome.UNDONE)
+    )
 
 
 async def test_late_writes_are_undone(scripted: ScriptedRegistry, suspended: SuspendedRun) -> None:
@@ -74,20 +82,106 @@ async def test_refused_late_write_is_not_undone(scripted: ScriptedRegistry, susp
     assert scripted.sent_writes == []
 
 
-async def test_late_write_without_undo_is_logged(
-    scripted: ScriptedRegistry, suspended: SuspendedRun, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("fingerprint", [b"rent", None])
+async def test_late_write_with_failed_undo_is_stuck(
+    scripted: ScriptedRegistry,
+    suspended: SuspendedRun,
+    caplog: pytest.LogCaptureFixture,
+    fingerprint: bytes | None,
 ) -> None:
-    scripted.results["bank.pay.undo"] = Err(Unavailable("down"))
-    owner = asyncio.create_task(scripted.run(suspended))
+    scripted.results["bank.pay.undo"] = DOWN
+    owner = asyncio.create_task(scripted.executions.run(build_request(fingerprint=fingerprint), suspended))
     await be_undone(scripted, suspended)
 
     suspended.may_end.set()
 
-    assert await owner is NoAnswerReason.UNDONE
-    assert (
-        f"could not undo writes that were sent after the take-over: bank.pay under key {KEYS[1]}"
-        in caplog.text
-    )
+    assert await owner is NoAnswerReason.STUCK
+    assert await scripted.read_outcomes() == (CommitState.STUCK, ["stuck", "undone"])
+    assert f"could not undo what was sent after the take-over: {STUCK_WRITE}" in caplog.text
+
+
+async def test_retry_of_stuck_late_write_frees_the_key(
+    scripted: ScriptedRegistry, suspended: SuspendedRun
+) -> None:
+    scripted.results["bank.pay.undo"] = DOWN
+    owner = asyncio.create_task(scripted.run(suspended))
+    await be_undone(scripted, suspended)
+    suspended.may_end.set()
+    await owner
+    assert await scripted.run(scripted.build_run()) is NoAnswerReason.STUCK
+    scripted.results.clear()
+
+    await suspended.other.executions.retry("exe-1")
+
+    assert await scripted.run(scripted.build_run()) == build_answer()
+
+
+async def test_stuck_late_write_is_recorded_after_the_undo(
+    scripted: ScriptedRegistry, suspended: SuspendedRun
+) -> None:
+    """The other process still undoes the execution; its outcomes are kept beside the stuck one."""
+    scripted.results["bank.pay.undo"] = DOWN
+    owner = asyncio.create_task(scripted.run(suspended))
+    await suspended.has_begun.wait()
+    record = await suspended.other.find()
+    await scripted.database.run("update gateway_owners set seen_at = 0")
+    assert await suspended.other.store.take_over(record)
+    suspended.may_end.set()
+    await asyncio.sleep(35)
+    assert not owner.done()
+
+    writes = build_writes("exe-1", WriteOutcome.UNDONE, WriteOutcome.STUCK)
+    assert await suspended.other.store.finish_undo(record, CommitState.STUCK, writes)
+
+    assert await owner is NoAnswerReason.STUCK
+    assert await scripted.read_outcomes() == (CommitState.STUCK, ["stuck", "stuck"])
+
+
+async def test_stuck_late_write_survives_concurrent_change(
+    scripted: ScriptedRegistry, suspended: SuspendedRun
+) -> None:
+    """The row changes between the look and the compare-and-set: both are repeated."""
+    scripted.results["bank.pay.undo"] = DOWN
+    scripted.database.fail(MARK_STUCK, times=1)
+    owner = asyncio.create_task(scripted.run(suspended))
+    await be_undone(scripted, suspended)
+    suspended.may_end.set()
+
+    assert await owner is NoAnswerReason.STUCK
+
+
+async def test_stuck_late_write_of_repeated_key_is_logged(
+    scripted: ScriptedRegistry, suspended: SuspendedRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The record is that of the next attempt."""
+    scripted.results["bank.pay.undo"] = DOWN
+    owner = asyncio.create_task(scripted.run(suspended))
+    await be_undone(scripted, suspended)
+    assert await suspended.other.run(suspended.other.build_run(answer="second")) == build_answer("second")
+
+    suspended.may_end.set()
+
+    assert await owner == build_replay("second")
+    assert (await scripted.find()).state is RecordState.COMMITTED
+    assert STUCK_WRITE in caplog.text
+
+
+async def test_stop_ends_wait_for_undo_of_other_process(
+    scripted: ScriptedRegistry, suspended: SuspendedRun
+) -> None:
+    scripted.results["bank.pay.undo"] = DOWN
+    owner = asyncio.create_task(scripted.run(suspended))
+    await suspended.has_begun.wait()
+    await scripted.database.run("update gateway_owners set seen_at = 0")
+    assert await suspended.other.store.take_over(await suspended.other.find())
+    suspended.may_end.set()
+    await asyncio.sleep(35)
+    started = now()
+
+    await scripted.executions.drain()
+
+    assert now() - started <= 5
+    assert await owner is NoAnswerReason.RUNNING
 
 
 async def test_late_writes_of_unrepeatable_request_are_undone(

@@ -53,7 +53,7 @@ async def test_retry_undoes_only_stuck_writes(scripted: ScriptedRegistry, outcom
 
 @pytest.mark.parametrize("result", [DOWN, RuntimeError("a bug")])
 async def test_write_with_failed_undo_stays_stuck_after_retry(
-    scripted: ScriptedRegistry, result: Err[Unavailable] | Exception
+    scripted: ScriptedRegistry, result: Err[Unavailable] | Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     await scripted.make_stuck()
     scripted.results["shop.ship.undo"] = result
@@ -63,6 +63,10 @@ async def test_write_with_failed_undo_stays_stuck_after_retry(
     assert retried.state is CommitState.STUCK
     assert [write.outcome for write in retried.writes] == [WriteOutcome.UNDONE, WriteOutcome.STUCK]
     assert await scripted.read_outcomes() == (CommitState.STUCK, ["undone", "stuck"])
+    assert caplog.messages[-1] == (
+        "execution exe-1 of transfers is still stuck: could not undo shop.ship under key "
+        "exe-1.settlement.1.shop.ship"
+    )
 
 
 async def test_next_retry_undoes_remaining_writes(scripted: ScriptedRegistry) -> None:
@@ -118,6 +122,21 @@ async def test_concurrent_retry_is_conflict(scripted: ScriptedRegistry) -> None:
     assert scripted.undone == ["shop.ship.undo", "bank.pay.undo"]
 
 
+async def test_refused_retry_does_not_end_the_first(scripted: ScriptedRegistry) -> None:
+    """The recovery must not undo what an operator's retry is undoing."""
+    await scripted.make_stuck()
+    scripted.may_undo.clear()
+    first = asyncio.create_task(scripted.executions.retry("exe-1"))
+    await settle()
+
+    await scripted.executions.retry("exe-1")
+
+    assert scripted.executions.is_running("exe-1")
+    scripted.may_undo.set()
+    await first
+    assert not scripted.executions.is_running("exe-1")
+
+
 async def test_executions_are_retried_concurrently(scripted: ScriptedRegistry) -> None:
     await scripted.make_stuck("exe-1")
     await scripted.make_stuck("exe-2")
@@ -138,7 +157,7 @@ async def test_cancelled_retry_is_finished_by_recovery(scripted: ScriptedRegistr
     await asyncio.wait((first,))
     scripted.may_undo.set()
 
-    await scripted.recovery.tick()
+    await scripted.tick()
     await settle()
 
     assert await scripted.read_outcomes() == (CommitState.UNDONE, ["undone", "undone"])
@@ -181,7 +200,7 @@ async def test_retried_execution_may_be_forgotten(scripted: ScriptedRegistry) ->
     scripted.may_undo.clear()
     first = asyncio.create_task(scripted.executions.retry("exe-1"))
     await settle()
-    await scripted.database.run("delete from executions")
+    await scripted.database.run("delete from gateway_executions")
     scripted.may_undo.set()
 
     assert await first == Err(EXECUTION_NOT_FOUND)
@@ -196,7 +215,7 @@ async def test_retry_that_is_not_recorded_is_repeated(scripted: ScriptedRegistry
     assert await scripted.executions.retry("exe-1") == Err(
         Conflict("An undo of this execution is already in progress")
     )
-    await scripted.recovery.tick()
+    await scripted.tick()
     await settle()
 
     assert await scripted.read_outcomes() == (CommitState.UNDONE, ["undone", "undone"])
@@ -222,7 +241,7 @@ async def test_retry_of_other_process_has_no_answer(scripted: ScriptedRegistry) 
     """The age counts from the end of the commit, since the journal knows no other time."""
     await scripted.make_stuck()
     ended_at = datetime.now(UTC).timestamp() - 400
-    await scripted.database.run("update executions set ended_at = $1", ended_at)
+    await scripted.database.run("update gateway_executions set ended_at = $1", ended_at)
     await scripted.executions.retry("exe-1")
 
     assert {write.answer for write in scripted.sent_writes} == {UNANSWERED}

@@ -1,4 +1,4 @@
-"""Recovery: signs of life, take-overs of executions whose process is dead, and housekeeping."""
+"""Recovery: heartbeats, take-overs of executions whose process is dead, and housekeeping."""
 
 import asyncio
 import logging
@@ -8,9 +8,9 @@ import pytest
 
 from gateway.executions.database import DatabaseCorruptError, DatabaseError
 from gateway.executions.record import RecordState
-from gateway.executions.store import SILENCE
+from gateway.executions.store import HEARTBEAT_TIMEOUT
 from gateway.railway import UNANSWERED, CommitState, Err, Unavailable, WriteOutcome
-from tests.executions.scripted_database import FINISH_UNDO, TAKE_OVER
+from tests.executions.scripted_database import FINISH_UNDO, HEARTBEAT, LOOK, TAKE_OVER
 from tests.executions.scripted_runs import (
     DAY,
     ScriptedRegistry,
@@ -24,7 +24,8 @@ from tests.executions.scripted_runs import (
 
 DOWN = "the database is down"
 UNDONE = (CommitState.UNDONE, ["undone", "undone"])
-UNSETTLED = "select (select now from clock) - coalesce"
+STUCK_WRITE = "bank.pay under key exe-1.settlement.0.bank.pay"
+SEEN = "select (select now from clock) - seen_at from gateway_owners where owner = $1"
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ async def dead(scripted: ScriptedRegistry) -> AsyncIterator[ScriptedRegistry]:
     """A process that was killed after it had begun an execution, some seconds ago."""
     process = await scripted.start_process()
     await process.make_running()
-    await asyncio.sleep(SILENCE + 1)
+    await asyncio.sleep(HEARTBEAT_TIMEOUT + 1)
     yield process
     await settle()  # the undos end
 
@@ -40,7 +41,7 @@ async def dead(scripted: ScriptedRegistry) -> AsyncIterator[ScriptedRegistry]:
 async def tick(scripted: ScriptedRegistry, count: int = 1) -> None:
     """Let the recovery look, and let its undos end."""
     for _ in range(count):
-        await scripted.recovery.tick()
+        await scripted.tick()
         await settle()
 
 
@@ -55,7 +56,10 @@ async def test_dead_process_is_undone_at_second_look(
 
     assert scripted.undone == ["shop.ship.undo", "bank.pay.undo"]
     assert await scripted.read_outcomes() == UNDONE
-    assert caplog.messages == ["execution exe-1 of transfers was cut short: undoing it"]
+    assert caplog.messages == [
+        "execution exe-1 of transfers was cut short: undoing it",
+        "execution exe-1 of transfers is undone",
+    ]
     assert await scripted.run(scripted.build_run()) == build_answer()
 
 
@@ -65,7 +69,7 @@ async def test_killed_process_is_recovered_within_5_seconds(scripted: ScriptedRe
     await dead.make_running()
 
     assert await scripted.run(scripted.build_run()) == build_answer()
-    assert SILENCE < now() <= 5
+    assert HEARTBEAT_TIMEOUT < now() <= 5
     recovering.cancel()
 
 
@@ -88,7 +92,7 @@ async def test_process_that_wakes_up_suspects_none_at_first(
     """All processes were suspended: each is silent at the first look of the other."""
     await tick(scripted)
 
-    await dead.store.beat()
+    await dead.store.send_heartbeat()
     await tick(scripted, 2)
 
     assert scripted.undone == []
@@ -98,7 +102,7 @@ async def test_only_writes_that_may_have_changed_are_undone(scripted: ScriptedRe
     dead = await scripted.start_process()
     outcomes = (WriteOutcome.PENDING, WriteOutcome.REFUSED)
     await dead.store.begin(build_attempt(), build_writes("exe-1", *outcomes))
-    await asyncio.sleep(SILENCE + 1)
+    await asyncio.sleep(HEARTBEAT_TIMEOUT + 1)
 
     await tick(scripted, 2)
 
@@ -113,7 +117,7 @@ async def test_age_of_write_counts_from_take_over(scripted: ScriptedRegistry) ->
     await tick(scripted, 2)
     await asyncio.sleep(1)
     scripted.results.clear()
-    taken = SILENCE + 1
+    taken = HEARTBEAT_TIMEOUT + 1
     await asyncio.sleep(30)
 
     assert await scripted.read_outcomes() == UNDONE
@@ -133,8 +137,8 @@ async def test_failed_undo_makes_execution_stuck(
     await tick(scripted)
 
     assert await scripted.read_outcomes() == (CommitState.STUCK, ["stuck", "undone"])
-    assert "execution exe-1 of transfers is stuck" in caplog.messages
-    assert scripted.health.warnings == ["1 executions are stuck"]
+    assert f"execution exe-1 of transfers is stuck: could not undo {STUCK_WRITE}" in caplog.messages
+    assert scripted.health.stuck == 1
 
 
 async def test_unknown_undo_is_left_to_others_for_5_minutes(
@@ -151,13 +155,16 @@ async def test_unknown_undo_is_left_to_others_for_5_minutes(
     await tick(old)
 
     assert await old.read_outcomes() == (CommitState.STUCK, ["undone", "stuck"])
-    assert caplog.messages[-1] == ("execution exe-1 of transfers is stuck (unknown undos: shop.ship.undo)")
+    assert caplog.messages[-1] == (
+        "execution exe-1 of transfers is stuck: could not undo shop.ship under key "
+        "exe-1.settlement.1.shop.ship; this process does not know shop.ship.undo"
+    )
 
 
 async def test_process_that_knows_the_undos_recovers(scripted: ScriptedRegistry) -> None:
     dead, old = await scripted.start_process(), await scripted.start_process(("bank.pay",))
     await dead.make_running()
-    await asyncio.sleep(SILENCE + 1)
+    await asyncio.sleep(HEARTBEAT_TIMEOUT + 1)
 
     await tick(old, 2)
     await tick(scripted, 2)
@@ -208,7 +215,7 @@ async def test_undo_in_progress_is_not_started_again(scripted: ScriptedRegistry)
     scripted.may_undo.clear()
     await tick(scripted, 2)
     await asyncio.sleep(25)
-    scripted.executions.uncertain.add("exe-1")
+    scripted.executions.orphans.add("exe-1")
 
     await tick(scripted, 3)
     scripted.may_undo.set()
@@ -221,7 +228,7 @@ async def test_undo_in_progress_is_not_started_again(scripted: ScriptedRegistry)
 async def test_one_of_two_processes_recovers(scripted: ScriptedRegistry) -> None:
     other = await scripted.start_process()
     for _ in range(2):
-        await asyncio.gather(scripted.recovery.tick(), other.recovery.tick())
+        await asyncio.gather(scripted.tick(), other.tick())
     await settle()
 
     assert sorted([*scripted.undone, *other.undone]) == ["bank.pay.undo", "shop.ship.undo"]
@@ -234,7 +241,7 @@ async def test_killed_recovery_is_recovered(scripted: ScriptedRegistry) -> None:
     second = await scripted.start_process()
     second.may_undo.clear()
     await tick(second, 2)
-    await asyncio.sleep(SILENCE + 1)
+    await asyncio.sleep(HEARTBEAT_TIMEOUT + 1)
 
     await tick(scripted, 2)
     second.may_undo.set()
@@ -254,10 +261,11 @@ async def test_recovery_continues_after_trouble(
     await tick(scripted, 2)
     assert DOWN in caplog.text
 
+    await asyncio.sleep(HEARTBEAT_TIMEOUT)
     await tick(scripted, 3)
 
     assert await scripted.read_outcomes() == UNDONE
-    assert (scripted.health.trouble, scripted.executions.uncertain) == (None, set())
+    assert (scripted.health.trouble, scripted.executions.orphans) == (None, set())
 
 
 @pytest.mark.usefixtures("dead")
@@ -268,8 +276,11 @@ async def test_trouble_clears_suspicions(scripted: ScriptedRegistry) -> None:
     await tick(scripted)
     scripted.database.repair()
 
-    await tick(scripted)
+    for _ in range(6):
+        await tick(scripted)
+        await asyncio.sleep(0.49)
     assert scripted.undone == []
+    await asyncio.sleep(0.1)
     await tick(scripted)
 
     assert await scripted.read_outcomes() == UNDONE
@@ -323,7 +334,6 @@ async def test_stop_cancels_undos(scripted: ScriptedRegistry) -> None:
 
     recovering.cancel()
     await asyncio.wait((recovering,))
-    await settle()
 
     assert asyncio.all_tasks() == before
     assert (await scripted.find()).state is RecordState.UNDOING
@@ -358,8 +368,8 @@ async def test_housekeeping_is_made_once_a_minute(scripted: ScriptedRegistry) ->
     await asyncio.sleep(181)
     recovering.cancel()
 
-    assert len(scripted.database.list_calls("delete from executions")) == 4
-    assert 360 <= len(scripted.database.list_calls(UNSETTLED)) <= 363
+    assert len(scripted.database.list_calls("delete from gateway_executions")) == 4
+    assert 360 <= len(scripted.database.list_calls(LOOK)) <= 363
 
 
 async def test_stuck_executions_are_counted(scripted: ScriptedRegistry) -> None:
@@ -374,49 +384,129 @@ async def test_stuck_executions_are_counted(scripted: ScriptedRegistry) -> None:
     assert scripted.health.stuck == 1
 
 
-async def test_bug_in_recovery_does_not_end_signs_of_life(
+@pytest.fixture
+async def recovering(scripted: ScriptedRegistry) -> AsyncIterator[None]:
+    """The recovery of the process runs."""
+    task = asyncio.create_task(scripted.recovery.run())
+    yield
+    task.cancel()
+    await asyncio.wait((task,))
+
+
+async def read_silence(scripted: ScriptedRegistry) -> float:
+    """Return the seconds since the last heartbeat of the process."""
+    ((silence,),) = await scripted.database.run(SEEN, scripted.store.owner)
+    assert isinstance(silence, float)
+    return silence
+
+
+@pytest.mark.usefixtures("recovering")
+async def test_slow_look_does_not_silence_process(scripted: ScriptedRegistry) -> None:
+    scripted.database.delays[LOOK] = 30
+    await asyncio.sleep(20)
+
+    assert await read_silence(scripted) <= 0.5
+
+
+@pytest.mark.usefixtures("recovering")
+async def test_bug_in_recovery_does_not_silence_process(
     scripted: ScriptedRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A newer version may have left a row that this one cannot read."""
-    dead = await scripted.start_process()
-    await dead.make_running()
-    await scripted.database.run("update executions set writes = 'in another form'")
-    await scripted.make_stuck("exe-stuck")
-    recovering = asyncio.create_task(scripted.recovery.run())
-
+    scripted.database.fail(LOOK, RuntimeError("a bug"))
     await asyncio.sleep(60)
 
-    assert "the recovery of executions has failed" in caplog.text
-    assert scripted.health.stuck == 1
-    ((silence,),) = await scripted.database.run(
-        "select (select now from clock) - seen_at from owners where owner = $1", scripted.store.owner
+    assert await read_silence(scripted) <= 0.5
+    assert caplog.messages == ["the journal's recovery failed; trying again"]
+    assert caplog.records[0].exc_info is not None
+
+
+@pytest.mark.usefixtures("dead", "recovering")
+async def test_bug_in_recovery_does_not_end_it(scripted: ScriptedRegistry) -> None:
+    scripted.database.fail(LOOK, RuntimeError("a bug"))
+    await asyncio.sleep(5)
+    scripted.database.repair()
+    await asyncio.sleep(2)
+
+    assert await scripted.read_outcomes() == UNDONE
+
+
+@pytest.mark.usefixtures("recovering")
+async def test_bug_after_trouble_refuses_no_requests(scripted: ScriptedRegistry) -> None:
+    scripted.database.fail()
+    await asyncio.sleep(5)
+    assert scripted.health.trouble == DOWN
+
+    scripted.database.repair()
+    scripted.database.fail(LOOK, RuntimeError("a bug"))
+    await asyncio.sleep(5)
+
+    assert scripted.health.trouble is None
+
+
+@pytest.mark.usefixtures("recovering")
+async def test_trouble_lasts_as_long_as_heartbeats_fail(scripted: ScriptedRegistry) -> None:
+    """Looks only read: a read-only database has no trouble with them."""
+    scripted.database.fail(HEARTBEAT)
+    await asyncio.sleep(5)
+    assert scripted.health.trouble == DOWN
+
+    scripted.database.repair()
+    await asyncio.sleep(1.1)
+
+    assert scripted.health.trouble is None
+
+
+@pytest.mark.usefixtures("dead", "recovering")
+async def test_bug_in_take_over_is_logged(
+    scripted: ScriptedRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    scripted.database.fail(TAKE_OVER, RuntimeError("a bug"), times=1)
+    await asyncio.sleep(3)
+
+    assert "execution exe-1 could not be undone; it is tried again" in caplog.text
+    assert await scripted.read_outcomes() == UNDONE
+
+
+@pytest.mark.usefixtures("dead", "recovering")
+@pytest.mark.parametrize("writes", ["a note", "null", "[[1]]", '[["bank.pay", "key", "undo", "gone"]]'])
+async def test_unreadable_execution_is_skipped(
+    scripted: ScriptedRegistry, caplog: pytest.LogCaptureFixture, writes: str
+) -> None:
+    """Somebody has changed its row by hand."""
+    await scripted.make_running("exe-2")
+    await scripted.database.run(
+        "update gateway_executions set writes = $1 where execution_id = 'exe-2'", writes
     )
-    assert isinstance(silence, float)
-    assert silence <= 0.5
-    recovering.cancel()
+    await asyncio.sleep(100)
+
+    assert await scripted.read_outcomes() == UNDONE
+    page = await scripted.executions.page(None, 10, None)
+    assert [execution.execution_id for execution in page.executions] == ["exe-1"]
+    (skipped,) = [message for message in caplog.messages if message.startswith("skipping")]
+    assert "the row of execution exe-2 in the journal is unreadable" in skipped
 
 
 async def count_rows(scripted: ScriptedRegistry) -> object:
-    ((count,),) = await scripted.database.run("select count(*) from executions")
+    ((count,),) = await scripted.database.run("select count(*) from gateway_executions")
     return count
 
 
 async def test_many_old_executions_are_deleted_over_several_ticks(scripted: ScriptedRegistry) -> None:
     assert await scripted.run(scripted.build_run()) == build_answer()
     await scripted.database.run(
-        """insert into executions (app, execution_id, pipeline, attempt, state, owner, caller, fingerprint,
-            writes, answer, size, started_at, ended_at)
+        """insert into gateway_executions (app, execution_id, pipeline, attempt, state, owner, caller,
+            fingerprint, writes, answer, size, started_at, ended_at)
         with recursive numbers (number) as (
             select 1 union all select number + 1 from numbers where number < 599)
         select app, execution_id || numbers.number, pipeline, attempt, state, owner, caller, fingerprint,
             writes, answer, size, started_at, ended_at
-        from executions, numbers"""
+        from gateway_executions, numbers"""
     )
     await asyncio.sleep(DAY + 1)
 
-    await scripted.recovery.tick()
+    await scripted.tick()
     assert await count_rows(scripted) == 100
-    await scripted.recovery.tick()
+    await scripted.tick()
     assert await count_rows(scripted) == 0
 
 

@@ -9,10 +9,12 @@ from typing import Final
 import pytest
 
 from gateway.executions.answer import Answer
-from gateway.executions.registry import EXECUTION_NOT_FOUND, NoAnswerReason
+from gateway.executions.registry import EXECUTION_NOT_FOUND, ExecutionRegistry, NoAnswerReason
+from gateway.executions.store import ExecutionStore
 from gateway.railway import (
     Aggregate,
     CommitState,
+    CommitTerms,
     Conflict,
     Err,
     Intent,
@@ -373,6 +375,16 @@ async def test_execution_ids_hash_endpoint_caller_and_key(scripted: ScriptedRegi
     assert len({*ids}) == 12
     assert ids == [await other.executions.derive_id(*part) for part in parts]
     assert all(re.fullmatch("exe-[0-9a-f]{32}", execution_id or "") for execution_id in ids)
+
+
+async def test_apps_that_share_a_journal_have_ids_of_their_own(scripted: ScriptedRegistry) -> None:
+    """The writes of two apps never have the same keys."""
+    shop = ExecutionStore(scripted.database, "shop")
+    other = ExecutionRegistry(shop, {}, CommitTerms(), scripted.health)
+
+    ids = {await one.derive_id("POST /payments", b"", b"rent") for one in (scripted.executions, other)}
+
+    assert len(ids) == 2
 
 
 async def test_execution_id_needs_secret_of_journal() -> None:

@@ -58,8 +58,8 @@ async def sealing(scripted: ScriptedRegistry) -> tuple[SealingRun, "asyncio.Task
 async def silence(scripted: ScriptedRegistry, other: ScriptedRegistry) -> None:
     """Let *other* take the process for dead, and recover its executions."""
     for _ in range(2):
-        await scripted.database.run("update owners set seen_at = 0")
-        await other.recovery.tick()
+        await scripted.database.run("update gateway_owners set seen_at = 0")
+        await other.tick()
         await settle()
 
 
@@ -122,7 +122,7 @@ async def test_seal_is_not_undone(
     scripted: ScriptedRegistry, other: ScriptedRegistry, sealing: tuple[SealingRun, "asyncio.Task[object]"]
 ) -> None:
     """Not even by a process that has looked before the seal."""
-    await scripted.database.run("update owners set seen_at = 0")
+    await scripted.database.run("update gateway_owners set seen_at = 0")
 
     assert not await other.store.take_over(await other.find())
     assert not sealing[1].done()

@@ -47,7 +47,7 @@ async def other(scripted: ScriptedRegistry) -> ScriptedRegistry:
 async def take_over(scripted: ScriptedRegistry, other: ScriptedRegistry) -> None:
     """Let *other* take *scripted* for dead, and undo its execution."""
     record = await other.find()
-    await scripted.database.run("update owners set seen_at = 0")
+    await scripted.database.run("update gateway_owners set seen_at = 0")
     assert await other.store.take_over(record)
 
 
@@ -302,7 +302,7 @@ async def test_zombie_finds_its_execution_forgotten(
     owner = asyncio.create_task(scripted.run(run))
     await run.has_begun.wait()
     await take_over(scripted, other)
-    await scripted.database.run("delete from executions")
+    await scripted.database.run("delete from gateway_executions")
 
     run.may_end.set()
 
@@ -430,7 +430,7 @@ async def test_run_that_is_cut_short_is_left_to_the_recovery(scripted: ScriptedR
     with pytest.raises(asyncio.CancelledError):
         await scripted.run(cut_short)
 
-    assert scripted.executions.uncertain == {"exe-1"}
-    await scripted.recovery.tick()
+    assert scripted.executions.orphans == {"exe-1"}
+    await scripted.tick()
     await settle()
     assert (await scripted.find()).state is RecordState.UNDONE

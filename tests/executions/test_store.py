@@ -10,7 +10,7 @@ from gateway.executions.answer import Answer
 from gateway.executions.database import Database, create_database
 from gateway.executions.execution import Page
 from gateway.executions.record import RecordState
-from gateway.executions.store import SILENCE, Attempt, ExecutionStore, StoredBytes
+from gateway.executions.store import HEARTBEAT_TIMEOUT, Attempt, ExecutionStore, StoredBytes
 from gateway.railway import CommitState, WriteOutcome
 from tests.executions.scripted_runs import DAY, build_attempt, build_writes
 
@@ -50,10 +50,10 @@ class Journal:
         """Move the times in a column into the past."""
         await self._database.run(f"update {table} set {column} = {column} - {seconds}")  # noqa: S608 - constants
 
-    async def silence(self, seconds: float = SILENCE + 1) -> None:
-        """Move the last signs of life into the past, and show one of the other process."""
-        await self.shift("owners", "seen_at", seconds)
-        await self.other.beat()
+    async def silence(self, seconds: float = HEARTBEAT_TIMEOUT + 1) -> None:
+        """Move the last heartbeats into the past, and send one of the other process."""
+        await self.shift("gateway_owners", "seen_at", seconds)
+        await self.other.send_heartbeat()
 
     async def count(self, table: str) -> int:
         rows = await self._database.run(f"select count(*) from {table}")  # noqa: S608 - constants
@@ -198,7 +198,7 @@ async def test_begin_after_undone_is_new(journal: Journal) -> None:
 async def test_begin_after_a_day_is_new(journal: Journal) -> None:
     """The deletion of the old execution may be late."""
     await journal.commit()
-    await journal.shift("executions", "ended_at", DAY + 1)
+    await journal.shift("gateway_executions", "ended_at", DAY + 1)
 
     assert await journal.other.begin(build_attempt(), build_writes())
 
@@ -207,7 +207,7 @@ async def test_begin_after_a_day_is_new(journal: Journal) -> None:
 
 async def test_stuck_execution_is_never_begun_again(journal: Journal) -> None:
     await journal.end("exe-1", CommitState.STUCK, None)
-    await journal.shift("executions", "ended_at", DAY + 1)
+    await journal.shift("gateway_executions", "ended_at", DAY + 1)
 
     assert not await journal.other.begin(build_attempt(), build_writes())
 
@@ -259,18 +259,18 @@ async def test_silent_owner_loses_execution(journal: Journal) -> None:
     await journal.silence()
     (unsettled,) = await journal.other.list_unsettled(90)
 
-    assert SILENCE < unsettled.silence < SILENCE + 60
+    assert HEARTBEAT_TIMEOUT < unsettled.silence < HEARTBEAT_TIMEOUT + 60
     assert await journal.other.take_over(unsettled.record)
     assert await find(journal.store) == (RecordState.UNDOING, None, 1, journal.other.owner)
     assert not await journal.store.settle(build_attempt(), CommitState.COMMITTED, [], PAID)
 
 
 async def test_owner_that_woke_up_keeps_execution(journal: Journal) -> None:
-    """Between the look and the take-over, the owner has shown a sign of life."""
+    """Between the look and the take-over, the owner has sent a heartbeat."""
     await journal.store.begin(build_attempt(), build_writes())
     await journal.silence()
     (unsettled,) = await journal.other.list_unsettled(90)
-    await journal.store.beat()
+    await journal.store.send_heartbeat()
 
     assert not await journal.other.take_over(unsettled.record)
 
@@ -280,7 +280,7 @@ async def test_executions_of_closed_store_are_taken_over(url: str) -> None:
     journal = Journal(url)
     await journal.open()
     await journal.store.begin(build_attempt(), build_writes())
-    await journal.shift("executions", "started_at", SILENCE + 1)
+    await journal.shift("gateway_executions", "started_at", HEARTBEAT_TIMEOUT + 1)
 
     await journal.store.close()
 
@@ -304,7 +304,7 @@ async def test_settled_execution_is_not_taken_over(journal: Journal) -> None:
 async def test_own_orphan_is_unsettled_after_patience(journal: Journal) -> None:
     await journal.store.begin(build_attempt(), build_writes())
     assert await journal.store.list_unsettled(90) == []
-    await journal.shift("executions", "started_at", 91)
+    await journal.shift("gateway_executions", "started_at", 91)
 
     (unsettled,) = await journal.store.list_unsettled(90)
     assert await journal.store.take_over(unsettled.record)
@@ -314,7 +314,7 @@ async def test_own_orphan_is_unsettled_after_patience(journal: Journal) -> None:
 async def test_one_of_two_processes_takes_over(journal: Journal) -> None:
     dead = await journal.open_app("bank")
     await dead.begin(build_attempt(), build_writes())
-    await journal.shift("owners", "seen_at", SILENCE + 1)
+    await journal.shift("gateway_owners", "seen_at", HEARTBEAT_TIMEOUT + 1)
     record = await journal.store.find("exe-1")
     assert record is not None
 
@@ -433,24 +433,24 @@ async def test_page_of_state_continues_at_cursor(journal: Journal) -> None:
 @pytest.mark.parametrize("state", [CommitState.COMMITTED, CommitState.UNDONE])
 async def test_execution_is_kept_for_a_day(journal: Journal, state: CommitState) -> None:
     await journal.end("exe-1", state, PAID)
-    await journal.shift("executions", "ended_at", DAY - 60)
+    await journal.shift("gateway_executions", "ended_at", DAY - 60)
     assert await journal.store.forget() is False
     assert await journal.store.find("exe-1") is not None
 
-    await journal.shift("executions", "ended_at", 61)
+    await journal.shift("gateway_executions", "ended_at", 61)
 
     assert await journal.store.find("exe-1") is None
     assert await journal.store.page(None, 10, None) == Page((), None)
-    assert await journal.count("executions") == 1
+    assert await journal.count("gateway_executions") == 1
     assert await journal.store.forget() is False
-    assert await journal.count("executions") == 0
+    assert await journal.count("gateway_executions") == 0
 
 
 async def test_stuck_and_running_executions_are_kept(journal: Journal) -> None:
     await journal.end("exe-1", CommitState.STUCK, PAID)
     await journal.store.begin(build_attempt("exe-2"), build_writes("exe-2"))
-    await journal.shift("executions", "ended_at", 2 * DAY)
-    await journal.shift("executions", "started_at", 2 * DAY)
+    await journal.shift("gateway_executions", "ended_at", 2 * DAY)
+    await journal.shift("gateway_executions", "started_at", 2 * DAY)
 
     assert await journal.store.forget() is False
     assert list_ids(await journal.store.page(None, 10, None)) == ["exe-2", "exe-1"]
@@ -460,13 +460,13 @@ async def test_dead_owners_are_forgotten_after_a_day(journal: Journal) -> None:
     idle = await journal.open_app("bank")
     dead = await journal.open_app("bank")
     await dead.begin(build_attempt(), build_writes())
-    await journal.shift("owners", "seen_at", DAY + 1)
-    await journal.store.beat()
-    await journal.other.beat()
+    await journal.shift("gateway_owners", "seen_at", DAY + 1)
+    await journal.store.send_heartbeat()
+    await journal.other.send_heartbeat()
 
     await journal.store.forget()
 
-    assert await journal.count("owners") == 3
+    assert await journal.count("gateway_owners") == 3
     assert len({dead.owner, idle.owner}) == 2
 
 
@@ -512,8 +512,8 @@ async def test_apps_do_not_see_each_others_rows(journal: Journal) -> None:
     assert (await shop.count_stuck(), await shop.measure(0)) == (0, StoredBytes(0, {}))
     assert not await shop.take_stuck(record)
     assert await shop.begin(build_attempt(), build_writes())
-    await journal.shift("executions", "ended_at", 2 * DAY)
-    await journal.shift("owners", "seen_at", SILENCE + 1)
+    await journal.shift("gateway_executions", "ended_at", 2 * DAY)
+    await journal.shift("gateway_owners", "seen_at", HEARTBEAT_TIMEOUT + 1)
     assert await journal.store.list_unsettled(0) == []
     assert await shop.forget() is False
     assert await journal.store.count_stuck() == 1

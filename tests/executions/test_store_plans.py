@@ -85,7 +85,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "finish seal": finish_seal,
     "take stuck": take_stuck,
     "finish undo": finish_undo,
-    "beat": lambda store: store.beat(),
+    "send_heartbeat": lambda store: store.send_heartbeat(),
     "list unsettled": lambda store: store.list_unsettled(90),
     "count stuck": lambda store: store.count_stuck(),
     "forget": lambda store: store.forget(),
@@ -121,7 +121,10 @@ async def test_no_statement_reads_all_executions(
 async def test_measurement_reads_an_index_only(database: ExplainingDatabase, store: ExecutionStore) -> None:
     await store.measure(0)
 
-    assert database.plan == ["SEARCH executions USING COVERING INDEX executions_size (app=?)"] * 2
+    assert (
+        database.plan
+        == ["SEARCH gateway_executions USING COVERING INDEX gateway_executions_size (app=?)"] * 2
+    )
 
 
 async def test_callers_of_a_small_journal_are_not_measured(
@@ -149,7 +152,7 @@ async def test_space_of_forgotten_executions_is_used_again(
 ) -> None:
     await _fill(store, "old")
     pages = await _count_pages(database)
-    await database.run("update executions set ended_at = 0 where ended_at is not null")
+    await database.run("update gateway_executions set ended_at = 0 where ended_at is not null")
     await store.forget()
     await _fill(store, "new")
 

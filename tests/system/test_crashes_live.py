@@ -15,7 +15,7 @@ from benchmarks.crashes.points import Point, PointCase, run_points
 from benchmarks.crashes.report import CrashReport
 from benchmarks.crashes.shop import run_shop
 from benchmarks.crashes.storm import Storm, run_storm
-from benchmarks.crashes.world import RunWorld
+from benchmarks.crashes.workload import RunWorkload
 
 LONGEST_RECOVERY = 10.0
 """Seconds: twice what is promised, because the machine may be busy."""
@@ -51,8 +51,8 @@ def run_point_cases(cases: Sequence[PointCase], gateways: int, journals: Journal
     return asyncio.run(run_points(cases, gateways, run_shop, journals, "points"))
 
 
-def run_pause_cases(cases: Sequence[PauseCase], world: RunWorld, journals: Journals) -> CrashReport:
-    return asyncio.run(run_pauses(cases, world, journals, "pauses"))
+def run_pause_cases(cases: Sequence[PauseCase], workload: RunWorkload, journals: Journals) -> CrashReport:
+    return asyncio.run(run_pauses(cases, workload, journals, "pauses"))
 
 
 def test_random_kills_leave_nothing_behind(sqlite: Journals) -> None:

@@ -52,7 +52,7 @@ def test_file_that_is_no_database_is_refused_in_one_line(tmp_path: Path, argumen
 
 def test_newer_schema_is_refused_in_one_line(tmp_path: Path) -> None:
     serve_until_ready(tmp_path)
-    execute(tmp_path / "gateway-journal.sqlite", "update schema_version set version = 99")
+    execute(tmp_path / "gateway-journal.sqlite", "update gateway_schema_version set version = 99")
 
     with serve(tmp_path) as program:
         result = program.wait()

@@ -97,7 +97,7 @@ class AdmissionSlot:
             raise _build_overload_refusal()
 
     @contextmanager
-    def lend(self) -> Generator[None]:
+    def pause(self) -> Generator[None]:
         """Free the slot while the request only waits for another one.
 
         Afterwards it has a slot again, even if none is free: it has been admitted before.

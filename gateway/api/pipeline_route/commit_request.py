@@ -69,7 +69,7 @@ class CommitRequest(EndpointRequest):
             None if key is None else compute_fingerprint(self._parsed.arguments),
             self.context,
             caller,
-            self._parsed.slot.lend,
+            self._parsed.slot.pause,
         )
         outcome = await executions.run(request, run_pipeline)
         match outcome:

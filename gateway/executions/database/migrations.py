@@ -8,13 +8,14 @@ from gateway.executions.database.terms import Database, Statement
 
 __all__ = ("migrate",)
 
-_CREATE: Final = """create table if not exists schema_version
+_CREATE: Final = """create table if not exists gateway_schema_version
   (name text primary key, version {integer} not null)"""
-_ADD: Final = "insert into schema_version (name, version) values ($1, 0) on conflict (name) do nothing"
-_FIND: Final = "select version from schema_version where name = $1"
-_ADVANCE: Final = (
-    "update schema_version set version = version + 1 where name = $1 and version = $2 returning version"
+_ADD: Final = (
+    "insert into gateway_schema_version (name, version) values ($1, 0) on conflict (name) do nothing"
 )
+_FIND: Final = "select version from gateway_schema_version where name = $1"
+_ADVANCE: Final = """update gateway_schema_version set version = version + 1
+  where name = $1 and version = $2 returning version"""
 
 
 async def migrate(
@@ -22,7 +23,7 @@ async def migrate(
 ) -> None:
     """Execute those of *migrations* that *database* does not have yet, each in a transaction of its own.
 
-    The table `schema_version` has a row for each *name*, with the number of its migrations. Several
+    The table `gateway_schema_version` has a row for each *name*, with the number of its migrations. Several
     processes may migrate at once: each migration is executed once. After an error, call it again.
 
     Raise `DatabaseRefusedError` if the database has more migrations: a newer gateway has made them. Raise

@@ -31,7 +31,6 @@ POSTGRESQL: Final = Dialect(
     integer="bigint",
     real="double precision",
     blob="bytea",
-    greatest="greatest",
     exclusive=("select pg_advisory_xact_lock(7021853746201)",),  # an arbitrary number of ours
 )
 

@@ -28,7 +28,6 @@ SQLITE: Final = Dialect(
     integer="integer",
     real="real",
     blob="blob",
-    greatest="max",
     exclusive=(),
 )
 """Dialect of SQLite; its clock has a resolution of a millisecond."""

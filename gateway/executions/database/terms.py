@@ -23,7 +23,6 @@ class Dialect:
     - *now*: expression for the time on the clock of the database, in seconds since 1970, a float.
     - *auto_key*: type and constraints of a primary key that counts upwards.
     - *integer*, *real*, *blob*: types of columns for 64-bit integers, floats and bytes; `text` is the same.
-    - *greatest*: function that returns the greatest of its arguments.
     - *exclusive*: statements that let one transaction at a time continue, until it ends. SQLite needs none.
     """
 
@@ -33,7 +32,6 @@ class Dialect:
     integer: str
     real: str
     blob: str
-    greatest: str
     exclusive: tuple[str, ...]
 
 

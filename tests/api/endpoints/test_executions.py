@@ -299,7 +299,7 @@ async def test_retry_that_loses_its_journal_is_503(bank: Bank) -> None:
         execution_id = await create_stuck_execution(bank, client)
         process.database.fail(FINISH_UNDO, times=1)
         refused = await client.post(f"/executions/{execution_id}/retry")
-        await process.recovery.tick()
+        await process.recovery.look()
         await asyncio.sleep(1)
         execution = (await client.get(f"/executions/{execution_id}")).json()
 

@@ -347,6 +347,6 @@ async def undo_elsewhere(process: BankProcess, database: ScriptedDatabase, state
     page = await other.store.page(None, 1, None)
     record = await other.store.find(page.executions[0].execution_id)
     assert record is not None
-    await database.run("update owners set seen_at = 0")
+    await database.run("update gateway_owners set seen_at = 0")
     assert await other.store.take_over(record)
     assert await other.store.finish_undo(record, state, record.execution.writes)

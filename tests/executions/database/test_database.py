@@ -81,10 +81,6 @@ async def test_clock_of_database_counts_seconds_since_1970(database: Database) -
     assert before - 1 < now < time.time() + 1
 
 
-async def test_greatest_of_arguments(database: Database) -> None:
-    assert await database.run(f"select {database.dialect.greatest}(1, 3, 2)") == [(3,)]
-
-
 @pytest.mark.parametrize(
     ("sql", "values"),
     [

@@ -70,7 +70,7 @@ async def test_schemas_have_versions_of_their_own(opened: Database) -> None:
     await migrate(opened, MIGRATIONS)
     await migrate(opened, [["create table other (name text)"]], name="other")
 
-    assert await opened.run("select name, version from schema_version order by name") == [
+    assert await opened.run("select name, version from gateway_schema_version order by name") == [
         ("executions", 3),
         ("other", 1),
     ]

@@ -23,7 +23,7 @@ def address(postgres: PostgresServer) -> Iterator[str]:
 async def database(address: str) -> AsyncIterator[Database]:
     opened = create_database(address)
     await opened.open()
-    await opened.run("drop table if exists item, schema_version")
+    await opened.run("drop table if exists item, gateway_schema_version")
     await migrate(opened, [["create table item (name text primary key, amount integer)"]])
     yield opened
     await opened.close()

@@ -59,7 +59,8 @@ def test_table_has_nothing_of_the_requests(
     with run_journaled_gateway(services, postgres.url(), tmp_path) as gateway:
         statuses = use(gateway)
         content = b"".join(
-            postgres.find_file(name).read_bytes() for name in ("executions", "owners", "secrets")
+            postgres.find_file(name).read_bytes()
+            for name in ("gateway_executions", "gateway_owners", "gateway_secrets")
         )
         result = gateway.end()
 

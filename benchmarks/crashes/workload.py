@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from benchmarks.crashes.answer import Exchange
-from benchmarks.crashes.chance import Chance
+from benchmarks.crashes.seeded_random import SeededRandom
 from benchmarks.crashes.write_request import Kind, WriteRequest
 from tests.ledger.service_books import Execution
 
-__all__ = ("RunWorld", "World")
+__all__ = ("RunWorkload", "Workload")
 
 
-class World(Protocol):
+class Workload(Protocol):
     """Services in processes that are not killed."""
 
     @property
@@ -31,11 +31,11 @@ class World(Protocol):
         """The settings of the gateways, and `CRASH_APP` (see `killable_gateway`)."""
         ...
 
-    def create_requests(self, count: int, chance: Chance) -> Sequence[WriteRequest]:
+    def create_requests(self, count: int, random: SeededRandom) -> Sequence[WriteRequest]:
         """Return requests, each with a key of its own."""
         ...
 
-    async def inject_fault(self, chance: Chance) -> None:
+    async def inject_fault(self, random: SeededRandom) -> None:
         """Let a service lose answers, apply writes late, or refuse undos, for a while."""
 
     async def heal(self) -> None:
@@ -55,5 +55,5 @@ class World(Protocol):
         ...
 
 
-RunWorld: TypeAlias = Callable[[Path], AbstractAsyncContextManager[World]]
+RunWorkload: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Workload]]
 """Runs services whose files are in a folder."""

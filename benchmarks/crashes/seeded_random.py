@@ -3,11 +3,11 @@
 import random
 from typing import final
 
-__all__ = ("Chance",)
+__all__ = ("SeededRandom",)
 
 
 @final
-class Chance:
+class SeededRandom:
     """Random choices of one participant."""
 
     def __init__(self, seed: str) -> None:
