@@ -4,8 +4,9 @@ import argparse
 import asyncio
 import signal
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from benchmarks.crashes.courier import run_courier
 from benchmarks.crashes.journal import JOURNALS, JournalName, run_journals
@@ -16,6 +17,12 @@ from benchmarks.crashes.shop import run_shop
 from benchmarks.crashes.storm import Storm, run_storm
 from benchmarks.crashes.workload import RunWorkload
 
+Case = TypeVar("Case")
+
+_CASES: Final[Mapping[str, Callable[[str], Sequence[object]]]] = {
+    "points": list_point_cases,
+    "pauses": list_pause_cases,
+}
 _WORKLOADS: Final[dict[str, RunWorkload]] = {"shop": run_shop, "courier": run_courier}
 
 
@@ -37,7 +44,10 @@ class _Options(argparse.Namespace):
 
 def main() -> int:
     """Run the command; return 1 if there are violations, else 0."""
-    options = _build_parser().parse_args(namespace=_Options())
+    parser = _build_parser()
+    options = parser.parse_args(namespace=_Options())
+    if options.command in _CASES and not _select(_CASES[options.command](options.workload), options):
+        parser.error(f"no case of {options.command} contains {options.only!r}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the processes, as Ctrl-C does
     report = _run(options)
     report.show()
@@ -62,15 +72,20 @@ def _run(options: _Options) -> CrashReport:
                 )
                 return asyncio.run(run_storm(storm, _WORKLOADS[options.workload], journals))
             case "points":
-                cases = [case for case in list_point_cases(options.workload) if options.only in str(case)]
+                cases = _select(list_point_cases(options.workload), options)
                 conditions = f"points: {options.workload}, {options.journal}, gateways: {options.gateways}"
                 return asyncio.run(
                     run_points(cases, options.gateways, _WORKLOADS[options.workload], journals, conditions)
                 )
             case _:
-                pauses = [case for case in list_pause_cases(options.workload) if options.only in str(case)]
+                pauses = _select(list_pause_cases(options.workload), options)
                 conditions = f"pauses: {options.workload}, {options.journal}, gateways: 2"
                 return asyncio.run(run_pauses(pauses, _WORKLOADS[options.workload], journals, conditions))
+
+
+def _select(cases: Sequence[Case], options: _Options) -> Sequence[Case]:
+    """Return those of *cases* whose name contains the text of `--only`."""
+    return [case for case in cases if options.only in str(case)]
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -98,7 +113,7 @@ def _build_parser() -> argparse.ArgumentParser:
         )
     for command in (points, pauses):
         command.add_argument(
-            "--only", default="", metavar="TEXT", help="run only the cases whose name contains this text"
+            "--only", default="", metavar="TEXT", help="run only the cases whose name contains TEXT"
         )
     add = storm.add_argument
     add("--executions", type=int, default=250, help="number of requests (default: %(default)s)")

@@ -1,6 +1,8 @@
 """The `gateway` command: builds the argument parser and runs the chosen command."""
 
 import argparse
+import os
+import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Final
@@ -23,11 +25,19 @@ _COMMANDS: Final[Sequence[tuple[str, str, Callable[[argparse.ArgumentParser], No
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that *arguments* name (default: the command line), and return the exit code.
 
-    The code is 0 for success, 1 for a failure, and 2 for invalid settings or names. If argparse refuses
-    the arguments, argparse itself exits the process, also with 2.
+    The code is 0 for success, 1 for a failure, and 2 for invalid settings or names. If argparse refuses the
+    arguments, argparse itself exits the process, also with 2. If nothing reads the output any more, as in
+    `gateway demo | head`, the code is 1, without a message.
     """
     options = _build_parser().parse_args(arguments)
-    code: int = options.run(options)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would write the rest of the output when it exits, and show a traceback.
+        # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return code
 
 

@@ -88,13 +88,16 @@ class JournalHealth:
         if self.trouble is not None:
             warnings.append(f"requests that write are refused: {self.trouble}")
         if self.limit.is_reached:
-            warnings.append("requests that write are refused: the journal is full")
+            warnings.append("requests that write are refused: the journal is full (GATEWAY_JOURNAL_MAX_MB)")
         if callers := self.limit.full_callers:
             warnings.append(
-                f"requests of {callers} callers that write are refused: each fills half the journal"
+                f"requests that write are refused to {_count(callers, 'caller')} with half of the journal "
+                "(GATEWAY_JOURNAL_MAX_MB)"
             )
         if self.stuck:
-            warnings.append(f"{self.stuck} executions are stuck")
+            warnings.append(
+                f"{_count(self.stuck, 'stuck execution')}; see: gateway executions list --state stuck"
+            )
         return warnings
 
     @property
@@ -125,3 +128,7 @@ class JournalHealth:
         if self.trouble is not None and asyncio.get_running_loop().time() >= self._hold_until:
             _log.warning("the journal is available again")
             self.trouble = None
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -22,7 +22,7 @@ COLUMNS: Final = (
 
 
 class UnreadableRecordError(Exception):
-    """A row that no version of the gateway has written: somebody has changed it by hand."""
+    """A row that no version of the gateway has written, such as one that was edited by hand."""
 
 
 class RecordState(Enum):

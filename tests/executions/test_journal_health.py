@@ -66,8 +66,8 @@ def test_health_warns_of_each_reason(limit: StorageLimit) -> None:
 
     assert health.warnings == [
         "requests that write are refused: the database is down",
-        "requests that write are refused: the journal is full",
-        "3 executions are stuck",
+        "requests that write are refused: the journal is full (GATEWAY_JOURNAL_MAX_MB)",
+        "3 stuck executions; see: gateway executions list --state stuck",
     ]
 
 
@@ -93,7 +93,7 @@ async def test_caller_cannot_fill_the_journal(small: ScriptedRegistry) -> None:
 
     assert await pay(small, "exe-9", "bob") == build_answer()
     assert small.health.warnings == [
-        "requests of 1 callers that write are refused: each fills half the journal"
+        "requests that write are refused to 1 caller with half of the journal (GATEWAY_JOURNAL_MAX_MB)"
     ]
 
 
@@ -104,7 +104,9 @@ async def test_full_journal_refuses_new_keys_only(small: ScriptedRegistry) -> No
 
     assert await pay(small, "exe-4", "carol") == NoAnswerReason.FULL
     assert await pay(small, "exe-0", "caller-0") == build_replay()
-    assert small.health.warnings == ["requests that write are refused: the journal is full"]
+    assert small.health.warnings == [
+        "requests that write are refused: the journal is full (GATEWAY_JOURNAL_MAX_MB)"
+    ]
     assert await small.store.find("exe-4") is None
     assert (await small.find("exe-0")).state is RecordState.COMMITTED
 

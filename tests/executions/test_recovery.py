@@ -472,7 +472,7 @@ async def test_bug_in_take_over_is_logged(
 async def test_unreadable_execution_is_skipped(
     scripted: ScriptedRegistry, caplog: pytest.LogCaptureFixture, writes: str
 ) -> None:
-    """Somebody has changed its row by hand."""
+    """An operator has changed its row by hand."""
     await scripted.make_running("exe-2")
     await scripted.database.run(
         "update gateway_executions set writes = $1 where execution_id = 'exe-2'", writes

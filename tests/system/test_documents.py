@@ -16,7 +16,7 @@ import pytest
 from gateway.pipelines.checkout import checkout
 from tests.documents.pages import PAGES, ROOT, TUTORIAL, list_commands
 from tests.system.programs import Program, free_ports, until
-from tests.system.stack import ORDER, Stack, running
+from tests.system.stack import ORDER, SERVICES, Stack, gateway, mocks, running
 
 README: Final = PAGES["README.md"]
 COMMANDS: Final = [command for page in PAGES if page != TUTORIAL for command in list_commands(page)]
@@ -25,6 +25,7 @@ COMMANDS: Final = [command for page in PAGES if page != TUTORIAL for command in 
 REQUESTS: Final = [command for command in COMMANDS if command.startswith("curl -i")]
 FAULT, *_ = (command for command in COMMANDS if "PUT http://127.0.0.1:8101" in command)
 (STUCK_EXECUTION,) = (command for command in COMMANDS if "PUT http://127.0.0.1:8103" in command)
+(KILL,) = (command for command in COMMANDS if "pkill" in command)
 (EXPLAIN,) = (command for command in COMMANDS if command.startswith(".venv/bin/gateway explain"))
 TESTED_ELSEWHERE: Final = {
     "scripts/run",  # below, on other ports
@@ -35,6 +36,9 @@ TESTED_ELSEWHERE: Final = {
         "GATEWAY_JOURNAL_URL=postgresql://gateway:gateway@postgres/gateway "
         "docker compose --profile postgres up --build"  # likewise
     ),
+    ".venv/bin/python -m mock_services all",  # below, on other ports
+    ".venv/bin/gateway serve",
+    "curl http://127.0.0.1:8103/_mock/state",
     "gateway executions list --state stuck",  # test_executions_live.py
     "gateway executions show EXECUTION_ID",
     "gateway executions retry EXECUTION_ID",
@@ -79,7 +83,7 @@ def join_lines(blocks: Iterable[str]) -> set[str]:
 
 
 def test_every_documented_command_is_tested() -> None:
-    here = join_lines([*REQUESTS, FAULT, STUCK_EXECUTION, EXPLAIN])
+    here = join_lines([*REQUESTS, FAULT, STUCK_EXECUTION, KILL, EXPLAIN])
 
     assert join_lines(COMMANDS) - here == TESTED_ELSEWHERE
 
@@ -179,6 +183,29 @@ def test_documented_stuck_execution_is_undone_by_retry() -> None:
     assert [write["outcome"] for write in stuck["writes"]] == ["stuck", "refused"]
     assert [transfer["status"] for transfer in transfers] == ["executed"]
     assert retried["state"] == "undone"
+
+
+@pytest.mark.needs("curl")
+def test_documented_kill_is_undone_and_repeated(tmp_path: Path) -> None:
+    journal = f"sqlite:///{tmp_path}/journal.sqlite"
+    with mocks("all", "--base-port", "0", MOCK_LATENCY_SCALE="0") as services:
+        kill = KILL.replace("http://127.0.0.1:8108", services["account"])
+        (request,) = re.findall(r"curl -i (?:.*\\\n)*.*(?= &\n)", kill)
+        urls = {f"GATEWAY_{name.upper()}_URL": services[name] for name in SERVICES}
+        settings = {"GATEWAY_PORT": "0", "GATEWAY_JOURNAL_URL": journal, **urls}
+        with Program("gateway", "serve", environment=settings) as program:
+            url = program.read_line().split()[1]
+            here = kill.replace("http://127.0.0.1:8000", url)
+            command = here.replace("pkill -9 -f 'gateway serve'", f"kill -9 {program.process.pid}")
+            subprocess.run(["sh", "-c", command], check=True)  # noqa: S603, S607
+            assert program.wait().code == -signal.SIGKILL
+        with gateway(services, GATEWAY_JOURNAL_URL=journal) as stack:
+            first, second = run_command(request, stack), run_command(request, stack)
+        transfers = httpx.get(f"{services['payment']}/_mock/state").json()["transfers"]
+
+    assert first.startswith("HTTP/1.1 201 ")
+    assert "idempotent-replayed: true" in second.lower()
+    assert [transfer["status"] for transfer in transfers] == ["reversed", "executed"]
 
 
 def test_explain_prints_documented_output() -> None:

@@ -1,6 +1,9 @@
 """The command `gateway explain`, as a real process."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -191,3 +194,15 @@ def test_explain_of_custom_app_calls_no_service(tmp_path: Path) -> None:
 
     assert (result.code, result.err) == (0, "")
     assert "times: unknown" in result.out
+
+
+@pytest.mark.parametrize("arguments", [["explain"], ["demo"]])
+def test_closed_output_ends_program_without_traceback(arguments: list[str]) -> None:
+    """The output is a pipe that nothing reads, as after `gateway demo | head -1`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as output:
+        program = [str(Path(sys.executable).with_name("gateway")), *arguments]
+        result = subprocess.run(program, stdout=output, stderr=subprocess.PIPE, check=False)  # noqa: S603
+
+    assert (result.returncode, result.stderr) == (1, b"")

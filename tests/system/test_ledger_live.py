@@ -30,7 +30,7 @@ from tests.system.killable_stack import FLEET, Fleet, client_of, run_fleet, run_
 from tests.system.stack import ORDER, Json
 
 SEED: Final = int(os.environ.get("LEDGER_SEED", "1"))
-REQUESTS: Final = int(os.environ.get("LEDGER_REQUESTS", "700"))
+REQUESTS: Final = int(os.environ.get("LEDGER_REQUESTS", "400"))
 CALLERS: Final = 10
 PAUSE_AFTER_503: Final = (0.1, 0.6)
 """Seconds. Without a pause, most requests would meet an open circuit breaker."""

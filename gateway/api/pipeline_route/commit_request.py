@@ -24,7 +24,7 @@ __all__ = ("IDEMPOTENCY_MISMATCH", "CommitRequest")
 IDEMPOTENCY_MISMATCH: Final = "This Idempotency-Key was used for a different request"
 STUCK_AFTER_CRASH: Final = Stuck("The execution was cut short, and some of its writes could not be undone")
 UNDONE_ELSEWHERE: Final = Unavailable(
-    "The execution was cut short, and another process undoes it; it may be retried", retry_after=1.0
+    "The execution was cut short and is being undone; the request may be sent again", retry_after=1.0
 )
 
 

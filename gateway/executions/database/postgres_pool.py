@@ -77,6 +77,7 @@ class PostgresPool:
             cursor_factory=AsyncRawCursor,
             prepare_threshold=None,
             fallback_application_name="fanout-gateway",
+            client_encoding="utf8",  # a database in SQL_ASCII would return bytes for text
             # Networks drop connections that are idle for minutes without a word to either side.
             keepalives_idle=30,
             keepalives_interval=10,

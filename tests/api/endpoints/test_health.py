@@ -220,6 +220,9 @@ async def test_live_is_200_during_shutdown(readiness: Readiness, client: httpx.A
     assert response.json() == {"status": "pass"}
 
 
+LIST = "; see: gateway executions list --state stuck"
+
+
 @pytest.fixture
 def journal() -> JournalHealth:
     return JournalHealth(StorageLimit(1000))
@@ -240,9 +243,9 @@ async def test_gateway_without_writes_has_no_journal() -> None:
     ("trouble", "total", "stuck", "output"),
     [
         ("the database is down", 0, 0, "requests that write are refused: the database is down"),
-        (None, 1000, 0, "requests that write are refused: the journal is full"),
-        (None, 0, 2, "2 executions are stuck"),
-        ("no disk", 0, 1, "requests that write are refused: no disk; 1 executions are stuck"),
+        (None, 1000, 0, "requests that write are refused: the journal is full (GATEWAY_JOURNAL_MAX_MB)"),
+        (None, 0, 2, f"2 stuck executions{LIST}"),
+        ("no disk", 0, 1, f"requests that write are refused: no disk; 1 stuck execution{LIST}"),
     ],
 )
 async def test_journal_in_trouble_is_a_warning(

@@ -231,3 +231,16 @@ async def test_damaged_table_is_corrupt(postgres: PostgresServer, schema: str, d
     for _ in range(2):
         with pytest.raises(DatabaseCorruptError, match="the PostgreSQL database is damaged: invalid page"):
             await list_items(database)
+
+
+async def test_database_in_sql_ascii_returns_text(postgres: PostgresServer) -> None:
+    """The default encoding of a server in the locale C, where psycopg would return bytes."""
+    name = postgres.create_schema()
+    postgres.execute(f"create database {name} encoding 'SQL_ASCII' template template0 locale 'C'")
+    opened = create_database(postgres.url(database=name))
+    await opened.open()
+
+    assert await opened.run("select $1::text, 'caf\u00e9'", "d\u00e9j\u00e0 vu") == [
+        ("d\u00e9j\u00e0 vu", "caf\u00e9")
+    ]
+    await opened.close()
