@@ -29,6 +29,7 @@ from gateway.client.sender import USER_AGENT
 from gateway.client.service import Service, ServiceConnection
 from gateway.client.transport import choose_transport, create_tls_context
 from gateway.executions.database.errors import DatabaseUnavailableError
+from gateway.executions.database.terms import TIME_LIMIT
 from gateway.executions.database.url import create_database
 from gateway.executions.health import JournalHealth, StorageLimit
 from gateway.executions.recovery import Recovery
@@ -220,8 +221,8 @@ def create_server(
     *workers* processes share the listener.
 
     The durations of the drain and of the pause after a refusal come from *settings*. After the drain,
-    requests have the deadline of *app* and one more second to finish. The limit of client connections leaves
-    enough file descriptors for the calls of *app*.
+    requests have the deadline of *app* to finish, the time limit of a call of the journal, and one more
+    second. The limit of client connections leaves enough file descriptors for the calls of *app*.
     """
     return Server(
         app,
@@ -229,7 +230,7 @@ def create_server(
         max_connections=choose_connection_limit(get_descriptor_limit(), app.max_calls),
         on_stop=app.readiness.stop,
         drain=settings.drain_ms / 1000,
-        grace=app.shared.deadline + 1,
+        grace=app.shared.deadline + TIME_LIMIT + 1,
         front_door=FrontDoor(app),
         refusal_pause=settings.refusal_pause_ms / 1000,
         stop_accepting=stop_accepting,

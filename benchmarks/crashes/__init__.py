@@ -9,7 +9,7 @@ state is compared with the answers of the gateways and with `GET /executions`: t
 the violations, and exits with 1 if there are any.
 
 - `write_request`, `answer`, `client`: requests with an idempotency key, and clients that repeat them
-- `random`: random choices, reproducible from a seed
+- `seeded_random`: random choices, reproducible from a seed
 - `gateways`, `journal`: the processes under test, and the database that they share
 - `killable_gateway`: a gateway that kills or suspends itself at a named point
 - `workload`, `shop`, `courier`, `courier_apis`: the services of the sample, and those of `examples/courier`

@@ -37,7 +37,7 @@ class _Options(argparse.Namespace):
     kills: int
     seed: str
     lifetime: float
-    silence: float | None
+    heartbeat_timeout: float | None
     workload: str
     only: str
 
@@ -68,7 +68,7 @@ def _run(options: _Options) -> CrashReport:
                     options.workload,
                     options.seed,
                     options.lifetime,
-                    options.silence,
+                    options.heartbeat_timeout,
                 )
                 return asyncio.run(run_storm(storm, _WORKLOADS[options.workload], journals))
             case "points":
@@ -122,7 +122,11 @@ def _build_parser() -> argparse.ArgumentParser:
     add(
         "--lifetime", type=float, default=1.5, help="most seconds from ready to killed (default: %(default)s)"
     )
-    add("--silence", type=float, help="seconds of silence after which gateways take each other for dead")
+    add(
+        "--heartbeat-timeout",
+        type=float,
+        help="seconds without a heartbeat after which gateways take each other for dead",
+    )
     return parser
 
 

@@ -5,8 +5,8 @@
 - `CRASH_SITE`: a request to a service such as `POST /transfers`, or a statement of `STATEMENTS`.
 - `CRASH_MOMENT`: before, during or after it.
 - `CRASH_SIGNAL`: SIGKILL, or SIGSTOP to suspend the process.
-- `CRASH_SILENCE`: seconds without a heartbeat after which this gateway takes others for dead. It sends
-  heartbeats less often than that.
+- `CRASH_HEARTBEAT_TIMEOUT`: seconds without a heartbeat after which this gateway takes others for dead. It
+  sends heartbeats less often than that.
 - `CRASH_APP`: shop or courier.
 """
 
@@ -129,9 +129,9 @@ def _create_killing_database(url: str) -> Database:
 
 # The gateway has no setting for any of this, so this program replaces globals before it creates the app.
 setattr(composition, "create_database", _create_killing_database)  # noqa: B010 - no assignment to a function
-if _SILENCE := os.environ.get("CRASH_SILENCE"):
-    setattr(store, "HEARTBEAT_TIMEOUT", float(_SILENCE))  # noqa: B010 - it is final
-    setattr(recovery, "_INTERVAL", float(_SILENCE) * 1.5)  # noqa: B010
+if _HEARTBEAT_TIMEOUT := os.environ.get("CRASH_HEARTBEAT_TIMEOUT"):
+    setattr(store, "HEARTBEAT_TIMEOUT", float(_HEARTBEAT_TIMEOUT))  # noqa: B010 - it is final
+    setattr(recovery, "_INTERVAL", float(_HEARTBEAT_TIMEOUT) * 1.5)  # noqa: B010
 
 _TRANSPORT: Final = _KillingTransport(create_transport())
 app: Final = (

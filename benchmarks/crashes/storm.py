@@ -46,13 +46,15 @@ class Storm:
     workload: str = "shop"
     seed: str = "1"
     lifetime: float = 1.5
-    silence: float | None = None
+    heartbeat_timeout: float | None = None
 
     @property
     def conditions(self) -> str:
         """The conditions of the run."""
         gateways = "1 gateway" if self.gateways == 1 else f"{self.gateways} gateways"
-        silence = "" if self.silence is None else f", dead after {self.silence:g} s of silence"
+        silence = (
+            "" if self.heartbeat_timeout is None else f", dead after {self.heartbeat_timeout:g} s of silence"
+        )
         lifetime = f"up to {self.lifetime:g} s each{silence}"
         return f"storm: {self.workload}, {self.journal}, {gateways}, {lifetime}, seed {self.seed}"
 
@@ -74,11 +76,11 @@ async def run_storm(storm: Storm, run_workload: RunWorkload, journals: Journals)
 
 
 def _create_gateways(storm: Storm, workload: Workload, journal_url: str, folder: Path) -> Gateways:
-    if storm.silence is None:
+    if storm.heartbeat_timeout is None:
         return Gateways(storm.gateways, workload, journal_url, folder)
     gateways = Gateways(storm.gateways, workload, journal_url, folder, KILLABLE)
     for gateway in gateways.all:
-        gateway.environment["CRASH_SILENCE"] = str(storm.silence)
+        gateway.environment["CRASH_HEARTBEAT_TIMEOUT"] = str(storm.heartbeat_timeout)
     return gateways
 
 

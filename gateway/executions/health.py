@@ -18,7 +18,7 @@ _CALLER_SHARE: Final = 0.5
 """Share of the journal that a single caller can fill."""
 
 _HOLD: Final = 2.0
-"""Seconds for which trouble lasts, at least, after an execution could not begin.
+"""Seconds for which trouble lasts, at least, after an execution could not begin, or could not be decided.
 
 A full disk may have no place for an execution, but still for a heartbeat.
 """
@@ -69,7 +69,9 @@ class StorageLimit:
 
 @final
 class JournalHealth:
-    """Health of a journal: the *trouble* with its database, if any, and the number of *stuck* executions.
+    """Health of a journal: trouble with its database, and executions that need an operator.
+
+    *trouble* is None if there is none; *stuck* and *unreadable* are numbers of executions.
 
     If *is_watched*, the trouble is looked at twice a second, and is None once the database is well again.
     """
@@ -78,6 +80,7 @@ class JournalHealth:
         self.limit: Final = limit
         self.trouble: str | None = None
         self.stuck = 0
+        self.unreadable = 0
         self.is_watched = False
         self._hold_until = -math.inf
 
@@ -88,16 +91,21 @@ class JournalHealth:
         if self.trouble is not None:
             warnings.append(f"requests that write are refused: {self.trouble}")
         if self.limit.is_reached:
-            warnings.append("requests that write are refused: the journal is full (GATEWAY_JOURNAL_MAX_MB)")
+            warnings.append(
+                "requests that write are refused until executions are a day old: the journal is full "
+                "(GATEWAY_JOURNAL_MAX_MB)"
+            )
         if callers := self.limit.full_callers:
             warnings.append(
-                f"requests that write are refused to {_count(callers, 'caller')} with half of the journal "
-                "(GATEWAY_JOURNAL_MAX_MB)"
+                f"requests that write are refused for {_count(callers, 'caller')}, whose executions fill "
+                "half of the journal (GATEWAY_JOURNAL_MAX_MB)"
             )
         if self.stuck:
             warnings.append(
                 f"{_count(self.stuck, 'stuck execution')}; see: gateway executions list --state stuck"
             )
+        if self.unreadable:
+            warnings.append(f"{_count(self.unreadable, 'unreadable execution')}; see the log")
         return warnings
 
     @property
@@ -118,8 +126,8 @@ class JournalHealth:
             _log.log(level, "the journal is unavailable, so requests that write are refused: %s", error)
         self.trouble = str(error)
 
-    def report_refusal(self, error: DatabaseError) -> None:
-        """Take note of trouble because of which an execution could not begin."""
+    def report_failed_write(self, error: DatabaseError) -> None:
+        """Take note of trouble because of which an execution could not begin, or could not be decided."""
         self.report(error)
         self._hold_until = asyncio.get_running_loop().time() + _HOLD
 

@@ -96,7 +96,7 @@ def decode_record(row: Row) -> Record:
     """Return the record in a *row* of `COLUMNS`; raise `UnreadableRecordError` if it cannot be decoded."""
     try:
         return _decode_record(row)
-    except (KeyError, TypeError, ValueError) as error:
+    except Exception as error:
         msg = f"the row of execution {row[0]!s} in the journal is unreadable: {error}"
         raise UnreadableRecordError(msg) from error
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, final
 
-from gateway.executions.database.errors import DatabaseError
+from gateway.executions.database.errors import DatabaseError, DatabaseUnavailableError
 from gateway.executions.execution import ExecutedWrite
 from gateway.executions.health import JournalHealth
-from gateway.executions.record import Record, RecordState
+from gateway.executions.record import Record, RecordState, UnreadableRecordError
 from gateway.executions.registry import ExecutionRegistry
 from gateway.executions.store import HEARTBEAT_TIMEOUT, ExecutionStore, Unsettled
 from gateway.executions.undoing import describe_stuck_writes, find_unknown_undos, undo_recorded
@@ -27,7 +27,7 @@ _HOUSEKEEPING_INTERVAL: Final = 60.0
 _GRACE: Final = HEARTBEAT_TIMEOUT + _INTERVAL
 """Seconds after trouble with the database for which no other process is taken for dead.
 
-The others had no database either, and the call in which they found that out may still wait.
+The others could send no heartbeat either, and may still wait for the answer to one that they sent before.
 """
 
 _ORPHAN_PATIENCE: Final = 90.0
@@ -45,8 +45,8 @@ class Recovery:
     - *registry*: the runs of this process.
 
     An execution is taken over only if its owner had missed its heartbeats at two looks in a row: a process
-    that was suspended itself suspects no other at first. After trouble with the database, it suspects no
-    other for 3 seconds.
+    that was suspended itself takes over nothing at first. After trouble with the database, it takes over
+    nothing for 3 seconds.
 
     Heartbeats have a task of their own: a slow look must not silence this process.
     """
@@ -68,8 +68,9 @@ class Recovery:
         self._suspects: set[tuple[str, str]] = set()
         self._undoing: dict[str, asyncio.Task[None]] = {}
         self._next_housekeeping = -math.inf
-        self._next_take_over = -math.inf
-        self._has_heartbeat = False
+        self._is_in_trouble = False
+        self._grace_end = -math.inf
+        self._is_heartbeat_sent = False
         self._last_bugs: dict[str, str] = {}
 
     async def run(self) -> None:
@@ -86,32 +87,45 @@ class Recovery:
     async def send_heartbeat(self) -> None:
         """Open the journal if it is not open, and send a heartbeat.
 
-        Errors of the database are reported, and other exceptions are logged: the next heartbeat tries again.
+        If that fails, requests that write are refused, since other processes would undo them. The next
+        heartbeat tries again.
         """
-        self._has_heartbeat = await self._attempt("heartbeats", self._send_heartbeat)
+        error = await self._try("heartbeats", self._send_heartbeat)
+        self._is_heartbeat_sent = error is None
+        if error is not None and not isinstance(error, DatabaseError):
+            self._note_trouble(DatabaseUnavailableError("the gateway cannot send heartbeats; see the log"))
 
     async def look(self) -> None:
         """Look for executions to recover, and delete old ones; do nothing until the journal is open.
 
-        The database is well again once both heartbeats and looks succeed. Errors are those of
-        `send_heartbeat`; a bug in the recovery is no reason to refuse requests.
+        Trouble with the database is over once both heartbeats and looks succeed. A bug in a look is logged,
+        and does not count as trouble.
         """
         if not self._store.is_open:
             return
-        if await self._attempt("recovery", self._look) and self._has_heartbeat:
+        error = await self._try("recovery", self._look)
+        if not isinstance(error, DatabaseError) and self._is_heartbeat_sent:
+            if self._is_in_trouble:
+                self._is_in_trouble = False
+                self._grace_end = asyncio.get_running_loop().time() + _GRACE
             self._health.clear()
 
-    async def _attempt(self, subject: str, action: Callable[[], Coroutine[Any, Any, None]]) -> bool:
-        """Make *action*; return False if the database is in trouble."""
+    async def _try(self, subject: str, action: Callable[[], Coroutine[Any, Any, None]]) -> Exception | None:
+        """Run *action*; return its exception, which is reported or logged."""
         try:
             await action()
         except DatabaseError as error:
-            self._next_take_over = asyncio.get_running_loop().time() + _GRACE
-            self._health.report(error)
-            return False
+            self._note_trouble(error)
+            return error
         except Exception as bug:  # noqa: BLE001 - without heartbeats, others would undo the runs of this process
             self._log_bug(subject, bug)
-        return True
+            return bug
+        self._last_bugs.pop(subject, None)
+        return None
+
+    def _note_trouble(self, error: DatabaseError) -> None:
+        self._is_in_trouble = True
+        self._health.report(error)
 
     def _log_bug(self, subject: str, bug: Exception) -> None:
         """Log *bug*, unless the last bug of the *subject* was the same."""
@@ -132,26 +146,30 @@ class Recovery:
             await asyncio.wait(tasks)
 
     async def _look(self) -> None:
-        await self._keep_house()
+        await self._clean_up()
         self._health.stuck = await self._store.count_stuck()
         found = [*await self._store.list_unsettled(_ORPHAN_PATIENCE), *await self._list_orphans()]
         for unsettled in found:
-            if self._is_left(unsettled.record) and self._can_undo(unsettled):
+            if self._is_abandoned(unsettled.record) and self._can_undo(unsettled):
                 self._start(unsettled.record)
         self._suspects = {_identify(unsettled.record) for unsettled in found}
+        self._health.unreadable = len(self._store.unreadable)
 
-    def _is_left(self, record: Record) -> bool:
-        """Return whether an execution has no run any more, and its owner was silent at the last look too."""
-        if record.owner != self._store.owner:
-            is_patient = asyncio.get_running_loop().time() >= self._next_take_over
-            return is_patient and _identify(record) in self._suspects
-        return not self._is_running(record.execution.execution_id)
+    def _is_abandoned(self, record: Record) -> bool:
+        """Return whether no run has an execution any more, as far as is known."""
+        if record.owner == self._store.owner:
+            return not self._is_running(record.execution.execution_id)
+        has_grace = self._is_in_trouble or asyncio.get_running_loop().time() < self._grace_end
+        return not has_grace and _identify(record) in self._suspects
 
     async def _list_orphans(self) -> list[Unsettled]:
         """Return the orphans that the journal has; forget the others."""
         found: list[Unsettled] = []
         for execution_id in [*self._orphans]:
-            record = await self._store.find(execution_id)
+            try:
+                record = await self._store.find(execution_id)
+            except UnreadableRecordError:  # `list_unsettled` reports it
+                record = None
             if record is None or record.owner != self._store.owner or record.execution.ended_at is not None:
                 self._orphans.discard(execution_id)
             else:
@@ -166,7 +184,7 @@ class Recovery:
         if unsettled.record.state is RecordState.SEALED:
             return True  # there is nothing to undo
         unknown = find_unknown_undos(unsettled.record.execution.writes, self._undos)
-        return not unknown or unsettled.silence > _UNKNOWN_UNDO_PATIENCE
+        return not unknown or unsettled.heartbeat_age > _UNKNOWN_UNDO_PATIENCE
 
     def _start(self, record: Record) -> None:
         execution_id = record.execution.execution_id
@@ -199,9 +217,10 @@ class Recovery:
                 self._log_end(record, state, writes)
         except DatabaseError as error:
             self._orphans.add(execution.execution_id)
-            self._health.report(error)
-        except Exception:  # noqa: BLE001 - a bug must not end the recovery of all executions
-            _log.exception("execution %s could not be undone; it is tried again", execution.execution_id)
+            self._note_trouble(error)
+        except Exception as bug:  # noqa: BLE001 - a bug must not end the recovery of all executions
+            self._orphans.add(execution.execution_id)
+            self._log_bug(f"recovery of execution {execution.execution_id}", bug)
 
     def _log_end(self, record: Record, state: CommitState, writes: Sequence[ExecutedWrite]) -> None:
         execution = record.execution
@@ -218,7 +237,7 @@ class Recovery:
             reason,
         )
 
-    async def _keep_house(self) -> None:
+    async def _clean_up(self) -> None:
         now = asyncio.get_running_loop().time()
         if now < self._next_housekeeping:
             return

@@ -166,8 +166,12 @@ class ExecutionRegistry:
         return self._runs[execution_id].has_begun_commit
 
     def is_running(self, execution_id: str) -> bool:
-        """Return whether a run of this process has the execution, or an operator's retry."""
-        return execution_id in self._runs or execution_id in self._retrying
+        """Return whether a run of this process has the execution, or an operator's retry.
+
+        A run that is lost does not have it: it waits until the execution is undone.
+        """
+        run = self._runs.get(execution_id)
+        return (run is not None and not run.is_lost) or execution_id in self._retrying
 
     async def find(self, execution_id: str) -> Result[Execution, NotFound]:
         """Return the execution; before the commit begins, its state is running and it has no writes.
@@ -357,8 +361,8 @@ class ExecutionRegistry:
         task.add_done_callback(lambda _: self._remove(execution_id))
         try:
             if not await wait_until_done(task, request.context.deadline):
-                # Its calls have the same deadline, so it ends soon, unless a commit is being recorded. Until
-                # that is known, nothing can be promised.
+                # Its calls have the same deadline, so it ends soon, unless its commit is being recorded.
+                # A 202 promises an execution, which exists only then.
                 await asyncio.wait((task, run.recorded), return_when=asyncio.FIRST_COMPLETED)
                 if not task.done():
                     return NoAnswerReason.RUNNING
@@ -431,9 +435,10 @@ class ExecutionRegistry:
         record = await self._settlement.find(run.attempt)
         if not run.is_sealed and self._is_lost(run, record):
             _log.warning("execution %s was taken over by another process", run.attempt.execution_id)
-            is_stuck = await self._undo_late_writes(run)
+            run.is_lost = True
+            is_undone = await self._undo_late_writes(run)
             if run.attempt.fingerprint is None:
-                return NoAnswerReason.STUCK if is_stuck else NoAnswerReason.UNDONE
+                return NoAnswerReason.UNDONE if is_undone else NoAnswerReason.STUCK
             record = await self._settlement.find(run.attempt)
         if record is None or record.is_key_free:
             return NoAnswerReason.UNDONE
@@ -451,8 +456,7 @@ class ExecutionRegistry:
         Services that refuse a write after its undo have refused those. Others, whose undos look the write up,
         have executed them. No other attempt has the same keys.
 
-        Return True if the execution is stuck now, because a write could not be undone. If its key has been
-        used again meanwhile, only the log has the write.
+        Return False if a write could not be undone: it is recorded as stuck.
         """
         writes, clock = [*run.writes.values()], asyncio.get_running_loop().time
         start = clock()
@@ -463,13 +467,14 @@ class ExecutionRegistry:
             lambda intent: SentWrite(intent.key, age=clock() - start),
         )
         if state is CommitState.UNDONE:
-            return False
+            return True
         _log.error(
             "execution %s is stuck: could not undo what was sent after the take-over: %s",
             run.attempt.execution_id,
             describe_stuck_writes(after),
         )
-        return await self._settlement.mark_stuck(run.attempt, after)
+        await self._settlement.mark_stuck(run.attempt, after)
+        return False
 
 
 def _build_key_prefix(run: Run) -> str:

@@ -75,9 +75,10 @@ class Run:
     - *recorded*: done once the journal has recorded that a commit has begun.
     - *is_abandoned*: the request was cancelled before the commit began: the commit may no longer begin.
     - *is_superseded*: another process has the execution.
+    - *is_lost*: another process has undone the execution, or is about to; the run undoes its late writes.
     - *is_sealed*: the execution is committed, with an answer so far.
     - *writes*: the writes of the commit by key, with their outcomes so far.
-    - *state*: what the commit has come to; None while it runs.
+    - *state*: outcome of the commit; None while it runs.
     """
 
     request: RunRequest
@@ -89,6 +90,7 @@ class Run:
     recorded: "asyncio.Future[None]" = field(default_factory=_create_future)
     is_abandoned: bool = False
     is_superseded: bool = False
+    is_lost: bool = False
     is_sealed: bool = False
     writes: dict[Key, ExecutedWrite] = field(default_factory=dict[Key, ExecutedWrite])
     state: CommitState | None = None
@@ -98,8 +100,8 @@ class Run:
         """Return whether the run has begun its commit."""
         return self.commits > 0
 
-    def confirm(self) -> None:
-        """Take note that the journal has recorded the commit."""
+    def mark_recorded(self) -> None:
+        """Take note that the journal has recorded the begin of the commit."""
         if not self.recorded.done():
             self.recorded.set_result(None)
 
@@ -108,7 +110,7 @@ class Run:
 class RunJournal:
     """Journal of the *runs* of this process, by execution id, in *store*.
 
-    *on_uncertain* is called with the id of an execution whose begin may have been recorded or not; nothing
+    *on_orphan* is called with the id of an execution whose begin may have been recorded or not; nothing
     has been sent for it.
     """
 
@@ -118,13 +120,13 @@ class RunJournal:
         store: ExecutionStore,
         settlement: Settlement,
         health: JournalHealth,
-        on_uncertain: Callable[[str], object],
+        on_orphan: Callable[[str], object],
     ) -> None:
         self._runs = runs
         self._store = store
         self._settlement = settlement
         self._health = health
-        self._on_uncertain = on_uncertain
+        self._on_orphan = on_orphan
 
     async def begin(self, commit: CommitStart, /) -> None:
         """Record the intents of those writes of *commit* that have an undo."""
@@ -141,13 +143,13 @@ class RunJournal:
             await self._store.open()
             has_begun = await self._store.begin(run.attempt, [*run.writes.values()])
         except DatabaseError as error:
-            self._health.report_refusal(error)
-            self._on_uncertain(commit.execution_id)
+            self._health.report_failed_write(error)
+            self._on_orphan(commit.execution_id)
             raise JournalUnavailableError(JOURNAL_UNAVAILABLE, _RETRY_AFTER) from error
         if not has_begun:
             run.is_superseded = True
             raise JournalUnavailableError(JOURNAL_UNAVAILABLE, _RETRY_AFTER)
-        run.confirm()
+        run.mark_recorded()
         self._health.limit.add(run.attempt.caller, _RESERVED_BYTES)
 
     def note(self, execution_id: str, key: Key, outcome: WriteOutcome, /) -> None:

@@ -93,30 +93,32 @@ class Settlement:
         """Return the record of an attempt; raise `UndecidedError` if the process stops first."""
         return await self._retry(attempt, lambda: self._store.find(attempt.execution_id))
 
-    async def mark_stuck(self, attempt: Attempt, writes: Sequence[ExecutedWrite]) -> bool:
+    async def mark_stuck(self, attempt: Attempt, writes: Sequence[ExecutedWrite]) -> None:
         """Record which of *writes* are stuck, once the process that has taken the attempt over has ended it.
 
-        Return False if the record is no longer that of the attempt: its key has been used again. Raise
-        `UndecidedError` if the process stops first.
+        If the record is no longer that of the attempt, because its key has been used again, the stuck writes
+        become an execution of their own. Raise `UndecidedError` if the process stops first.
         """
         stuck = {write.intent.key for write in writes if write.outcome is WriteOutcome.STUCK}
 
-        async def try_once() -> bool | None:
-            """Return None if the record has changed, or is to change."""
+        async def try_once() -> bool:
+            """Return False if the other process still undoes the attempt, or has just changed the record."""
             record = await self._store.find(attempt.execution_id)
             if record is None or record.attempt != attempt.number:
-                return False
+                await self._store.add_stuck(attempt, [write for write in writes if write.intent.key in stuck])
+                return True
             if not record.state.has_ended:
-                return None
+                return False
             merged = [
                 replace(write, outcome=WriteOutcome.STUCK) if write.intent.key in stuck else write
                 for write in record.execution.writes
             ]
-            return await self._store.mark_stuck(record, merged) or None
+            return await self._store.mark_stuck(record, merged)
 
-        while (is_marked := await self._retry(attempt, try_once)) is None:
+        is_marked = await self._retry(attempt, try_once)
+        while not is_marked:
             await self._pause(attempt, _LONGEST_PAUSE)
-        return is_marked
+            is_marked = await self._retry(attempt, try_once, self._end)
 
     async def _is_in(self, attempt: Attempt, state: RecordState, answer: Answer | None = None) -> bool:
         """Return whether an earlier try has succeeded, without an answer from the database.
@@ -128,12 +130,14 @@ class Settlement:
             return False
         return (record.owner, record.attempt, record.state) == (self._store.owner, attempt.number, state)
 
-    async def _retry(self, attempt: Attempt, try_once: Callable[[], Awaitable[T]]) -> T:
+    async def _retry(
+        self, attempt: Attempt, try_once: Callable[[], Awaitable[T]], end: float | None = None
+    ) -> T:
         """Return the result of *try_once*, which is called again after an error of the database.
 
-        The first call is never cut short: a commit may end long after the process was told to stop.
+        The first call is cut short only at *end*: a commit may end long after the process was told to stop.
         """
-        pause, end = _FIRST_PAUSE, None
+        pause = _FIRST_PAUSE
         while True:
             try:
                 async with asyncio.timeout_at(end):
@@ -141,7 +145,7 @@ class Settlement:
             except TimeoutError:
                 raise UndecidedError(attempt.execution_id) from None
             except DatabaseError as error:
-                self._health.report(error)
+                self._health.report_failed_write(error)
                 if pause == _FIRST_PAUSE:
                     _log.warning("execution %s is not recorded yet: %s", attempt.execution_id, error)
             await self._pause(attempt, pause)

@@ -65,10 +65,10 @@ class Attempt:
 @final
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """A record that has not ended, and whose owner has sent no heartbeat for *silence* seconds."""
+    """A record that has not ended, and whose owner has sent no heartbeat for *heartbeat_age* seconds."""
 
     record: Record
-    silence: float
+    heartbeat_age: float
 
 
 @final
@@ -97,7 +97,8 @@ class ExecutionStore:
         self._now = database.dialect.now
         self._is_open = False
         self._secret = b""
-        self._unreadable: set[str] = set()
+        self.unreadable: Final[set[str]] = set()
+        """Ids of the executions that were left out because their rows are unreadable."""
         self.owner: Final = secrets.token_hex(8)
         """Random id of this process: it needs no setting, and no other process ever has the same."""
 
@@ -290,8 +291,8 @@ class ExecutionStore:
             patience,
         )
         return [
-            Unsettled(record, cast("float", silence))
-            for silence, *columns in rows
+            Unsettled(record, cast("float", heartbeat_age))
+            for heartbeat_age, *columns in rows
             if (record := self._try_decode(tuple(columns))) is not None
         ]
 
@@ -337,13 +338,16 @@ class ExecutionStore:
         If it is undone, its key is free: the answer is deleted. Return False if another process has taken it.
         """
         kept = "null" if state is CommitState.UNDONE else "answer"
+        encoded = encode_writes(writes)
         rows = await self._run(
-            f"""update gateway_executions set state = $5, writes = $6, answer = {kept}, ended_at = {self._now}
+            f"""update gateway_executions set state = $5, writes = $6, answer = {kept},
+                size = $7 + coalesce(length({kept}), 0), ended_at = {self._now}
             where app = $1 and execution_id = $2 and owner = $3 and attempt = $4 and state = 'undoing'
             returning number""",  # noqa: S608 - constants
             *self._identify(record.execution.execution_id, record.attempt),
             state.value,
-            encode_writes(writes),
+            encoded,
+            len(encoded) + _ROW_OVERHEAD,
         )
         return bool(rows)
 
@@ -352,8 +356,10 @@ class ExecutionStore:
 
         Return False if the execution is no longer as in *record*.
         """
+        encoded = encode_writes(writes)
         rows = await self._run(
-            f"""update gateway_executions set state = 'stuck', writes = $6, ended_at = {self._now}
+            f"""update gateway_executions set state = 'stuck', writes = $6,
+                size = $7 + coalesce(length(answer), 0), ended_at = {self._now}
             where app = $1 and execution_id = $2 and owner = $3 and attempt = $4 and state = $5
             returning number""",  # noqa: S608 - the dialect's expression
             self.app,
@@ -361,9 +367,32 @@ class ExecutionStore:
             record.owner,
             record.attempt,
             record.state.value,
-            encode_writes(writes),
+            encoded,
+            len(encoded) + _ROW_OVERHEAD,
         )
         return bool(rows)
+
+    async def add_stuck(self, attempt: Attempt, writes: Sequence[ExecutedWrite]) -> None:
+        """Record the stuck *writes* of an attempt whose row has the next attempt by now.
+
+        They are an execution of their own, whose id ends in the number of the attempt: an operator can retry
+        it like any other.
+        """
+        encoded = encode_writes(writes)
+        await self._run(
+            f"""insert into gateway_executions (app, execution_id, pipeline, attempt, state, owner, caller,
+                writes, size, started_at, ended_at)
+            values ($1, $2, $3, $4, 'stuck', $5, $6, $7, $8, {self._now}, {self._now})
+            on conflict (app, execution_id) do nothing""",  # noqa: S608 - the dialect's expression
+            self.app,
+            f"{attempt.execution_id}-{attempt.number}",
+            attempt.pipeline,
+            attempt.number,
+            self.owner,
+            attempt.caller,
+            encoded,
+            len(encoded) + _ROW_OVERHEAD,
+        )
 
     async def forget(self) -> bool:
         """Delete executions that ended more than a day ago, and dead processes; stuck executions stay.
@@ -414,8 +443,8 @@ class ExecutionStore:
         try:
             return decode_record(row)
         except UnreadableRecordError as error:
-            if str(row[0]) not in self._unreadable:
-                self._unreadable.add(str(row[0]))
+            if str(row[0]) not in self.unreadable:
+                self.unreadable.add(str(row[0]))
                 _log.error("skipping an execution: %s", error)
             return None
 

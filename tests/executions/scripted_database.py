@@ -44,7 +44,7 @@ AMEND: Final = "set state = 'committed', answer = $5"
 HEARTBEAT: Final = "insert into gateway_owners"
 LOOK: Final = "left join gateway_owners"
 MARK_STUCK: Final = "set state = 'stuck'"
-FINISH_UNDO: Final = "set state = $5, writes = $6, answer = "
+FINISH_UNDO: Final = "and state = 'undoing'"
 TAKE_OVER: Final = "set state = 'undoing', owner = $3\n            where app"
 """Parts of statements that a test may let fail."""
 

@@ -16,6 +16,11 @@ from tests.executions.scripted_runs import (
     build_request,
 )
 
+FULL = (
+    "requests that write are refused until executions are a day old: the journal is full "
+    "(GATEWAY_JOURNAL_MAX_MB)"
+)
+
 
 @pytest.fixture
 def limit() -> StorageLimit:
@@ -61,13 +66,14 @@ def test_health_warns_of_each_reason(limit: StorageLimit) -> None:
     health = JournalHealth(limit)
     assert health.warnings == []
 
-    health.trouble, health.stuck = "the database is down", 3
+    health.trouble, health.stuck, health.unreadable = "the database is down", 3, 1
     limit.update(1000, {})
 
     assert health.warnings == [
         "requests that write are refused: the database is down",
-        "requests that write are refused: the journal is full (GATEWAY_JOURNAL_MAX_MB)",
+        FULL,
         "3 stuck executions; see: gateway executions list --state stuck",
+        "1 unreadable execution; see the log",
     ]
 
 
@@ -93,7 +99,10 @@ async def test_caller_cannot_fill_the_journal(small: ScriptedRegistry) -> None:
 
     assert await pay(small, "exe-9", "bob") == build_answer()
     assert small.health.warnings == [
-        "requests that write are refused to 1 caller with half of the journal (GATEWAY_JOURNAL_MAX_MB)"
+        (
+            "requests that write are refused for 1 caller, whose executions fill half of the journal "
+            "(GATEWAY_JOURNAL_MAX_MB)"
+        )
     ]
 
 
@@ -104,9 +113,7 @@ async def test_full_journal_refuses_new_keys_only(small: ScriptedRegistry) -> No
 
     assert await pay(small, "exe-4", "carol") == NoAnswerReason.FULL
     assert await pay(small, "exe-0", "caller-0") == build_replay()
-    assert small.health.warnings == [
-        "requests that write are refused: the journal is full (GATEWAY_JOURNAL_MAX_MB)"
-    ]
+    assert small.health.warnings == [FULL]
     assert await small.store.find("exe-4") is None
     assert (await small.find("exe-0")).state is RecordState.COMMITTED
 
@@ -135,7 +142,7 @@ async def test_housekeeping_measures_callers(small: ScriptedRegistry) -> None:
 async def test_trouble_of_execution_outlasts_heartbeat(limit: StorageLimit) -> None:
     """A full disk may have no place for an execution, but still for a heartbeat."""
     health = JournalHealth(limit)
-    health.report_refusal(DatabaseUnavailableError("the disk is full"))
+    health.report_failed_write(DatabaseUnavailableError("the disk is full"))
     health.clear()
     assert health.trouble == "the disk is full"
 

@@ -7,7 +7,7 @@ import pytest
 from gateway.executions.record import RecordState
 from gateway.executions.registry import NoAnswerReason
 from gateway.railway import CommitState, Err, Key, Unavailable, WriteOutcome
-from tests.executions.scripted_database import MARK_STUCK
+from tests.executions.scripted_database import FINISH_UNDO, MARK_STUCK
 from tests.executions.scripted_runs import (
     ScriptedRegistry,
     ScriptedRun,
@@ -150,10 +150,10 @@ async def test_stuck_late_write_survives_concurrent_change(
     assert await owner is NoAnswerReason.STUCK
 
 
-async def test_stuck_late_write_of_repeated_key_is_logged(
+async def test_stuck_late_write_of_repeated_key_is_listed(
     scripted: ScriptedRegistry, suspended: SuspendedRun, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The record is that of the next attempt."""
+    """The record is that of the next attempt, so the stuck write gets one of its own."""
     scripted.results["bank.pay.undo"] = DOWN
     owner = asyncio.create_task(scripted.run(suspended))
     await be_undone(scripted, suspended)
@@ -164,6 +164,31 @@ async def test_stuck_late_write_of_repeated_key_is_logged(
     assert await owner == build_replay("second")
     assert (await scripted.find()).state is RecordState.COMMITTED
     assert STUCK_WRITE in caplog.text
+    assert await scripted.read_outcomes("exe-1-1") == (CommitState.STUCK, ["stuck"])
+    scripted.results.clear()
+    await scripted.executions.retry("exe-1-1")
+    assert await scripted.read_outcomes("exe-1-1") == (CommitState.UNDONE, ["undone"])
+
+
+async def test_lost_run_does_not_keep_its_process_from_recovering(
+    scripted: ScriptedRegistry, suspended: SuspendedRun
+) -> None:
+    """The other process dies too: the process takes its own execution back, and loses the database once."""
+    scripted.results["bank.pay.undo"] = DOWN
+    owner = asyncio.create_task(scripted.run(suspended))
+    await suspended.has_begun.wait()
+    await scripted.database.run("update gateway_owners set seen_at = 0")
+    assert await suspended.other.store.take_over(await suspended.other.find())
+    await scripted.database.run("update gateway_owners set seen_at = 0")
+    recovering = asyncio.create_task(scripted.recovery.run())
+    scripted.database.fail(FINISH_UNDO, times=1)
+    suspended.may_end.set()
+
+    async with asyncio.timeout(200):
+        assert await owner is NoAnswerReason.STUCK
+
+    assert (await scripted.find()).state is RecordState.STUCK
+    recovering.cancel()
 
 
 async def test_stop_ends_wait_for_undo_of_other_process(

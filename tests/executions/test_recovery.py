@@ -261,7 +261,8 @@ async def test_recovery_continues_after_trouble(
     await tick(scripted, 2)
     assert DOWN in caplog.text
 
-    await asyncio.sleep(HEARTBEAT_TIMEOUT)
+    await tick(scripted)
+    await asyncio.sleep(HEARTBEAT_TIMEOUT + 0.5)
     await tick(scripted, 3)
 
     assert await scripted.read_outcomes() == UNDONE
@@ -276,7 +277,7 @@ async def test_trouble_clears_suspicions(scripted: ScriptedRegistry) -> None:
     await tick(scripted)
     scripted.database.repair()
 
-    for _ in range(6):
+    for _ in range(7):
         await tick(scripted)
         await asyncio.sleep(0.49)
     assert scripted.undone == []
@@ -420,6 +421,32 @@ async def test_bug_in_recovery_does_not_silence_process(
     assert caplog.records[0].exc_info is not None
 
 
+@pytest.mark.usefixtures("recovering")
+async def test_bug_that_returns_is_logged_again(
+    scripted: ScriptedRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        scripted.database.fail(LOOK, RuntimeError("a bug"))
+        await asyncio.sleep(5)
+        scripted.database.repair()
+        await asyncio.sleep(5)
+
+    assert caplog.messages == ["the journal's recovery failed; trying again"] * 2
+
+
+@pytest.mark.usefixtures("recovering")
+async def test_bug_in_heartbeats_refuses_requests(scripted: ScriptedRegistry) -> None:
+    """Other processes would take this one for dead."""
+    scripted.database.fail(HEARTBEAT, RuntimeError("a bug"))
+    await asyncio.sleep(5)
+    assert scripted.health.trouble == "the gateway cannot send heartbeats; see the log"
+
+    scripted.database.repair()
+    await asyncio.sleep(1.1)
+
+    assert scripted.health.trouble is None
+
+
 @pytest.mark.usefixtures("dead", "recovering")
 async def test_bug_in_recovery_does_not_end_it(scripted: ScriptedRegistry) -> None:
     scripted.database.fail(LOOK, RuntimeError("a bug"))
@@ -463,25 +490,40 @@ async def test_bug_in_take_over_is_logged(
     scripted.database.fail(TAKE_OVER, RuntimeError("a bug"), times=1)
     await asyncio.sleep(3)
 
-    assert "execution exe-1 could not be undone; it is tried again" in caplog.text
+    assert "recovery of execution exe-1 failed; trying again" in caplog.text
     assert await scripted.read_outcomes() == UNDONE
 
 
 @pytest.mark.usefixtures("dead", "recovering")
-@pytest.mark.parametrize("writes", ["a note", "null", "[[1]]", '[["bank.pay", "key", "undo", "gone"]]'])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "writes = 'a note'",
+        "writes = 'null'",
+        "writes = '[[1]]'",
+        """writes = '[["bank.pay", "key", "undo", "gone"]]'""",
+        f"writes = '{'[' * 9999}'",
+        "answer = 1",
+        "ended_at = 1e300, state = 'stuck'",
+        "started_at = -1e18",
+    ],
+)
 async def test_unreadable_execution_is_skipped(
-    scripted: ScriptedRegistry, caplog: pytest.LogCaptureFixture, writes: str
+    scripted: ScriptedRegistry, caplog: pytest.LogCaptureFixture, change: str
 ) -> None:
     """An operator has changed its row by hand."""
     await scripted.make_running("exe-2")
     await scripted.database.run(
-        "update gateway_executions set writes = $1 where execution_id = 'exe-2'", writes
+        f"update gateway_executions set {change} where execution_id = 'exe-2'"  # noqa: S608 - constants
     )
+    scripted.executions.orphans.add("exe-2")
     await asyncio.sleep(100)
 
     assert await scripted.read_outcomes() == UNDONE
     page = await scripted.executions.page(None, 10, None)
     assert [execution.execution_id for execution in page.executions] == ["exe-1"]
+    await asyncio.sleep(1)
+    assert (scripted.health.unreadable, scripted.executions.orphans) == (1, set())
     (skipped,) = [message for message in caplog.messages if message.startswith("skipping")]
     assert "the row of execution exe-2 in the journal is unreadable" in skipped
 

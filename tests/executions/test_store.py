@@ -50,7 +50,7 @@ class Journal:
         """Move the times in a column into the past."""
         await self._database.run(f"update {table} set {column} = {column} - {seconds}")  # noqa: S608 - constants
 
-    async def silence(self, seconds: float = HEARTBEAT_TIMEOUT + 1) -> None:
+    async def miss_heartbeats(self, seconds: float = HEARTBEAT_TIMEOUT + 1) -> None:
         """Move the last heartbeats into the past, and send one of the other process."""
         await self.shift("gateway_owners", "seen_at", seconds)
         await self.other.send_heartbeat()
@@ -256,10 +256,10 @@ async def test_living_owner_keeps_execution(journal: Journal) -> None:
 
 async def test_silent_owner_loses_execution(journal: Journal) -> None:
     await journal.store.begin(build_attempt(), build_writes())
-    await journal.silence()
+    await journal.miss_heartbeats()
     (unsettled,) = await journal.other.list_unsettled(90)
 
-    assert HEARTBEAT_TIMEOUT < unsettled.silence < HEARTBEAT_TIMEOUT + 60
+    assert HEARTBEAT_TIMEOUT < unsettled.heartbeat_age < HEARTBEAT_TIMEOUT + 60
     assert await journal.other.take_over(unsettled.record)
     assert await find(journal.store) == (RecordState.UNDOING, None, 1, journal.other.owner)
     assert not await journal.store.settle(build_attempt(), CommitState.COMMITTED, [], PAID)
@@ -268,7 +268,7 @@ async def test_silent_owner_loses_execution(journal: Journal) -> None:
 async def test_owner_that_woke_up_keeps_execution(journal: Journal) -> None:
     """Between the look and the take-over, the owner has sent a heartbeat."""
     await journal.store.begin(build_attempt(), build_writes())
-    await journal.silence()
+    await journal.miss_heartbeats()
     (unsettled,) = await journal.other.list_unsettled(90)
     await journal.store.send_heartbeat()
 
@@ -294,7 +294,7 @@ async def test_settled_execution_is_not_taken_over(journal: Journal) -> None:
     record = await journal.store.find("exe-1")
     assert record is not None
     await journal.store.settle(build_attempt(), CommitState.COMMITTED, [], PAID)
-    await journal.silence()
+    await journal.miss_heartbeats()
 
     assert await journal.other.list_unsettled(90) == []
     assert not await journal.other.take_over(record)
@@ -333,7 +333,7 @@ async def test_one_of_many_begins_succeeds(journal: Journal) -> None:
 
 async def test_settle_or_take_over_wins(journal: Journal) -> None:
     await journal.store.begin(build_attempt(), build_writes())
-    await journal.silence()
+    await journal.miss_heartbeats()
     (unsettled,) = await journal.other.list_unsettled(90)
 
     is_settled, is_taken = await asyncio.gather(

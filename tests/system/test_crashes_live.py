@@ -93,7 +93,7 @@ def test_suspended_process_undoes_its_late_charge(sqlite: Journals) -> None:
 
 def test_wrong_guesses_about_deaths_are_harmless(postgresql: Journals) -> None:
     """The processes take each other for dead although all are alive."""
-    storm = Storm(executions=60, kills=0, gateways=3, journal="postgresql", silence=0.05)
+    storm = Storm(executions=60, kills=0, gateways=3, journal="postgresql", heartbeat_timeout=0.05)
     report = asyncio.run(run_storm(storm, run_shop, postgresql))
 
     assert report.violations == []

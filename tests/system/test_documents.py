@@ -2,10 +2,12 @@
 
 import inspect
 import json
+import os
 import re
 import shlex
 import signal
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -15,8 +17,8 @@ import pytest
 
 from gateway.pipelines.checkout import checkout
 from tests.documents.pages import PAGES, ROOT, TUTORIAL, list_commands
-from tests.system.programs import Program, free_ports, until
-from tests.system.stack import ORDER, SERVICES, Stack, gateway, mocks, running
+from tests.system.programs import Program, free_port, free_ports, until
+from tests.system.stack import ORDER, SERVICES, Stack, mocks, running
 
 README: Final = PAGES["README.md"]
 COMMANDS: Final = [command for page in PAGES if page != TUTORIAL for command in list_commands(page)]
@@ -25,7 +27,7 @@ COMMANDS: Final = [command for page in PAGES if page != TUTORIAL for command in 
 REQUESTS: Final = [command for command in COMMANDS if command.startswith("curl -i")]
 FAULT, *_ = (command for command in COMMANDS if "PUT http://127.0.0.1:8101" in command)
 (STUCK_EXECUTION,) = (command for command in COMMANDS if "PUT http://127.0.0.1:8103" in command)
-(KILL,) = (command for command in COMMANDS if "pkill" in command)
+(KILL,) = (command for command in COMMANDS if "kill -9" in command)
 (EXPLAIN,) = (command for command in COMMANDS if command.startswith(".venv/bin/gateway explain"))
 TESTED_ELSEWHERE: Final = {
     "scripts/run",  # below, on other ports
@@ -36,8 +38,6 @@ TESTED_ELSEWHERE: Final = {
         "GATEWAY_JOURNAL_URL=postgresql://gateway:gateway@postgres/gateway "
         "docker compose --profile postgres up --build"  # likewise
     ),
-    ".venv/bin/python -m mock_services all",  # below, on other ports
-    ".venv/bin/gateway serve",
     "curl http://127.0.0.1:8103/_mock/state",
     "gateway executions list --state stuck",  # test_executions_live.py
     "gateway executions show EXECUTION_ID",
@@ -187,22 +187,31 @@ def test_documented_stuck_execution_is_undone_by_retry() -> None:
 
 @pytest.mark.needs("curl")
 def test_documented_kill_is_undone_and_repeated(tmp_path: Path) -> None:
-    journal = f"sqlite:///{tmp_path}/journal.sqlite"
+    port, log = free_port(), tmp_path / "log"
     with mocks("all", "--base-port", "0", MOCK_LATENCY_SCALE="0") as services:
+        settings = {
+            "GATEWAY_PORT": f"{port}",
+            "GATEWAY_JOURNAL_URL": f"sqlite:///{tmp_path}/journal.sqlite",
+            **{f"GATEWAY_{name.upper()}_URL": services[name] for name in SERVICES},
+        }
+        url = f"http://127.0.0.1:{port}"
         kill = KILL.replace("http://127.0.0.1:8108", services["account"])
-        (request,) = re.findall(r"curl -i (?:.*\\\n)*.*(?= &\n)", kill)
-        urls = {f"GATEWAY_{name.upper()}_URL": services[name] for name in SERVICES}
-        settings = {"GATEWAY_PORT": "0", "GATEWAY_JOURNAL_URL": journal, **urls}
-        with Program("gateway", "serve", environment=settings) as program:
-            url = program.read_line().split()[1]
-            here = kill.replace("http://127.0.0.1:8000", url)
-            command = here.replace("pkill -9 -f 'gateway serve'", f"kill -9 {program.process.pid}")
-            subprocess.run(["sh", "-c", command], check=True)  # noqa: S603, S607
-            assert program.wait().code == -signal.SIGKILL
-        with gateway(services, GATEWAY_JOURNAL_URL=journal) as stack:
-            first, second = run_command(request, stack), run_command(request, stack)
+        here = kill.replace("http://127.0.0.1:8000", url).replace(
+            ".venv/bin/gateway", str(Path(sys.executable).with_name("gateway"))
+        )
+        subprocess.run(["sh", "-c", here], env={**os.environ, **settings}, check=True)  # noqa: S603, S607
+        (request,) = re.findall(r"curl -i (?:.*\\\n)*.*(?= &\n)", here)
+        with Program("gateway", "serve", environment=settings, log=log) as program:
+            program.wait_until_answers(f"{url}/health/live")
+            until(lambda: "is undone" in log.read_text())
+            first, second = (
+                subprocess.run(["sh", "-c", request], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607
+                for _ in range(2)
+            )
+            program.end()
         transfers = httpx.get(f"{services['payment']}/_mock/state").json()["transfers"]
 
+    assert "was cut short" in log.read_text()
     assert first.startswith("HTTP/1.1 201 ")
     assert "idempotent-replayed: true" in second.lower()
     assert [transfer["status"] for transfer in transfers] == ["reversed", "executed"]

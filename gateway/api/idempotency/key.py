@@ -1,18 +1,13 @@
-"""Parsing of Idempotency-Key, and identification of requests that have the same key and content."""
+"""Idempotency-Key: its parsing, its caller, and the id of an execution without a key."""
 
-import hashlib
 import re
-from collections.abc import Collection, Mapping
 from secrets import token_hex
-from typing import Final, TypeAlias, cast
-
-from pydantic import TypeAdapter
-from pydantic_core import to_json
+from typing import Final
 
 from gateway.api.headers import HeaderFields, parse_bearer_token
 from gateway.api.problems.refusal import Refusal
 
-__all__ = ("compute_fingerprint", "create_execution_id", "identify_caller", "parse_key")
+__all__ = ("create_execution_id", "identify_caller", "parse_key")
 
 # The draft requires a quoted string, but clients of APIs such as Stripe's send a bare one. Quoted or bare, it
 # is the same key.
@@ -22,9 +17,6 @@ _KEY: Final = re.compile(rb"[!-~]{1,255}")
 _QUOTED: Final = re.compile(rb'"([!-~]{1,255})"')
 _HEADER: Final = b"idempotency-key"
 _HEX_DIGITS: Final = 32
-_Mapping: TypeAlias = Mapping[object, object]
-_Members: TypeAlias = Collection[object]
-_ANY: Final[TypeAdapter[object]] = TypeAdapter(object)
 
 
 def parse_key(fields: HeaderFields) -> bytes | None:
@@ -54,41 +46,3 @@ def identify_caller(fields: HeaderFields, principal: str | None = None) -> bytes
         return b"principal\0" + principal.encode("utf-8", "surrogatepass")
     token = parse_bearer_token(fields)
     return fields.get(b"authorization", b"") if token is None else b"Bearer " + token.encode("ascii")
-
-
-def compute_fingerprint(values: Mapping[str, object]) -> bytes:
-    """Return a hash of a request's validated *values*, defaults included; equal only for equal requests.
-
-    The order of sets, which differs between processes, and of mappings does not matter.
-    """
-    ordered = _sort(_ANY.dump_python(values), _ANY.dump_python(values, mode="json"))
-    return hashlib.sha256(to_json(ordered)).digest()
-
-
-def _sort(value: object, encoded: object) -> object:
-    """Return *encoded*, which is *value* as JSON, with sorted mappings, and the members of sets sorted.
-
-    Where a serializer of the application has changed the structure, it is returned as it is.
-    """
-    match value, encoded:
-        case dict(), dict():
-            return _sort_fields(cast("_Mapping", value), cast("_Mapping", encoded))
-        case list() | tuple(), list():
-            return _sort_members(cast("_Members", value), cast("_Members", encoded))
-        case set() | frozenset(), list():
-            return sorted(_sort_members(cast("_Members", value), cast("_Members", encoded)), key=to_json)
-        case _:
-            return encoded
-
-
-def _sort_fields(values: _Mapping, encoded: _Mapping) -> _Mapping:
-    if len(values) != len(encoded):
-        return encoded
-    pairs = zip(values.values(), encoded.items(), strict=True)
-    return dict(sorted((str(key), _sort(value, field)) for value, (key, field) in pairs))
-
-
-def _sort_members(values: _Members, encoded: _Members) -> _Members:
-    if len(values) != len(encoded):
-        return encoded
-    return [_sort(value, member) for value, member in zip(values, encoded, strict=True)]

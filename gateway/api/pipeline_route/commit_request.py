@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 from gateway.api.idempotency.accepted import build_accepted_response, build_location
 from gateway.api.idempotency.answers import build_response, store_response
-from gateway.api.idempotency.key import compute_fingerprint, create_execution_id, identify_caller
+from gateway.api.idempotency.fingerprint import compute_fingerprint
+from gateway.api.idempotency.key import create_execution_id, identify_caller
 from gateway.api.path_prefix import get_prefix
 from gateway.api.pipeline_route.request import EndpointRequest
 from gateway.api.problems.exception_handlers import build_exception_response

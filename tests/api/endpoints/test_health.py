@@ -220,6 +220,10 @@ async def test_live_is_200_during_shutdown(readiness: Readiness, client: httpx.A
     assert response.json() == {"status": "pass"}
 
 
+FULL = (
+    "requests that write are refused until executions are a day old: the journal is full "
+    "(GATEWAY_JOURNAL_MAX_MB)"
+)
 LIST = "; see: gateway executions list --state stuck"
 
 
@@ -243,7 +247,7 @@ async def test_gateway_without_writes_has_no_journal() -> None:
     ("trouble", "total", "stuck", "output"),
     [
         ("the database is down", 0, 0, "requests that write are refused: the database is down"),
-        (None, 1000, 0, "requests that write are refused: the journal is full (GATEWAY_JOURNAL_MAX_MB)"),
+        (None, 1000, 0, FULL),
         (None, 0, 2, f"2 stuck executions{LIST}"),
         ("no disk", 0, 1, f"requests that write are refused: no disk; 1 stuck execution{LIST}"),
     ],

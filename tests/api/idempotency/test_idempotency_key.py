@@ -1,4 +1,4 @@
-"""Idempotency-Key: parsing, execution ids, fingerprints and replayed responses."""
+"""Idempotency-Key: parsing, execution ids and replayed responses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -6,10 +6,8 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from pydantic import BaseModel, field_serializer
 
 from gateway.api.idempotency.key import (
-    compute_fingerprint,
     create_execution_id,
     identify_caller,
     parse_key,
@@ -17,8 +15,6 @@ from gateway.api.idempotency.key import (
 from gateway.api.pipeline_route.registration import Route
 from gateway.api.problems.refusal import Refusal
 from gateway.executions.execution import RETENTION_SECONDS
-from gateway.pipelines.orders import OrderRequest
-from gateway.pipelines.transfers import TransferRequest
 from gateway.railway import Conflict, Err, NotFound, Run, Unavailable, railway
 from tests.api import sample_gateway
 from tests.api.fake_bank import (
@@ -106,98 +102,6 @@ def test_principal_is_caller_whatever_its_credentials() -> None:
 
     assert len({identify_caller(fields, "alice") for fields in credentials}) == 1
     assert identify_caller({}, "alice") != identify_caller({b"authorization": b"principal alice"})
-
-
-ORDER = {"user_id": "user-1", "product_id": "p", "payment_id": "pm", "address": "1 Main St"}
-TRANSFER = {"from_account": "a", "to_account": "b", "amount": "25", "currency": "USD"}
-
-
-@pytest.mark.parametrize(
-    ("model", "one", "other"),
-    [
-        (OrderRequest, ORDER, {**ORDER, "quantity": 1}),
-        (OrderRequest, ORDER, dict(reversed(ORDER.items()))),
-        (TransferRequest, TRANSFER, {**TRANSFER, "amount": "25.00"}),
-        (TransferRequest, TRANSFER, {**TRANSFER, "amount": "25.0", "reference": None}),
-    ],
-)
-def test_equal_validated_requests_share_fingerprint(
-    model: type[OrderRequest | TransferRequest], one: dict[str, object], other: dict[str, object]
-) -> None:
-    first, second = model.model_validate(one), model.model_validate(other)
-
-    assert compute_fingerprint({"body": first}) == compute_fingerprint({"body": second})
-
-
-class Tags(BaseModel):
-    """Body whose fields have no order."""
-
-    names: set[str]
-    groups: frozenset[tuple[str, int]] = frozenset()
-    labels: dict[str, list[str]] = {}
-
-
-class Masked(BaseModel):
-    """Body whose serializers change the structure of its fields."""
-
-    names: set[str]
-    labels: dict[str, str]
-
-    @field_serializer("names", when_used="json")
-    def _list_names(self, names: set[str]) -> list[str]:
-        return [*sorted(names), "end"]
-
-    @field_serializer("labels", when_used="json")
-    def _mask_labels(self, labels: dict[str, str]) -> dict[str, str]:
-        return {**labels, "end": ""}
-
-
-def test_order_of_set_does_not_change_fingerprint() -> None:
-    """The order of strings depends on the process; a repeated request may reach another one."""
-    first, second = {0, 8}, {8, 0}
-    assert [*first] != [*second]
-
-    assert compute_fingerprint({"body": first}) == compute_fingerprint({"body": second})
-
-
-def test_fingerprint_covers_members_of_set() -> None:
-    groups = [{("a", 1), ("b", 2)}, {("a", 2), ("b", 1)}, {("a", 1)}]
-    bodies = [Tags(names=set(), groups=frozenset(members)) for members in groups]
-
-    assert len({compute_fingerprint({"body": body}) for body in bodies}) == 3
-
-
-def test_fingerprint_respects_serializers() -> None:
-    bodies = [
-        Masked(names=names, labels=labels) for names in ({"a"}, {"b"}) for labels in ({"a": "1"}, {"a": "2"})
-    ]
-
-    assert len({compute_fingerprint({"body": body}) for body in bodies}) == 4
-
-
-def test_order_of_mapping_does_not_change_fingerprint() -> None:
-    """JSON objects have no order."""
-    labels = {"size": ["s", "m"], "colour": ["red"]}
-    first = Tags(names=set(), labels=labels)
-    second = Tags(names=set(), labels=dict(reversed(labels.items())))
-
-    assert compute_fingerprint({"body": first}) == compute_fingerprint({"body": second})
-
-
-def test_order_of_list_changes_fingerprint() -> None:
-    first, second = ["s", "m"], ["m", "s"]
-
-    assert compute_fingerprint({"body": first}) != compute_fingerprint({"body": second})
-
-
-def test_fingerprint_covers_body_and_path() -> None:
-    order = OrderRequest.model_validate(ORDER)
-    bodies = [order, OrderRequest.model_validate({**ORDER, "quantity": 2})]
-
-    assert (
-        len({compute_fingerprint({"body": body, "shop": shop}) for body in bodies for shop in ("a", "b")})
-        == 4
-    )
 
 
 @pytest.mark.parametrize(
