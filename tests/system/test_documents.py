@@ -199,7 +199,9 @@ def test_documented_kill_is_undone_and_repeated(tmp_path: Path) -> None:
         here = kill.replace("http://127.0.0.1:8000", url).replace(
             ".venv/bin/gateway", str(Path(sys.executable).with_name("gateway"))
         )
-        subprocess.run(["sh", "-c", here], env={**os.environ, **settings}, check=True)  # noqa: S603, S607
+        # This machine may be busy with other tests.
+        patient = here.replace("sleep 3", f"until curl -sf {url}/health/live; do sleep 0.1; done")
+        subprocess.run(["sh", "-c", patient], env={**os.environ, **settings}, check=True)  # noqa: S603, S607
         (request,) = re.findall(r"curl -i (?:.*\\\n)*.*(?= &\n)", here)
         with Program("gateway", "serve", environment=settings, log=log) as program:
             program.wait_until_answers(f"{url}/health/live")

@@ -80,7 +80,7 @@ def test_grace_period_follows_deadline_of_custom_app(tmp_path: Path) -> None:
         serve(tmp_path, app=long_deadline, GATEWAY_DEADLINE_MS="600") as program,
         socket.create_connection(("127.0.0.1", int(url_of(program).rpartition(":")[2]))) as caller,
     ):
-        caller.sendall(b"GET /mine?seconds=2.5 HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        caller.sendall(b"GET /mine?seconds=4.5 HTTP/1.1\r\nHost: gateway\r\n\r\n")
         result = program.end()
         answer = caller.recv(65536)
 
