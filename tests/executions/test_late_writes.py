@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.executions.record import RecordState
+from gateway.executions.record import Record, RecordState
 from gateway.executions.registry import NoAnswerReason
 from gateway.railway import CommitState, Err, Key, Unavailable, WriteOutcome
 from tests.executions.scripted_database import FINISH_UNDO, MARK_STUCK
@@ -47,15 +47,20 @@ async def suspended(scripted: ScriptedRegistry) -> SuspendedRun:
     return run
 
 
-async def be_undone(scripted: ScriptedRegistry, run: SuspendedRun) -> None:
-    """Wait until *run* has begun, and let the other process undo it."""
+async def be_taken_over(scripted: ScriptedRegistry, run: SuspendedRun) -> Record:
+    """Wait until *run* has begun, and let the other process take it over; return its record."""
     await run.has_begun.wait()
     record = await run.other.find()
     await scripted.database.run("update gateway_owners set seen_at = 0")
     assert await run.other.store.take_over(record)
-    assert await run.other.store.finish_undo(
-        record, CommitState.UNDONE, build_writes("exe-1", WriteOutcome.UNDONE, WriteOutcome.UNDONE)
-    )
+    return record
+
+
+async def be_undone(scripted: ScriptedRegistry, run: SuspendedRun) -> None:
+    """Wait until *run* has begun, and let the other process undo it."""
+    record = await be_taken_over(scripted, run)
+    writes = build_writes("exe-1", WriteOutcome.UNDONE, WriteOutcome.UNDONE)
+    assert await run.other.store.finish_undo(record, CommitState.UNDONE, writes)
 
 
 async def test_late_writes_are_undone(scripted: ScriptedRegistry, suspended: SuspendedRun) -> None:
@@ -122,10 +127,7 @@ async def test_stuck_late_write_is_recorded_after_the_undo(
     """The other process still undoes the execution; its outcomes are kept beside the stuck one."""
     scripted.results["bank.pay.undo"] = DOWN
     owner = asyncio.create_task(scripted.run(suspended))
-    await suspended.has_begun.wait()
-    record = await suspended.other.find()
-    await scripted.database.run("update gateway_owners set seen_at = 0")
-    assert await suspended.other.store.take_over(record)
+    record = await be_taken_over(scripted, suspended)
     suspended.may_end.set()
     await asyncio.sleep(35)
     assert not owner.done()
@@ -176,9 +178,7 @@ async def test_lost_run_does_not_keep_its_process_from_recovering(
     """The other process dies too: the process takes its own execution back, and loses the database once."""
     scripted.results["bank.pay.undo"] = DOWN
     owner = asyncio.create_task(scripted.run(suspended))
-    await suspended.has_begun.wait()
-    await scripted.database.run("update gateway_owners set seen_at = 0")
-    assert await suspended.other.store.take_over(await suspended.other.find())
+    await be_taken_over(scripted, suspended)
     await scripted.database.run("update gateway_owners set seen_at = 0")
     recovering = asyncio.create_task(scripted.recovery.run())
     scripted.database.fail(FINISH_UNDO, times=1)
@@ -196,9 +196,7 @@ async def test_stop_ends_wait_for_undo_of_other_process(
 ) -> None:
     scripted.results["bank.pay.undo"] = DOWN
     owner = asyncio.create_task(scripted.run(suspended))
-    await suspended.has_begun.wait()
-    await scripted.database.run("update gateway_owners set seen_at = 0")
-    assert await suspended.other.store.take_over(await suspended.other.find())
+    await be_taken_over(scripted, suspended)
     suspended.may_end.set()
     await asyncio.sleep(35)
     started = now()
