@@ -142,6 +142,8 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
         admission=Admission(settings.max_in_flight, settings.rate_limit_per_minute),
         caller=caller,
         on_trace=on_trace or (Waterfall(sys.stderr) if settings.waterfall else None),
+        server_timing=settings.server_timing,
+        timing_origins=settings.timing_allow_origin,
     )
     instances = {connection.name: connection.instance for connection in connections}
     routes = build_routes(pipelines, instances, state)

@@ -34,6 +34,7 @@ from gateway.client.service import Service
 from gateway.client.transport import TransportName, create_tls_context
 from gateway.client.url import normalize_base_url, redact_url
 from gateway.executions.database.url import check_database_url
+from gateway.observability.server_timing import ServerTiming
 from gateway.railway import CommitTerms
 from gateway.service_links import is_service_link
 
@@ -114,6 +115,7 @@ Positive: TypeAlias = Annotated[PositiveInt, _expects("a positive integer")]
 Port: TypeAlias = Annotated[int, Field(ge=0, le=65535), _expects("an integer from 0 to 65535")]
 NonNegative: TypeAlias = Annotated[int, Field(ge=0), _expects("0 or a positive integer")]
 Transport: TypeAlias = Annotated[TransportName, _expects("http1 or httpx")]
+TimingEntries: TypeAlias = Annotated[ServerTiming, _expects("off, own or all")]
 Flag: TypeAlias = Annotated[bool, _expects("true or false")]
 RootPath: TypeAlias = Annotated[
     str, Field(pattern=rf"^({PATH_PREFIX})?$", max_length=LONGEST_PREFIX), _expects("a path, such as '/api'")
@@ -256,6 +258,14 @@ class Settings(BaseSettings):
     )
     cors_origins: Origins = Field(
         default=(), description="origins that browsers may call from, separated by commas"
+    )
+    server_timing: TimingEntries = Field(
+        default="all",
+        description="entries of Server-Timing: off, own (the gateway's own time) or all (and each call)",
+    )
+    timing_allow_origin: Origins = Field(
+        default=(),
+        description="origins whose pages may read Server-Timing, separated by commas; * for all",
     )
     transport: Transport = Field(
         default="http1", description="who sends the calls: the gateway's own http1, or httpx"

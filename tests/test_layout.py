@@ -31,7 +31,7 @@ MEANINGLESS_NAMES: Final = {"common", "helpers", "misc", "shared", "support", "u
 
 MOST_MODULES: Final = 13
 MOST_MODULES_OF: Final[Mapping[str, int]] = {
-    "gateway/railway": 16,  # one module per concept of a pipeline
+    "gateway/railway": 17,  # one module per concept of a pipeline
     "gateway/services": 14,  # one module per service
 }
 

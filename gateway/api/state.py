@@ -8,6 +8,7 @@ from typing import final
 from gateway.api.admission.admission import Admission
 from gateway.api.admission.caller import CallerDependency
 from gateway.executions.registry import ExecutionRegistry
+from gateway.observability.server_timing import ServerTiming
 from gateway.observability.trace import Trace
 
 __all__ = ("GatewayState",)
@@ -21,7 +22,8 @@ class GatewayState:
     *deadline* is the time limit of a whole request, *optional_budget* the time limit of an optional call
     (None: no limit of its own), both in seconds. *executions* runs the pipelines that write, *admission*
     limits the requests. *caller* finds the principal of a request. *on_trace* receives the trace of each
-    request with a title such as `POST /checkout 200`; *clock* returns seconds for traces.
+    request with a title such as `POST /checkout 200`; *clock* returns seconds for traces. *server_timing* are
+    the entries of `Server-Timing`, which pages of *timing_origins* may read (`*`: all).
     """
 
     deadline: float
@@ -31,3 +33,10 @@ class GatewayState:
     caller: CallerDependency | None = None
     on_trace: Callable[[str, Trace], None] | None = None
     clock: Callable[[], float] = time.perf_counter
+    server_timing: ServerTiming = "all"
+    timing_origins: tuple[str, ...] = ()
+
+    @property
+    def is_traced(self) -> bool:
+        """Return whether anything needs the trace of a request."""
+        return self.on_trace is not None or self.server_timing != "off"

@@ -18,7 +18,15 @@ from gateway.client.sanitize import sanitize_text
 from gateway.client.url import BaseUrl
 from gateway.http1 import PreparedRequest, ReceivedResponse
 from gateway.observability.reason import describe_exception
-from gateway.railway import CallMode, Fault, Result, RunContext, UpstreamFault, current_context
+from gateway.railway import (
+    CallMode,
+    Fault,
+    Result,
+    RunContext,
+    UpstreamFault,
+    current_context,
+    observe_attempts,
+)
 from gateway.resilience.attempt_outcome import HealthSignal
 from gateway.resilience.attempts import AT_LIMIT, DEADLINE_PASSED
 from gateway.resilience.deadline import has_deadline_passed
@@ -77,20 +85,28 @@ class RequestSender:
         context, loop, name = current_context(), asyncio.get_running_loop(), request.rules.name
         if context.mode is CallMode.BYPASS_POLICIES:
             return await self._make_once(request, context, loop)
-        attempts = self._policies.begin(name, context, loop)
+        attempts, notes = self._policies.begin(name, context, loop), observe_attempts(context)
         result: Result[T, E | UpstreamFault] | None = None
         while True:
-            rejection = attempts.admit()
-            if rejection is AT_LIMIT:
-                rejection = await attempts.queue()
-            if rejection is not None:
-                return self.interpreter.build_error(name, rejection) if result is None else result
-            signal = HealthSignal.NONE  # if the attempt is cancelled, or ended by a bug
+            notes.start()
             try:
-                outcome = await self._attempt(request, context, loop)
-                signal, result = outcome.signal, outcome.result
-            finally:
-                attempts.settle(signal)
+                rejection = attempts.admit()
+                if rejection is AT_LIMIT:
+                    rejection = await attempts.queue()
+                if rejection is not None:
+                    notes.end(rejection.by)
+                    return self.interpreter.build_error(name, rejection) if result is None else result
+                notes.send()
+                signal = HealthSignal.NONE  # if the attempt is cancelled, or ended by a bug
+                try:
+                    outcome = await self._attempt(request, context, loop)
+                    signal, result = outcome.signal, outcome.result
+                finally:
+                    attempts.settle(signal)
+            except BaseException as error:
+                notes.end(error)
+                raise
+            notes.end(result)
             pause = attempts.choose_pause(outcome)
             if pause is None:
                 return result
@@ -118,9 +134,19 @@ class RequestSender:
     ) -> Result[T, E | UpstreamFault]:
         """Make *request* once, whatever the policies are."""
         self._policies.count_bypass()
+        notes = observe_attempts(context)
+        notes.start()
         if has_deadline_passed(context.time_left(loop.time())):
+            notes.end(DEADLINE_PASSED.by)
             return self.interpreter.build_error(request.rules.name, DEADLINE_PASSED)
-        return (await self._attempt(request, context, loop)).result
+        notes.send()
+        try:
+            result = (await self._attempt(request, context, loop)).result
+        except BaseException as error:
+            notes.end(error)
+            raise
+        notes.end(result)
+        return result
 
     async def _attempt(
         self, request: Request[T, E], context: RunContext, loop: asyncio.AbstractEventLoop

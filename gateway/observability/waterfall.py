@@ -1,25 +1,32 @@
 """Waterfall of a request in plain text: a bar for each call, under its stage."""
 
 import time
-from collections.abc import Callable, Iterator
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, groupby
 from typing import Final, TextIO, final
 
-from gateway.observability.trace import Trace, TracedCall
+from gateway.observability.outcome import Outcome
+from gateway.observability.trace import Trace, TracedCall, TracedStage
 
 __all__ = ("Waterfall", "draw_waterfall")
 
 _WIDTH: Final = 40
+_BUSY: Final = "█"
+_WAITING: Final = "░"
+_COMPENSATED: Final = frozenset({Outcome.UNDONE, Outcome.STUCK})
 
 
 def draw_waterfall(title: str, trace: Trace) -> str:
-    """Draw the finished *trace* under *title*: bars to scale, times in milliseconds."""
-    elapsed = max(trace.elapsed, trace.busy)
+    """Draw the finished *trace* under *title*: bars to scale, times in milliseconds.
+
+    In a bar, light shade is a wait for a slot or a pause before the next attempt.
+    """
+    elapsed = max(trace.elapsed, trace.waited)
     return "\n".join((_format_summary(title, trace, elapsed), *_draw_stages(trace, elapsed)))
 
 
 def _format_summary(title: str, trace: Trace, elapsed: float) -> str:
-    own = elapsed - trace.busy
+    own = elapsed - trace.waited
     text = f"{title} in {elapsed * 1000:.1f} ms, {own * 1000:.1f} ms of that in the gateway"
     if len(trace.calls) < 2:  # noqa: PLR2004 - a single call has no parallel calls to compare with
         return text
@@ -29,20 +36,71 @@ def _format_summary(title: str, trace: Trace, elapsed: float) -> str:
 
 
 def _draw_stages(trace: Trace, elapsed: float) -> Iterator[str]:
-    width = max((len(call.name) for call in trace.calls), default=0)
-    for stage, calls in groupby(trace.calls, key=lambda call: call.stage):
-        yield f"  {stage or '(no stage)'}"
+    never_run = {id(stage): trace.list_never_run(stage) for stage in trace.stages}
+    names = [*(call.name for call in trace.calls), *chain.from_iterable(never_run.values())]
+    width = max(map(len, names), default=0)
+    for _, group in groupby(trace.calls, key=lambda call: id(call.stage)):
+        calls = [*group]
+        stage = calls[0].stage
+        yield _format_stage(stage, trace)
         for call in calls:
             yield _draw_call(call, trace, elapsed, width)
+        yield from _draw_never_run(never_run.pop(id(stage), ()), width)
+    for stage in trace.stages:  # no call of these has started
+        if missing := never_run.get(id(stage)):
+            yield _format_stage(stage, trace)
+            yield from _draw_never_run(missing, width)
+
+
+def _format_stage(stage: TracedStage | None, trace: Trace) -> str:
+    if stage is None:
+        return "  (no stage)"
+    outcome = trace.find_outcome(stage)
+    return f"  {stage.name} ({outcome.value})" if outcome in _COMPENSATED else f"  {stage.name}"
+
+
+def _draw_never_run(names: Iterable[str], width: int) -> Iterator[str]:
+    for name in names:
+        yield f"    {name.ljust(width)}  {Outcome.NEVER_RUN.value}"
 
 
 def _draw_call(call: TracedCall, trace: Trace, elapsed: float, width: int) -> str:
-    end = trace.start + elapsed if call.end is None else call.end
-    first = round((call.start - trace.start) / elapsed * _WIDTH)
-    last = max(round((end - trace.start) / elapsed * _WIDTH), first + 1)
-    bar = (" " * first + "█" * (last - first)).ljust(_WIDTH)
-    status = "" if call.status == "ok" else f"  {call.status}"
-    return f"    {call.name.ljust(width)}  {bar} {(end - call.start) * 1000:7.1f} ms{status}"
+    duration = (call.find_end(trace.start + elapsed) - call.start) * 1000
+    bar = _draw_bar(call, trace, elapsed)
+    notes = ", ".join(_list_notes(call))
+    return f"    {call.name.ljust(width)}  {bar} {duration:7.1f} ms  {notes}".rstrip()
+
+
+def _list_notes(call: TracedCall) -> Iterator[str]:
+    """Yield what is unusual about *call*."""
+    if call.outcome in _COMPENSATED:
+        yield call.outcome.value
+    elif call.outcome is not Outcome.DONE:
+        yield call.status
+    if call.rejected_by is not None:
+        yield f"not sent: {call.rejected_by.value}"
+    if call.retries:
+        yield "1 retry" if call.retries == 1 else f"{call.retries} retries"
+
+
+def _draw_bar(call: TracedCall, trace: Trace, elapsed: float) -> str:
+    """Draw the bar of *call*, in which each attempt has at least one character."""
+
+    def find_column(time: float) -> int:
+        return round((time - trace.start) / elapsed * _WIDTH)
+
+    end = trace.start + elapsed
+    first = find_column(call.start)
+    last = max(find_column(call.find_end(end)), first + 1)
+    cells = [" "] * first + [_BUSY] * (last - first)
+    sent = [attempt.sent for attempt in call.attempts if attempt.sent is not None]
+    if sent:
+        for start, stop in call.list_waits(end):
+            for column in range(find_column(start), min(find_column(stop), last)):
+                cells[column] = _WAITING
+        for time in sent:
+            cells[min(find_column(time), last - 1)] = _BUSY
+    return "".join(cells).ljust(_WIDTH)
 
 
 @final

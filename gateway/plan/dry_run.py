@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final, ParamSpec, TypeAlias, cast, final
 
+from typing_extensions import override
+
 from gateway.client.examples import NoExampleError
 from gateway.plan.plan import Kind, Need, Plan, PlannedCall, PlannedStage, Step
 from gateway.plan.user_frame import find_user_frame, format_user_frame
@@ -14,11 +16,11 @@ from gateway.railway import (
     Aggregate,
     CallInfo,
     CallKind,
-    CallOutcome,
     CallSpan,
     CommitPolicy,
     Err,
     Failure,
+    Observer,
     Ok,
     Pipeline,
     Result,
@@ -160,7 +162,7 @@ def _add_examples(stub: Stub | None) -> Stub:
 
 
 @final
-class _Recorder:
+class _Recorder(Observer):
     """Observer that records the stages and calls of a run as planned stages.
 
     Each argument of a stage has its own task, which makes its calls in sequence. With immediate answers the
@@ -170,17 +172,13 @@ class _Recorder:
     def __init__(self) -> None:
         self._tracks: dict[StageSpan | None, dict[object, list[_Span]]] = {}
 
+    @override
     def stage_started(self, stage: StageSpan, /) -> None:
         self._record(current_context().stage, stage)
 
-    def stage_ended(self, stage: StageSpan, /) -> None:
-        """Ignore the end: a plan needs only the start."""
-
+    @override
     def call_started(self, call: CallSpan, /) -> None:
         self._record(call.stage, call)
-
-    def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
-        """Ignore the end: a plan needs only the start."""
 
     @property
     def stages(self) -> tuple[PlannedStage, ...]:

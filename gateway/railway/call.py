@@ -9,7 +9,8 @@ from typing import Any, Final, Generic, Never, ParamSpec, TypeVar, final, overlo
 from gateway.railway.context import change_context, check_seconds, current_context
 from gateway.railway.errors import Failure, TimedOut
 from gateway.railway.journal import Key  # noqa: TC001 - a dataclass names it
-from gateway.railway.observer import CallInfo, CallKind, CallSpan, StageCall, observe
+from gateway.railway.observation import observe
+from gateway.railway.observer import CallInfo, CallKind, CallSpan, StageCall
 from gateway.railway.result import Attempt, Err, Ok, Result, on_error, on_value
 
 __all__ = ("Call", "Missing", "call", "constant", "map_result")
@@ -76,7 +77,7 @@ class Call(Generic[T_co, E_co]):
         if self.is_shaped or (context.observer is None and context.stub is None):
             return await self.attempt()
         span = CallSpan(self.name, context.stage, CallKind.READ, self.info)
-        return await observe(span, self.attempt, context.observer, context.stub)
+        return await observe(span, self.attempt)
 
     @property
     def in_stage(self) -> StageCall:

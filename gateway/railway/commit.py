@@ -30,7 +30,7 @@ from gateway.railway.journal import (
     WriteOutcome,
     derive_key,
 )
-from gateway.railway.observer import SEQUENTIAL, CommitPolicy, StageSpan
+from gateway.railway.observer import SEQUENTIAL, CommitPolicy, Observer, StageSpan
 from gateway.railway.result import Attempt, Err, Ok, Result
 from gateway.railway.run_state import RunExit
 from gateway.railway.stage import merge_bugs
@@ -45,6 +45,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Failure)
 
 _TO_UNDO: Final = frozenset({WriteOutcome.DONE, WriteOutcome.UNKNOWN})
+_SILENT: Final = Observer()
 _NOT_RECORDED: Final = "The gateway cannot record the commit at present, so nothing was sent"
 
 
@@ -115,17 +116,18 @@ async def _shield(work: Coroutine[Any, Any, T]) -> T:
 async def _observe(
     start: CommitStart, steps: Sequence[CommitStep[T, E]], policy: CommitPolicy
 ) -> Result[tuple[T, ...], E | Aggregate | Stuck | Unavailable]:
-    observer = current_context().observer
+    observer = current_context().observer or _SILENT
     span = StageSpan(start.name, tuple([step.in_stage for step in steps]), policy)
-    if observer is not None:
-        observer.stage_started(span)
+    observer.stage_started(span)
     try:
         answers: dict[Key, object] = {}
         with change_context(stage=span, answers=answers):
-            return await _Commit(start, steps, answers).run(policy)
-    finally:
-        if observer is not None:
-            observer.stage_ended(span)
+            result = await _Commit(start, steps, answers).run(policy)
+    except BaseException as error:
+        observer.stage_ended(span, error)
+        raise
+    observer.stage_ended(span, result)
+    return result
 
 
 @final

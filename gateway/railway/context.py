@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, Protocol, TypedDict, Unpack, final
 
 from gateway.railway.journal import NO_JOURNAL, Journal, Key, Rerun, SentWrite
-from gateway.railway.observer import Observer, StageSpan, Stub
+from gateway.railway.observer import CallSpan, Observer, StageSpan, Stub
 from gateway.railway.run_state import RunState
 
 __all__ = (
@@ -119,7 +119,7 @@ class RunContext:
     - *deadline*: instant on the running loop's clock (`loop.time()`, in seconds); clients clip their timeouts
       to the time left
     - *optional_budget*: time limit of an optional call, in seconds
-    - *observer*: observer of the stages and calls
+    - *observer*: observer of the stages, calls and attempts
     - *baggage*: headers that every call passes on
     - *execution_id*: id of the run's commit in the journal; by default generated
     - *key_prefix*: prefix of the idempotency keys of writes; by default the execution id
@@ -132,7 +132,8 @@ class RunContext:
     - *caller*: id of the authenticated principal, for the log
 
     The railway sets the second group when it enters a scope: a run, a stage, a commit or an optional call.
-    Among them, *answers* has the answers of the writes of the commit, by key; it is None outside a commit.
+    Among them, *call* is the call in progress, None unless it is observed. *answers* has the answers of the
+    writes of the commit, by key; it is None outside a commit.
     *run* is the state of the innermost run; it is None outside a run.
     """
 
@@ -152,6 +153,7 @@ class RunContext:
     caller: str | None = None
 
     stage: StageSpan | None = None
+    call: CallSpan | None = None
     is_optional: bool = False
     mode: CallMode = CallMode.NORMAL
     run: RunState | None = field(default=None, repr=False)
@@ -170,6 +172,7 @@ class ScopeChanges(TypedDict, total=False):
     stub: Stub | None
     rerun: Rerun | None
     stage: StageSpan | None
+    call: CallSpan | None
     is_optional: bool
     mode: CallMode
     run: RunState | None

@@ -3,16 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Protocol, TypeAlias, TypeVar, cast, final
+from typing import Final, Protocol, TypeAlias, final
 
 from gateway.railway.errors import Failure
-from gateway.railway.result import Attempt, Result
+from gateway.railway.journal import Key
+from gateway.railway.result import Result
 
 __all__ = (
     "CONCURRENT",
     "FAIL_FAST",
     "SEQUENTIAL",
     "SETTLE",
+    "AttemptEnd",
+    "AttemptSpan",
     "CallInfo",
     "CallKind",
     "CallOutcome",
@@ -20,15 +23,12 @@ __all__ = (
     "CommitPolicy",
     "Observer",
     "Policy",
+    "RejectedBy",
     "StageCall",
     "StageSpan",
     "Stub",
     "check_policy",
-    "observe",
 )
-
-T = TypeVar("T")
-E = TypeVar("E", bound=Failure)
 
 
 class Policy(Enum):
@@ -135,7 +135,8 @@ class StageSpan:
 class CallSpan:
     """Call of a service: a read, a write or an undo.
 
-    *stage* is None for a call that is awaited outside any stage; *undo* is the name of a write's undo.
+    *stage* is None for a call that is awaited outside any stage; *undo* is the name of a write's undo. A
+    commit repeats writes and undos: each time is a call of its own, with the same *key*.
     """
 
     name: str
@@ -143,10 +144,36 @@ class CallSpan:
     kind: CallKind = CallKind.READ
     info: CallInfo | None = None
     undo: str | None = None
+    key: Key | None = None
 
 
 CallOutcome: TypeAlias = Result[object, Failure] | BaseException
-"""End of a call: a result, `asyncio.CancelledError` if cancelled, or any other exception, which is a bug."""
+"""End of a call or a stage: a result, `asyncio.CancelledError`, or another exception, which is a bug."""
+
+
+class RejectedBy(Enum):
+    """Policy that has kept an attempt from being sent."""
+
+    BREAKER = "circuit breaker"
+    LIMIT = "concurrency limit"
+    DEADLINE = "deadline"
+
+
+AttemptEnd: TypeAlias = CallOutcome | RejectedBy
+"""End of an attempt: that of a call, or the policy that has rejected the attempt."""
+
+
+@final
+@dataclass(slots=True, eq=False)
+class AttemptSpan:
+    """Attempt of a *call*: one request to its service, or none if a policy rejects the attempt.
+
+    *number* counts the attempts of a request, from 1. A call in chunks makes several requests.
+    """
+
+    call: CallSpan
+    number: int
+
 
 Stub: TypeAlias = Callable[[CallSpan], Result[object, Failure] | None]
 """Function that answers a call in place of its service, or returns None to let the service answer.
@@ -155,19 +182,20 @@ Results must have the type of the call: they are not checked.
 """
 
 
-class Observer(Protocol):
-    """Observer of the stages and calls of a run, notified synchronously in the thread of the run.
+class Observer:
+    """Observer of the stages, calls and attempts of a run, notified synchronously in the run's thread.
 
     The start and the end of a span are notified with the same object, so that two calls of the same name can
     be distinguished. Each call of a service is observed once; calls that are derived from it are not. The
-    methods must not raise: an exception would break the run.
+    methods must not raise: an exception would break the run. These ignore everything: a subclass overrides
+    those that it needs.
     """
 
     def stage_started(self, stage: StageSpan, /) -> None:
         """Note that the calls of *stage* are about to start."""
 
-    def stage_ended(self, stage: StageSpan, /) -> None:
-        """Note that every call of *stage* has ended."""
+    def stage_ended(self, stage: StageSpan, outcome: CallOutcome, /) -> None:
+        """Note that *stage* ended with *outcome*, and that every call of it has ended."""
 
     def call_started(self, call: CallSpan, /) -> None:
         """Note that *call* is about to be made."""
@@ -175,37 +203,11 @@ class Observer(Protocol):
     def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
         """Note that *call* ended with *outcome*."""
 
+    def attempt_started(self, attempt: AttemptSpan, /) -> None:
+        """Note that *attempt* is about to be made; it may have to wait for the concurrency limit."""
 
-@final
-class _Silent:
-    def stage_started(self, stage: StageSpan, /) -> None:
-        """Do nothing."""
+    def attempt_sent(self, attempt: AttemptSpan, /) -> None:
+        """Note that the policies have admitted *attempt*, whose request is about to be sent."""
 
-    def stage_ended(self, stage: StageSpan, /) -> None:
-        """Do nothing."""
-
-    def call_started(self, call: CallSpan, /) -> None:
-        """Do nothing."""
-
-    def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
-        """Do nothing."""
-
-
-_SILENT: Final[Observer] = _Silent()
-
-
-async def observe(
-    span: CallSpan, attempt: Attempt[T, E], observer: Observer | None, stub: Stub | None
-) -> Result[T, E]:
-    """Make *attempt*, unless *stub* answers in its place; notify *observer* of its start and end."""
-    observer = observer or _SILENT
-    observer.call_started(span)
-    try:
-        stubbed = None if stub is None else stub(span)
-        # Only as sound as the stub, whose results are not checked.
-        result = await attempt() if stubbed is None else cast("Result[T, E]", stubbed)
-    except BaseException as error:
-        observer.call_ended(span, error)
-        raise
-    observer.call_ended(span, result)
-    return result
+    def attempt_ended(self, attempt: AttemptSpan, end: AttemptEnd, /) -> None:
+        """Note that *attempt* ended with *end*; if that is a `RejectedBy`, nothing was sent."""

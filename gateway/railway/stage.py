@@ -46,9 +46,12 @@ async def run_stage(
     observer.stage_started(span)
     try:
         with change_context(stage=span):
-            return await _Fanout(calls, policy, at_once, is_list=at_once is not None).wait()
-    finally:
-        observer.stage_ended(span)
+            result = await _Fanout(calls, policy, at_once, is_list=at_once is not None).wait()
+    except BaseException as error:
+        observer.stage_ended(span, error)
+        raise
+    observer.stage_ended(span, result)
+    return result
 
 
 async def make_parts(parts: Sequence[Call[T, E]], at_once: int) -> Result[tuple[T, ...], E]:

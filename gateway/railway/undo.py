@@ -11,7 +11,8 @@ from gateway.railway.attempts import attempt_in_time, generate_pauses, set_budge
 from gateway.railway.context import CallMode, change_context, current_context, time_left
 from gateway.railway.errors import Failure
 from gateway.railway.journal import SentWrite, WriteOutcome
-from gateway.railway.observer import CallKind, CallSpan, observe
+from gateway.railway.observation import observe
+from gateway.railway.observer import CallKind, CallSpan
 from gateway.railway.result import Ok, Result
 from gateway.railway.run_state import RunExit
 
@@ -39,9 +40,9 @@ class Undo:
     async def make(self, write: SentWrite) -> Result[object, Failure]:
         """Undo *write*, bypassing the policies; notify the observer of the run, if any."""
         context = current_context()
-        span = CallSpan(self.name, context.stage, CallKind.UNDO)
+        span = CallSpan(self.name, context.stage, CallKind.UNDO, key=write.key)
         with change_context(mode=CallMode.BYPASS_POLICIES):
-            return await observe(span, partial(self.attempt, write), context.observer, context.stub)
+            return await observe(span, partial(self.attempt, write))
 
 
 async def try_undo(undo: Undo, write: SentWrite) -> bool:

@@ -9,7 +9,8 @@ from gateway.railway.call import Call, Missing, map_result
 from gateway.railway.context import CallMode, change_context, current_context
 from gateway.railway.errors import Failure
 from gateway.railway.journal import Key
-from gateway.railway.observer import CallInfo, CallKind, CallSpan, StageCall, observe
+from gateway.railway.observation import observe
+from gateway.railway.observer import CallInfo, CallKind, CallSpan, StageCall
 from gateway.railway.result import Ok, Result
 from gateway.railway.run_state import RunMisused
 from gateway.railway.undo import Undo
@@ -58,8 +59,8 @@ class Write(Generic[T_co, E_co]):
             return await self.attempt(key)
         context = current_context()
         undo = self.undo and self.undo.name
-        span = CallSpan(self.name, context.stage, CallKind.WRITE, self.info, undo)
-        result = await observe(span, partial(self.attempt, key), context.observer, context.stub)
+        span = CallSpan(self.name, context.stage, CallKind.WRITE, self.info, undo, key)
+        result = await observe(span, partial(self.attempt, key))
         if context.answers is not None and isinstance(result, Ok):
             context.answers[key] = result.value
         return result

@@ -5,7 +5,7 @@ import random
 from dataclasses import dataclass
 from typing import Final, TypeVar, final
 
-from gateway.railway import BadAnswer, CallMode, Err, Failure, RunContext, TimedOut, Unavailable
+from gateway.railway import BadAnswer, CallMode, Err, Failure, RejectedBy, RunContext, TimedOut, Unavailable
 from gateway.resilience.attempt_outcome import AttemptOutcome, HealthSignal
 from gateway.resilience.concurrency_limit import ConcurrencyLimit
 from gateway.resilience.deadline import has_deadline_passed
@@ -36,6 +36,13 @@ class Rejection:
 
     retry_after: float | None
     is_at_limit: bool = False
+
+    @property
+    def by(self) -> RejectedBy:
+        """Return the policy that has rejected the attempt, for the observer of the run."""
+        if self.is_at_limit:
+            return RejectedBy.LIMIT
+        return RejectedBy.DEADLINE if self.retry_after is None else RejectedBy.BREAKER
 
 
 AT_LIMIT: Final = Rejection(_SHED_RETRY_AFTER, is_at_limit=True)

@@ -12,6 +12,7 @@ from gateway.api.application import Gateway
 from gateway.api.pipeline_route.route import PipelineRoute
 from gateway.api.problems.problem import ProblemResponse, build_plain_problem
 from gateway.api.request_scope import choose_request_id
+from gateway.observability.server_timing import TimingHeaders
 
 __all__ = ("FrontDoor",)
 
@@ -55,7 +56,8 @@ class FrontDoor:
             request_id=_REQUEST_ID,
             prefix=app.prefix,
         )
-        headers = {**RETRY_AFTER_OVERLOAD, "Gateway-Completed": "false", "Server-Timing": "gateway;dur=0.0"}
+        timing = TimingHeaders(app.shared.server_timing, app.shared.timing_origins).build_idle()
+        headers = {**RETRY_AFTER_OVERLOAD, "Gateway-Completed": "false", **timing}
         response = ProblemResponse(problem, headers | ({"Vary": "Origin"} if app.has_cors else {}))
         self._headers = b"".join(
             b"%b: %b\r\n" % header for header in response.raw_headers if header[0] != b"content-length"

@@ -191,6 +191,7 @@ def build_bank_gateway(  # noqa: PLR0913 - the parts that tests replace
         executions=process.executions,
         admission=admission or Admission(256),
         caller=caller,
+        clock=lambda: asyncio.get_running_loop().time(),
     )
     return Gateway(
         shared,

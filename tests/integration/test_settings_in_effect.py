@@ -12,6 +12,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from typing_extensions import override
 
 from gateway.app import create_app
+from gateway.observability.server_timing import ServerTiming
 from gateway.services import SERVICES as SHIPPED
 from gateway.settings import load_settings
 from tests.integration.in_process import InProcessServices, Json, run_gateway
@@ -243,6 +244,42 @@ async def test_default_in_flight_limit_is_256() -> None:
 async def test_largest_answer_is_set(limit: int, status: int) -> None:
     async with run_gateway(InProcessServices(), max_answer_bytes=limit) as gateway:
         assert (await gateway.post("/checkout", json=ORDER)).status_code == status
+
+
+CALLS: Final = {
+    "users.fetch",
+    "inventory.check",
+    "payments.validate",
+    "fraud.assess",
+    "shipping.quote",
+    "pricing.tax",
+    "pricing.discount",
+}
+
+
+@pytest.mark.parametrize(
+    ("entries", "names"),
+    [
+        ("off", set[str]()),
+        ("own", {"gateway"}),
+        ("all", {"gateway", *CALLS}),
+    ],
+)
+async def test_entries_of_server_timing_are_set(entries: ServerTiming, names: set[str]) -> None:
+    async with create_client({"server_timing": entries}) as gateway:
+        response = await gateway.post("/checkout", json=ORDER)
+
+    timing = response.headers.get("server-timing", "")
+    assert {entry.partition(";")[0] for entry in timing.split(", ") if entry} == names
+
+
+@pytest.mark.parametrize("entries", ["off", "own"])
+async def test_origins_that_may_read_times_are_set(entries: ServerTiming) -> None:
+    async with create_client({"server_timing": entries, "timing_allow_origin": (ORIGIN, "*")}) as gateway:
+        response = await gateway.post("/checkout", json=ORDER)
+
+    allowed = None if entries == "off" else f"{ORIGIN}, *"
+    assert response.headers.get("timing-allow-origin") == allowed
 
 
 async def test_refused_preflight_is_a_problem() -> None:

@@ -107,7 +107,7 @@ class RunRecorder(Observer, Journal):
         """Do nothing."""
 
     @override
-    def stage_ended(self, stage: StageSpan, /) -> None:
+    def stage_ended(self, stage: StageSpan, outcome: CallOutcome, /) -> None:
         """Do nothing."""
 
     @override

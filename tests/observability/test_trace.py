@@ -5,11 +5,13 @@ from collections.abc import Sequence
 
 import pytest
 
+from gateway.observability.outcome import Outcome
 from gateway.observability.trace import Trace
 from gateway.railway import (
     FAIL_FAST,
     Aggregate,
     Call,
+    CallKind,
     Err,
     NotFound,
     Ok,
@@ -17,8 +19,10 @@ from gateway.railway import (
     Result,
     Run,
     RunContext,
+    constant,
     railway,
 )
+from tests.observability.scripted_bank import LOST, PAID, TAKEN, Bank, order, trace_order
 
 
 def slow_call(name: str, seconds: float) -> Call[str, NotFound]:
@@ -50,9 +54,10 @@ async def test_trace_records_stages_and_times() -> None:
 
     await pair.on(RunContext(observer=trace))(slow_call("a", 0.05), slow_call("b", 0.02), FAIL_FAST)
 
-    assert [(call.name, call.stage, call.status) for call in trace.calls] == [
-        ("a", "pair", "ok"),
-        ("b", "pair", "ok"),
+    (stage,) = trace.stages
+    assert [(call.name, call.stage is stage, call.status) for call in trace.calls] == [
+        ("a", True, "ok"),
+        ("b", True, "ok"),
     ]
     assert [call.end for call in trace.calls] == pytest.approx([0.05, 0.02])
 
@@ -77,7 +82,7 @@ async def test_trace_marks_call_that_raises_as_bug() -> None:
     assert [call.status for call in trace.calls] == ["bug", "cancelled"]
 
 
-async def test_busy_time_excludes_time_between_calls() -> None:
+async def test_waited_time_excludes_time_between_calls() -> None:
     trace = create_trace()
     run = pair.on(RunContext(observer=trace))
 
@@ -85,12 +90,12 @@ async def test_busy_time_excludes_time_between_calls() -> None:
     await asyncio.sleep(1)
     await run(slow_call("c", 0.01), slow_call("d", 0.03), FAIL_FAST)
 
-    assert trace.busy == pytest.approx(0.08)
+    assert trace.waited == pytest.approx(0.08)
     assert trace.sequential == pytest.approx(0.11)
     assert trace.elapsed == pytest.approx(1.08)
 
 
-async def test_busy_time_counts_overlap_once() -> None:
+async def test_waited_time_counts_overlap_once() -> None:
     trace = create_trace()
     run = pair.on(RunContext(observer=trace))
 
@@ -99,72 +104,10 @@ async def test_busy_time_counts_overlap_once() -> None:
         await asyncio.sleep(0.03)
         group.create_task(run(slow_call("c", 0.01), slow_call("d", 0.05), FAIL_FAST))
 
-    assert trace.busy == pytest.approx(0.08)
+    assert trace.waited == pytest.approx(0.08)
 
 
-async def test_server_timing_lists_calls_and_gateway() -> None:
-    trace = create_trace()
-
-    await asyncio.sleep(0.002)
-    await pair.on(RunContext(observer=trace))(
-        slow_call("users.fetch", 0.05), slow_call("a b", 0.02), FAIL_FAST
-    )
-
-    assert trace.server_timing() == "users.fetch;dur=50.0, a_b;dur=20.0, gateway;dur=2.0"
-
-
-async def test_server_timing_has_entry_for_each_list_item() -> None:
-    trace = create_trace()
-
-    await places.on(RunContext(observer=trace))([slow_call("geo.place", 0.01)] * 3)
-
-    assert trace.server_timing() == ", ".join([*["geo.place;dur=10.0"] * 3, "gateway;dur=0.0"])
-    assert {call.stage for call in trace.calls} == {"places"}
-
-
-async def test_server_timing_has_at_most_2_kib() -> None:
-    trace = create_trace()
-
-    await places.on(RunContext(observer=trace))([slow_call("geo.place", 0.01)] * 500)
-
-    *entries, own = trace.server_timing().split(", ")
-    assert (own, {*entries}) == ("gateway;dur=0.0", {"geo.place;dur=10.0"})
-    assert 2048 - len(", geo.place;dur=10.0") < len(trace.server_timing()) <= 2048
-
-
-async def test_server_timing_keeps_longest_calls() -> None:
-    trace = create_trace()
-    calls = [slow_call(f"geo.place-{n}", 0.001 * ((n * 7) % 400)) for n in range(400)]
-
-    await places.on(RunContext(observer=trace))(calls)
-
-    *entries, _ = trace.server_timing().split(", ")
-    numbers = [int(entry.partition(";")[0].rpartition("-")[2]) for entry in entries]
-    assert numbers == sorted(numbers)
-    assert len(numbers) > 60
-    assert sorted((n * 7) % 400 for n in numbers) == list(range(400 - len(numbers), 400))
-
-
-async def test_server_timing_leaves_out_only_long_names() -> None:
-    """The name of a call that does not fit must not displace the calls that do."""
-    trace = create_trace()
-    calls = [slow_call("x" * 4000, 0.03), slow_call("b", 0.02), slow_call("c", 0.01)]
-
-    await places.on(RunContext(observer=trace))(calls)
-
-    assert trace.server_timing() == "b;dur=20.0, c;dur=10.0, gateway;dur=0.0"
-
-
-async def test_server_timing_of_exactly_2_kib_is_whole() -> None:
-    trace = create_trace()
-    name = "x" * (2048 - len(";dur=10.0, gateway;dur=0.0"))
-
-    await places.on(RunContext(observer=trace))([slow_call(name, 0.01)])
-
-    assert trace.server_timing() == f"{name};dur=10.0, gateway;dur=0.0"
-
-
-async def test_running_call_is_timed_until_now() -> None:
+async def test_running_call_counts_until_now() -> None:
     trace = create_trace()
 
     async with asyncio.TaskGroup() as group:
@@ -174,7 +117,7 @@ async def test_running_call_is_timed_until_now() -> None:
         await asyncio.sleep(0.03)
 
         assert trace.calls[0].status == "running"
-        assert trace.server_timing() == "a;dur=30.0, b;dur=20.0, gateway;dur=0.0"
+        assert (trace.waited, trace.sequential) == (0.03, 0.05)
 
 
 async def test_call_outside_stage_is_traced_without_stage() -> None:
@@ -187,3 +130,89 @@ async def test_call_outside_stage_is_traced_without_stage() -> None:
     await single.on(RunContext(observer=trace))()
 
     assert [(call.name, call.stage) for call in trace.calls] == [("a", None)]
+
+
+async def test_trace_marks_outcomes_of_stages() -> None:
+    trace = create_trace()
+    run = pair.on(RunContext(observer=trace))
+    await run(slow_call("a", 0.05), slow_call("b", 0.02), FAIL_FAST)
+    await run(slow_call("lost", 0.01), slow_call("b", 0.02), FAIL_FAST)
+
+    done, refused = trace.stages
+    assert (done.start, done.end) == (0, 0.05)
+    assert [trace.find_outcome(stage) for stage in (done, refused)] == [Outcome.DONE, Outcome.REFUSED]
+
+
+async def test_stage_in_progress_is_running() -> None:
+    trace = create_trace()
+    running = asyncio.create_task(
+        pair.on(RunContext(observer=trace))(slow_call("a", 9), slow_call("b", 0.02), FAIL_FAST)
+    )
+    await asyncio.sleep(1)
+
+    assert [trace.find_outcome(stage) for stage in trace.stages] == [Outcome.RUNNING]
+    running.cancel()
+    await asyncio.wait((running,))
+    assert [trace.find_outcome(stage) for stage in trace.stages] == [Outcome.CANCELLED]
+
+
+async def test_repeats_of_write_are_one_call() -> None:
+    trace = await trace_order(Bank(LOST, LOST, PAID, PAID, PAID))
+
+    pay, ship, bill = trace.calls
+    (commit,) = trace.stages
+    assert [(call.name, call.outcome, call.undo) for call in (pay, ship, bill)] == [
+        ("bank.pay", Outcome.DONE, None),
+        ("shop.ship", Outcome.DONE, None),
+        ("shop.bill", Outcome.DONE, None),
+    ]
+    assert trace.waited == pytest.approx(trace.elapsed)
+    assert pay.end is not None
+    assert pay.end > 0.4  # three times 100 ms, and the pauses between them
+    assert (commit.is_commit, trace.find_outcome(commit), ship.start) == (True, Outcome.DONE, pay.end)
+
+
+async def test_undone_commit_is_shown() -> None:
+    trace = await trace_order(Bank(PAID, TAKEN))
+
+    pay, ship, repay = trace.calls
+    assert [call.outcome for call in (pay, ship, repay)] == [Outcome.UNDONE, Outcome.REFUSED, Outcome.DONE]
+    assert (pay.undo, repay.kind) == (repay, CallKind.UNDO)
+    assert [trace.find_outcome(stage) for stage in trace.stages] == [Outcome.UNDONE]
+
+
+async def test_stuck_commit_is_shown() -> None:
+    trace = await trace_order(Bank(PAID, TAKEN, is_undoable=False))
+
+    assert trace.calls[0].outcome is Outcome.STUCK
+    assert [trace.find_outcome(stage) for stage in trace.stages] == [Outcome.STUCK]
+    assert trace.waited == pytest.approx(trace.elapsed, abs=1.5)  # the last pause ends before the next undo
+    assert len(trace.calls) == 3
+
+
+async def test_undo_in_progress_leaves_outcome_of_write() -> None:
+    trace = create_trace()
+    running = asyncio.create_task(order.on(RunContext(observer=trace))(Bank(PAID, TAKEN)))
+    await asyncio.sleep(0.25)
+
+    assert [call.outcome for call in trace.calls] == [Outcome.DONE, Outcome.REFUSED, Outcome.RUNNING]
+    await asyncio.wait((running,))
+
+
+async def test_steps_after_refused_write_never_run() -> None:
+    trace = await trace_order(Bank(TAKEN))
+
+    (commit,) = trace.stages
+    assert trace.list_never_run(commit) == ["shop.ship", "shop.bill"]
+    assert trace.find_outcome(commit) is Outcome.REFUSED
+
+
+async def test_constants_are_not_missed() -> None:
+    @railway
+    async def prices(run: Run[NotFound | Aggregate]) -> None:
+        await run.stage("prices", slow_call("a", 0.01), constant("tax", 0))
+
+    trace = create_trace()
+    await prices.on(RunContext(observer=trace))()
+
+    assert trace.list_never_run(trace.stages[0]) == []

@@ -5,7 +5,10 @@ import io
 
 from gateway.observability.trace import Trace
 from gateway.observability.waterfall import Waterfall, draw_waterfall
-from gateway.railway import Aggregate, Call, NotFound, Ok, Run, RunContext, railway
+from gateway.railway import Aggregate, Call, Failure, NotFound, Ok, Run, RunContext, railway
+from gateway.resilience.terms import RetryTerms
+from tests.observability.scripted_bank import PAID, TAKEN, Bank, trace_order
+from tests.resilience.scripted_upstream import Service, Step, build_client, fetch
 
 
 def slow_call(name: str, seconds: float) -> Call[str, NotFound]:
@@ -67,3 +70,64 @@ async def test_waterfall_is_drawn_at_most_once_per_second() -> None:
 
     titles = [line.split()[0] for line in out.getvalue().splitlines() if not line.startswith(" ")]
     assert titles == ["first", "third"]
+
+
+@railway
+async def fetch_lamp(run: Run[Failure], *calls: Call[object, Failure]) -> None:
+    await run.stage("core data", *calls)
+
+
+async def draw(*calls: Call[object, Failure]) -> list[str]:
+    trace = Trace(asyncio.get_running_loop().time)
+    await fetch_lamp.on(RunContext(observer=trace))(*calls)
+    return draw_waterfall("GET /lamp", trace).splitlines()[2:]
+
+
+async def test_waterfall_shows_attempts_and_pauses() -> None:
+    service = Service(Step(503, after=0.5, retry_after="1"), Step(after=0.5))
+    things = build_client(service, retries=RetryTerms(backoff=1e-9))
+
+    assert await draw(fetch(things)) == [
+        "    things.fetch  ██████████░░░░░░░░░░░░░░░░░░░░██████████  2000.0 ms  1 retry"
+    ]
+
+
+async def test_waterfall_shows_wait_for_slot() -> None:
+    things = build_client(Service(Step(after=0.05)), max_concurrency=1)
+
+    assert await draw(fetch(things), fetch(things)) == [
+        "    things.fetch  ████████████████████                        50.0 ms",
+        "    things.fetch  ░░░░░░░░░░░░░░░░░░░░████████████████████   100.0 ms",
+    ]
+
+
+async def test_waterfall_shows_rejected_call() -> None:
+    things = build_client(Service(Step(after=0.05)), max_concurrency=1)
+
+    *_, shed = await draw(*(fetch(things).optional() for _ in range(3)))
+
+    assert shed == f"    things.fetch  █{' ' * 39}     0.0 ms  unavailable, not sent: concurrency limit"
+
+
+async def test_waterfall_shows_short_attempts() -> None:
+    """An attempt that is refused at once is shorter than a character."""
+    things = build_client(
+        Service(Step(503, retry_after="1"), Step(503, retry_after="1"), Step(after=0.001)),
+        retries=RetryTerms(backoff=1e-9),
+    )
+
+    assert await draw(fetch(things)) == [
+        "    things.fetch  █░░░░░░░░░░░░░░░░░░░█░░░░░░░░░░░░░░░░░░█  2001.0 ms  2 retries"
+    ]
+
+
+async def test_waterfall_shows_undo_and_steps_that_never_run() -> None:
+    drawing = draw_waterfall("POST /orders", await trace_order(Bank(PAID, TAKEN)))
+
+    assert drawing.splitlines()[1:] == [
+        "  settlement (undone)",
+        "    bank.pay       █████████████                              100.0 ms  undone",
+        "    shop.ship                   ██████████████                100.0 ms  conflict",
+        "    bank.pay.undo                             █████████████   100.0 ms",
+        "    shop.bill      never run",
+    ]

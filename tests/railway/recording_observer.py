@@ -22,7 +22,7 @@ class RecordingObserver(Observer):
         self.events.append(f"+{stage.name}")
 
     @override
-    def stage_ended(self, stage: StageSpan, /) -> None:
+    def stage_ended(self, stage: StageSpan, outcome: CallOutcome, /) -> None:
         self.stages.append(stage)
         self.events.append(f"-{stage.name}")
 

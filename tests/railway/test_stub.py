@@ -60,7 +60,7 @@ class SpanObserver(Observer):
         self.stages.append(stage)
 
     @override
-    def stage_ended(self, stage: StageSpan, /) -> None:
+    def stage_ended(self, stage: StageSpan, outcome: CallOutcome, /) -> None:
         assert stage in self.stages
 
     @override

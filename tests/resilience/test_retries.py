@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import httpx
 import pytest
+from typing_extensions import override
 
 from gateway.railway import (
     BadAnswer,
@@ -17,10 +18,10 @@ from gateway.railway import (
     Forbidden,
     Invalid,
     NotFound,
+    Observer,
     Ok,
     RateLimited,
     RunContext,
-    StageSpan,
     Unavailable,
     change_context,
 )
@@ -286,17 +287,17 @@ async def test_cancelled_retry_is_counted() -> None:
     assert (things.policies.counts.attempts, things.policies.counts.retries) == (2, 1)
 
 
-class RecordingObserver:
+class RecordingObserver(Observer):
     """Observer that records the calls that start and end."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
 
-    def stage_started(self, stage: StageSpan, /) -> None: ...
-    def stage_ended(self, stage: StageSpan, /) -> None: ...
+    @override
     def call_started(self, call: CallSpan, /) -> None:
         self.events.append(f"{call.name} started")
 
+    @override
     def call_ended(self, call: CallSpan, outcome: CallOutcome, /) -> None:
         self.events.append(f"{call.name} ended: {outcome}")
 

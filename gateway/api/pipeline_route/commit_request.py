@@ -1,5 +1,7 @@
 """Request for a pipeline that writes, with at most one commit per idempotency key."""
 
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
 from typing import ClassVar, Final, assert_never, final
 
 from starlette.responses import Response
@@ -70,7 +72,7 @@ class CommitRequest(EndpointRequest):
             None if key is None else compute_fingerprint(self._parsed.arguments),
             self.context,
             caller,
-            self._parsed.slot.pause,
+            self._pause,
         )
         outcome = await executions.run(request, run_pipeline)
         match outcome:
@@ -86,6 +88,13 @@ class CommitRequest(EndpointRequest):
                 raise _build_refusal(outcome)
             case _:
                 assert_never(outcome)
+
+    @contextmanager
+    def _pause(self) -> Generator[None]:
+        """Free the slot of the request while it only waits for another request."""
+        trace = self._parsed.trace
+        with self._parsed.slot.pause(), nullcontext() if trace is None else trace.pause():
+            yield
 
     def _store(
         self, outcome: Result[object, Failure] | Exception, execution_id: str, *, has_begun: bool

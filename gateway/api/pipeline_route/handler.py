@@ -29,6 +29,7 @@ from gateway.api.pipeline_route.solver import DependencySolver
 from gateway.api.problems.exception_handlers import build_exception_response, remember_response
 from gateway.api.problems.problem import build_problem_response
 from gateway.api.request_scope import assign_caller, get_request_id
+from gateway.observability.server_timing import TimingHeaders
 from gateway.observability.trace import Trace
 from gateway.railway import Err, Ok, RunContext, Unauthorized
 
@@ -72,6 +73,7 @@ class Handler:
         self._state = served.state
         self._identifier = identifier
         self._requires_token = requires_token
+        self._timing = TimingHeaders(served.state.server_timing, served.state.timing_origins)
 
     async def handle(self, request: Request) -> Response:
         """Return the response to *request* and report its trace; an exception becomes a problem response.
@@ -90,7 +92,7 @@ class Handler:
             else await identifier.identify(request, arrival + state.deadline)
         )
         slot = state.admission.request_slot(request.scope, arrival, caller.principal)
-        trace = Trace(state.clock)
+        trace = Trace(state.clock) if state.is_traced else None
         failure: Exception | None = None
         try:
             slot.check()
@@ -104,8 +106,9 @@ class Handler:
             return self._pass_on(error, request, NoResponse())
         except Exception as error:  # noqa: BLE001 - each becomes a problem response
             failure, response = error, build_exception_response(error, request.scope)
-        _add_headers(response, trace, slot.headers)
-        if state.on_trace is not None:
+        timing: Mapping[str, str] = {} if trace is None else self._timing.build(trace)
+        _add_headers(response, {**timing, **slot.headers})
+        if state.on_trace is not None and trace is not None:
             title = f"{request.method} {encode_path(request.scope)} {response.status_code}"
             _report_trace(state.on_trace, title, trace)
         return response if failure is None else self._pass_on(failure, request, response)
@@ -118,7 +121,7 @@ class Handler:
         fields: HeaderFields,
         body: bytearray,
         arrival: float,
-        trace: Trace,
+        trace: Trace | None,
     ) -> Response:
         arguments = self._arguments
         if body and not arguments.requires_body and arguments.has_body:
@@ -139,13 +142,17 @@ class Handler:
         endpoint = self._endpoint
         if endpoint.solver is not None:
             identifying: dict[str, object] = {}
-            parsed = ParsedRequest(fields, body, identifying, token, key, context, slot, caller.principal)
+            parsed = ParsedRequest(
+                fields, body, identifying, token, key, context, slot, trace, caller.principal
+            )
             pipeline_request = endpoint.request_type(request, self._served, parsed)
             solving = endpoint.solver.respond(pipeline_request, body, deadline, identifying)
             return await run_while_connected(request.receive, solving)
         match arguments.validate(request.path_params, body):
             case Ok(values):
-                parsed = ParsedRequest(fields, body, values, token, key, context, slot, caller.principal)
+                parsed = ParsedRequest(
+                    fields, body, values, token, key, context, slot, trace, caller.principal
+                )
                 pipeline_request = endpoint.request_type(request, self._served, parsed)
                 work = endpoint.function(**values, **{endpoint.request_name: pipeline_request})
                 return await run_while_connected(request.receive, work)
@@ -160,12 +167,11 @@ class Handler:
         raise error
 
 
-def _add_headers(response: Response, trace: Trace, headers: Mapping[str, str]) -> None:
-    """Add `Server-Timing`, the *headers*, and `Gateway-Completed: false` unless the response has it."""
+def _add_headers(response: Response, headers: Mapping[str, str]) -> None:
+    """Add the *headers*, and `Gateway-Completed: false` unless the response has it."""
     raw = response.raw_headers
     if all(name != _COMPLETED for name, _ in raw):
         raw.append((_COMPLETED, b"false"))
-    raw.append((b"server-timing", trace.server_timing().encode("ascii")))
     raw.extend((name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items())
 
 

@@ -15,6 +15,7 @@ from gateway.api.pipeline_route.models import SuccessBody
 from gateway.api.pipeline_route.registration import Headers
 from gateway.api.problems.problem import build_problem_response
 from gateway.api.state import GatewayState
+from gateway.observability.trace import Trace
 from gateway.railway import Err, Failure, Ok, Result, RunContext
 
 __all__ = ("EndpointRequest", "ParsedRequest", "PipelineRequest", "ServedPipeline")
@@ -52,6 +53,7 @@ class ParsedRequest:
     idempotency_key: bytes | None
     context: RunContext
     slot: AdmissionSlot
+    trace: Trace | None = field(repr=False)
     caller: str | None = None
 
 

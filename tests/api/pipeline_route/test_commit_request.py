@@ -143,6 +143,18 @@ async def test_unserializable_result_is_500_after_commit(bank: Bank, client: htt
     assert len(bank.pay.keys) == 1
 
 
+async def test_wait_for_other_request_is_not_time_of_gateway(bank: Bank, client: httpx.AsyncClient) -> None:
+    bank.pay.seconds = 3
+    first = asyncio.create_task(post_payment(client, "rent"))
+    await bank.pay.has_started.wait()
+
+    repeated = await post_payment(client, "rent")
+
+    assert repeated.headers["idempotent-replayed"] == "true"
+    assert repeated.headers["server-timing"] == "gateway;dur=0.0"
+    assert "bank.pay;dur=3000.0" in (await first).headers["server-timing"]
+
+
 async def test_commit_past_deadline_is_202_and_continues(bank: Bank, client: httpx.AsyncClient) -> None:
     bank.pay.seconds = 7
 

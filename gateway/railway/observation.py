@@ -1,0 +1,79 @@
+"""Observation: notifies the observer of a run of its calls and their attempts."""
+
+from typing import Final, TypeVar, cast, final
+
+from gateway.railway.context import RunContext, change_context, current_context
+from gateway.railway.errors import Failure
+from gateway.railway.observer import AttemptEnd, AttemptSpan, CallSpan, Observer
+from gateway.railway.result import Attempt, Result
+
+__all__ = ("AttemptNotes", "observe", "observe_attempts")
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Failure)
+
+
+async def observe(span: CallSpan, attempt: Attempt[T, E]) -> Result[T, E]:
+    """Make *attempt*, unless the run's stub answers in its place; notify the observer of start and end."""
+    context = current_context()
+    observer = context.observer
+    if observer is None:
+        return await _answer(span, attempt, context)
+    observer.call_started(span)
+    try:
+        with change_context(call=span):
+            result = await _answer(span, attempt, context)
+    except BaseException as error:
+        observer.call_ended(span, error)
+        raise
+    observer.call_ended(span, result)
+    return result
+
+
+async def _answer(span: CallSpan, attempt: Attempt[T, E], context: RunContext) -> Result[T, E]:
+    stubbed = None if context.stub is None else context.stub(span)
+    # Only as sound as the stub, whose results are not checked.
+    return await attempt() if stubbed is None else cast("Result[T, E]", stubbed)
+
+
+@final
+class AttemptNotes:
+    """Notifies *observer*, if any, of the attempts of one request of *call*.
+
+    For each attempt: `start`, then `send` unless a policy rejects it, then `end`.
+    """
+
+    __slots__ = ("_attempt", "_call", "_number", "_observer")
+
+    def __init__(self, observer: Observer | None, call: CallSpan | None) -> None:
+        self._observer = None if call is None else observer
+        self._call = call
+        self._number = 0
+        self._attempt: AttemptSpan | None = None
+
+    def start(self) -> None:
+        """Notify that the next attempt is about to be made."""
+        if self._observer is not None and self._call is not None:
+            self._number += 1
+            self._attempt = AttemptSpan(self._call, self._number)
+            self._observer.attempt_started(self._attempt)
+
+    def send(self) -> None:
+        """Notify that the policies have admitted the attempt."""
+        if self._observer is not None and self._attempt is not None:
+            self._observer.attempt_sent(self._attempt)
+
+    def end(self, end: AttemptEnd, /) -> None:
+        """Notify of the end of the attempt."""
+        if self._observer is not None and self._attempt is not None:
+            self._observer.attempt_ended(self._attempt, end)
+
+
+_UNOBSERVED: Final = AttemptNotes(None, None)
+
+
+def observe_attempts(context: RunContext) -> AttemptNotes:
+    """Return the notifications for the attempts of a request, which belongs to the call in *context*."""
+    if context.observer is None or context.call is None:
+        return _UNOBSERVED
+    return AttemptNotes(context.observer, context.call)
