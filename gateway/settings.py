@@ -115,6 +115,12 @@ Positive: TypeAlias = Annotated[PositiveInt, _expects("a positive integer")]
 Port: TypeAlias = Annotated[int, Field(ge=0, le=65535), _expects("an integer from 0 to 65535")]
 NonNegative: TypeAlias = Annotated[int, Field(ge=0), _expects("0 or a positive integer")]
 Transport: TypeAlias = Annotated[TransportName, _expects("http1 or httpx")]
+TimingOrigins: TypeAlias = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^(\*|https?://[A-Za-z0-9.:\[\]-]+)$")], ...],
+    NoDecode,
+    BeforeValidator(_split),
+    _expects("origins, such as 'https://shop.example', or *"),
+]
 TimingEntries: TypeAlias = Annotated[ServerTiming, _expects("off, own or all")]
 Flag: TypeAlias = Annotated[bool, _expects("true or false")]
 RootPath: TypeAlias = Annotated[
@@ -263,7 +269,7 @@ class Settings(BaseSettings):
         default="all",
         description="entries of Server-Timing: off, own (the gateway's own time) or all (and each call)",
     )
-    timing_allow_origin: Origins = Field(
+    timing_allow_origin: TimingOrigins = Field(
         default=(),
         description="origins whose pages may read Server-Timing, separated by commas; * for all",
     )

@@ -167,6 +167,7 @@ URL_RULE: Final = (
     "a service's URL must be http or https with a valid host and port, such as http://127.0.0.1:8101"
 )
 URL_PARTS_RULE: Final = "a service's URL must not have credentials, a query or a fragment"
+ORIGINS_RULE: Final = "expected origins, such as 'https://shop.example', or *"
 CHARACTERS_RULE: Final = "expected letters, digits and -._~+/, with = only at the end (RFC 6750)"
 
 
@@ -196,6 +197,9 @@ CHARACTERS_RULE: Final = "expected letters, digits and -._~+/, with = only at th
         ("UNDO_BUDGET_MS", "-1", POSITIVE),
         ("MAX_IN_FLIGHT", "0", POSITIVE),
         ("RATE_LIMIT_PER_MINUTE", "0", POSITIVE),
+        ("SERVER_TIMING", "some", "expected off, own or all"),
+        ("TIMING_ALLOW_ORIGIN", "https://bücher.example", ORIGINS_RULE),
+        ("TIMING_ALLOW_ORIGIN", "*, shop.example", ORIGINS_RULE),
         ("OPERATOR_TOKEN", " ", CHARACTERS_RULE),
         ("OPERATOR_TOKEN", "two words", CHARACTERS_RULE),
         ("OPERATOR_TOKEN", "p@ss", CHARACTERS_RULE),

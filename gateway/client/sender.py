@@ -24,8 +24,8 @@ from gateway.railway import (
     Result,
     RunContext,
     UpstreamFault,
+    create_attempt_notifier,
     current_context,
-    observe_attempts,
 )
 from gateway.resilience.attempt_outcome import HealthSignal
 from gateway.resilience.attempts import AT_LIMIT, DEADLINE_PASSED
@@ -85,18 +85,18 @@ class RequestSender:
         context, loop, name = current_context(), asyncio.get_running_loop(), request.rules.name
         if context.mode is CallMode.BYPASS_POLICIES:
             return await self._make_once(request, context, loop)
-        attempts, notes = self._policies.begin(name, context, loop), observe_attempts(context)
+        attempts, notifier = self._policies.begin(name, context, loop), create_attempt_notifier(context)
         result: Result[T, E | UpstreamFault] | None = None
         while True:
-            notes.start()
+            notifier.start()
             try:
                 rejection = attempts.admit()
                 if rejection is AT_LIMIT:
                     rejection = await attempts.queue()
                 if rejection is not None:
-                    notes.end(rejection.by)
+                    notifier.end(rejection.rejected_by)
                     return self.interpreter.build_error(name, rejection) if result is None else result
-                notes.send()
+                notifier.send()
                 signal = HealthSignal.NONE  # if the attempt is cancelled, or ended by a bug
                 try:
                     outcome = await self._attempt(request, context, loop)
@@ -104,9 +104,9 @@ class RequestSender:
                 finally:
                     attempts.settle(signal)
             except BaseException as error:
-                notes.end(error)
+                notifier.end(error)
                 raise
-            notes.end(result)
+            notifier.end(result)
             pause = attempts.choose_pause(outcome)
             if pause is None:
                 return result
@@ -134,18 +134,18 @@ class RequestSender:
     ) -> Result[T, E | UpstreamFault]:
         """Make *request* once, whatever the policies are."""
         self._policies.count_bypass()
-        notes = observe_attempts(context)
-        notes.start()
+        notifier = create_attempt_notifier(context)
+        notifier.start()
         if has_deadline_passed(context.time_left(loop.time())):
-            notes.end(DEADLINE_PASSED.by)
+            notifier.end(DEADLINE_PASSED.rejected_by)
             return self.interpreter.build_error(request.rules.name, DEADLINE_PASSED)
-        notes.send()
+        notifier.send()
         try:
             result = (await self._attempt(request, context, loop)).result
         except BaseException as error:
-            notes.end(error)
+            notifier.end(error)
             raise
-        notes.end(result)
+        notifier.end(result)
         return result
 
     async def _attempt(

@@ -1,8 +1,8 @@
-"""Outcome of a stage, a call or an attempt in a trace."""
+"""Outcomes of stages, calls and attempts in a trace."""
 
 import asyncio
 from enum import Enum
-from typing import Final, assert_never
+from typing import Final
 
 from gateway.railway import (
     Aggregate,
@@ -12,13 +12,14 @@ from gateway.railway import (
     Failure,
     Ok,
     RejectedBy,
+    RunExit,
     Stuck,
     TimedOut,
     Unavailable,
     Unexpected,
 )
 
-__all__ = ("Outcome", "classify")
+__all__ = ("Outcome", "classify", "find_code")
 
 
 class Outcome(Enum):
@@ -30,7 +31,7 @@ class Outcome(Enum):
     """The service has refused the request with a failure that the call declares, such as `NotFound`."""
 
     FAILED = "failed"
-    """A fault: the service was unavailable or unusable, or a bug has ended the call."""
+    """The service was unavailable or unusable, or a bug has ended the call."""
 
     TIMED_OUT = "timed out"
     REJECTED = "rejected"
@@ -47,26 +48,40 @@ class Outcome(Enum):
     """A write, or a commit, that could not be undone."""
 
 
-def classify(end: AttemptEnd | None) -> Outcome:
-    """Return the outcome of what ended with *end*; None if it has not ended.
+_FAULTS_BY_PRECEDENCE: Final = (Outcome.FAILED, Outcome.TIMED_OUT)
 
-    That of an aggregate is `FAILED` or `TIMED_OUT` if that of a part is, in this order.
+
+def classify(end: AttemptEnd) -> Outcome:
+    """Return the outcome of a stage, a call or an attempt with this *end*.
+
+    An aggregate is `FAILED` if any part is, else `TIMED_OUT` if any part is, else `REFUSED`.
     """
     match end:
-        case None:
-            return Outcome.RUNNING
         case Ok():
             return Outcome.DONE
-        case Err(error):
+        case Err(error) | RunExit(error=error):
             return _classify_failure(error)
         case RejectedBy():
             return Outcome.REJECTED
         case asyncio.CancelledError():
             return Outcome.CANCELLED
-        case BaseException():
-            return Outcome.FAILED
         case _:
-            assert_never(end)
+            return Outcome.FAILED
+
+
+def find_code(end: AttemptEnd) -> str:
+    """Return `ok`, the code of a failure, `rejected`, `cancelled`, or `bug` for any other exception."""
+    match end:
+        case Ok():
+            return "ok"
+        case Err(error) | RunExit(error=error):
+            return error.code
+        case RejectedBy():
+            return "rejected"
+        case asyncio.CancelledError():
+            return "cancelled"
+        case _:
+            return "bug"
 
 
 def _classify_failure(error: Failure) -> Outcome:
@@ -77,9 +92,6 @@ def _classify_failure(error: Failure) -> Outcome:
             return Outcome.FAILED
         case Aggregate(errors):
             parts = {_classify_failure(part) for part in errors}
-            return next((worst for worst in _WORST if worst in parts), Outcome.REFUSED)
+            return next((fault for fault in _FAULTS_BY_PRECEDENCE if fault in parts), Outcome.REFUSED)
         case _:
             return Outcome.REFUSED
-
-
-_WORST: Final = (Outcome.FAILED, Outcome.TIMED_OUT)

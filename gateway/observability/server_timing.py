@@ -32,8 +32,8 @@ class TimingHeaders:
         """Return the headers of the response to a request with *trace*."""
         return self._wrap(build_server_timing(trace, self._entries))
 
-    def build_idle(self) -> Mapping[str, str]:
-        """Return the headers of a response that is sent at once."""
+    def build_without_trace(self) -> Mapping[str, str]:
+        """Return the headers of a response for which no pipeline has run."""
         return self._wrap("gateway;dur=0.0")
 
     def _wrap(self, timing: str) -> Mapping[str, str]:
@@ -45,12 +45,12 @@ class TimingHeaders:
 def build_server_timing(trace: Trace, entries: ServerTiming) -> str:
     """Return the value of the header with these *entries*, times in milliseconds.
 
-    The time of the gateway excludes waits for services and for other requests, and pauses between attempts.
+    The time of the gateway excludes calls with their pauses between attempts, and waits for other requests.
     The header has at most 2 KiB, which servers and proxies accept. If the calls need more, the longest calls
     are kept, in the order in which they started.
     """
     now = trace.clock()
-    own = f"gateway;dur={max(now - trace.start - trace.waited, 0.0) * 1000:.1f}"
+    own = f"gateway;dur={trace.measure_own(now) * 1000:.1f}"
     if entries != "all":
         return own
     seconds = [call.find_end(now) - call.start for call in trace.calls]

@@ -1,6 +1,5 @@
 """Trace of one request: its stages, calls and attempts, with their times and outcomes."""
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -10,7 +9,7 @@ from typing import TypeAlias, final
 
 from typing_extensions import override
 
-from gateway.observability.outcome import Outcome, classify
+from gateway.observability.outcome import Outcome, classify, find_code
 from gateway.railway import (
     AttemptEnd,
     AttemptSpan,
@@ -18,10 +17,8 @@ from gateway.railway import (
     CallOutcome,
     CallSpan,
     CommitPolicy,
-    Err,
     Key,
     Observer,
-    Ok,
     RejectedBy,
     StageSpan,
 )
@@ -29,40 +26,43 @@ from gateway.railway import (
 __all__ = ("Trace", "TracedAttempt", "TracedCall", "TracedStage")
 
 Interval: TypeAlias = tuple[float, float]
+_KeyedCall: TypeAlias = tuple[CallKind, Key]
+
+# Outcomes are stored in place of results and exceptions. The traceback of an exception refers to the frames
+# that have the trace, so that only the garbage collector could free them.
 
 
 @final
 @dataclass(slots=True)
 class TracedAttempt:
-    """Attempt of a call.
+    """Attempt of a call; *rejected_by* is the policy that has kept it from being sent, if any.
 
     *start*, *sent* and *end* are in seconds on the clock of the trace. Between *start* and *sent*, the
-    attempt waited for the concurrency limit. *sent* is None if it has not been sent, *end* while it runs.
+    attempt waits for the concurrency limit. *sent* is None until it is sent, *end* until it ends.
     """
 
     number: int
     start: float
     sent: float | None = None
     end: float | None = None
-    result: AttemptEnd | None = None
-
-    @property
-    def outcome(self) -> Outcome:
-        """Return the outcome of the attempt."""
-        return classify(self.result)
+    outcome: Outcome = Outcome.RUNNING
+    rejected_by: RejectedBy | None = None
 
 
 @final
 @dataclass(slots=True)
 class TracedStage:
-    """Stage, or commit, of a trace, with the names of its calls; *end* is None while it runs."""
+    """Stage, or commit, of a trace; *end* is None while it runs.
+
+    *names* are those of its calls, without calls that are derived from others: they may have other names.
+    """
 
     name: str
     is_commit: bool
     names: tuple[str, ...]
     start: float
     end: float | None = None
-    result: CallOutcome | None = None
+    outcome: Outcome = Outcome.RUNNING
 
 
 @final
@@ -70,8 +70,9 @@ class TracedStage:
 class TracedCall:
     """Call in a trace; the repeats of a write or of an undo in a commit are one call.
 
-    *start* and *end* are in seconds on the clock of the trace. *end* and *result* are None while the call
-    runs. *undo* is the undo of a write, if it was made.
+    *start* and *end* are in seconds on the clock of the trace; *end* is that of the last repeat so far, and
+    None while one runs. *ended* is the outcome of the last repeat, and *status* its code (`find_code`), or
+    `running`. *undo* is the undo of a write, if it was made.
     """
 
     name: str
@@ -79,35 +80,35 @@ class TracedCall:
     stage: TracedStage | None
     start: float
     end: float | None = None
-    result: CallOutcome | None = None
+    ended: Outcome = Outcome.RUNNING
+    status: str = "running"
     undo: "TracedCall | None" = None
     attempts: list[TracedAttempt] = field(default_factory=list[TracedAttempt])
 
+    @property
+    def is_running(self) -> bool:
+        """Return whether the call runs, or pauses before a repeat.
+
+        As long as its commit runs, a write or an undo whose outcome is unknown is repeated.
+        """
+        if self.end is None:
+            return True
+        is_repeated = self.kind is not CallKind.READ and self.ended in {Outcome.FAILED, Outcome.TIMED_OUT}
+        in_commit = self.stage is not None and self.stage.is_commit and self.stage.end is None
+        return is_repeated and in_commit and self.undo is None
+
     def find_end(self, now: float) -> float:
-        """Return the end of the call; *now* while the call runs."""
-        return now if self.end is None else self.end
+        """Return the end of the call; *now* while it runs, or pauses before a repeat."""
+        return now if self.end is None or self.is_running else self.end
 
     @property
     def outcome(self) -> Outcome:
         """Return the outcome of the call; that of a write shows whether it has been undone."""
-        if self.undo is None or self.undo.outcome is Outcome.RUNNING:
-            return classify(self.result)
-        return Outcome.UNDONE if self.undo.outcome is Outcome.DONE else Outcome.STUCK
-
-    @property
-    def status(self) -> str:
-        """Return `running`, `ok`, the code of the failure, `cancelled`, or `bug` for any other exception."""
-        match self.result:
-            case None:
-                return "running"
-            case Ok():
-                return "ok"
-            case Err(error):
-                return error.code
-            case asyncio.CancelledError():
-                return "cancelled"
-            case _:
-                return "bug"
+        if self.is_running:
+            return Outcome.RUNNING
+        if self.undo is None or self.undo.is_running:
+            return self.ended
+        return Outcome.UNDONE if self.undo.ended is Outcome.DONE else Outcome.STUCK
 
     @property
     def retries(self) -> int:
@@ -119,9 +120,14 @@ class TracedCall:
 
     @property
     def rejected_by(self) -> RejectedBy | None:
-        """Return the policy that has rejected the last attempt, if any."""
-        last = self.attempts[-1].result if self.attempts else None
-        return last if isinstance(last, RejectedBy) else None
+        """Return the policy that was the last to reject an attempt, if any."""
+        policies = [attempt.rejected_by for attempt in self.attempts if attempt.rejected_by is not None]
+        return policies[-1] if policies else None
+
+    @property
+    def was_sent(self) -> bool:
+        """Return whether an attempt was sent."""
+        return any(attempt.sent is not None for attempt in self.attempts)
 
     def list_waits(self, now: float) -> Sequence[Interval]:
         """Return the intervals in which no attempt was in progress: waits for a slot, and pauses."""
@@ -143,21 +149,20 @@ class TracedCall:
 @final
 @dataclass(slots=True)
 class Trace(Observer):
-    """Observer of a run that records its stages, calls and attempts; *clock* returns seconds.
+    """Observer of a run that records its stages, its calls and, if it *observes_attempts*, their attempts.
 
-    *pauses* are the intervals in which the request only waited for another request.
+    *clock* returns seconds. *pauses* are the intervals in which the request only waited for another request.
     """
 
     clock: Callable[[], float] = time.perf_counter
+    observes_attempts: bool = True
     stages: list[TracedStage] = field(default_factory=list[TracedStage])
     calls: list[TracedCall] = field(default_factory=list[TracedCall])
-    pauses: list[Interval] = field(default_factory=list[Interval])
+    pauses: tuple[Interval, ...] = ()
     start: float = field(init=False)
     _stages: dict[StageSpan, TracedStage] = field(init=False, default_factory=dict[StageSpan, TracedStage])
     _running: dict[CallSpan, TracedCall] = field(init=False, default_factory=dict[CallSpan, TracedCall])
-    _keyed: dict[tuple[CallKind, Key], TracedCall] = field(
-        init=False, default_factory=dict[tuple[CallKind, Key], TracedCall]
-    )
+    _keyed: dict[_KeyedCall, TracedCall] = field(init=False, default_factory=dict[_KeyedCall, TracedCall])
     _attempts: dict[AttemptSpan, TracedAttempt] = field(
         init=False, default_factory=dict[AttemptSpan, TracedAttempt]
     )
@@ -168,18 +173,23 @@ class Trace(Observer):
     @override
     def stage_started(self, stage: StageSpan, /) -> None:
         """Record that *stage* starts now."""
-        # A constant is no call of a service, and cannot be told from other optional calls that are shaped.
-        names = [call.name for call in stage.calls if not (call.is_optional and call.is_shaped)]
-        traced = TracedStage(stage.name, isinstance(stage.policy, CommitPolicy), tuple(names), self.clock())
+        names = tuple([call.name for call in stage.calls if call.is_write or not call.is_shaped])
+        traced = TracedStage(stage.name, isinstance(stage.policy, CommitPolicy), names, self.clock())
         self._stages[stage] = traced
         self.stages.append(traced)
 
     @override
     def stage_ended(self, stage: StageSpan, outcome: CallOutcome, /) -> None:
         """Record that *stage* ends now, with *outcome*."""
-        traced = self._stages[stage]
+        traced = self._stages.pop(stage)
         traced.end = self.clock()
-        traced.result = outcome
+        traced.outcome = classify(outcome)
+        if traced.is_commit:
+            own = {call.outcome for call in self.calls if call.stage is traced}
+            for compensated in (Outcome.STUCK, Outcome.UNDONE):
+                if compensated in own:
+                    traced.outcome = compensated
+                    return
 
     @override
     def call_started(self, call: CallSpan, /) -> None:
@@ -194,7 +204,7 @@ class Trace(Observer):
                 write = self._keyed.get((CallKind.WRITE, call.key))
                 if call.kind is CallKind.UNDO and write is not None:
                     write.undo = traced
-        traced.end = traced.result = None
+        traced.end, traced.ended, traced.status = None, Outcome.RUNNING, "running"
         self._running[call] = traced
 
     @override
@@ -202,7 +212,7 @@ class Trace(Observer):
         """Record that *call* ends now, with *outcome*."""
         traced = self._running.pop(call)
         traced.end = self.clock()
-        traced.result = outcome
+        traced.ended, traced.status = classify(outcome), find_code(outcome)
 
     @override
     def attempt_started(self, attempt: AttemptSpan, /) -> None:
@@ -220,7 +230,8 @@ class Trace(Observer):
         """Record that *attempt* ends now, with *end*."""
         traced = self._attempts.pop(attempt)
         traced.end = self.clock()
-        traced.result = end
+        traced.outcome = classify(end)
+        traced.rejected_by = end if isinstance(end, RejectedBy) else None
 
     @contextmanager
     def pause(self) -> Generator[None]:
@@ -229,7 +240,7 @@ class Trace(Observer):
         try:
             yield
         finally:
-            self.pauses.append((start, self.clock()))
+            self.pauses = (*self.pauses, (start, self.clock()))
 
     @property
     def elapsed(self) -> float:
@@ -237,30 +248,23 @@ class Trace(Observer):
         return self.clock() - self.start
 
     @property
-    def waited(self) -> float:
-        """Return the seconds in which a call, or a pause, was in progress.
-
-        The rest of `elapsed` is the gateway's own time.
-        """
-        return sum(end - start for start, end in self._merge_intervals())
-
-    @property
     def sequential(self) -> float:
         """Return the sum of the durations of all calls so far, in seconds."""
-        now = self.clock()
+        return self.measure_sequential(self.clock())
+
+    def measure_sequential(self, now: float) -> float:
+        """Return the sum of the durations of all calls until *now*, in seconds."""
         return sum(call.find_end(now) - call.start for call in self.calls)
 
-    def find_outcome(self, stage: TracedStage) -> Outcome:
-        """Return the outcome of *stage*; that of a commit shows whether it has been undone."""
-        own = {call.outcome for call in self.calls if call.stage is stage}
-        if stage.is_commit and stage.end is not None:
-            for outcome in (Outcome.STUCK, Outcome.UNDONE):
-                if outcome in own:
-                    return outcome
-        return classify(stage.result)
+    def measure_own(self, now: float) -> float:
+        """Return the gateway's own seconds until *now*: without calls, and without pauses of the request."""
+        away = sum(end - start for start, end in self._merge_intervals(now))
+        return max(now - self.start - away, 0.0)
 
     def list_never_run(self, stage: TracedStage) -> Sequence[str]:
-        """Return the names of the calls of *stage* that did not start, in argument order."""
+        """Return the names of the calls that *stage*, which has ended, did not start, in argument order."""
+        if stage.end is None:
+            return ()
         started = Counter(call.name for call in self.calls if call.stage is stage)
         never: list[str] = []
         for name in stage.names:
@@ -270,11 +274,11 @@ class Trace(Observer):
                 never.append(name)
         return never
 
-    def _merge_intervals(self) -> Iterator[Interval]:
+    def _merge_intervals(self, now: float) -> Iterator[Interval]:
         """Yield the intervals of calls and pauses, without overlaps."""
-        now = self.clock()
         last_end = 0.0
         calls = [(call.start, call.find_end(now)) for call in self.calls]
+        # The calls are in the order in which they started.
         for start, end in sorted([*calls, *self.pauses]) if self.pauses else calls:
             if end > last_end:
                 yield max(start, last_end), end

@@ -1,7 +1,8 @@
 """Waterfall of a request in plain text: a bar for each call, under its stage."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, groupby
 from typing import Final, TextIO, final
 
@@ -11,95 +12,99 @@ from gateway.observability.trace import Trace, TracedCall, TracedStage
 __all__ = ("Waterfall", "draw_waterfall")
 
 _WIDTH: Final = 40
+_SHORTEST: Final = 1e-6
+"""Shortest time, in seconds, that is drawn to scale."""
+
 _BUSY: Final = "█"
 _WAITING: Final = "░"
 _COMPENSATED: Final = frozenset({Outcome.UNDONE, Outcome.STUCK})
 
 
 def draw_waterfall(title: str, trace: Trace) -> str:
-    """Draw the finished *trace* under *title*: bars to scale, times in milliseconds.
+    """Draw *trace* until now under *title*: bars to scale, times in milliseconds.
 
     In a bar, light shade is a wait for a slot or a pause before the next attempt.
     """
-    elapsed = max(trace.elapsed, trace.waited)
-    return "\n".join((_format_summary(title, trace, elapsed), *_draw_stages(trace, elapsed)))
+    now = trace.clock()
+    return "\n".join((_format_summary(title, trace, now), *_draw_stages(trace, now)))
 
 
-def _format_summary(title: str, trace: Trace, elapsed: float) -> str:
-    own = elapsed - trace.waited
+def _format_summary(title: str, trace: Trace, now: float) -> str:
+    elapsed, own = now - trace.start, trace.measure_own(now)
     text = f"{title} in {elapsed * 1000:.1f} ms, {own * 1000:.1f} ms of that in the gateway"
-    if len(trace.calls) < 2:  # noqa: PLR2004 - a single call has no parallel calls to compare with
+    if len(trace.calls) < 2 or not elapsed:  # noqa: PLR2004 - a single call has no parallel calls to compare with
         return text
-    sequential = trace.sequential
+    sequential = trace.measure_sequential(now)
     factor = sequential / elapsed
     return f"{text}; the calls in sequence: {sequential * 1000:.1f} ms, {factor:.1f} times as long"
 
 
-def _draw_stages(trace: Trace, elapsed: float) -> Iterator[str]:
+def _draw_stages(trace: Trace, now: float) -> Iterator[str]:
     never_run = {id(stage): trace.list_never_run(stage) for stage in trace.stages}
     names = [*(call.name for call in trace.calls), *chain.from_iterable(never_run.values())]
     width = max(map(len, names), default=0)
     for _, group in groupby(trace.calls, key=lambda call: id(call.stage)):
         calls = [*group]
         stage = calls[0].stage
-        yield _format_stage(stage, trace)
+        yield _format_stage(stage)
         for call in calls:
-            yield _draw_call(call, trace, elapsed, width)
+            yield _draw_call(call, trace, now, width)
         yield from _draw_never_run(never_run.pop(id(stage), ()), width)
     for stage in trace.stages:  # no call of these has started
         if missing := never_run.get(id(stage)):
-            yield _format_stage(stage, trace)
+            yield _format_stage(stage)
             yield from _draw_never_run(missing, width)
 
 
-def _format_stage(stage: TracedStage | None, trace: Trace) -> str:
+def _format_stage(stage: TracedStage | None) -> str:
     if stage is None:
         return "  (no stage)"
-    outcome = trace.find_outcome(stage)
-    return f"  {stage.name} ({outcome.value})" if outcome in _COMPENSATED else f"  {stage.name}"
+    return f"  {stage.name} ({stage.outcome.value})" if stage.outcome in _COMPENSATED else f"  {stage.name}"
 
 
-def _draw_never_run(names: Iterable[str], width: int) -> Iterator[str]:
-    for name in names:
-        yield f"    {name.ljust(width)}  {Outcome.NEVER_RUN.value}"
+def _draw_never_run(names: Sequence[str], width: int) -> Iterator[str]:
+    for name, count in Counter(names).items():
+        calls = f" ({count} calls)" if count > 1 else ""
+        yield f"    {name.ljust(width)}  {Outcome.NEVER_RUN.value}{calls}"
 
 
-def _draw_call(call: TracedCall, trace: Trace, elapsed: float, width: int) -> str:
-    duration = (call.find_end(trace.start + elapsed) - call.start) * 1000
-    bar = _draw_bar(call, trace, elapsed)
+def _draw_call(call: TracedCall, trace: Trace, now: float, width: int) -> str:
+    duration = (call.find_end(now) - call.start) * 1000
+    bar = _draw_bar(call, trace.start, now)
     notes = ", ".join(_list_notes(call))
     return f"    {call.name.ljust(width)}  {bar} {duration:7.1f} ms  {notes}".rstrip()
 
 
 def _list_notes(call: TracedCall) -> Iterator[str]:
-    """Yield what is unusual about *call*."""
-    if call.outcome in _COMPENSATED:
+    """Yield the outcome of *call* unless it is done, the rejection of an attempt, and the retries."""
+    if call.outcome in _COMPENSATED or call.outcome is Outcome.RUNNING:
         yield call.outcome.value
     elif call.outcome is not Outcome.DONE:
         yield call.status
     if call.rejected_by is not None:
-        yield f"not sent: {call.rejected_by.value}"
+        yield f"{'retry rejected' if call.was_sent else 'not sent'}: {call.rejected_by.value}"
     if call.retries:
         yield "1 retry" if call.retries == 1 else f"{call.retries} retries"
 
 
-def _draw_bar(call: TracedCall, trace: Trace, elapsed: float) -> str:
+def _draw_bar(call: TracedCall, trace_start: float, now: float) -> str:
     """Draw the bar of *call*, in which each attempt has at least one character."""
+    elapsed = max(now - trace_start, _SHORTEST)
 
     def find_column(time: float) -> int:
-        return round((time - trace.start) / elapsed * _WIDTH)
+        return round((time - trace_start) / elapsed * _WIDTH)
 
-    end = trace.start + elapsed
-    first = find_column(call.start)
-    last = max(find_column(call.find_end(end)), first + 1)
-    cells = [" "] * first + [_BUSY] * (last - first)
-    sent = [attempt.sent for attempt in call.attempts if attempt.sent is not None]
-    if sent:
-        for start, stop in call.list_waits(end):
+    first = min(find_column(call.start), _WIDTH - 1)
+    last = max(find_column(call.find_end(now)), first + 1)
+    is_busy = call.was_sent or not call.attempts  # calls without a client have no attempts
+    cells = [" "] * first + [_BUSY if is_busy else _WAITING] * (last - first)
+    if call.was_sent:
+        for start, stop in call.list_waits(now):
             for column in range(find_column(start), min(find_column(stop), last)):
                 cells[column] = _WAITING
-        for time in sent:
-            cells[min(find_column(time), last - 1)] = _BUSY
+    for attempt in call.attempts:
+        if attempt.sent is not None:
+            cells[min(find_column(attempt.sent), last - 1)] = _BUSY
     return "".join(cells).ljust(_WIDTH)
 
 

@@ -76,7 +76,7 @@ from gateway.railway.journal import (
     Unanswered,
     WriteOutcome,
 )
-from gateway.railway.observation import AttemptNotes, observe_attempts
+from gateway.railway.observation import create_attempt_notifier
 from gateway.railway.observer import (
     CONCURRENT,
     FAIL_FAST,
@@ -100,7 +100,7 @@ from gateway.railway.parallel import Parallel, parallel
 from gateway.railway.pipeline import Pipeline, railway
 from gateway.railway.result import Attempt, Err, Ok, Result, attempt, attempt_async
 from gateway.railway.run import Run
-from gateway.railway.run_state import RunMisused
+from gateway.railway.run_state import RunExit, RunMisused
 from gateway.railway.stage import make_parts
 from gateway.railway.undo import Undo, UndoAttempt, try_undo, undo_writes
 from gateway.railway.write import CommitStep, Write, WriteAttempt
@@ -116,7 +116,6 @@ __all__ = (
     "Aggregate",
     "Attempt",
     "AttemptEnd",
-    "AttemptNotes",
     "AttemptSpan",
     "BadAnswer",
     "Call",
@@ -157,6 +156,7 @@ __all__ = (
     "Result",
     "Run",
     "RunContext",
+    "RunExit",
     "RunMisused",
     "ScopeChanges",
     "SentWrite",
@@ -184,12 +184,12 @@ __all__ = (
     "combine",
     "combine_failures",
     "constant",
+    "create_attempt_notifier",
     "current_context",
     "get_defining_class",
     "get_family",
     "list_members",
     "make_parts",
-    "observe_attempts",
     "parallel",
     "railway",
     "time_left",

@@ -1,4 +1,4 @@
-"""Observation: notifies the observer of a run of its calls and their attempts."""
+"""Observation: notifications of the observer of a run about its calls and their attempts."""
 
 from typing import Final, TypeVar, cast, final
 
@@ -7,7 +7,7 @@ from gateway.railway.errors import Failure
 from gateway.railway.observer import AttemptEnd, AttemptSpan, CallSpan, Observer
 from gateway.railway.result import Attempt, Result
 
-__all__ = ("AttemptNotes", "observe", "observe_attempts")
+__all__ = ("AttemptNotifier", "create_attempt_notifier", "observe")
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Failure)
@@ -21,7 +21,10 @@ async def observe(span: CallSpan, attempt: Attempt[T, E]) -> Result[T, E]:
         return await _answer(span, attempt, context)
     observer.call_started(span)
     try:
-        with change_context(call=span):
+        if observer.observes_attempts:
+            with change_context(call=span):
+                result = await _answer(span, attempt, context)
+        else:
             result = await _answer(span, attempt, context)
     except BaseException as error:
         observer.call_ended(span, error)
@@ -37,7 +40,7 @@ async def _answer(span: CallSpan, attempt: Attempt[T, E], context: RunContext) -
 
 
 @final
-class AttemptNotes:
+class AttemptNotifier:
     """Notifies *observer*, if any, of the attempts of one request of *call*.
 
     For each attempt: `start`, then `send` unless a policy rejects it, then `end`.
@@ -69,11 +72,11 @@ class AttemptNotes:
             self._observer.attempt_ended(self._attempt, end)
 
 
-_UNOBSERVED: Final = AttemptNotes(None, None)
+_UNOBSERVED: Final = AttemptNotifier(None, None)
 
 
-def observe_attempts(context: RunContext) -> AttemptNotes:
-    """Return the notifications for the attempts of a request, which belongs to the call in *context*."""
+def create_attempt_notifier(context: RunContext) -> AttemptNotifier:
+    """Return a notifier of the observer in *context*, for the attempts of one request of its call."""
     if context.observer is None or context.call is None:
         return _UNOBSERVED
-    return AttemptNotes(context.observer, context.call)
+    return AttemptNotifier(context.observer, context.call)

@@ -148,7 +148,11 @@ class CallSpan:
 
 
 CallOutcome: TypeAlias = Result[object, Failure] | BaseException
-"""End of a call or a stage: a result, `asyncio.CancelledError`, or another exception, which is a bug."""
+"""End of a call or a stage: a result or an exception.
+
+`asyncio.CancelledError` is a cancellation, and `RunExit` the exit of the run with a failure. Any other
+exception is a bug.
+"""
 
 
 class RejectedBy(Enum):
@@ -188,8 +192,11 @@ class Observer:
     The start and the end of a span are notified with the same object, so that two calls of the same name can
     be distinguished. Each call of a service is observed once; calls that are derived from it are not. The
     methods must not raise: an exception would break the run. These ignore everything: a subclass overrides
-    those that it needs.
+    those that it needs. It is notified of attempts only if it *observes_attempts*: that takes time for every
+    call.
     """
+
+    observes_attempts: bool = False
 
     def stage_started(self, stage: StageSpan, /) -> None:
         """Note that the calls of *stage* are about to start."""

@@ -38,7 +38,7 @@ class Rejection:
     is_at_limit: bool = False
 
     @property
-    def by(self) -> RejectedBy:
+    def rejected_by(self) -> RejectedBy:
         """Return the policy that has rejected the attempt, for the observer of the run."""
         if self.is_at_limit:
             return RejectedBy.LIMIT

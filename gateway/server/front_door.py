@@ -56,7 +56,7 @@ class FrontDoor:
             request_id=_REQUEST_ID,
             prefix=app.prefix,
         )
-        timing = TimingHeaders(app.shared.server_timing, app.shared.timing_origins).build_idle()
+        timing = TimingHeaders(app.shared.server_timing, app.shared.timing_origins).build_without_trace()
         headers = {**RETRY_AFTER_OVERLOAD, "Gateway-Completed": "false", **timing}
         response = ProblemResponse(problem, headers | ({"Vary": "Origin"} if app.has_cors else {}))
         self._headers = b"".join(

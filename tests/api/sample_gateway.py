@@ -24,6 +24,7 @@ from gateway.executions.database import create_database
 from gateway.executions.health import JournalHealth, StorageLimit
 from gateway.executions.registry import ExecutionRegistry
 from gateway.executions.store import ExecutionStore
+from gateway.observability.server_timing import ServerTiming
 from gateway.observability.trace import Trace
 from gateway.railway import (
     Aggregate,
@@ -165,6 +166,8 @@ def build_state(  # noqa: PLR0913 - the fields of the state
     caller: CallerDependency | None = None,
     on_trace: Callable[[str, Trace], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
+    server_timing: ServerTiming = "all",
+    timing_origins: tuple[str, ...] = (),
 ) -> GatewayState:
     """Build the state of an idle gateway."""
     return GatewayState(
@@ -175,6 +178,8 @@ def build_state(  # noqa: PLR0913 - the fields of the state
         caller=caller,
         on_trace=on_trace,
         clock=clock,
+        server_timing=server_timing,
+        timing_origins=timing_origins,
     )
 
 

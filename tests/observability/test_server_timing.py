@@ -126,4 +126,4 @@ async def test_headers_follow_settings(
 ) -> None:
     timing = TimingHeaders(entries, origins)
 
-    assert timing.build(create_trace()) == timing.build_idle() == headers
+    assert timing.build(create_trace()) == timing.build_without_trace() == headers

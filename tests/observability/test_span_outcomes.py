@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.observability.outcome import Outcome, classify
+from gateway.observability.outcome import Outcome, classify, find_code
 from gateway.railway import (
     Aggregate,
     AttemptEnd,
@@ -26,7 +26,6 @@ from gateway.railway import (
 @pytest.mark.parametrize(
     ("end", "outcome"),
     [
-        (None, Outcome.RUNNING),
         (Ok(1), Outcome.DONE),
         (Err(NotFound("no")), Outcome.REFUSED),
         (Err(Conflict("taken")), Outcome.REFUSED),
@@ -40,8 +39,22 @@ from gateway.railway import (
         (ZeroDivisionError(), Outcome.FAILED),
     ],
 )
-def test_outcome_follows_end(end: AttemptEnd | None, outcome: Outcome) -> None:
+def test_outcome_follows_end(end: AttemptEnd, outcome: Outcome) -> None:
     assert classify(end) is outcome
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        (Ok(1), "ok"),
+        (Err(NotFound("no")), "not-found"),
+        (RejectedBy.LIMIT, "rejected"),
+        (asyncio.CancelledError(), "cancelled"),
+        (ZeroDivisionError(), "bug"),
+    ],
+)
+def test_code_follows_end(end: AttemptEnd, code: str) -> None:
+    assert find_code(end) == code
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import io
 
 from gateway.observability.trace import Trace
 from gateway.observability.waterfall import Waterfall, draw_waterfall
-from gateway.railway import Aggregate, Call, Failure, NotFound, Ok, Run, RunContext, railway
-from gateway.resilience.terms import RetryTerms
-from tests.observability.scripted_bank import PAID, TAKEN, Bank, trace_order
+from gateway.railway import FAIL_FAST, Aggregate, Call, Err, Failure, NotFound, Ok, Run, RunContext, railway
+from gateway.resilience.terms import BreakerTerms, RetryTerms
+from tests.observability.scripted_bank import PAID, TAKEN, Bank, order, trace_order
 from tests.resilience.scripted_upstream import Service, Step, build_client, fetch
 
 
@@ -106,7 +106,7 @@ async def test_waterfall_shows_rejected_call() -> None:
 
     *_, shed = await draw(*(fetch(things).optional() for _ in range(3)))
 
-    assert shed == f"    things.fetch  █{' ' * 39}     0.0 ms  unavailable, not sent: concurrency limit"
+    assert shed == f"    things.fetch  ░{' ' * 39}     0.0 ms  unavailable, not sent: concurrency limit"
 
 
 async def test_waterfall_shows_short_attempts() -> None:
@@ -131,3 +131,72 @@ async def test_waterfall_shows_undo_and_steps_that_never_run() -> None:
         "    bank.pay.undo                             █████████████   100.0 ms",
         "    shop.bill      never run",
     ]
+
+
+async def test_waterfall_shows_stuck_commit() -> None:
+    drawing = draw_waterfall("POST /orders", await trace_order(Bank(PAID, TAKEN, is_undoable=False)))
+
+    stage, pay, *_ = drawing.splitlines()[1:]
+    assert stage == "  settlement (stuck)"
+    assert pay.endswith("100.0 ms  stuck")
+
+
+async def test_waterfall_shows_commit_in_progress() -> None:
+    """A response at the deadline comes before the end of the commit."""
+    trace = Trace(asyncio.get_running_loop().time)
+    running = asyncio.create_task(order.on(RunContext(observer=trace))(Bank(PAID, PAID, PAID)))
+    await asyncio.sleep(0.15)
+
+    assert draw_waterfall("POST /orders 202", trace).splitlines()[1:] == [
+        "  settlement",
+        "    bank.pay   ███████████████████████████                100.0 ms",
+        "    shop.ship                             █████████████    50.0 ms  running",
+    ]
+    running.cancel()
+    await asyncio.wait((running,))
+
+
+async def test_waterfall_shows_wait_of_call_that_was_never_sent() -> None:
+    things = build_client(Service(Step(after=3)), max_concurrency=1, timeout=4)
+
+    *_, late = await draw(*(fetch(things).optional() for _ in range(2)))
+
+    assert late == f"    things.fetch  ░{' ' * 39}   100.0 ms  unavailable, not sent: concurrency limit"
+
+
+async def test_waterfall_shows_rejected_retry() -> None:
+    """Other calls open the circuit breaker while the first one pauses."""
+    service = Service(Step(503, retry_after="1"), Step(503, after=0.9))
+    breaker = BreakerTerms(minimum=2, pause=0.5)
+    things = build_client(service, breaker=breaker, retries=RetryTerms(backoff=1e-9))
+
+    first, *_ = await draw(*(fetch(things) for _ in range(3)))
+
+    assert first.endswith("1000.0 ms  unavailable, retry rejected: circuit breaker")
+
+
+async def test_waterfall_counts_calls_that_never_run() -> None:
+    @railway
+    async def scan(run: Run[Failure]) -> None:
+        await run.each("scan", [fail("scan.item") for _ in range(100)], at_once=10, policy=FAIL_FAST)
+
+    def fail(name: str) -> Call[str, NotFound]:
+        async def attempt() -> Err[NotFound]:
+            return Err(NotFound("no"))
+
+        return Call(name, attempt)
+
+    trace = Trace(asyncio.get_running_loop().time)
+    await scan.on(RunContext(observer=trace))()
+    *_, last = draw_waterfall("GET /scan", trace).splitlines()
+
+    assert last.startswith("    scan.item  never run (")
+
+
+async def test_waterfall_of_instant_is_drawn() -> None:
+    trace = Trace(lambda: 1.0)
+    await checkout.on(RunContext(observer=trace))()
+
+    summary, _, row, *_ = draw_waterfall("POST /checkout 200", trace).splitlines()
+    assert summary == "POST /checkout 200 in 0.0 ms, 0.0 ms of that in the gateway"
+    assert row == f"    users.fetch      █{' ' * 39}     0.0 ms"

@@ -17,6 +17,7 @@ MODULES = [
     for path in PATHS
 ]
 INTERNAL = {
+    "AttemptNotifier",
     "RunWithoutAggregate",
     "RunWithoutStuck",
     "WriteOutsideCommit",
@@ -24,7 +25,6 @@ INTERNAL = {
     "WrongStageArgument",
     "refuse_no_result",
     "Replay",
-    "RunExit",
     "RunState",
     "attempt_in_time",
     "build_intents",

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.api.admission.admission import Admission
 from gateway.api.application import Gateway
+from gateway.observability.server_timing import ServerTiming
 from gateway.server.front_door import FrontDoor
 from tests.api.sample_gateway import ROUTES, FakeServices, build_gateway, build_state, create_client
 
@@ -18,7 +19,12 @@ DATE: Final = (b"date", b"Sun, 29 Nov 2026 12:00:00 GMT")
 
 
 def build_full_gateway(
-    *, cors_origins: Sequence[str] = (), prefix: str = "", per_minute: int | None = None
+    *,
+    cors_origins: Sequence[str] = (),
+    prefix: str = "",
+    per_minute: int | None = None,
+    server_timing: ServerTiming = "all",
+    timing_origins: tuple[str, ...] = (),
 ) -> Gateway:
     """Build a gateway without a free slot."""
     admission = Admission(1, per_minute)
@@ -26,7 +32,12 @@ def build_full_gateway(
     return build_gateway(
         *ROUTES,
         services={"fakes": FakeServices()},
-        shared=build_state(admission=admission, clock=lambda: 0.0),
+        shared=build_state(
+            admission=admission,
+            clock=lambda: 0.0,
+            server_timing=server_timing,
+            timing_origins=timing_origins,
+        ),
         cors_origins=cors_origins,
         prefix=prefix,
     )
@@ -72,6 +83,16 @@ async def test_refusal_is_that_of_routes(
     sent = {"x-request-id": "request-1", **headers}
 
     assert refuse(gateway, method, target, sent) == await request(gateway, method, target, sent)
+
+
+@pytest.mark.parametrize("entries", ["off", "own", "all"])
+async def test_refusal_has_times_as_set(entries: ServerTiming) -> None:
+    gateway = build_full_gateway(server_timing=entries, timing_origins=("*",))
+
+    sent = await request(gateway, "POST", "/baskets", {"x-request-id": "request-1"})
+
+    assert refuse(gateway, "POST", "/baskets", {"x-request-id": "request-1"}) == sent
+    assert ("timing-allow-origin" in sent[0]) == ("server-timing" in sent[0]) == (entries != "off")
 
 
 def test_refusal_has_random_id_without_valid_id() -> None:

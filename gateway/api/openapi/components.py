@@ -60,7 +60,8 @@ _HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "schema": {"type": "string", "examples": [EXAMPLE_REQUEST_ID]},
     },
     "Server-Timing": {
-        "description": "Duration of each upstream call in milliseconds; `gateway` is the gateway's own time.",
+        "description": "Duration of each upstream call in milliseconds; `gateway` is the gateway's own time. "
+        "The gateway may be configured to send only the latter, or no such header.",
         "schema": {"type": "string", "examples": ["service.operation;dur=50.3, gateway;dur=1.2"]},
     },
     "Gateway-Completed": {

@@ -92,7 +92,7 @@ class Handler:
             else await identifier.identify(request, arrival + state.deadline)
         )
         slot = state.admission.request_slot(request.scope, arrival, caller.principal)
-        trace = Trace(state.clock) if state.is_traced else None
+        trace = Trace(state.clock, observes_attempts=state.on_trace is not None) if state.is_traced else None
         failure: Exception | None = None
         try:
             slot.check()

@@ -54,8 +54,8 @@ class PipelineRoute(APIRoute):
 
     The body is validated once, from its bytes, and the response is written by pydantic's serializer for the
     pipeline's return type. The order of checks: 429, 503 under overload, 415, 413 or 408, 400 for a header,
-    401, 400 for a malformed body, 422. Every response has `Server-Timing` and `Gateway-Completed`. If the
-    client disconnects, the pipeline is cancelled unless its commit has begun.
+    401, 400 for a malformed body, 422. Every response has `Gateway-Completed`, and `Server-Timing` unless
+    that is off. If the client disconnects, the pipeline is cancelled unless its commit has begun.
 
     The caller, if the gateway identifies callers, is found first: the rate limit counts it. A caller that is
     refused gets its response in the place of 401.

@@ -31,8 +31,8 @@ _CODES: Final[Mapping[int, str]] = {kind.status: code for code, kind in reversed
 """The code for the status of an `HTTPException`: the first in the catalogue with this status."""
 
 _HANDLED: Final = "handled"
-_KEPT: Final = ("Server-Timing", "RateLimit-Policy", "RateLimit")
-"""Headers that every response of a pipeline has."""
+_KEPT: Final = ("Server-Timing", "Timing-Allow-Origin", "RateLimit-Policy", "RateLimit")
+"""Headers of the response of a pipeline that its problems keep."""
 
 
 @final
