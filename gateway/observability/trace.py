@@ -72,7 +72,7 @@ class TracedCall:
 
     *start* and *end* are in seconds on the clock of the trace; *end* is that of the last repeat so far, and
     None while one runs. *ended* is the outcome of the last repeat, and *status* its code (`find_code`), or
-    `running`. *undo* is the undo of a write, if it was made.
+    `running`. *made* counts the repeats too. *undo* is the undo of a write, if it was made.
     """
 
     name: str
@@ -82,6 +82,7 @@ class TracedCall:
     end: float | None = None
     ended: Outcome = Outcome.RUNNING
     status: str = "running"
+    made: int = 0
     undo: "TracedCall | None" = None
     attempts: list[TracedAttempt] = field(default_factory=list[TracedAttempt])
 
@@ -205,6 +206,7 @@ class Trace(Observer):
                 if call.kind is CallKind.UNDO and write is not None:
                     write.undo = traced
         traced.end, traced.ended, traced.status = None, Outcome.RUNNING, "running"
+        traced.made += 1
         self._running[call] = traced
 
     @override

@@ -173,6 +173,7 @@ async def test_repeats_of_write_are_one_call() -> None:
         ("shop.bill", Outcome.DONE, None),
     ]
     assert trace.measure_own(now()) == pytest.approx(0)
+    assert [call.made for call in trace.calls] == [3, 1, 1]
     assert pay.end is not None
     assert pay.end > 0.4  # three times 100 ms, and the pauses between them
     assert (commit.is_commit, commit.outcome, ship.start) == (True, Outcome.DONE, pay.end)

@@ -87,7 +87,7 @@ class Runner:
     def _record(self, _: str, trace: Trace) -> None:
         self._records.append(
             CallRecord(
-                made=tuple(call.name for call in trace.calls),
+                made=tuple(call.name for call in trace.calls for _ in range(call.made)),
                 cancelled=tuple(call.name for call in trace.calls if call.status == "cancelled"),
                 seconds=trace.elapsed,
                 sequential=trace.sequential,
