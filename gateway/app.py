@@ -144,6 +144,7 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
         on_trace=on_trace or (Waterfall(sys.stderr) if settings.waterfall else None),
         server_timing=settings.server_timing,
         timing_origins=settings.timing_allow_origin,
+        has_access_log=settings.access_log,
     )
     instances = {connection.name: connection.instance for connection in connections}
     routes = build_routes(pipelines, instances, state)

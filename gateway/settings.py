@@ -34,6 +34,7 @@ from gateway.client.service import Service
 from gateway.client.transport import TransportName, create_tls_context
 from gateway.client.url import normalize_base_url, redact_url
 from gateway.executions.database.url import check_database_url
+from gateway.observability.log_format import LogFormat
 from gateway.observability.server_timing import ServerTiming
 from gateway.railway import CommitTerms
 from gateway.service_links import is_service_link
@@ -122,6 +123,7 @@ TimingOrigins: TypeAlias = Annotated[
     _expects("origins, such as 'https://shop.example', or *"),
 ]
 TimingEntries: TypeAlias = Annotated[ServerTiming, _expects("off, own or all")]
+Format: TypeAlias = Annotated[LogFormat, _expects("text or json")]
 Flag: TypeAlias = Annotated[bool, _expects("true or false")]
 RootPath: TypeAlias = Annotated[
     str, Field(pattern=rf"^({PATH_PREFIX})?$", max_length=LONGEST_PREFIX), _expects("a path, such as '/api'")
@@ -275,6 +277,10 @@ class Settings(BaseSettings):
     )
     transport: Transport = Field(
         default="http1", description="who sends the calls: the gateway's own http1, or httpx"
+    )
+    access_log: Flag = Field(default=False, description="log each request for a pipeline")
+    log_format: Format = Field(
+        default="text", description="format of the log: text, or json (an object in each line)"
     )
     waterfall: Flag = Field(
         default=False, description="draw a waterfall of requests on stderr, at most one per second"

@@ -86,6 +86,14 @@ def build_propagated_headers(fields: HeaderFields, request_id: str) -> Forwarded
     return ForwardedHeaders(propagated)
 
 
+def parse_trace_id(fields: HeaderFields) -> str | None:
+    """Return the trace id of a valid traceparent, 32 hexadecimal digits; None without one."""
+    parent = fields.get(b"traceparent", _EMPTY)
+    if len(parent) > _MAX_PARENT or not _TRACEPARENT.fullmatch(parent):
+        return None
+    return parent.split(b"-")[1].decode("ascii")
+
+
 def _parse_client_timeout(fields: HeaderFields) -> float:
     value = fields.get(b"x-request-timeout-ms")
     if value is None:

@@ -9,9 +9,12 @@ from starlette.types import Scope
 
 __all__ = (
     "assign_caller",
+    "assign_execution_id",
     "assign_request_id",
     "choose_request_id",
     "describe_caller",
+    "get_caller",
+    "get_execution_id",
     "get_request_id",
 )
 
@@ -44,7 +47,22 @@ def assign_caller(scope: Scope, principal: str | None) -> None:
     scope["state"]["caller"] = principal
 
 
+def get_caller(scope: Scope) -> str | None:
+    """Return the principal that `assign_caller` stored, if any."""
+    return cast("str | None", scope["state"].get("caller"))
+
+
+def assign_execution_id(scope: Scope, execution_id: str) -> None:
+    """Store the id of the execution that the request makes, or waits for, in *scope*, for the log."""
+    scope["state"]["execution_id"] = execution_id
+
+
+def get_execution_id(scope: Scope) -> str | None:
+    """Return the id that `assign_execution_id` stored, if any."""
+    return cast("str | None", scope["state"].get("execution_id"))
+
+
 def describe_caller(scope: Scope) -> str:
     """Return `, caller 'ID'` with the principal that `assign_caller` stored; empty without one."""
-    principal: str | None = scope["state"].get("caller")
+    principal = get_caller(scope)
     return "" if principal is None else f", caller {principal!r}"

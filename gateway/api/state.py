@@ -23,7 +23,8 @@ class GatewayState:
     (None: no limit of its own), both in seconds. *executions* runs the pipelines that write, *admission*
     limits the requests. *caller* finds the principal of a request. *on_trace* receives the trace of each
     request with a title such as `POST /checkout 200`; *clock* returns seconds for traces. *server_timing* are
-    the entries of `Server-Timing`, which pages of *timing_origins* may read (`*`: all).
+    the entries of `Server-Timing`, which pages of *timing_origins* may read (`*`: all). If it
+    *has_access_log*, each request is logged.
     """
 
     deadline: float
@@ -35,8 +36,14 @@ class GatewayState:
     clock: Callable[[], float] = time.perf_counter
     server_timing: ServerTiming = "all"
     timing_origins: tuple[str, ...] = ()
+    has_access_log: bool = False
 
     @property
     def is_traced(self) -> bool:
         """Return whether anything needs the trace of a request."""
-        return self.on_trace is not None or self.server_timing != "off"
+        return self.is_shown or self.server_timing != "off"
+
+    @property
+    def is_shown(self) -> bool:
+        """Return whether the attempts of calls are shown."""
+        return self.on_trace is not None or self.has_access_log

@@ -29,6 +29,7 @@ from gateway.cli.serving import serve_alone, serve_as_worker, serve_with_workers
 from gateway.cli.workers.supervisor import Supervisor
 from gateway.cli.workers.supervisor_link import SupervisorLink
 from gateway.client.service import Service
+from gateway.observability.log_format import JsonFormatter
 from gateway.observability.waterfall import Waterfall
 from gateway.server import event_loop
 from gateway.server.descriptors import raise_descriptor_limit
@@ -160,6 +161,8 @@ def _run(parser: argparse.ArgumentParser, with_mocks: argparse.Action, options: 
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         settings = _load_settings(options)
+        if settings.log_format == "json":
+            _use_json_log()
         app = _create_sample(settings, options) if options.app is None else _load_app(options)
     except InvalidSettingsError as error:
         return fail(USAGE_ERROR, *error.messages)
@@ -256,6 +259,11 @@ def _configure_logging(level: str, *, is_worker: bool) -> None:
     if level == "INFO":  # at this level uvicorn logs each start and stop, and httpx each request
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
         logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _use_json_log() -> None:
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(JsonFormatter())
 
 
 def _load_settings(options: argparse.Namespace) -> Settings:

@@ -183,6 +183,7 @@ def build_bank_gateway(  # noqa: PLR0913 - the parts that tests replace
     admission: Admission | None = None,
     caller: CallerDependency | None = None,
     process: BankProcess | None = None,
+    has_access_log: bool = False,
 ) -> Gateway:
     """Build the gateway of *bank*, as the composition root does, by default with a journal of its own."""
     process = process or BankProcess(bank)
@@ -192,6 +193,7 @@ def build_bank_gateway(  # noqa: PLR0913 - the parts that tests replace
         admission=admission or Admission(256),
         caller=caller,
         clock=lambda: asyncio.get_running_loop().time(),
+        has_access_log=has_access_log,
     )
     return Gateway(
         shared,

@@ -168,6 +168,7 @@ def build_state(  # noqa: PLR0913 - the fields of the state
     clock: Callable[[], float] = time.perf_counter,
     server_timing: ServerTiming = "all",
     timing_origins: tuple[str, ...] = (),
+    has_access_log: bool = False,
 ) -> GatewayState:
     """Build the state of an idle gateway."""
     return GatewayState(
@@ -180,6 +181,7 @@ def build_state(  # noqa: PLR0913 - the fields of the state
         clock=clock,
         server_timing=server_timing,
         timing_origins=timing_origins,
+        has_access_log=has_access_log,
     )
 
 

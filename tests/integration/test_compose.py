@@ -114,6 +114,8 @@ def test_compose_defaults_match_settings() -> None:
     assert all(value.startswith(f"${{{name}:-") for name, value in overridable.items())
     assert set(overridable) == {
         "GATEWAY_OPERATOR_TOKEN",
+        "GATEWAY_ACCESS_LOG",
+        "GATEWAY_LOG_FORMAT",
         "GATEWAY_JOURNAL_MAX_MB",
         "GATEWAY_DEADLINE_MS",
         "GATEWAY_CALL_TIMEOUT_MS",

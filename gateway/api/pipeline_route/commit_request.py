@@ -15,6 +15,7 @@ from gateway.api.pipeline_route.request import EndpointRequest
 from gateway.api.problems.exception_handlers import build_exception_response
 from gateway.api.problems.problem import build_problem_response
 from gateway.api.problems.refusal import Refusal
+from gateway.api.request_scope import assign_execution_id
 from gateway.executions.answer import Answer
 from gateway.executions.health import JOURNAL_FULL, JOURNAL_UNAVAILABLE
 from gateway.executions.registry import NoAnswerReason, RunAnswer
@@ -55,6 +56,7 @@ class CommitRequest(EndpointRequest):
         )
         if execution_id is None:
             raise _build_refusal(NoAnswerReason.UNAVAILABLE)
+        assign_execution_id(self.scope, execution_id)
 
         async def run_pipeline(context: RunContext) -> Answer:
             try:

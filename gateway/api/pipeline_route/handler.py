@@ -16,6 +16,7 @@ from gateway.api.headers import (
     build_propagated_headers,
     parse_bearer_token,
     parse_timeout,
+    parse_trace_id,
     read_fields,
 )
 from gateway.api.idempotency.key import parse_key
@@ -28,7 +29,8 @@ from gateway.api.pipeline_route.request import EndpointRequest, ParsedRequest, S
 from gateway.api.pipeline_route.solver import DependencySolver
 from gateway.api.problems.exception_handlers import build_exception_response, remember_response
 from gateway.api.problems.problem import build_problem_response
-from gateway.api.request_scope import assign_caller, get_request_id
+from gateway.api.request_scope import assign_caller, get_caller, get_execution_id, get_request_id
+from gateway.observability.access_log import CLIENT_CLOSED_REQUEST, AccessRecord, log_access
 from gateway.observability.server_timing import TimingHeaders
 from gateway.observability.trace import Trace
 from gateway.railway import Err, Ok, RunContext, Unauthorized
@@ -92,7 +94,7 @@ class Handler:
             else await identifier.identify(request, arrival + state.deadline)
         )
         slot = state.admission.request_slot(request.scope, arrival, caller.principal)
-        trace = Trace(state.clock, observes_attempts=state.on_trace is not None) if state.is_traced else None
+        trace = Trace(state.clock, observes_attempts=state.is_shown) if state.is_traced else None
         failure: Exception | None = None
         try:
             slot.check()
@@ -103,6 +105,7 @@ class Handler:
             with slot:
                 response = await self._respond(request, caller, slot, fields, body, arrival, trace)
         except ClientDisconnect as error:
+            self._log_access(request, CLIENT_CLOSED_REQUEST, {}, trace)
             return self._pass_on(error, request, NoResponse())
         except Exception as error:  # noqa: BLE001 - each becomes a problem response
             failure, response = error, build_exception_response(error, request.scope)
@@ -111,6 +114,7 @@ class Handler:
         if state.on_trace is not None and trace is not None:
             title = f"{request.method} {encode_path(request.scope)} {response.status_code}"
             _report_trace(state.on_trace, title, trace)
+        self._log_access(request, response.status_code, response.headers, trace)
         return response if failure is None else self._pass_on(failure, request, response)
 
     async def _respond(  # noqa: PLR0913, PLR0917 - the parts of a request
@@ -158,6 +162,25 @@ class Handler:
                 return await run_while_connected(request.receive, work)
             case Err(error):
                 return build_problem_response(error, request.scope)
+
+    def _log_access(
+        self, request: Request, status: int, headers: Mapping[str, str], trace: Trace | None
+    ) -> None:
+        if not self._state.has_access_log or trace is None:
+            return
+        scope = request.scope
+        record = AccessRecord(
+            request.method,
+            encode_path(scope),
+            status,
+            self._served.pipeline.pipeline.name,
+            get_request_id(scope),
+            get_caller(scope),
+            get_execution_id(scope),
+            parse_trace_id(read_fields(scope)),
+            is_replayed="idempotent-replayed" in headers,
+        )
+        log_access(record, trace)
 
     def _pass_on(self, error: Exception, request: Request, response: Response) -> Response:
         """Return *response*, or raise *error* through the dependencies with `yield`."""
