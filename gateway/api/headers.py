@@ -16,6 +16,7 @@ __all__ = (
     "build_propagated_headers",
     "parse_bearer_token",
     "parse_timeout",
+    "parse_trace_id",
     "read_fields",
 )
 

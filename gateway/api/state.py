@@ -41,9 +41,9 @@ class GatewayState:
     @property
     def is_traced(self) -> bool:
         """Return whether anything needs the trace of a request."""
-        return self.is_shown or self.server_timing != "off"
+        return self.observes_attempts or self.server_timing != "off"
 
     @property
-    def is_shown(self) -> bool:
-        """Return whether the attempts of calls are shown."""
+    def observes_attempts(self) -> bool:
+        """Return whether anything needs the attempts of calls."""
         return self.on_trace is not None or self.has_access_log

@@ -57,7 +57,7 @@ def log_access(record: AccessRecord, trace: Trace) -> None:
         "calls": len(trace.calls),
         "retries": retries,
     }
-    calls = f"{len(trace.calls)} calls"
+    calls = "1 call" if len(trace.calls) == 1 else f"{len(trace.calls)} calls"
     if slowest is not None:
         seconds = slowest.find_end(now) - slowest.start
         fields |= {"slowest_call": slowest.name, "slowest_ms": round(seconds * 1000, 1)}

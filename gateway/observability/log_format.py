@@ -12,28 +12,30 @@ __all__ = ("JsonFormatter", "LogFormat")
 
 LogFormat: TypeAlias = Literal["text", "json"]
 
-_NO_FIELDS: Final[Mapping[str, object]] = {}
+_NO_FIELDS: Final[Mapping[object, object]] = {}
 
 
 @final
 class JsonFormatter(logging.Formatter):
     """Formatter of log records as JSON objects in ASCII.
 
-    Each has `time` (RFC 3339, UTC), `level`, `logger`, `process` and `message`, the fields that the record
-    has in `extra={"fields": ...}`, and `exception` with the traceback, if any.
+    Each has `time` (RFC 3339, UTC), `level`, `logger`, `process` and `message`, and `exception` with the
+    traceback, if any. A mapping that the record has in `extra={"fields": ...}` adds others.
     """
 
     @override
     def format(self, record: logging.LogRecord) -> str:
         """Return *record* as JSON."""
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        fields = getattr(record, "fields", None)
+        own = cast("Mapping[object, object]", fields) if isinstance(fields, Mapping) else _NO_FIELDS
         entry: dict[str, object] = {
+            **{str(name): value for name, value in own.items()},
             "time": time.replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "process": record.process,
             "message": record.getMessage(),
-            **cast("Mapping[str, object]", getattr(record, "fields", _NO_FIELDS)),
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)

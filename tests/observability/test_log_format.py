@@ -6,7 +6,7 @@ import logging
 from gateway.observability.log_format import JsonFormatter
 
 
-def build_record(message: str, *args: object, **fields: object) -> logging.LogRecord:
+def build_record(message: str, /, *args: object, **fields: object) -> logging.LogRecord:
     record = logging.LogRecord("gateway.access", logging.INFO, "x.py", 1, message, args, None)
     record.created = 1_767_225_600.25
     record.fields = fields
@@ -37,6 +37,19 @@ def test_record_is_an_object_in_one_line() -> None:
 
 def test_record_without_fields_has_its_message() -> None:
     record = logging.LogRecord("gateway", logging.WARNING, "x.py", 1, "slow", (), None)
+
+    assert read(record)["message"] == "slow"
+
+
+def test_fields_do_not_replace_others() -> None:
+    entry = read(build_record("slow", message="forged", level="debug", status=200))
+
+    assert (entry["message"], entry["level"], entry["status"]) == ("slow", "info", 200)
+
+
+def test_fields_of_other_libraries_are_ignored() -> None:
+    record = build_record("slow")
+    record.fields = ["a"]
 
     assert read(record)["message"] == "slow"
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -87,14 +88,16 @@ class Handler:
         """
         arrival = asyncio.get_running_loop().time()
         state = self._state
+        trace = Trace(state.clock, observes_attempts=state.observes_attempts) if state.is_traced else None
         identifier = self._identifier
         caller = (
             ANONYMOUS
             if identifier is None or state.admission.in_flight.is_full
             else await identifier.identify(request, arrival + state.deadline)
         )
+        if caller.principal is not None:
+            assign_caller(request.scope, caller.principal)
         slot = state.admission.request_slot(request.scope, arrival, caller.principal)
-        trace = Trace(state.clock, observes_attempts=state.is_shown) if state.is_traced else None
         failure: Exception | None = None
         try:
             slot.check()
@@ -134,8 +137,6 @@ class Handler:
         key = parse_key(fields) if self._served.pipeline.is_commit_declared else None
         if caller.refusal is not None:
             raise caller.refusal
-        if caller.principal is not None:
-            assign_caller(request.scope, caller.principal)
         token = parse_bearer_token(fields) if self._requires_token else None
         if self._requires_token and token is None:
             return build_problem_response(_TOKEN_REQUIRED, request.scope)
@@ -180,7 +181,8 @@ class Handler:
             parse_trace_id(read_fields(scope)),
             is_replayed="idempotent-replayed" in headers,
         )
-        log_access(record, trace)
+        with suppress(Exception):  # a handler or a filter of the log may raise: a commit may have been made
+            log_access(record, trace)
 
     def _pass_on(self, error: Exception, request: Request, response: Response) -> Response:
         """Return *response*, or raise *error* through the dependencies with `yield`."""

@@ -6,7 +6,10 @@ from collections.abc import AsyncIterator, Mapping
 
 import httpx
 import pytest
+from starlette.requests import Request
+from typing_extensions import override
 
+from gateway.api.admission.admission import Admission
 from gateway.railway import Conflict, Err, Unavailable
 from tests.api.fake_bank import (
     PAYMENT,
@@ -138,3 +141,39 @@ async def test_requests_are_not_logged_by_default(bank: Bank, caplog: pytest.Log
     await asyncio.sleep(0)
 
     assert caplog.messages == []
+
+
+class BrokenFilter(logging.Filter):
+    """Filter with a bug."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        raise ZeroDivisionError
+
+
+async def test_bug_in_logging_does_not_fail_request(bank: Bank, client: httpx.AsyncClient) -> None:
+    log, broken = logging.getLogger("gateway.access"), BrokenFilter()
+    log.addFilter(broken)
+    try:
+        assert (await post_payment(client)).status_code == 201
+    finally:
+        log.removeFilter(broken)
+
+    assert len(bank.pay.keys) == 1
+
+
+async def identify(_: Request) -> str:
+    await asyncio.sleep(0.2)
+    return "alice"
+
+
+async def test_refused_request_has_caller_and_duration(bank: Bank, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "gateway.access")
+    app = build_bank_gateway(bank, caller=identify, admission=Admission(256, 1), has_access_log=True)
+    async with create_client(app) as client:
+        await client.post("/payments", json=PAYMENT)
+        response = await client.post("/payments", json=PAYMENT)
+
+    assert response.status_code == 429
+    fields = read_fields(caplog)
+    assert (fields["status"], fields["caller"], fields["duration_ms"]) == (429, "alice", 200.0)
