@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.run(options)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except BrokenPipeError:  # pragma: no cover - tested with a process, whose coverage ends with its output
         # Python would write the rest of the output when it exits, and show a traceback.
         # https://docs.python.org/3/library/signal.html#note-on-sigpipe
         with Path(os.devnull).open("w") as nothing:

@@ -101,9 +101,8 @@ class Run:
         return self.commits > 0
 
     def mark_recorded(self) -> None:
-        """Take note that the journal has recorded the begin of the commit."""
-        if not self.recorded.done():
-            self.recorded.set_result(None)
+        """Take note that the journal has recorded the begin of the commit, which it does at most once."""
+        self.recorded.set_result(None)
 
 
 @final

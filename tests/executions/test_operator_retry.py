@@ -122,6 +122,16 @@ async def test_concurrent_retry_is_conflict(scripted: ScriptedRegistry) -> None:
     assert scripted.undone == ["shop.ship.undo", "bank.pay.undo"]
 
 
+async def test_simultaneous_retries_undo_once(scripted: ScriptedRegistry) -> None:
+    """Both have seen that the execution is stuck, before either has taken it."""
+    await scripted.make_stuck()
+
+    results = await asyncio.gather(*(scripted.executions.retry("exe-1") for _ in range(2)))
+
+    assert sorted(isinstance(result, Err) for result in results) == [False, True]
+    assert scripted.undone == ["shop.ship.undo", "bank.pay.undo"]
+
+
 async def test_refused_retry_does_not_end_the_first(scripted: ScriptedRegistry) -> None:
     """The recovery must not undo what an operator's retry is undoing."""
     await scripted.make_stuck()

@@ -5,7 +5,22 @@ import io
 
 from gateway.observability.trace import Trace
 from gateway.observability.waterfall import Waterfall, draw_waterfall
-from gateway.railway import FAIL_FAST, Aggregate, Call, Err, Failure, NotFound, Ok, Run, RunContext, railway
+from gateway.railway import (
+    FAIL_FAST,
+    SEQUENTIAL,
+    Aggregate,
+    Call,
+    Err,
+    Failure,
+    NotFound,
+    Ok,
+    Run,
+    RunContext,
+    StageCall,
+    StageSpan,
+    Unavailable,
+    railway,
+)
 from gateway.resilience.terms import BreakerTerms, RetryTerms
 from tests.observability.scripted_bank import PAID, TAKEN, Bank, order, trace_order
 from tests.resilience.scripted_upstream import Service, Step, build_client, fetch
@@ -200,3 +215,16 @@ async def test_waterfall_of_instant_is_drawn() -> None:
     summary, _, row, *_ = draw_waterfall("POST /checkout 200", trace).splitlines()
     assert summary == "POST /checkout 200 in 0.0 ms, 0.0 ms of that in the gateway"
     assert row == f"    users.fetch      █{' ' * 39}     0.0 ms"
+
+
+async def test_waterfall_shows_commit_that_could_not_begin() -> None:
+    """The journal is unavailable."""
+    trace = Trace(asyncio.get_running_loop().time)
+    commit = StageSpan("settlement", (StageCall("bank.pay", is_write=True),), SEQUENTIAL)
+    trace.stage_started(commit)
+    trace.stage_ended(commit, Err(Unavailable("down", was_sent=False)))
+
+    assert draw_waterfall("POST /orders 503", trace).splitlines()[1:] == [
+        "  settlement",
+        "    bank.pay  never run",
+    ]

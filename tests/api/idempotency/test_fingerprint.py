@@ -51,6 +51,12 @@ class Masked(BaseModel):
     def _list_names(self, names: set[str]) -> list[str]:
         return [*sorted(names), "end"]
 
+    price: Decimal = Decimal(0)
+
+    @field_serializer("price", when_used="json")
+    def _add_currency(self, price: Decimal) -> str:
+        return f"{price} USD"
+
     @field_serializer("labels", when_used="json")
     def _mask_labels(self, labels: dict[str, str]) -> dict[str, str]:
         return {**labels, "end": ""}
@@ -148,7 +154,9 @@ def test_fingerprint_respects_serializers() -> None:
         Masked(names=names, labels=labels) for names in ({"a"}, {"b"}) for labels in ({"a": "1"}, {"a": "2"})
     ]
 
-    assert len({compute_fingerprint({"body": body}) for body in bodies}) == 4
+    bodies.append(Masked(names={"a"}, labels={"a": "1"}, price=Decimal(1)))
+
+    assert len({compute_fingerprint({"body": body}) for body in bodies}) == 5
 
 
 def test_order_of_mapping_does_not_change_fingerprint() -> None:
