@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import is_dataclass
-from datetime import UTC, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, date, datetime, tzinfo
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from typing import Final, TypeAlias, cast
 
 from pydantic import BaseModel, SecretBytes, SecretStr, TypeAdapter
@@ -15,6 +15,9 @@ __all__ = ("compute_fingerprint",)
 
 _Fields: TypeAlias = BaseModel | Mapping[object, object]
 _Members: TypeAlias = Collection[object]
+_EXACT: Final = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+"""Context that rounds no decimal; the default one has 28 digits."""
+
 _ANY: Final[TypeAdapter[object]] = TypeAdapter(object)
 
 
@@ -38,8 +41,8 @@ def _normalize(value: object, encoded: object) -> object:  # noqa: PLR0911 - a c
         case SecretStr() | SecretBytes(), _:
             return str(value.get_secret_value())
         case Decimal(), str() if _is_decimal(encoded, value):
-            return str(value.normalize())
-        case datetime(tzinfo=tzinfo()), _:
+            return str(value.normalize(_EXACT))
+        case datetime(tzinfo=tzinfo()), _ if date.min < value.date() < date.max:  # UTC has the day too
             return value.astimezone(UTC).isoformat()
         case BaseModel() | Mapping(), dict():
             return _normalize_fields(
