@@ -19,8 +19,11 @@ from gateway.api.admission.caller import CallerDependency
 from gateway.api.application import Gateway
 from gateway.api.endpoints import executions as executions_endpoints
 from gateway.api.endpoints import health, problems
+from gateway.api.endpoints import metrics as metrics_endpoint
 from gateway.api.endpoints import pipelines as pipelines_endpoints
 from gateway.api.endpoints.readiness import Readiness
+from gateway.api.metrics.gateway_metrics import AdmissionMetrics, JournalMetrics, sample_info
+from gateway.api.metrics.policy_metrics import PolicyMetrics
 from gateway.api.pipeline_route.description import describe, list_notes, list_own_errors
 from gateway.api.pipeline_route.registration import Route
 from gateway.api.pipeline_route.route import build_routes
@@ -35,6 +38,9 @@ from gateway.executions.health import JournalHealth, StorageLimit
 from gateway.executions.recovery import Recovery
 from gateway.executions.registry import ExecutionRegistry
 from gateway.executions.store import ExecutionStore
+from gateway.observability.metrics.file_writer import keep_file_written
+from gateway.observability.metrics.registry import MetricsRegistry
+from gateway.observability.metrics.request_metrics import RequestMetrics
 from gateway.observability.trace import Trace
 from gateway.observability.waterfall import Waterfall
 from gateway.pipelines import PIPELINES
@@ -135,6 +141,7 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
     store = ExecutionStore(create_database(settings.journal_url.get_secret_value()), name)
     journal = JournalHealth(StorageLimit(settings.journal_max_mb * _BYTES_IN_MB))
     executions = ExecutionRegistry(store, undos, terms, journal)
+    request_metrics = RequestMetrics() if settings.metrics else None
     state = GatewayState(
         deadline=settings.deadline_ms / 1000,
         optional_budget=settings.optional_timeout_ms / 1000,
@@ -145,6 +152,7 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
         server_timing=settings.server_timing,
         timing_origins=settings.timing_allow_origin,
         has_access_log=settings.access_log,
+        metrics=request_metrics,
     )
     instances = {connection.name: connection.instance for connection in connections}
     routes = build_routes(pipelines, instances, state)
@@ -155,6 +163,13 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
         journal=journal if writes else None,
     )
     token = settings.operator_token
+    metrics = MetricsRegistry(
+        partial(sample_info, name, version),
+        AdmissionMetrics(state.admission).sample,
+        PolicyMetrics({connection.name: connection.client.policies for connection in connections}).sample,
+        *([] if request_metrics is None else [request_metrics.sample]),
+        *([JournalMetrics(store, executions, journal).sample] if writes else []),
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -166,6 +181,8 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
                 await stack.enter_async_context(_keep_journal(store, recovery))
             else:
                 stack.push_async_callback(store.close)  # a request for an execution opens it
+            if metrics.is_shared:
+                await stack.enter_async_context(keep_file_written(metrics))
             yield
             await executions.drain()
 
@@ -175,6 +192,7 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
         services=services,
         max_calls=sum(connection.client.policies.max_concurrency for connection in connections),
         journal=store if writes else None,
+        metrics=metrics,
         warnings=[*settings.describe_ineffective(), *list_notes(described)],
         title=title or name,
         version=version,
@@ -186,6 +204,7 @@ def create_app(  # noqa: PLR0913 - every part of a gateway, by keyword
             ),
             pipelines_endpoints.build_router(described, state.admission.static),
             health.build_router(readiness),
+            *([metrics_endpoint.build_router(metrics)] if settings.metrics else []),
             problems.build_router(list_own_errors(described), state.admission.static),
         ),
         cors_origins=settings.cors_origins,

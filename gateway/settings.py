@@ -282,6 +282,7 @@ class Settings(BaseSettings):
     log_format: Format = Field(
         default="text", description="format of the log: text, or json (an object in each line)"
     )
+    metrics: Flag = Field(default=True, description="count requests and calls for Prometheus, at /metrics")
     waterfall: Flag = Field(
         default=False, description="draw a waterfall of requests on stderr, at most one per second"
     )

@@ -25,6 +25,7 @@ from gateway.api.problems.exception_handlers import build_exception_response
 from gateway.api.state import GatewayState
 from gateway.client.service import Service
 from gateway.executions.store import ExecutionStore
+from gateway.observability.metrics.registry import MetricsRegistry
 
 __all__ = ("Gateway", "Lifespan")
 
@@ -73,11 +74,11 @@ class Gateway(FastAPI):
 
     *cors_origins* are the allowed CORS origins; `*` allows all. *prefix* is the path prefix of links, unless
     the ASGI server or a parent app has set another. *max_calls* is the most calls to services at the same
-    time. *journal* keeps the executions; it is None if no pipeline writes.
+    time. *journal* keeps the executions; it is None if no pipeline writes. *metrics* are those at `/metrics`.
 
     More routers can be added with `include_router`. The server and the command line read the attributes
     `services`, `max_calls`, `pipelines`, `registrations`, `readiness`, `shared` (the *state*), `journal`,
-    `prefix`, `has_cors` and `warnings` (lines to log about settings and documentation).
+    `metrics`, `prefix`, `has_cors` and `warnings` (lines to log about settings and documentation).
 
     Raise `RegistrationError` for two routes with the same method and path or the same operation id, for
     different pipelines with the same name, and for a route that hides a path of the gateway itself.
@@ -91,6 +92,7 @@ class Gateway(FastAPI):
         services: Sequence[Service[object]] = (),
         max_calls: int = 0,
         journal: ExecutionStore | None = None,
+        metrics: MetricsRegistry | None = None,
         warnings: Sequence[str] = (),
         title: str,
         version: str,
@@ -106,6 +108,7 @@ class Gateway(FastAPI):
         self.services: Final = tuple(services)
         self.max_calls: Final = max_calls
         self.journal: Final = journal
+        self.metrics: Final = metrics or MetricsRegistry()
         self.prefix: Final = prefix
         self.has_cors: Final = bool(cors_origins)
         self.pipelines: Final = tuple(pipelines)

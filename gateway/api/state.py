@@ -8,6 +8,7 @@ from typing import final
 from gateway.api.admission.admission import Admission
 from gateway.api.admission.caller import CallerDependency
 from gateway.executions.registry import ExecutionRegistry
+from gateway.observability.metrics.request_metrics import RequestMetrics
 from gateway.observability.server_timing import ServerTiming
 from gateway.observability.trace import Trace
 
@@ -24,7 +25,7 @@ class GatewayState:
     limits the requests. *caller* finds the principal of a request. *on_trace* receives the trace of each
     request with a title such as `POST /checkout 200`; *clock* returns seconds for traces. *server_timing* are
     the entries of `Server-Timing`, which pages of *timing_origins* may read (`*`: all). If it
-    *has_access_log*, each request is logged.
+    *has_access_log*, each request is logged. *metrics*, if there are any, record each request and each call.
     """
 
     deadline: float
@@ -37,11 +38,12 @@ class GatewayState:
     server_timing: ServerTiming = "all"
     timing_origins: tuple[str, ...] = ()
     has_access_log: bool = False
+    metrics: RequestMetrics | None = None
 
     @property
     def is_traced(self) -> bool:
         """Return whether anything needs the trace of a request."""
-        return self.observes_attempts or self.server_timing != "off"
+        return self.observes_attempts or self.server_timing != "off" or self.metrics is not None
 
     @property
     def observes_attempts(self) -> bool:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from pydantic import SecretStr
@@ -82,7 +83,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="number of worker processes on the same port (default: %(default)s); limits, rate limits and "
         "circuit breakers are those of each worker",
     )
-    parser.add_argument("--supervised", help=argparse.SUPPRESS)  # the file descriptors of a worker
+    parser.add_argument("--supervised", help=argparse.SUPPRESS)  # what a worker inherits
     parser.add_argument(
         "--reload",
         action="store_true",
@@ -303,17 +304,20 @@ def _serve(settings: Settings, app: Gateway, options: argparse.Namespace) -> int
 
 
 def _serve_with_workers(listener: socket.socket, app: Gateway, options: argparse.Namespace) -> int:
-    async def supervise() -> int | str:
-        supervisor = Supervisor(_build_command(options), listener, options.workers)
+    async def supervise(folder: Path) -> int | str:
+        supervisor = Supervisor(_build_command(options), listener, options.workers, folder)
         return await serve_with_workers(supervisor, format_url(listener), app, options.with_mocks)
 
-    # The event loop of asyncio: uvloop cannot start a process in a process group of its own.
-    end = asyncio.run(supervise())
+    with TemporaryDirectory(prefix="gateway-metrics-", ignore_cleanup_errors=True) as folder:
+        # The event loop of asyncio: uvloop cannot start a process in a process group of its own.
+        end = asyncio.run(supervise(Path(folder)))
     return end if isinstance(end, int) else fail(FAILURE, end)
 
 
 def _serve_as_worker(settings: Settings, app: Gateway, options: argparse.Namespace) -> int:
-    listener, end = (socket.socket(fileno=int(number)) for number in options.supervised.split(","))
+    *numbers, folder = options.supervised.split(",", 2)
+    listener, end = (socket.socket(fileno=int(number)) for number in numbers)
+    app.metrics.share(Path(folder))
     raise_descriptor_limit()
     link = SupervisorLink(end)
     server = create_server(

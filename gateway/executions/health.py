@@ -37,6 +37,16 @@ class StorageLimit:
         self._by_caller: dict[str, int] = {}
 
     @property
+    def max_bytes(self) -> int:
+        """Return the limit."""
+        return self._max_bytes
+
+    @property
+    def total(self) -> int:
+        """Return the size of the executions, as far as it is known."""
+        return self._total
+
+    @property
     def threshold(self) -> int:
         """Return the size, in bytes, up to which a caller's executions need not be known."""
         return int(self._max_bytes * _CALLER_SHARE) // 2

@@ -165,6 +165,11 @@ class ExecutionRegistry:
         """Return True if the run has begun its commit; raise `KeyError` if no such run is in progress."""
         return self._runs[execution_id].has_begun_commit
 
+    @property
+    def running(self) -> int:
+        """Return the number of runs in progress."""
+        return len(self._runs)
+
     def is_running(self, execution_id: str) -> bool:
         """Return whether a run of this process has the execution, or an operator's retry.
 

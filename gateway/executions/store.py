@@ -2,6 +2,8 @@
 
 import logging
 import secrets
+import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast, final
@@ -21,6 +23,7 @@ from gateway.executions.record import (
     encode_writes,
 )
 from gateway.executions.schema import build_migrations
+from gateway.observability.metrics.terms import LATENCY_BUCKETS, Distribution
 from gateway.railway import CommitState
 
 __all__ = ("HEARTBEAT_TIMEOUT", "Attempt", "ExecutionStore", "StoredBytes", "Unsettled")
@@ -101,6 +104,12 @@ class ExecutionStore:
         """Ids of the executions that were left out because their rows are unreadable."""
         self.owner: Final = secrets.token_hex(8)
         """Random id of this process: it needs no setting, and no other process ever has the same."""
+        self.ended: Final[Counter[tuple[str, CommitState]]] = Counter()
+        """Executions that this process has ended, by their pipeline and state."""
+        self.read_durations: Final = Distribution(LATENCY_BUCKETS)
+        """Durations of the reading statements, in seconds."""
+        self.write_durations: Final = Distribution(LATENCY_BUCKETS)
+        """Durations of the writing statements, in seconds."""
 
     @property
     def secret(self) -> bytes:
@@ -194,7 +203,7 @@ class ExecutionStore:
             body,
             len(encoded) + _ROW_OVERHEAD + len(body or b""),
         )
-        return bool(rows)
+        return self._count_ended(attempt.pipeline, state, rows)
 
     async def seal(self, attempt: Attempt, writes: Sequence[ExecutedWrite], answer: Answer) -> bool:
         """Decide that an attempt is committed, with its *answer* so far, which no client gets yet.
@@ -228,7 +237,7 @@ class ExecutionStore:
             body,
             len(body),
         )
-        return bool(rows)
+        return self._count_ended(attempt.pipeline, CommitState.COMMITTED, rows)
 
     async def find(self, execution_id: str) -> Record | None:
         """Return an execution, or None if it is unknown or no longer kept."""
@@ -318,7 +327,7 @@ class ExecutionStore:
             *self._identify(record.execution.execution_id, record.attempt),
             record.owner,
         )
-        return bool(rows)
+        return self._count_ended(record.execution.pipeline, CommitState.COMMITTED, rows)
 
     async def take_stuck(self, record: Record) -> bool:
         """Take a stuck execution, to undo its writes; return False if it is no longer stuck.
@@ -349,7 +358,7 @@ class ExecutionStore:
             encoded,
             len(encoded) + _ROW_OVERHEAD,
         )
-        return bool(rows)
+        return self._count_ended(record.execution.pipeline, state, rows)
 
     async def mark_stuck(self, record: Record, writes: Sequence[ExecutedWrite]) -> bool:
         """Record that *writes* of an undone or stuck execution stand after all.
@@ -370,7 +379,7 @@ class ExecutionStore:
             encoded,
             len(encoded) + _ROW_OVERHEAD,
         )
-        return bool(rows)
+        return self._count_ended(record.execution.pipeline, CommitState.STUCK, rows)
 
     async def add_stuck(self, attempt: Attempt, writes: Sequence[ExecutedWrite]) -> None:
         """Record the stuck *writes* of an attempt whose row has the next attempt by now.
@@ -393,6 +402,7 @@ class ExecutionStore:
             encoded,
             len(encoded) + _ROW_OVERHEAD,
         )
+        self.ended[attempt.pipeline, CommitState.STUCK] += 1
 
     async def forget(self) -> bool:
         """Delete executions that ended more than a day ago, and dead processes; stuck executions stay.
@@ -460,11 +470,21 @@ class ExecutionStore:
         return f"""(owner = $3 or not exists (select 1 from gateway_owners
             where app = $1 and owner = $5 and seen_at >= {self._now} - {HEARTBEAT_TIMEOUT}))"""  # noqa: S608 - constants
 
+    def _count_ended(self, pipeline: str, state: CommitState, rows: Sequence[Row]) -> bool:
+        """Count an execution whose row was changed to its end; return whether it was."""
+        self.ended[pipeline, state] += bool(rows)
+        return bool(rows)
+
     def _identify(self, execution_id: str, attempt: int) -> tuple[str, str, str, int]:
         return self.app, execution_id, self.owner, attempt
 
     async def _run(self, sql: str, *values: Value) -> Sequence[tuple[Value, ...]]:
-        return await self._database.run(sql, *values)
+        start = time.perf_counter()
+        try:
+            return await self._database.run(sql, *values)
+        finally:
+            durations = self.read_durations if sql.lstrip().startswith("select") else self.write_durations
+            durations.observe(time.perf_counter() - start)
 
     async def _find_secret(self) -> bytes:
         """Return the secret of the app, which the first process creates.

@@ -71,14 +71,17 @@ class TracedCall:
     """Call in a trace; the repeats of a write or of an undo in a commit are one call.
 
     *start* and *end* are in seconds on the clock of the trace; *end* is that of the last repeat so far, and
-    None while one runs. *ended* is the outcome of the last repeat, and *status* its code (`find_code`), or
-    `running`. *made* counts the repeats too. *undo* is the undo of a write, if it was made.
+    None while one runs. *last_start* is the start of that repeat. *ended* is the outcome of the last repeat,
+    and *status* its code (`find_code`), or `running`. *made* counts the repeats too. *undo* is the undo of a
+    write, if it was made. *service* is the registered name of the service; empty if it is unknown.
     """
 
     name: str
     kind: CallKind
     stage: TracedStage | None
     start: float
+    service: str = ""
+    last_start: float = 0.0
     end: float | None = None
     ended: Outcome = Outcome.RUNNING
     status: str = "running"
@@ -152,11 +155,13 @@ class TracedCall:
 class Trace(Observer):
     """Observer of a run that records its stages, its calls and, if it *observes_attempts*, their attempts.
 
-    *clock* returns seconds. *pauses* are the intervals in which the request only waited for another request.
+    *clock* returns seconds. *on_call_ended* is called with each call that ends, and for each repeat of it
+    again; it must not raise. *pauses* are the intervals in which the request only waited for another request.
     """
 
     clock: Callable[[], float] = time.perf_counter
     observes_attempts: bool = True
+    on_call_ended: Callable[[TracedCall], None] | None = None
     stages: list[TracedStage] = field(default_factory=list[TracedStage])
     calls: list[TracedCall] = field(default_factory=list[TracedCall])
     pauses: tuple[Interval, ...] = ()
@@ -195,17 +200,20 @@ class Trace(Observer):
     @override
     def call_started(self, call: CallSpan, /) -> None:
         """Record that *call* starts now, or is repeated."""
+        now = self.clock()
         traced = None if call.key is None else self._keyed.get((call.kind, call.key))
         if traced is None:
             stage = None if call.stage is None else self._stages.get(call.stage)
-            traced = TracedCall(call.name, call.kind, stage, self.clock())
+            service = "" if call.info is None else call.info.service
+            traced = TracedCall(call.name, call.kind, stage, now, service)
             self.calls.append(traced)
             if call.key is not None:
                 self._keyed[call.kind, call.key] = traced
                 write = self._keyed.get((CallKind.WRITE, call.key))
                 if call.kind is CallKind.UNDO and write is not None:
-                    write.undo = traced
+                    write.undo, traced.service = traced, write.service
         traced.end, traced.ended, traced.status = None, Outcome.RUNNING, "running"
+        traced.last_start = now
         traced.made += 1
         self._running[call] = traced
 
@@ -215,6 +223,8 @@ class Trace(Observer):
         traced = self._running.pop(call)
         traced.end = self.clock()
         traced.ended, traced.status = classify(outcome), find_code(outcome)
+        if self.on_call_ended is not None:
+            self.on_call_ended(traced)
 
     @override
     def attempt_started(self, attempt: AttemptSpan, /) -> None:

@@ -42,11 +42,7 @@ class FrontDoor:
         admission = app.shared.admission
         self._in_flight = admission.in_flight
         self._is_used = not admission.has_rate_limit
-        self._routes = [
-            (route.path_regex, frozenset(method.encode() for method in route.methods or ()))
-            for route in app.routes
-            if isinstance(route, PipelineRoute)
-        ]
+        self._routes = [route for route in app.routes if isinstance(route, PipelineRoute)]
         self._others = frozenset({b"x-forwarded-prefix", *([b"origin"] if app.has_cors else [])})
         problem = build_plain_problem(
             "unavailable",
@@ -80,8 +76,12 @@ class FrontDoor:
         if plain is None or not self._others.isdisjoint(name for name, _ in headers):
             return None
         path: bytes = plain["path"]
-        if not self._is_for_pipeline(method, path):
+        route = self._find_route(method, path)
+        if route is None:
             return None
+        self._in_flight.refused += 1
+        if route.metrics is not None:
+            route.metrics.record_refusal(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
         request_id = choose_request_id(headers)
         body = b"".join(
             (
@@ -96,8 +96,11 @@ class FrontDoor:
         end = b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (request_id.encode("ascii"), len(body))
         return b"".join((*head, end, body))
 
-    def _is_for_pipeline(self, method: bytes, path: bytes) -> bool:
+    def _find_route(self, method: bytes, path: bytes) -> PipelineRoute | None:
         if self._prefix and (path + b"/").startswith(self._prefix + b"/"):
-            return False
-        text = path.decode("ascii")
-        return any(method in methods and pattern.fullmatch(text) for pattern, methods in self._routes)
+            return None
+        name, text = method.decode("latin-1"), path.decode("ascii")
+        for route in self._routes:
+            if name == route.method and route.path_regex.fullmatch(text):
+                return route
+        return None

@@ -25,6 +25,7 @@ from gateway.executions.health import JournalHealth, StorageLimit
 from gateway.executions.recovery import Recovery
 from gateway.executions.registry import ExecutionRegistry
 from gateway.executions.store import ExecutionStore
+from gateway.observability.metrics.request_metrics import RequestMetrics
 from gateway.railway import (
     Aggregate,
     Call,
@@ -184,6 +185,7 @@ def build_bank_gateway(  # noqa: PLR0913 - the parts that tests replace
     caller: CallerDependency | None = None,
     process: BankProcess | None = None,
     has_access_log: bool = False,
+    metrics: RequestMetrics | None = None,
 ) -> Gateway:
     """Build the gateway of *bank*, as the composition root does, by default with a journal of its own."""
     process = process or BankProcess(bank)
@@ -194,6 +196,7 @@ def build_bank_gateway(  # noqa: PLR0913 - the parts that tests replace
         caller=caller,
         clock=lambda: asyncio.get_running_loop().time(),
         has_access_log=has_access_log,
+        metrics=metrics,
     )
     return Gateway(
         shared,

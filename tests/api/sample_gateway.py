@@ -24,6 +24,7 @@ from gateway.executions.database import create_database
 from gateway.executions.health import JournalHealth, StorageLimit
 from gateway.executions.registry import ExecutionRegistry
 from gateway.executions.store import ExecutionStore
+from gateway.observability.metrics.request_metrics import RequestMetrics
 from gateway.observability.server_timing import ServerTiming
 from gateway.observability.trace import Trace
 from gateway.railway import (
@@ -169,6 +170,7 @@ def build_state(  # noqa: PLR0913 - the fields of the state
     server_timing: ServerTiming = "all",
     timing_origins: tuple[str, ...] = (),
     has_access_log: bool = False,
+    metrics: RequestMetrics | None = None,
 ) -> GatewayState:
     """Build the state of an idle gateway."""
     return GatewayState(
@@ -182,6 +184,7 @@ def build_state(  # noqa: PLR0913 - the fields of the state
         server_timing=server_timing,
         timing_origins=timing_origins,
         has_access_log=has_access_log,
+        metrics=metrics,
     )
 
 

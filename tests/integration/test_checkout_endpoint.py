@@ -130,6 +130,7 @@ async def test_openapi_lists_all_paths(client: httpx.AsyncClient) -> None:
         "/feed/{user_id}",
         "/health/live",
         "/health/ready",
+        "/metrics",
         "/orders",
         "/pipelines",
         "/problems/{code}",

@@ -39,6 +39,8 @@ class Admission:
     def __init__(self, max_in_flight: int, per_minute: int | None = None) -> None:
         self.in_flight: Final = InFlightLimit(max_in_flight)
         self.static: Final = InFlightLimit(_MAX_STATIC)
+        self.rate_limited = 0
+        """Requests that were refused because their caller was over its rate limit."""
         self._rate_limit = None if per_minute is None else RateLimit(per_minute, _MINUTE)
         self._policy = f'"caller";q={per_minute};w={_MINUTE}'
 
@@ -57,6 +59,7 @@ class Admission:
             return AdmissionSlot(self.in_flight)
         caller = identify_caller(scope) if principal is None else f"principal {principal}"
         decision = self._rate_limit.admit(caller, now)
+        self.rate_limited += not decision.is_admitted
         return AdmissionSlot(self.in_flight, decision, self._policy)
 
 
@@ -94,7 +97,7 @@ class AdmissionSlot:
             retry_after = {"Retry-After": str(math.ceil(self._decision.wait))}
             raise Refusal(code="rate-limited", detail=RATE_LIMITED, headers=retry_after)
         if self._in_flight.is_full:
-            raise _build_overload_refusal()
+            raise self._refuse()
 
     @contextmanager
     def pause(self) -> Generator[None]:
@@ -110,13 +113,14 @@ class AdmissionSlot:
 
     def __enter__(self) -> None:
         if not self._in_flight.try_acquire():
-            raise _build_overload_refusal()
+            raise self._refuse()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._in_flight.release()
 
-
-def _build_overload_refusal() -> Refusal:
-    return Refusal(code="unavailable", detail=OVERLOADED, headers=RETRY_AFTER_OVERLOAD)
+    def _refuse(self) -> Refusal:
+        """Count and return the refusal of a request for which no slot is free."""
+        self._in_flight.refused += 1
+        return Refusal(code="unavailable", detail=OVERLOADED, headers=RETRY_AFTER_OVERLOAD)

@@ -14,7 +14,14 @@ class InFlightLimit:
     def __init__(self, limit: int) -> None:
         check_whole("limit", limit, 1)
         self.count = 0
+        self.refused = 0
+        """Number of requests that were refused because the limit was reached; the caller counts them."""
         self._limit = limit
+
+    @property
+    def limit(self) -> int:
+        """Return the limit."""
+        return self._limit
 
     @property
     def is_full(self) -> bool:

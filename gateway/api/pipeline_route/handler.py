@@ -21,6 +21,7 @@ from gateway.api.headers import (
     read_fields,
 )
 from gateway.api.idempotency.key import parse_key
+from gateway.api.metrics.response_code import record_response
 from gateway.api.path_prefix import encode_path
 from gateway.api.pipeline_route.arguments import Arguments
 from gateway.api.pipeline_route.body import read_body, require_json
@@ -88,7 +89,7 @@ class Handler:
         """
         arrival = asyncio.get_running_loop().time()
         state = self._state
-        trace = Trace(state.clock, observes_attempts=state.observes_attempts) if state.is_traced else None
+        trace = self._create_trace() if state.is_traced else None
         identifier = self._identifier
         caller = (
             ANONYMOUS
@@ -109,9 +110,13 @@ class Handler:
                 response = await self._respond(request, caller, slot, fields, body, arrival, trace)
         except ClientDisconnect as error:
             self._log_access(request, CLIENT_CLOSED_REQUEST, {}, trace)
+            if self._served.metrics is not None and trace is not None:
+                self._served.metrics.record(CLIENT_CLOSED_REQUEST, "client-closed-request", trace)
             return self._pass_on(error, request, NoResponse())
         except Exception as error:  # noqa: BLE001 - each becomes a problem response
             failure, response = error, build_exception_response(error, request.scope)
+        if self._served.metrics is not None and trace is not None:
+            record_response(self._served.metrics, response, trace)
         timing: Mapping[str, str] = {} if trace is None else self._timing.build(trace)
         _add_headers(response, {**timing, **slot.headers})
         if state.on_trace is not None and trace is not None:
@@ -163,6 +168,14 @@ class Handler:
                 return await run_while_connected(request.receive, work)
             case Err(error):
                 return build_problem_response(error, request.scope)
+
+    def _create_trace(self) -> Trace:
+        state = self._state
+        return Trace(
+            state.clock,
+            observes_attempts=state.observes_attempts,
+            on_call_ended=None if state.metrics is None else state.metrics.calls.record,
+        )
 
     def _log_access(
         self, request: Request, status: int, headers: Mapping[str, str], trace: Trace | None

@@ -15,6 +15,7 @@ from gateway.api.pipeline_route.models import SuccessBody
 from gateway.api.pipeline_route.registration import Headers
 from gateway.api.problems.problem import build_problem_response
 from gateway.api.state import GatewayState
+from gateway.observability.metrics.request_metrics import RouteMetrics
 from gateway.observability.trace import Trace
 from gateway.railway import Err, Failure, Ok, Result, RunContext
 
@@ -26,7 +27,8 @@ __all__ = ("EndpointRequest", "ParsedRequest", "PipelineRequest", "ServedPipelin
 class ServedPipeline:
     """A pipeline and its success response: *status*, *headers*, and a body that *body* writes.
 
-    *name* is the method and the path as registered, such as `POST /orders`.
+    *name* is the method and the path as registered, such as `POST /orders`. *metrics*, if there are any,
+    record its requests.
     """
 
     name: str
@@ -35,6 +37,7 @@ class ServedPipeline:
     status: int
     headers: Headers
     body: SuccessBody
+    metrics: RouteMetrics | None = None
 
     def build_headers(self, value: object) -> Mapping[str, str]:
         """Return the headers for the pipeline's *value*."""

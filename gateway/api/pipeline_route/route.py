@@ -87,6 +87,11 @@ class PipelineRoute(APIRoute):
             )
             raise RegistrationError(msg)
         _refuse_unsafe(route, method, self.bound)
+        self.metrics: Final = (
+            None
+            if state.metrics is None
+            else state.metrics.add_route(route.pipeline.name, method, route.path)
+        )
         self._served = ServedPipeline(
             f"{method} {route.path}",
             self.bound,
@@ -94,6 +99,7 @@ class PipelineRoute(APIRoute):
             route.status,
             route.headers,
             _build_body(route, self.bound),
+            self.metrics,
         )
         is_alone = route.endpoint is None or len(route.methods) == 1
         try:

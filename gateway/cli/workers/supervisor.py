@@ -7,11 +7,13 @@ import socket
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, final
 
 from gateway.cli.messages import FAILURE
 from gateway.cli.workers.restart_pause import RestartPause
 from gateway.cli.workers.supervisor_link import Report, parse_reports
+from gateway.observability.metrics.worker_files import fold_worker
 from gateway.server.listener import drop_new_connections
 
 __all__ = ("SIGNALLED", "Supervisor")
@@ -29,13 +31,14 @@ _READ: Final = 64
 class Supervisor:
     """Keeps *count* workers running, which accept connections on *listener*.
 
-    *command* starts a worker; the supervisor adds `--supervised=LISTENER,LINK`, the numbers of the inherited
-    file descriptors. A worker is a new process, not a copy of this one, in a process group of its own, so
-    that Ctrl-C reaches it once.
+    *command* starts a worker; the supervisor adds `--supervised=LISTENER,LINK,FOLDER`: the numbers of the
+    inherited file descriptors, and the *folder* in which the workers combine their metrics. A worker is a new
+    process, not a copy of this one, in a process group of its own, so that Ctrl-C reaches it once.
     """
 
-    def __init__(self, command: Sequence[str], listener: socket.socket, count: int) -> None:
+    def __init__(self, command: Sequence[str], listener: socket.socket, count: int, folder: Path) -> None:
         self._command = command
+        self._folder = folder
         self._listener = listener
         self._count = count
         self._workers: set[_Worker] = set()
@@ -89,7 +92,7 @@ class Supervisor:
     async def _run_worker(self) -> tuple[int, str]:
         """Run a worker to its end; return its exit code, and a description of its end."""
         try:
-            worker = await _start_worker(self._command, self._listener, self._note)
+            worker = await _start_worker(self._command, self._listener, self._folder, self._note)
         except OSError as error:
             return FAILURE, f"cannot start a worker: {error.strerror}"
         self._workers.add(worker)
@@ -97,7 +100,14 @@ class Supervisor:
             worker.send_signal(signal.SIGTERM)
         end = await worker.wait()
         self._workers.discard(worker)
+        self._fold_metrics(worker.process_id)
         return worker.exit_code, end
+
+    def _fold_metrics(self, process: int) -> None:
+        try:
+            fold_worker(self._folder, process)
+        except OSError as error:
+            _log.warning("cannot keep the metrics of worker %d, which has ended: %s", process, error)
 
     def _note(self, report: Report) -> None:
         """Act on a report of a worker."""
@@ -119,6 +129,11 @@ class _Worker:
         self.is_ready = False
         link.settimeout(0)
         asyncio.get_running_loop().add_reader(link, self._read)
+
+    @property
+    def process_id(self) -> int:
+        """The id of the process."""
+        return self._process.pid
 
     @property
     def exit_code(self) -> int:
@@ -159,12 +174,12 @@ class _Worker:
 
 
 async def _start_worker(
-    command: Sequence[str], listener: socket.socket, on_report: Callable[[Report], None]
+    command: Sequence[str], listener: socket.socket, folder: Path, on_report: Callable[[Report], None]
 ) -> _Worker:
     """Start a worker that inherits *listener* and its end of the link; raise `OSError` if that fails."""
     link, end = socket.socketpair()
     inherited = listener.fileno(), end.fileno()
-    option = f"--supervised={inherited[0]},{inherited[1]}"
+    option = f"--supervised={inherited[0]},{inherited[1]},{folder}"
     with end:
         try:
             process = await asyncio.create_subprocess_exec(

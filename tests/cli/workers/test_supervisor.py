@@ -13,13 +13,15 @@ from typing import Final, TypeAlias
 import pytest
 
 from gateway.cli.workers.supervisor import Supervisor
+from gateway.observability.metrics.terms import Kind, Metric
+from gateway.observability.metrics.worker_files import WorkerFiles
 from gateway.server.listener import open_listener
 
 PREAMBLE: Final = """\
 import os, signal, socket, sys, time
 from pathlib import Path
 folder = Path(sys.argv[1])
-link = socket.socket(fileno=int(sys.argv[-1].partition(",")[2]))
+link = socket.socket(fileno=int(sys.argv[-1].split(",")[1]))
 (folder / str(os.getpid())).touch()
 """
 SERVE: Final = """
@@ -53,7 +55,7 @@ def listener() -> Iterator[socket.socket]:
 
 
 def pids_in(folder: Path) -> set[int]:
-    return {int(path.name) for path in folder.iterdir()}
+    return {int(path.name) for path in folder.iterdir() if path.name.isdecimal()}
 
 
 def supervise(folder: Path, listener: socket.socket, program: str, script: Script, count: int = 2) -> int:
@@ -61,7 +63,7 @@ def supervise(folder: Path, listener: socket.socket, program: str, script: Scrip
 
     async def run() -> int:
         command = (sys.executable, "-c", PREAMBLE + program, str(folder))
-        supervisor = Supervisor(command, listener, count)
+        supervisor = Supervisor(command, listener, count, folder)
         return await asyncio.wait_for(supervisor.run(lambda: script(supervisor)), 30)
 
     return asyncio.run(run())
@@ -149,17 +151,43 @@ def test_worker_that_fails_at_start_ends_all(tmp_path: Path, listener: socket.so
     assert supervise(tmp_path, listener, FAIL, never) == 3
 
 
-def test_signal_ends_workers_that_are_starting(listener: socket.socket) -> None:
+def test_signal_ends_workers_that_are_starting(tmp_path: Path, listener: socket.socket) -> None:
     async def run() -> int:
-        supervisor = Supervisor([sys.executable, "-c", "import time; time.sleep(60)"], listener, 2)
+        supervisor = Supervisor([sys.executable, "-c", "import time; time.sleep(60)"], listener, 2, tmp_path)
         supervisor.stop(signal.SIGINT)
         return await supervisor.run(announce)
 
     assert asyncio.run(asyncio.wait_for(run(), 30)) == 0
 
 
-def test_program_that_cannot_be_started_ends_supervisor(listener: socket.socket) -> None:
+def test_program_that_cannot_be_started_ends_supervisor(tmp_path: Path, listener: socket.socket) -> None:
     async def run() -> int:
-        return await Supervisor(["/nonexistent"], listener, 2).run(announce)
+        return await Supervisor(["/nonexistent"], listener, 2, tmp_path).run(announce)
 
     assert asyncio.run(run()) == 1
+
+
+def test_metrics_of_ended_workers_are_kept(tmp_path: Path, listener: socket.socket) -> None:
+    async def stop(supervisor: Supervisor) -> None:
+        for process in pids_in(tmp_path):
+            WorkerFiles(tmp_path, process).write([(Metric("a_total", "A", Kind.COUNTER), (), 1)])
+        supervisor.stop(signal.SIGTERM)
+
+    assert supervise(tmp_path, listener, SERVE, stop) == 0
+
+    assert [value for _, _, value in WorkerFiles(tmp_path, 1).read_others()] == [2]
+
+
+def test_metrics_that_cannot_be_kept_are_reported(
+    tmp_path: Path, listener: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def stop(supervisor: Supervisor) -> None:
+        for process in pids_in(tmp_path):
+            WorkerFiles(tmp_path, process).write([])
+        (tmp_path / "ended.new").mkdir()
+        supervisor.stop(signal.SIGTERM)
+
+    assert supervise(tmp_path, listener, SERVE, stop) == 0
+
+    assert all(message.startswith("cannot keep the metrics of worker ") for message in caplog.messages)
+    assert len(caplog.messages) == 2

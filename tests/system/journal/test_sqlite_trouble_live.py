@@ -107,7 +107,7 @@ def test_damaged_file_is_named_and_never_replaced(services: Mapping[str, str], t
         replay = gateway.order("damaged")
         result = gateway.end()
 
-    # SQLite may have written a heartbeat back from its log, but no journal was begun anew.
+    # SQLite may have written a heartbeat back from its log, but no new journal was begun.
     assert (damaged[: len(GARBAGE)], path.stat().st_ino) == (GARBAGE, identity)
     assert replay.content == first.content
     assert re.search(rf"ERROR .*{re.escape(str(path))} is damaged", result.err)
