@@ -31,13 +31,14 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _CODING: Final = b"content-encoding"
 _CHARSET: Final = re.compile(rb""";\s*charset\s*=\s*["']?([^\s;"']*)""", re.IGNORECASE)
 _UTF_8: Final = frozenset({b"", b"utf-8", b"utf8", b"us-ascii", b"ascii"})
-_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
-_LONE_SURROGATES: Final = re.compile(
-    rb"(?P<others>(?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])"
-    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})++)"
-    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+_LONE_SURROGATE: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
-"""A run of characters, other escapes and pairs of surrogates, which `others` has; or a lone surrogate."""
+"""A high surrogate without a low one after it, or a low one without a high one before it."""
+_ESCAPED_BACKSLASH: Final = rb"\\"
+_NUL: Final = b"\0"
+"""A byte that JSON never contains."""
 
 
 def is_without_content(response: httpx.Response) -> bool:
@@ -73,10 +74,14 @@ def read_body(response: ReceivedResponse, limit: int) -> Result[bytes, Reason]:
 
 
 def replace_lone_surrogates(body: bytes) -> bytes:
-    r"""Return the JSON *body* with U+FFFD in place of each escape, such as `\ud800`, that is no character."""
-    if _SURROGATE.search(body) is None:
+    r"""Return the JSON *body* with U+FFFD in place of each escape, such as `\ud800`, that is no character.
+
+    A *body* with a NUL is not JSON and is returned as it is.
+    """
+    if _NUL in body:
         return body
-    return _LONE_SURROGATES.sub(lambda found: found["others"] or rb"\ufffd", body)
+    escapes = _LONE_SURROGATE.sub(rb"\\ufffd", body.replace(_ESCAPED_BACKSLASH, _NUL))
+    return escapes.replace(_NUL, _ESCAPED_BACKSLASH)
 
 
 def _check_text(response: ReceivedResponse, body: bytes) -> Result[bytes, Reason]:

@@ -212,6 +212,22 @@ def test_string_with_pattern_stays_valid_beside_lone_surrogate(pattern: str) -> 
     assert isinstance(validate(answer, rb'{"code": "A\ud800"}'), Err)
 
 
+@pytest.mark.parametrize(
+    ("escapes", "expected"),
+    [
+        (rb"\ud83d\ude00", rb"\ud83d\ude00"),
+        (rb"\uD83D\uD83D\uDE00\uDE00", rb"\ufffd\uD83D\uDE00\ufffd"),
+        (rb"\ud83da\ude00", rb"\ufffda\ufffd"),
+        (rb"\\ud800", rb"\\ud800"),
+        (rb"\\\ud800\\", rb"\\\ufffd\\"),
+        (rb"\ud83d\\ude00", rb"\ufffd\\ude00"),
+        (b"\0\\ud800", b"\0\\ud800"),
+    ],
+)
+def test_pairs_and_escaped_backslashes_are_kept(escapes: bytes, expected: bytes) -> None:
+    assert replace_lone_surrogates(escapes) == expected
+
+
 def test_lone_surrogate_after_many_escapes_is_replaced() -> None:
     escapes = rb"\n\\ud800\ud83d\ude00a\u0041" * 10_000
 
