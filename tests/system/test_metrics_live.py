@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
+import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +57,14 @@ def list_workers(supervisor: int) -> list[int]:
     return [int(number) for number in children.split()]
 
 
+def wait_until_written(worker: int) -> None:
+    """Wait until *worker* has written all that it has counted so far to its file."""
+    counted = time.time()
+    (option,) = re.findall(r"--supervised=[^\0]*", Path(f"/proc/{worker}/cmdline").read_text())
+    (file,) = Path(option.split(",", 2)[2]).glob(f"{worker}-*.json")
+    until(lambda: file.stat().st_mtime > counted)
+
+
 def test_workers_count_together_and_keep_counts_of_the_dead(
     services: Mapping[str, str], tmp_path: Path
 ) -> None:
@@ -62,6 +72,7 @@ def test_workers_count_together_and_keep_counts_of_the_dead(
         check_out(url)
         until(lambda: count_requests(url) == REQUESTS)
         killed = list_workers(program.process.pid)[0]
+        wait_until_written(killed)
         os.kill(killed, signal.SIGKILL)
         until(lambda: killed not in (alive := list_workers(program.process.pid)) and len(alive) == 2)
 
